@@ -1,0 +1,66 @@
+/** Base of every error that Sluicegate raises on purpose. `code` is stable and meant for programs; the message for people. */
+export class EgressError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** Wrong use of a command or of a library call: an unknown flag, a missing file, a value out of range. */
+export class UsageError extends EgressError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("usage", message, options);
+  }
+}
+
+/** One fault of one place in a manifest. Lines and columns count from 1. */
+export interface PolicyFault {
+  file: string;
+  line: number;
+  column: number;
+  /** Where in the document, e.g. `spec.egressCIDRs[2]`, with the object's kind and name in front. */
+  path: string;
+  /** The offending value as written, or `undefined` where something is missing. */
+  value?: string;
+  /** What was expected instead. */
+  expected: string;
+}
+
+/** Everything that is wrong with a set of manifests, reported at once and in file order. */
+export class PolicyError extends EgressError {
+  readonly faults: readonly PolicyFault[];
+
+  constructor(faults: readonly PolicyFault[]) {
+    super("invalid-manifests", faults.map(formatPolicyFault).join("\n"));
+    this.faults = faults;
+  }
+}
+
+/** `file:line:column: path is value, expected …`; the form in which every manifest fault is printed. */
+export function formatPolicyFault(fault: PolicyFault): string {
+  const found = fault.value === undefined ? "is missing" : `is ${fault.value}`;
+  return `${fault.file}:${fault.line}:${fault.column}: ${fault.path} ${found}, expected ${fault.expected}`;
+}
+
+/** A capture that cannot be read (on). Everything before `offset` was delivered. */
+export class CaptureError extends EgressError {
+  readonly file: string;
+  /** Byte offset in the (decompressed) file at which the damage stands. */
+  readonly offset: number;
+
+  constructor(file: string, offset: number, message: string, options?: ErrorOptions) {
+    super("damaged-capture", `${file}: byte ${offset}: ${message}`, options);
+    this.file = file;
+    this.offset = offset;
+  }
+}
+
+/** The Wasm engine refused a call, or is not the build that this host was made for. */
+export class EngineError extends EgressError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("engine", message, options);
+  }
+}
