@@ -1,0 +1,53 @@
+/** What the engine did with one frame, as the verifier is told. Frames come in the order in which the engine took them. */
+export interface FrameObservation {
+  /** 1-based number of the input frame in capture order. */
+  readonly frame: number;
+  /** Capture file (or files) it came from, for messages. */
+  readonly capture: string;
+  /** Virtual time, nanoseconds since the epoch; never runs backwards. */
+  readonly timeNs: bigint;
+  /** LINKTYPE_* of the frame's bytes. */
+  readonly linkType: number;
+  readonly hook: "from-endpoint" | "from-network";
+  /** The bytes as captured: for a reply in endpoint view what the endpoint really received. */
+  readonly captured: Uint8Array;
+  /** The bytes that were given to the engine: `captured`, or for a reply in endpoint view what the outside would have sent. */
+  readonly given: Uint8Array;
+  /** The bytes after the engine; equal to `given` where it must not have touched them (pass, drop). */
+  readonly result: Uint8Array;
+  /** Bytes the frame had on the wire. */
+  readonly wireLength: number;
+  readonly action: "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped";
+  /** Reason name (design.md §3); empty for snat and reverse. */
+  readonly reason: string;
+  /** Index into `PolicyModel.egresses` for snat and reverse; -1 otherwise. */
+  readonly egress: number;
+  /** Network view: `given` and `captured` are the same and nothing says what the endpoint received. */
+  readonly view: "endpoint" | "network";
+  /** The engine said that this connection's mapping was made anew in mid-connection, and why (`policy-change`, `failover`); else empty. */
+  readonly remapped: string;
+  /** Gateways (names of nodes) that were healthy when the frame was processed; undefined = all. */
+  readonly healthy?: ReadonlySet<string>;
+}
+
+export interface Mismatch {
+  readonly frame: number;
+  /** Virtual time in seconds since the first frame, e.g. `41.204`. */
+  readonly at: string;
+  /** Which invariant failed: one of `MISMATCH_FIELDS`. */
+  readonly field: string;
+  readonly expected: string;
+  readonly got: string;
+  /** One sentence: what rule was broken, with what the engine said. */
+  readonly why: string;
+}
+
+export interface VerificationResult {
+  readonly ok: boolean;
+  readonly framesChecked: number;
+  /** The first ones in full (bounded); `mismatchCount` counts all. */
+  readonly mismatches: readonly Mismatch[];
+  readonly mismatchCount: number;
+  /** Replies that were missing or refused for reasons that a lifetime explains, and the like: counted, not faults. */
+  readonly notes: Readonly<Record<string, number>>;
+}
