@@ -61,8 +61,11 @@ export interface CaptureReader {
   readonly truncated: boolean;
   /** Blocks that were skipped because of their type, options or emptiness, by a short reason. Never silent. */
   readonly skippedBlocks: ReadonlyMap<string, number>;
+  /** Frames that were read although their record is odd, by what was done: `fraction-carried`, `captured-above-wire` … */
+  readonly adjusted: ReadonlyMap<string, number>;
   /**
    * Fills `memory` with as many whole records as fit and `index` with their frames (record headers may lie between the frames).
+   * Bytes of `memory` behind the last frame given belong to the reader until the next call, which goes on from them.
    * @returns false at the end of the capture, with `index.count` = 0
    * @throws {CaptureError} at damage, on the call after the one that delivered everything before it
    */

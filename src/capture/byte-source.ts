@@ -1,0 +1,160 @@
+import { readSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import { CaptureError, UsageError } from "../errors.js";
+
+/** Bytes of a capture in order. */
+export interface ByteSource {
+  /** As the user gave it, for messages. */
+  readonly name: string;
+  /**
+   * Fills `target` from its start with at least one byte, unless the source is at its end.
+   * @returns bytes written, 0 at the end; a promise only where the bytes have to be waited for
+   * @throws {CaptureError} where the source cannot be read on
+   */
+  read(target: Uint8Array): number | Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A file or named pipe, read with blocking calls straight into the target: no copy in JavaScript. */
+export class FileSource implements ByteSource {
+  readonly name: string;
+  readonly #handle: FileHandle;
+  #position = 0;
+
+  private constructor(name: string, handle: FileHandle) {
+    this.name = name;
+    this.#handle = handle;
+  }
+
+  /** @throws {UsageError} where the file does not exist or may not be read */
+  static async open(path: string): Promise<FileSource> {
+    let handle: FileHandle;
+    try {
+      handle = await open(path, "r");
+    } catch (cause) {
+      throw new UsageError(`${path}: cannot be opened (${systemCode(cause)}), expected a readable capture file`, {
+        cause,
+      });
+    }
+    if (!(await handle.stat()).isDirectory()) return new FileSource(path, handle);
+    await handle.close();
+    throw new UsageError(`${path}: is a folder, expected a capture file`);
+  }
+
+  read(target: Uint8Array): number {
+    try {
+      const count = readSync(this.#handle.fd, target, 0, target.length, null);
+      this.#position += count;
+      return count;
+    } catch (cause) {
+      throw new CaptureError(this.name, this.#position, `cannot be read on (${systemCode(cause)})`, { cause });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+/** Chunks that come one after the other, such as those of standard input. Holds at most the one that came last. */
+export class ChunkSource implements ByteSource {
+  readonly name: string;
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #close: () => Promise<void>;
+  #rest: Uint8Array = new Uint8Array(0);
+  #position = 0;
+
+  constructor(name: string, chunks: AsyncIterator<Uint8Array>, close: () => Promise<void>) {
+    this.name = name;
+    this.#chunks = chunks;
+    this.#close = close;
+  }
+
+  /** Reads a stream of Node; closing destroys it. */
+  static fromStream(name: string, stream: Readable): ChunkSource {
+    return new ChunkSource(name, stream[Symbol.asyncIterator](), async () => {
+      stream.destroy();
+    });
+  }
+
+  read(target: Uint8Array): number | Promise<number> {
+    return this.#rest.length > 0 ? this.#take(target) : this.#wait(target);
+  }
+
+  async #wait(target: Uint8Array): Promise<number> {
+    while (this.#rest.length === 0) {
+      const next = await this.#nextChunk();
+      if (next.done) return 0;
+      this.#rest = next.value;
+    }
+    return this.#take(target);
+  }
+
+  async #nextChunk(): Promise<IteratorResult<Uint8Array>> {
+    try {
+      return await this.#chunks.next();
+    } catch (cause) {
+      if (cause instanceof CaptureError) throw cause;
+      throw new CaptureError(this.name, this.#position, `cannot be read on (${systemCode(cause)})`, { cause });
+    }
+  }
+
+  #take(target: Uint8Array): number {
+    const count = Math.min(target.length, this.#rest.length);
+    target.set(this.#rest.subarray(0, count));
+    this.#rest = this.#rest.subarray(count);
+    this.#position += count;
+    return count;
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+}
+
+/** Puts bytes that were read for a look at the format back in front of a source. */
+export class PrefixedSource implements ByteSource {
+  readonly name: string;
+  readonly #source: ByteSource;
+  #prefix: Uint8Array;
+
+  constructor(prefix: Uint8Array, source: ByteSource) {
+    this.name = source.name;
+    this.#prefix = prefix;
+    this.#source = source;
+  }
+
+  read(target: Uint8Array): number | Promise<number> {
+    if (this.#prefix.length === 0 || target.length === 0) return this.#source.read(target);
+    const count = Math.min(target.length, this.#prefix.length);
+    target.set(this.#prefix.subarray(0, count));
+    this.#prefix = this.#prefix.subarray(count);
+    return count;
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+}
+
+/**
+ * Reads until `target` is full or the source ends.
+ * @returns bytes written from the start of `target`
+ */
+export async function readFully(source: ByteSource, target: Uint8Array): Promise<number> {
+  let filled = 0;
+  while (filled < target.length) {
+    const read = source.read(filled === 0 ? target : target.subarray(filled));
+    const count = typeof read === "number" ? read : await read;
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** The code of an operating system error, e.g. `ENOENT`, for messages. */
+export function systemCode(cause: unknown): string {
+  if (cause instanceof Error) return (cause as NodeJS.ErrnoException).code ?? cause.message;
+  return String(cause);
+}
