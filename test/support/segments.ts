@@ -25,11 +25,11 @@ export interface TcpFields {
   /** Words out of FIN SYN RST PSH ACK URG ECE CWR; default "ACK". */
   flags?: string;
   window?: number;
-  urgent?: number;
+  urgent?: number | undefined;
   /** Padded with zero bytes to a multiple of 4. */
   options?: Uint8Array;
   payload?: Uint8Array;
-  checksum?: ChecksumChoice;
+  checksum?: ChecksumChoice | undefined;
 }
 
 const TCP_FLAG_BITS: Record<string, number> = {
@@ -121,7 +121,7 @@ export function udp(fields: {
   srcPort: number;
   dstPort: number;
   payload?: Uint8Array;
-  checksum?: ChecksumChoice;
+  checksum?: ChecksumChoice | undefined;
 }): Layer4 {
   const payload = fields.payload ?? new Uint8Array(0);
   const segment = concat(be16(fields.srcPort), be16(fields.dstPort), be16(8 + payload.length), be16(0), payload);
@@ -135,7 +135,7 @@ export function sctp(fields: {
   tag?: number;
   /** Whole chunks, each with its header; default one INIT. */
   chunks?: Uint8Array;
-  checksum?: number;
+  checksum?: number | undefined;
 }): Layer4 {
   const init = concat(Uint8Array.of(1, 0), be16(20), be32(0x01020304), be32(65536), be16(10), be16(10), be32(7));
   const packet = concat(
@@ -156,7 +156,7 @@ export function icmpEcho(fields: {
   seq?: number;
   reply?: boolean;
   payload?: Uint8Array;
-  checksum?: ChecksumChoice;
+  checksum?: ChecksumChoice | undefined;
 }): Layer4 {
   const rest = concat(be16(fields.id), be16(fields.seq ?? 1), fields.payload ?? text("0123456789abcdef"));
   return {
@@ -175,7 +175,7 @@ export function icmpMessage(fields: {
   /** The four bytes after the checksum, e.g. the MTU of a "too big". */
   word?: number;
   inner?: Uint8Array;
-  checksum?: ChecksumChoice;
+  checksum?: ChecksumChoice | undefined;
 }): Layer4 {
   const rest = concat(be32(fields.word ?? 0), fields.inner ?? new Uint8Array(0));
   return {
