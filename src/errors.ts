@@ -64,3 +64,16 @@ export class EngineError extends EgressError {
     super("engine", message, options);
   }
 }
+
+/** A result that cannot be written: no space left, a closed pipe, a folder that does not exist. */
+export class OutputError extends EgressError {
+  readonly file: string;
+  /** Code of the operating system, e.g. `ENOSPC`, `EPIPE`. */
+  readonly systemCode: string;
+
+  constructor(file: string, systemCode: string, options?: ErrorOptions) {
+    super("output", `${file}: cannot be written (${systemCode})`, options);
+    this.file = file;
+    this.systemCode = systemCode;
+  }
+}
