@@ -1,0 +1,88 @@
+import * as abi from "../../assembly/abi.js";
+
+/** One line of the conntrack table: a connection's key as its frames show it at one hook, and what is done to them there. */
+export interface ConntrackLine {
+  readonly slot: number;
+  /** HOOK_* at which frames show this key. */
+  readonly hook: number;
+  readonly protocol: number;
+  /** Dotted quads and host-order ports as in the frame; ICMP: the identifier stands for the requester's port. */
+  readonly src: string;
+  readonly srcPort: number;
+  readonly dst: string;
+  readonly dstPort: number;
+  /** STATE_* bits, TIMEOUT_* class and row of the lifetime table. */
+  readonly state: number;
+  readonly lifetimeClass: number;
+  readonly lifetimeRow: number;
+  /** LINE_FLAG_* bits. */
+  readonly flags: number;
+  /** What is written instead: source at from-endpoint, destination at from-network. Translated connections only. */
+  readonly address: string;
+  readonly port: number;
+  /** REASON_* under which a connection that is not translated passes; 0 for translated ones. */
+  readonly reason: number;
+  /** Index of the egress that the connection is pinned to; translated connections only. */
+  readonly egress: number;
+  /** Policy index on the endpoint's side, endpoint row on the network's side. */
+  readonly owner: number;
+  /** Last frame on this line, coarse milliseconds of virtual time. */
+  readonly seenMs: number;
+  readonly packets: number;
+  /** On the wire. */
+  readonly bytes: number;
+}
+
+/** A connection: the line of its original direction and the line of its replies. */
+export interface Connection {
+  readonly original: ConntrackLine;
+  readonly reply: ConntrackLine;
+}
+
+/**
+ * The IPv4 connections of a conntrack table (`Engine.conntrack()`, or a piece of a saved state), in slot order: the order is that of the
+ * hash table and means nothing. A connection that has expired shows until the engine removes it (`Engine.advance` does).
+ */
+export function* connections(table: Uint8Array): Generator<Connection> {
+  const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+  const slots = Math.floor(table.byteLength / abi.LINE_SIZE);
+  for (let slot = 0; slot < slots; slot++) {
+    const at = slot * abi.LINE_SIZE;
+    if (view.getUint8(at + abi.LINE_HOOK_AT) === 0) continue;
+    if (!(view.getUint8(at + abi.LINE_FLAGS_AT) & abi.LINE_FLAG_PRIMARY)) continue;
+    const pair = view.getUint32(at + abi.LINE_PAIR_AT, true);
+    if (pair < slots) yield { original: readLine(view, slot), reply: readLine(view, pair) };
+  }
+}
+
+function readLine(view: DataView, slot: number): ConntrackLine {
+  const at = slot * abi.LINE_SIZE;
+  const flags = view.getUint8(at + abi.LINE_FLAGS_AT);
+  const isTranslated = (flags & abi.LINE_FLAG_TRANSLATED) !== 0;
+  return {
+    slot,
+    hook: view.getUint8(at + abi.LINE_HOOK_AT),
+    protocol: view.getUint8(at + abi.LINE_PROTOCOL_AT),
+    src: quadAt(view, at + abi.LINE_SRC_AT),
+    srcPort: view.getUint16(at + abi.LINE_PORTS_AT),
+    dst: quadAt(view, at + abi.LINE_DST_AT),
+    dstPort: view.getUint16(at + abi.LINE_PORTS_AT + 2),
+    state: view.getUint8(at + abi.LINE_STATE_AT),
+    lifetimeClass: view.getUint8(at + abi.LINE_CLASS_AT),
+    lifetimeRow: view.getUint8(at + abi.LINE_TIMEOUT_ROW_AT),
+    flags,
+    address: quadAt(view, at + abi.LINE_ADDRESS_AT),
+    port: isTranslated ? view.getUint16(at + abi.LINE_PORT_AT) : 0,
+    reason: isTranslated ? abi.REASON_NONE : view.getUint16(at + abi.LINE_PORT_AT, true),
+    egress: view.getUint16(at + abi.LINE_EGRESS_AT, true),
+    owner: view.getUint32(at + abi.LINE_OWNER_AT, true),
+    seenMs: view.getUint32(at + abi.LINE_SEEN_AT, true),
+    packets: view.getUint32(at + abi.LINE_PACKETS_AT, true),
+    bytes:
+      view.getUint32(at + abi.LINE_BYTES_AT + 4, true) * 0x1_0000_0000 + view.getUint32(at + abi.LINE_BYTES_AT, true),
+  };
+}
+
+function quadAt(view: DataView, at: number): string {
+  return `${view.getUint8(at)}.${view.getUint8(at + 1)}.${view.getUint8(at + 2)}.${view.getUint8(at + 3)}`;
+}

@@ -1,0 +1,102 @@
+import * as abi from "../../assembly/abi.js";
+import type { EngineMemory } from "./memory.js";
+import { ACTION_NAMES, REASON_NAMES } from "./names.js";
+
+/** What an engine has counted since it started (or since the saved state it was given). */
+export interface EngineCounters {
+  /** Frames by reason name; only reasons that have a name (not snat, not reverse). */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** Frames by action name. */
+  readonly actions: Readonly<Record<string, number>>;
+  /** Translated connections. */
+  readonly opened: number;
+  readonly closed: number;
+  readonly expired: number;
+  readonly broken: number;
+  readonly rebound: number;
+  readonly live: number;
+  readonly peak: number;
+  /** Dropped by a policy or owner change. */
+  readonly removed: number;
+  /** Connections of any kind in the table now, passed ones included. */
+  readonly entries: number;
+  readonly evictedExpired: number;
+  readonly evictedClosing: number;
+  readonly evictedUnreplied: number;
+  readonly evictedEstablished: number;
+  readonly directionGuessed: number;
+  /** Candidates that the port search looked at, and searches that went to a bitmap. */
+  readonly portProbes: number;
+  readonly bitmapSearches: number;
+}
+
+/** What one egress of the policy blob has carried. Frames and bytes as on the wire. */
+export interface EgressStats {
+  readonly connections: number;
+  readonly frames: number;
+  readonly bytes: number;
+  readonly replies: number;
+  readonly replyBytes: number;
+  readonly live: number;
+  /** Most ports in use at once toward one (remote, port, protocol). */
+  readonly portsPeak: number;
+}
+
+const REASON_SLOTS = 64;
+const ACTION_SLOTS = 8;
+
+/** Reads the counters record at `at`. A reason or action that this host cannot name shows under its number, never vanishes. */
+export function readCounters(memory: EngineMemory, at: number): EngineCounters {
+  const count = (offset: number) => memory.u64(at + offset);
+  return {
+    reasons: named(memory, at + abi.COUNTER_REASONS_AT, REASON_SLOTS, "reason", REASON_NAMES),
+    actions: named(memory, at + abi.COUNTER_ACTIONS_AT, ACTION_SLOTS, "action", ACTION_NAMES),
+    opened: count(abi.COUNTER_OPENED_AT),
+    closed: count(abi.COUNTER_CLOSED_AT),
+    expired: count(abi.COUNTER_EXPIRED_AT),
+    broken: count(abi.COUNTER_BROKEN_AT),
+    rebound: count(abi.COUNTER_REBOUND_AT),
+    live: count(abi.COUNTER_LIVE_AT),
+    peak: count(abi.COUNTER_PEAK_AT),
+    removed: count(abi.COUNTER_REMOVED_AT),
+    entries: count(abi.COUNTER_ENTRIES_AT),
+    evictedExpired: count(abi.COUNTER_EVICTED_EXPIRED_AT),
+    evictedClosing: count(abi.COUNTER_EVICTED_CLOSING_AT),
+    evictedUnreplied: count(abi.COUNTER_EVICTED_UNREPLIED_AT),
+    evictedEstablished: count(abi.COUNTER_EVICTED_ESTABLISHED_AT),
+    directionGuessed: count(abi.COUNTER_GUESSED_AT),
+    portProbes: count(abi.COUNTER_PORT_PROBES_AT),
+    bitmapSearches: count(abi.COUNTER_BITMAP_SEARCHES_AT),
+  };
+}
+
+/** Reads one row of the egress statistics at `at`. */
+export function readEgressStats(memory: EngineMemory, at: number): EgressStats {
+  return {
+    connections: memory.u64(at + abi.EGRESS_STATS_CONNECTIONS_AT),
+    frames: memory.u64(at + abi.EGRESS_STATS_FRAMES_AT),
+    bytes: memory.u64(at + abi.EGRESS_STATS_BYTES_AT),
+    replies: memory.u64(at + abi.EGRESS_STATS_REPLIES_AT),
+    replyBytes: memory.u64(at + abi.EGRESS_STATS_REPLY_BYTES_AT),
+    live: memory.u32(at + abi.EGRESS_STATS_LIVE_AT),
+    portsPeak: memory.u32(at + abi.EGRESS_STATS_PORTS_PEAK_AT),
+  };
+}
+
+/** Named slots always show, unnamed ones only where they count something; code 0 has no name and is left out unless it counts. */
+function named(
+  memory: EngineMemory,
+  at: number,
+  slots: number,
+  kind: string,
+  names: readonly (string | undefined)[],
+): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (let code = 0; code < slots; code++) {
+    const count = memory.u64(at + code * 8);
+    const name = names[code];
+    if (name) counts[name] = count;
+    else if (name === undefined && count > 0) counts[`${kind}-${code}`] = count;
+  }
+  return counts;
+}

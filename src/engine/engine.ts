@@ -1,0 +1,271 @@
+import * as abi from "../../assembly/abi.js";
+import { EngineError } from "../errors.js";
+import { type EgressStats, type EngineCounters, readCounters, readEgressStats } from "./counters.js";
+import { sectionCounts } from "./describe-blob.js";
+import { checkEngineConfig, type EngineConfig, encodeEngineConfig } from "./engine-config.js";
+import { type EngineExports, instantiateEngine } from "./load.js";
+import { EngineMemory } from "./memory.js";
+import { errorName, errorText } from "./names.js";
+import { neededBy } from "./sizing.js";
+import { applyState, encodeState, hashPolicy } from "./state-file.js";
+
+/** Health and eligibility of a gateway node, as `Engine.setGateway` takes it. */
+export type GatewayState = "down" | "healthy" | "active";
+
+const GATEWAY_CODES: Readonly<Record<GatewayState, number>> = {
+  down: abi.GATEWAY_DOWN,
+  healthy: abi.GATEWAY_HEALTHY,
+  active: abi.GATEWAY_ACTIVE,
+};
+
+/**
+ * Starts an engine with its tables sized by `config`.
+ * @throws {UsageError} where a value of `config` is no number of its kind
+ * @throws {EngineError} where the engine refuses the configuration, or `wasmFile` is not the engine that this host was made for
+ */
+export async function createEngine(config: EngineConfig, wasmFile?: string): Promise<Engine> {
+  checkEngineConfig(config);
+  const exports = await instantiateEngine(wasmFile);
+  new Uint8Array(exports.memory.buffer, exports.configAt() >>> 0, abi.CONFIG_SIZE).set(encodeEngineConfig(config));
+  const code = exports.configure();
+  if (code !== abi.OK) throw refused("configure", code);
+  return new Engine(config, exports);
+}
+
+/**
+ * One node's packet engine. Frames go in by batches: put bytes into `arena`, describe each frame with `setFrame`, call `process`, read
+ * the verdicts; frames are rewritten in place. Nothing here makes an object per frame. Not for use from several threads.
+ */
+export class Engine {
+  readonly config: EngineConfig;
+  /** Memory of the engine; every view onto it stays valid for the engine's life. */
+  readonly memory: EngineMemory;
+  /** Frames lie here. `loadPolicy` and `loadState` overwrite it: call them between batches. */
+  readonly arena: Uint8Array;
+  /** `config.hostSize` bytes that a saved state carries for the host; the engine never reads them. */
+  readonly host: Uint8Array;
+  readonly #exports: EngineExports;
+  readonly #framesAt: number;
+  readonly #verdictsAt: number;
+  readonly #countersAt: number;
+  readonly #egressStatsAt: number;
+  #policyHash: Uint8Array | undefined;
+  #egressCount = 0;
+  #nodeCount = 0;
+
+  /** Use `createEngine`. @param exports of an instance that has been configured with `config` */
+  constructor(config: EngineConfig, exports: EngineExports) {
+    this.config = config;
+    this.#exports = exports;
+    this.memory = new EngineMemory(exports.memory.buffer);
+    this.#framesAt = this.#region(abi.REGION_FRAMES, config.maxBatch * abi.FRAME_SIZE).at;
+    this.#verdictsAt = this.#region(abi.REGION_VERDICTS, config.maxBatch * abi.VERDICT_SIZE).at;
+    this.#countersAt = this.#region(abi.REGION_COUNTERS, abi.COUNTERS_SIZE).at;
+    this.#egressStatsAt = this.#region(abi.REGION_EGRESS_STATS, config.egresses * abi.EGRESS_STATS_SIZE).at;
+    this.arena = this.regionBytes(abi.REGION_ARENA, config.arenaSize);
+    this.host = this.regionBytes(abi.REGION_HOST, config.hostSize);
+  }
+
+  /** Number of egresses and of nodes of the policy in force; 0 before one is loaded. */
+  get egressCount(): number {
+    return this.#egressCount;
+  }
+
+  get nodeCount(): number {
+    return this.#nodeCount;
+  }
+
+  /**
+   * Puts a policy blob (`compilePolicy`) in force, in one step, and starts a new policy epoch. Overwrites the start of the arena.
+   * @throws {EngineError} where the engine refuses it; the policy before stays in force
+   */
+  loadPolicy(blob: Uint8Array): void {
+    this.#checkRoom(blob);
+    this.arena.set(blob);
+    this.#check("loadPolicy", this.#exports.loadPolicy(0, blob.length));
+    this.#policyHash = hashPolicy(blob);
+    const counts = sectionCounts(blob);
+    this.#egressCount = counts[abi.SECTION_EGRESSES]!;
+    this.#nodeCount = counts[abi.SECTION_NODES]!;
+  }
+
+  /** @param node index into the policy's node table (`nodeTable`)   @throws {EngineError} where there is no such node */
+  setGateway(node: number, state: GatewayState): void {
+    this.#check(`setGateway ${node} ${state}`, this.#exports.setGateway(node, GATEWAY_CODES[state]));
+  }
+
+  /**
+   * Describes frame `i` of the next batch. Not checked here: `process` refuses the batch where a record is wrong.
+   * @param i 0 … maxBatch - 1   @param offset of the frame's first byte from the start of the arena
+   * @param captured bytes present   @param wire bytes on the wire   @param hook HOOK_*   @param link LINK_*   @param flags FRAME_FLAG_*
+   * @param timeLow low 32 bits of the nanoseconds since the epoch   @param timeHigh high 32 bits
+   */
+  setFrame(
+    i: number,
+    offset: number,
+    captured: number,
+    wire: number,
+    hook: number,
+    link: number,
+    flags: number,
+    timeLow: number,
+    timeHigh: number,
+  ): void {
+    const at = this.#framesAt + i * abi.FRAME_SIZE;
+    const memory = this.memory;
+    memory.putU32(at + abi.FRAME_OFFSET_AT, offset);
+    memory.putU32(at + abi.FRAME_CAPTURED_AT, captured);
+    memory.putU32(at + abi.FRAME_WIRE_AT, wire);
+    memory.putU8(at + abi.FRAME_HOOK_AT, hook);
+    memory.putU8(at + abi.FRAME_LINK_AT, link);
+    memory.putU16(at + abi.FRAME_FLAGS_AT, flags);
+    memory.putU32(at + abi.FRAME_TIME_AT, timeLow);
+    memory.putU32(at + abi.FRAME_TIME_AT + 4, timeHigh);
+  }
+
+  /**
+   * Processes frames 0 … count-1 in order.
+   * @throws {EngineError} where the engine refuses the batch: nothing was processed then
+   */
+  process(count: number): void {
+    const code = this.#exports.process(count);
+    if (code !== count) throw refused(`process ${count} frames`, code);
+  }
+
+  /** Moves virtual time on (never back) and removes everything that has expired by then. */
+  advance(timeLow: number, timeHigh: number): void {
+    this.#check("advance", this.#exports.advance(timeLow | 0, timeHigh | 0));
+  }
+
+  /** ACTION_* of frame `i` of the last batch. */
+  action(i: number): number {
+    return this.memory.u8(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_ACTION_AT);
+  }
+
+  /** REASON_* of frame `i`. */
+  reason(i: number): number {
+    return this.memory.u8(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_REASON_AT);
+  }
+
+  /** VERDICT_FLAG_* bits of frame `i`. */
+  flags(i: number): number {
+    return this.memory.u16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_FLAGS_AT);
+  }
+
+  /** Captured bytes of frame `i` after rewriting. */
+  length(i: number): number {
+    return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_LENGTH_AT);
+  }
+
+  /** Index into the model's egresses, or -1 where none applies. */
+  egress(i: number): number {
+    return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_EGRESS_AT) | 0;
+  }
+
+  /** NAT port, or the ICMP identifier that stands for it; host order. */
+  natPort(i: number): number {
+    return this.memory.u16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_NAT_PORT_AT);
+  }
+
+  /** Egress before this frame; meaningful with VERDICT_FLAG_REMAPPED only. */
+  oldEgress(i: number): number {
+    return this.memory.u16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_OLD_EGRESS_AT);
+  }
+
+  /** A window onto the 16 bytes of the egress IP, all zero where none applies; overwritten by the next `process`. */
+  egressIP(i: number): Uint8Array {
+    return this.memory.bytes(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_EGRESS_IP_AT, 16);
+  }
+
+  /** A window onto the 16 bytes of a redirect's overlay target. */
+  target(i: number): Uint8Array {
+    return this.memory.bytes(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_TARGET_AT, 16);
+  }
+
+  counters(): EngineCounters {
+    return readCounters(this.memory, this.#countersAt);
+  }
+
+  /** One row per egress of the policy in force, in its order. */
+  egressStats(): EgressStats[] {
+    return Array.from({ length: this.#egressCount }, (_, row) =>
+      readEgressStats(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE),
+    );
+  }
+
+  /** The conntrack table's bytes: a window, for `connections`. */
+  conntrack(): Uint8Array {
+    return this.regionBytes(abi.REGION_CONNTRACK);
+  }
+
+  /**
+   * Everything that the engine remembers, as a file: tables, counters, clock, gateway states and the host's region.
+   * @throws {EngineError} before a policy is loaded
+   */
+  saveState(): Uint8Array {
+    const policyHash = this.#policyHash;
+    if (!policyHash)
+      throw new EngineError("saveState: no policy has been loaded, expected one before a state is saved");
+    const state = this.#region(abi.REGION_STATE);
+    const offset = (id: number) => ({ at: this.#region(id).at - state.at, size: this.#region(id).size });
+    return encodeState(this.regionBytes(abi.REGION_STATE), {
+      config: this.config,
+      policyHash,
+      conntrack: offset(abi.REGION_CONNTRACK),
+      counters: offset(abi.REGION_COUNTERS),
+      egressStats: offset(abi.REGION_EGRESS_STATS),
+      host: offset(abi.REGION_HOST),
+    });
+  }
+
+  /**
+   * Goes on where `saveState` left off. The engine must have the same table sizes, profile and seeds, and the same policy loaded.
+   * @throws {EngineError} where the file is damaged, foreign or inconsistent; the engine is then as it was before the call
+   */
+  loadState(file: Uint8Array): void {
+    if (!this.#policyHash)
+      throw new EngineError("loadState: no policy has been loaded, expected the one that the state was saved under");
+    const region = this.regionBytes(abi.REGION_STATE);
+    applyState(file, region, this.config, this.#policyHash, () => {
+      const code = this.#exports.restore();
+      return code === abi.OK ? undefined : refused("restore", code);
+    });
+  }
+
+  /** A window onto a region. @param expected size that it must have */
+  regionBytes(id: number, expected?: number): Uint8Array {
+    const { at, size } = this.#region(id, expected);
+    return this.memory.bytes(at, size);
+  }
+
+  #region(id: number, expected?: number): { at: number; size: number } {
+    const at = this.#exports.regionAt(id) >>> 0;
+    const size = this.#exports.regionSize(id) >>> 0;
+    if (expected !== undefined && size !== expected) {
+      throw new EngineError(
+        `engine: region ${id} has ${size} bytes, expected ${expected}: built from another assembly/abi.ts`,
+      );
+    }
+    return { at, size };
+  }
+
+  #checkRoom(blob: Uint8Array): void {
+    const room = Math.min(this.config.blobSize, this.arena.length);
+    if (blob.length > room)
+      throw new EngineError(`loadPolicy: the blob has ${blob.length} bytes, expected at most ${room}`);
+    if (blob.length < abi.BLOB_HEADER_SIZE) return;
+    for (const [name, rows] of Object.entries(neededBy(sectionCounts(blob)))) {
+      const limit = this.config[name as keyof ReturnType<typeof neededBy>];
+      if (rows <= limit) continue;
+      throw new EngineError(`loadPolicy: the policy has ${rows} ${name}, the engine is configured for ${limit}`);
+    }
+  }
+
+  #check(call: string, code: number): void {
+    if (code < 0) throw refused(call, code);
+  }
+}
+
+function refused(call: string, code: number): EngineError {
+  return new EngineError(`engine: ${call}: ${errorText(code)} (${errorName(code)})`);
+}

@@ -1,0 +1,60 @@
+import * as abi from "../../assembly/abi.js";
+import type { ClusterPrefix } from "../config/types.js";
+import { type Prefix, parsePrefix } from "../net/address.js";
+
+/** A destination that no policy ever selects, with the REASON_* under which its frames pass. */
+export interface UnselectedPrefix {
+  readonly prefix: Prefix;
+  readonly reason: number;
+}
+
+/**
+ * Destinations that no policy selects in any cluster (IANA special-purpose registries, RFC 6890, RFC 5771, RFC 4291). 0.0.0.0/8 is not
+ * among them: as a destination it is no address at all, and a policy for 0.0.0.0/0 treats it as the original does.
+ */
+const FIXED: readonly (readonly [cidr: string, reason: number])[] = [
+  ["127.0.0.0/8", abi.REASON_LOOPBACK],
+  ["::1/128", abi.REASON_LOOPBACK],
+  ["169.254.0.0/16", abi.REASON_LINK_LOCAL],
+  ["fe80::/10", abi.REASON_LINK_LOCAL],
+  ["224.0.0.0/4", abi.REASON_MULTICAST],
+  ["ff00::/8", abi.REASON_MULTICAST],
+  ["255.255.255.255/32", abi.REASON_BROADCAST],
+];
+
+/**
+ * What policy set 0 holds: the fixed prefixes and the cluster's own. Each prefix once; a fixed one keeps its own reason where the
+ * cluster claims the same prefix.
+ */
+export function unselectedPrefixes(cluster: readonly ClusterPrefix[]): UnselectedPrefix[] {
+  const byKey = new Map<string, UnselectedPrefix>();
+  for (const [cidr, reason] of FIXED) {
+    const prefix = parsePrefix(cidr)!;
+    byKey.set(prefixKey(prefix), { prefix, reason });
+  }
+  for (const { prefix } of cluster) {
+    const key = prefixKey(prefix);
+    if (!byKey.has(key)) byKey.set(key, { prefix, reason: abi.REASON_CLUSTER_INTERNAL });
+  }
+  return [...byKey.values()];
+}
+
+/** Two prefixes with the same key are the same prefix. */
+export function prefixKey(prefix: Prefix): string {
+  return `${Buffer.from(prefix.bytes).toString("hex")}/${prefix.length}`;
+}
+
+/**
+ * An IPv6 text such as `::ffff:0:0/96` denotes the bytes that stand for IPv4 here. No IPv6 frame carries such an address (RFC 4291
+ * section 2.5.5.2), so the prefix matches nothing and must not become an IPv4 prefix.
+ */
+export function isMappedText(prefix: Prefix): boolean {
+  const { bytes, length, family } = prefix;
+  return (
+    family === 6 &&
+    length >= 96 &&
+    bytes[10] === 0xff &&
+    bytes[11] === 0xff &&
+    bytes.subarray(0, 10).every((b) => b === 0)
+  );
+}

@@ -1,0 +1,89 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { instantiate } from "@assemblyscript/loader";
+import { ABI_VERSION } from "../../assembly/abi.js";
+import { EngineError } from "../errors.js";
+
+/** What `engine.wasm` exports (docs/abi.md). Numbers come back as signed 32-bit integers: addresses and sizes need `>>> 0`. */
+export interface EngineExports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  abiVersion(): number;
+  configAt(): number;
+  configure(): number;
+  regionAt(id: number): number;
+  regionSize(id: number): number;
+  loadPolicy(offset: number, length: number): number;
+  setGateway(node: number, state: number): number;
+  process(count: number): number;
+  advance(timeLow: number, timeHigh: number): number;
+  restore(): number;
+}
+
+const FUNCTIONS = [
+  "abiVersion",
+  "configAt",
+  "configure",
+  "regionAt",
+  "regionSize",
+  "loadPolicy",
+  "setGateway",
+  "process",
+  "advance",
+  "restore",
+] as const;
+
+type CompiledModule = Awaited<ReturnType<typeof instantiate>>["module"];
+
+/** Compiled once however many engines a process starts: in the cluster topology each node is one. */
+const compiled = new Map<string, CompiledModule>();
+
+/** @returns the path of a file of this package, wherever this module runs from (`dist/src/engine`, or the sources under a test runner) */
+export function packageFile(...parts: string[]): string {
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return join(folder, ...parts);
+    if (folder === dirname(folder)) throw new EngineError(`${start}: no folder above it holds a package.json`);
+  }
+}
+
+/**
+ * Starts one engine: instantiates `wasmFile` with no imports and checks that it speaks this host's ABI.
+ * @throws {EngineError} where the file is missing, is no WebAssembly, lacks an export or was built from another `assembly/abi.ts`
+ */
+export async function instantiateEngine(
+  wasmFile: string = packageFile("build", "engine.wasm"),
+): Promise<EngineExports> {
+  let module = compiled.get(wasmFile);
+  const source = module ?? (await readEngine(wasmFile));
+  const started = await instantiate<EngineExports & Record<string, unknown>>(source, {}).catch((cause: unknown) => {
+    throw new EngineError(`${wasmFile}: cannot be instantiated, expected a WebAssembly module without imports`, {
+      cause,
+    });
+  });
+  module ??= started.module;
+  checkExports(wasmFile, started.exports);
+  compiled.set(wasmFile, module);
+  return started.exports;
+}
+
+async function readEngine(wasmFile: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return Uint8Array.from(await readFile(wasmFile));
+  } catch (cause) {
+    throw new EngineError(`${wasmFile}: cannot be read, expected the engine that \`npm run build\` makes`, { cause });
+  }
+}
+
+function checkExports(wasmFile: string, exports: EngineExports & Record<string, unknown>): void {
+  const missing = FUNCTIONS.filter((name) => typeof exports[name] !== "function");
+  if (missing.length > 0)
+    throw new EngineError(`${wasmFile}: exports no ${missing.join(", ")}, expected Sluicegate's engine`);
+  const version = exports.abiVersion() >>> 0;
+  if (version !== ABI_VERSION) {
+    throw new EngineError(
+      `${wasmFile}: has ABI version ${version}, this host expects ${ABI_VERSION}; build both together`,
+    );
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The engine's memory as unsigned little-endian numbers. `configure` sizes the memory once, so a view taken after it stays valid for
+ * the engine's life. Addresses and lengths are bytes; reading outside the memory throws a RangeError (a fault of the host's own code).
+ */
+export class EngineMemory {
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+
+  constructor(buffer: ArrayBuffer) {
+    this.#view = new DataView(buffer);
+    this.#bytes = new Uint8Array(buffer);
+  }
+
+  /** Bytes of the whole memory. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  u8(at: number): number {
+    return this.#view.getUint8(at);
+  }
+
+  u16(at: number): number {
+    return this.#view.getUint16(at, true);
+  }
+
+  u32(at: number): number {
+    return this.#view.getUint32(at, true);
+  }
+
+  /** A counter. Exact below 2^53; no BigInt is made. */
+  u64(at: number): number {
+    return this.#view.getUint32(at + 4, true) * 0x1_0000_0000 + this.#view.getUint32(at, true);
+  }
+
+  putU8(at: number, value: number): void {
+    this.#view.setUint8(at, value);
+  }
+
+  putU16(at: number, value: number): void {
+    this.#view.setUint16(at, value, true);
+  }
+
+  putU32(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+  }
+
+  /** @param value 0 … 2^64 - 1 */
+  putU64(at: number, value: bigint): void {
+    this.#view.setBigUint64(at, value, true);
+  }
+
+  /** A window onto `length` bytes, not a copy: what the engine writes shows in it. */
+  bytes(at: number, length: number): Uint8Array {
+    if (at + length > this.#bytes.length)
+      throw new RangeError(`bytes ${at} to ${at + length} of ${this.#bytes.length}`);
+    return this.#bytes.subarray(at, at + length);
+  }
+}

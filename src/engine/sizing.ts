@@ -1,0 +1,50 @@
+import * as abi from "../../assembly/abi.js";
+import type { PolicyModel } from "../config/types.js";
+import { compilePolicy } from "./blob.js";
+import { sectionCounts } from "./describe-blob.js";
+import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine-config.js";
+
+/**
+ * A configuration that every one of `models` fits into: the defaults, grown where a model needs more, then `overrides`. Give all models
+ * of a scenario: an engine cannot grow later.
+ */
+export function configFor(
+  models: PolicyModel | readonly PolicyModel[],
+  overrides: Partial<EngineConfig> = {},
+): EngineConfig {
+  const natProfile = overrides.natProfile ?? DEFAULT_ENGINE_CONFIG.natProfile;
+  let config = DEFAULT_ENGINE_CONFIG;
+  for (const model of "policies" in models ? [models] : models) {
+    config = growFor(config, compilePolicy(model, { natProfile }));
+  }
+  return { ...config, ...overrides };
+}
+
+/** `config` with every table at least as large as `blob` needs. */
+export function growFor(config: EngineConfig, blob: Uint8Array): EngineConfig {
+  const counts = sectionCounts(blob);
+  const needed = neededBy(counts);
+  return {
+    ...config,
+    nodes: Math.max(config.nodes, needed.nodes),
+    egresses: Math.max(config.egresses, needed.egresses),
+    policies: Math.max(config.policies, needed.policies),
+    prefixes: Math.max(config.prefixes, needed.prefixes),
+    endpoints: Math.max(config.endpoints, needed.endpoints),
+    blobSize: Math.max(config.blobSize, blob.length),
+    arenaSize: Math.max(config.arenaSize, blob.length),
+  };
+}
+
+/** Rows that a blob needs of each configured table. */
+export function neededBy(
+  counts: readonly number[],
+): Pick<EngineConfig, "nodes" | "egresses" | "policies" | "prefixes" | "endpoints"> {
+  return {
+    nodes: counts[abi.SECTION_NODES]!,
+    egresses: counts[abi.SECTION_EGRESSES]!,
+    policies: counts[abi.SECTION_POLICIES]!,
+    prefixes: counts[abi.SECTION_PREFIXES]!,
+    endpoints: counts[abi.SECTION_ENDPOINTS]!,
+  };
+}
