@@ -1,11 +1,10 @@
 import * as abi from "../../assembly/abi.js";
 import { fnv1a32 } from "../config/fnv.js";
-import type { Endpoint, PolicyModel } from "../config/types.js";
+import type { Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { EngineError } from "../errors.js";
 import { type AddressBytes, familyOf, formatAddress, type Prefix } from "../net/address.js";
 import { BlobWriter, writeAddress } from "./blob-writer.js";
 import { egressKey } from "./egress-key.js";
-import type { NatProfile } from "./engine-config.js";
 import { isMappedText, unselectedPrefixes } from "./fixed-prefixes.js";
 import { lifetimeTable } from "./lifetimes.js";
 
@@ -13,8 +12,8 @@ const FOR_EVER = 0xffff_ffff_ffff_ffffn;
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
 export interface CompileOptions {
-  /** Must be the profile that the engine is configured with: it decides the lifetime after a reset. */
-  readonly natProfile: NatProfile;
+  /** Must be the profile that the engine is configured with: it decides the lifetime after a reset. Default: that of the settings. */
+  readonly natProfile?: NatProfile;
 }
 
 /** A row of the node table. */
@@ -43,11 +42,11 @@ interface EndpointRow {
  * same bytes. Indexes in verdicts refer to `model.egresses`, `model.policies` and `nodeTable(model)`.
  * @throws {EngineError} naming the limit or the rule that the model breaks
  */
-export function compilePolicy(model: PolicyModel, options: CompileOptions): Uint8Array<ArrayBuffer> {
+export function compilePolicy(model: PolicyModel, options: CompileOptions = {}): Uint8Array<ArrayBuffer> {
   const writer = new BlobWriter();
   const nodes = nodeTable(model);
   const nodeIndex = new Map(nodes.map((node, index) => [node.name, index]));
-  const lifetimes = lifetimeTable(model, options.natProfile);
+  const lifetimes = lifetimeTable(model, options.natProfile ?? model.settings.natProfile?.value ?? "cilium");
   writeNodes(writer, nodes);
   writeEgresses(writer, model, nodeIndex);
   writePolicies(writer, model, lifetimes.rowOfPolicy);

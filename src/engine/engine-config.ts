@@ -1,4 +1,5 @@
 import * as abi from "../../assembly/abi.js";
+import type { NatProfile } from "../config/types.js";
 import { UsageError } from "../errors.js";
 
 /** Everything that is settled when an engine starts: table sizes, profile, seeds. Counts are rows, sizes are bytes. */
@@ -34,8 +35,6 @@ export interface EngineConfig {
   readonly placementSeed: bigint;
   readonly portSeed: bigint;
 }
-
-export type NatProfile = "cilium" | "rfc";
 
 /** Design §3: 512 Ki connections, 16 Ki endpoints and prefixes, 1 Ki policies and egresses. */
 export const DEFAULT_ENGINE_CONFIG: EngineConfig = {

@@ -1,7 +1,6 @@
 import * as abi from "../../assembly/abi.js";
-import type { PolicyModel, Timeouts } from "../config/types.js";
+import type { NatProfile, PolicyModel, Timeouts } from "../config/types.js";
 import { EngineError } from "../errors.js";
-import type { NatProfile } from "./engine-config.js";
 
 /** RFC 7857 section 2: a mapping outlives a reset by four minutes. */
 const RFC_RESET_MS = 240_000;

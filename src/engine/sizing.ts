@@ -6,17 +6,16 @@ import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine-config.js";
 
 /**
  * A configuration that every one of `models` fits into: the defaults, grown where a model needs more, then `overrides`. Give all models
- * of a scenario: an engine cannot grow later.
+ * of a scenario: an engine cannot grow later. The NAT profile is that of the overrides, else of the first model's settings.
  */
 export function configFor(
   models: PolicyModel | readonly PolicyModel[],
   overrides: Partial<EngineConfig> = {},
 ): EngineConfig {
-  const natProfile = overrides.natProfile ?? DEFAULT_ENGINE_CONFIG.natProfile;
-  let config = DEFAULT_ENGINE_CONFIG;
-  for (const model of "policies" in models ? [models] : models) {
-    config = growFor(config, compilePolicy(model, { natProfile }));
-  }
+  const list = "policies" in models ? [models] : models;
+  const natProfile = overrides.natProfile ?? list[0]?.settings.natProfile?.value ?? DEFAULT_ENGINE_CONFIG.natProfile;
+  let config: EngineConfig = { ...DEFAULT_ENGINE_CONFIG, natProfile };
+  for (const model of list) config = growFor(config, compilePolicy(model, { natProfile }));
   return { ...config, ...overrides };
 }
 
