@@ -1,0 +1,111 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { OutputError } from "../errors.js";
+import { systemCode } from "./byte-source.js";
+
+/** Bytes of the buffer; no single record may be larger. */
+export const SINK_BUFFER_SIZE = 1024 * 1024;
+const RETRY_MS = 1;
+/** Up to this length a loop over words is quicker than a call that moves memory. */
+const MAX_LOOP_LENGTH = 128;
+
+/**
+ * A file (or an open descriptor) that is written through one fixed buffer with blocking calls.
+ * Callers `reserve` room, write their bytes at the place given and say nothing more: flushing happens by itself.
+ */
+export class OutputSink {
+  readonly name: string;
+  /** Over the buffer; what `reserve` gave is valid until the next `reserve`. */
+  readonly view: DataView;
+  readonly #bytes: Uint8Array;
+  /** All of the memory that the buffer lies in. */
+  readonly #around: Uint8Array;
+  readonly #fd: number;
+  readonly #owned: boolean;
+  #source: Uint8Array = new Uint8Array(0);
+  #sourceView = new DataView(this.#source.buffer);
+  #end = 0;
+  #closed = false;
+
+  /**
+   * @param target path of a file to create or overwrite, or a descriptor, which stays open after `close`
+   * @param buffer at least {@link SINK_BUFFER_SIZE} bytes. Where it lies in the memory that frames are copied from,
+   *   copying makes no JavaScript object.
+   * @throws {OutputError} where the file cannot be created
+   */
+  constructor(target: string | number, buffer: Uint8Array = new Uint8Array(SINK_BUFFER_SIZE)) {
+    this.#bytes = buffer;
+    this.#around = new Uint8Array(buffer.buffer);
+    this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+    this.#owned = typeof target === "string";
+    this.name = typeof target === "string" ? target : `descriptor ${target}`;
+    try {
+      this.#fd = typeof target === "string" ? openSync(target, "w") : target;
+    } catch (cause) {
+      throw new OutputError(this.name, systemCode(cause), { cause });
+    }
+  }
+
+  /**
+   * @param size at most {@link SINK_BUFFER_SIZE}
+   * @returns where in `view` these next bytes of the file are to be written
+   * @throws {OutputError} where what was written before cannot be stored
+   */
+  reserve(size: number): number {
+    if (this.#end + size > this.#bytes.length) this.flush();
+    const at = this.#end;
+    this.#end = at + size;
+    return at;
+  }
+
+  /** Copies `length` bytes of `source` from `from` on to `to` of the buffer. */
+  copy(source: Uint8Array, from: number, length: number, to: number): void {
+    if (length <= MAX_LOOP_LENGTH) this.#copyWords(source, from, length, to);
+    else if (source.buffer === this.#around.buffer) this.#move(source, from, length, to);
+    else this.#bytes.set(source.subarray(from, from + length), to);
+  }
+
+  #move(source: Uint8Array, from: number, length: number, to: number): void {
+    const start = source.byteOffset + from;
+    this.#around.copyWithin(this.#bytes.byteOffset + to, start, start + length);
+  }
+
+  #copyWords(source: Uint8Array, from: number, length: number, to: number): void {
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceView = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    }
+    const words = length - (length & 3);
+    for (let i = 0; i < words; i += 4) {
+      this.view.setInt32(to + i, this.#sourceView.getInt32(from + i, true), true);
+    }
+    for (let i = words; i < length; i++) this.#bytes[to + i] = source[from + i]!;
+  }
+
+  flush(): void {
+    let at = 0;
+    while (at < this.#end) at += this.#write(at);
+    this.#end = 0;
+  }
+
+  /** Flushes, and closes the file that was opened here. Further calls do nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.flush();
+    } finally {
+      if (this.#owned) closeSync(this.#fd);
+    }
+  }
+
+  #write(at: number): number {
+    try {
+      return writeSync(this.#fd, this.#bytes, at, this.#end - at);
+    } catch (cause) {
+      if (systemCode(cause) !== "EAGAIN") throw new OutputError(this.name, systemCode(cause), { cause });
+      // A pipe that does not block is full: let its reader go on.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+      return 0;
+    }
+  }
+}
