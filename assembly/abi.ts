@@ -1,0 +1,333 @@
+// The numbers that the engine and its hosts share. Compiled by asc and by tsc, so: integer constants only, no imports.
+// All records are little-endian. Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. docs/abi.md explains each.
+
+export const ABI_VERSION = 1;
+
+// ---- Error codes: what exported functions return. 0 and positive values are success. -------------------------------------------------
+
+export const OK = 0;
+export const ERROR_NOT_CONFIGURED = -1;
+export const ERROR_ALREADY_CONFIGURED = -2;
+export const ERROR_CONFIG_RANGE = -3;
+export const ERROR_MEMORY = -4;
+export const ERROR_BATCH_TOO_LARGE = -5;
+export const ERROR_FRAME_OUTSIDE_ARENA = -6;
+export const ERROR_BAD_HOOK = -7;
+export const ERROR_BAD_LINK_TYPE = -8;
+export const ERROR_POLICY_HEADER = -9;
+export const ERROR_POLICY_VERSION = -10;
+export const ERROR_POLICY_TOO_LARGE = -11;
+export const ERROR_POLICY_SECTION = -12;
+export const ERROR_POLICY_REFERENCE = -13;
+export const ERROR_POLICY_ORDER = -14;
+export const ERROR_NO_SUCH_GATEWAY = -15;
+export const ERROR_BAD_STATE = -16;
+export const ERROR_NO_POLICY_LOADED = -17;
+
+// ---- Configuration record: written by the host at `configAt()`, read once by `configure()`. ------------------------------------------
+
+export const CONFIG_ARENA_SIZE_AT = 0; // u32, bytes for frames and for the policy blob while it is loaded
+export const CONFIG_MAX_BATCH_AT = CONFIG_ARENA_SIZE_AT + 4; // u32, frame records of one `process` call
+export const CONFIG_CONNECTIONS_AT = CONFIG_MAX_BATCH_AT + 4; // u32, IPv4 connections
+export const CONFIG_CONNECTIONS6_AT = CONFIG_CONNECTIONS_AT + 4; // u32, IPv6 connections; must be 0 until the engine translates IPv6
+export const CONFIG_ENDPOINTS_AT = CONFIG_CONNECTIONS6_AT + 4; // u32, endpoint rows
+export const CONFIG_PREFIXES_AT = CONFIG_ENDPOINTS_AT + 4; // u32, prefixes over all policy sets
+export const CONFIG_POLICIES_AT = CONFIG_PREFIXES_AT + 4; // u32
+export const CONFIG_EGRESSES_AT = CONFIG_POLICIES_AT + 4; // u32, at most 65535
+export const CONFIG_NODES_AT = CONFIG_EGRESSES_AT + 4; // u32
+export const CONFIG_BLOB_SIZE_AT = CONFIG_NODES_AT + 4; // u32, largest policy blob, bytes
+export const CONFIG_BITMAPS_AT = CONFIG_BLOB_SIZE_AT + 4; // u32, port bitmaps for (egress IP, remote, port, protocol) near exhaustion
+export const CONFIG_HOST_SIZE_AT = CONFIG_BITMAPS_AT + 4; // u32, bytes set aside for the host's own use
+export const CONFIG_FLAGS_AT = CONFIG_HOST_SIZE_AT + 4; // u32, CONFIG_FLAG_*
+export const CONFIG_TABLE_SEED_AT = 56; // u64, keys the tables' hash; never shows in results while no table is full
+export const CONFIG_PLACEMENT_SEED_AT = CONFIG_TABLE_SEED_AT + 8; // u64, keys the choice of gateways
+export const CONFIG_PORT_SEED_AT = CONFIG_PLACEMENT_SEED_AT + 8; // u64, keys the choice of NAT ports
+export const CONFIG_SIZE = CONFIG_PORT_SEED_AT + 8;
+
+export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
+export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
+export const CONFIG_FLAG_UNSUPPORTED_PASS = 4; // pass what cannot be translated, as the original does, instead of dropping it
+export const CONFIG_FLAG_MASK = 7;
+
+// ---- Regions of memory: `regionAt(id)` and `regionSize(id)`. -------------------------------------------------------------------------
+
+export const REGION_ARENA = 0;
+export const REGION_FRAMES = 1;
+export const REGION_VERDICTS = 2;
+export const REGION_COUNTERS = 3;
+export const REGION_EGRESS_STATS = 4;
+export const REGION_CONNTRACK = 5;
+export const REGION_STATE = 6; // all that a saved state holds, regions 3 to 5 among it
+export const REGION_HOST = 7;
+export const REGION_COUNT = 8;
+
+// ---- Frame record: one per frame of a batch; host writes, engine reads. ---------------------------------------------------------------
+
+export const FRAME_OFFSET_AT = 0; // u32, from the start of the arena
+export const FRAME_CAPTURED_AT = FRAME_OFFSET_AT + 4; // u32, bytes present
+export const FRAME_WIRE_AT = FRAME_CAPTURED_AT + 4; // u32, bytes on the wire
+export const FRAME_HOOK_AT = FRAME_WIRE_AT + 4; // u8, HOOK_*
+export const FRAME_LINK_AT = FRAME_HOOK_AT + 1; // u8, LINK_*
+export const FRAME_FLAGS_AT = FRAME_LINK_AT + 1; // u16, FRAME_FLAG_*
+export const FRAME_TIME_AT = FRAME_FLAGS_AT + 2; // u64, nanoseconds since the epoch
+export const FRAME_TAG_AT = FRAME_TIME_AT + 8; // u64, the host's own; the engine never reads it
+export const FRAME_SIZE = FRAME_TAG_AT + 8;
+
+export const FRAME_FLAG_PARTIAL = 1; // transport checksum field holds the pseudo-header sum (transmit offload)
+export const FRAME_FLAG_GSO = 2; // super-frame: longer than any MTU, IPv4 total length may be 0
+
+export const HOOK_FROM_ENDPOINT = 1;
+export const HOOK_FROM_NETWORK = 2;
+export const HOOK_FROM_OVERLAY = 3;
+
+export const LINK_ETHERNET = 1;
+export const LINK_RAW = 2; // IPv4 or IPv6 by version nibble
+export const LINK_SLL = 3;
+export const LINK_SLL2 = 4;
+export const LINK_NULL = 5; // 4 bytes of address family, either byte order
+export const LINK_PPP = 6;
+export const LINK_COUNT = 7;
+
+// ---- Verdict record: one per frame of a batch; engine writes, host reads. --------------------------------------------------------------
+
+export const VERDICT_ACTION_AT = 0; // u8, ACTION_*
+export const VERDICT_REASON_AT = VERDICT_ACTION_AT + 1; // u8, REASON_*; REASON_NONE for snat and reverse
+export const VERDICT_FLAGS_AT = VERDICT_REASON_AT + 1; // u16, VERDICT_FLAG_*
+export const VERDICT_LENGTH_AT = VERDICT_FLAGS_AT + 2; // u32, captured bytes after rewriting
+export const VERDICT_EGRESS_AT = VERDICT_LENGTH_AT + 4; // u32, index into the blob's egresses; NO_INDEX where none applies
+export const VERDICT_NAT_PORT_AT = VERDICT_EGRESS_AT + 4; // u16, NAT port or ICMP id, host order
+export const VERDICT_OLD_EGRESS_AT = VERDICT_NAT_PORT_AT + 2; // u16, egress before, with VERDICT_FLAG_REMAPPED
+export const VERDICT_EGRESS_IP_AT = VERDICT_OLD_EGRESS_AT + 2; // 16 bytes, zero where none applies
+export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay target of a redirect
+export const VERDICT_SIZE = VERDICT_TARGET_AT + 16;
+
+export const NO_INDEX = 0xffffffff;
+
+export const VERDICT_FLAG_CREATED = 1; // this frame opened a connection
+export const VERDICT_FLAG_GUESSED = 2; // direction-guessed: first frame seen in mid-stream
+export const VERDICT_FLAG_REMAPPED = 4; // the connection's external tuple changed with this frame
+export const VERDICT_FLAG_POLICY_CHANGE = 8; // ... because of the policy (else because its gateway is gone)
+export const VERDICT_FLAG_UNVERIFIABLE = 16; // checksum-unverifiable: its checksum was not captured
+export const VERDICT_FLAG_HOP = 32; // one routed hop: TTL was decremented
+export const VERDICT_FLAG_NEW_CONNECTION_KIND = 64; // TCP or SCTP: a remap breaks it; else it rebinds
+
+export const ACTION_PASS = 1;
+export const ACTION_SNAT = 2;
+export const ACTION_REVERSE = 3;
+export const ACTION_REDIRECT = 4;
+export const ACTION_DROP = 5;
+export const ACTION_HOLD = 6;
+
+// ---- Reasons. Names in src/engine/names.ts; a test proves the two lists complete. ------------------------------------------------------
+
+export const REASON_NONE = 0;
+// pass
+export const REASON_NO_POLICY = 1;
+export const REASON_EXCLUDED = 2;
+export const REASON_CLUSTER_INTERNAL = 3;
+export const REASON_LINK_LOCAL = 4;
+export const REASON_MULTICAST = 5;
+export const REASON_BROADCAST = 6;
+export const REASON_LOOPBACK = 7;
+export const REASON_REPLY_OF_INBOUND = 8;
+export const REASON_INBOUND = 9;
+export const REASON_ENDPOINT_UNKNOWN = 10;
+export const REASON_UNSUPPORTED_PASSED = 11;
+export const REASON_NOT_IP = 12;
+// drop
+export const REASON_NO_EGRESS_GATEWAY = 13;
+export const REASON_NO_EGRESS_IP = 14;
+export const REASON_NO_NAT_MAPPING = 15;
+export const REASON_NO_REVERSE_MAPPING = 16;
+export const REASON_REPLY_WITHOUT_CONNECTION = 17;
+export const REASON_FRAGMENT_UNSUPPORTED = 18;
+export const REASON_TRUNCATED = 19;
+export const REASON_SNAPLEN_CUT = 20;
+export const REASON_BAD_HEADER = 21;
+export const REASON_TTL_EXCEEDED = 22;
+export const REASON_UNSUPPORTED_PROTOCOL = 23;
+export const REASON_IPV6_UNSUPPORTED = 24;
+export const REASON_TABLE_FULL = 25;
+export const REASON_NOT_YET_PROGRAMMED = 26;
+export const REASON_ICMP_ERROR_UNMATCHED = 27;
+export const REASON_BAD_SOURCE = 28; // land packet, loopback, multicast or egress address as source
+export const REASON_COUNT = 29;
+
+// ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
+
+export const COUNTER_REASONS_AT = 0; // REASON_COUNT slots (64 reserved): frames per reason
+export const COUNTER_ACTIONS_AT = 64 * 8; // 8 slots: frames per ACTION_*
+export const COUNTER_OPENED_AT = COUNTER_ACTIONS_AT + 8 * 8; // translated connections
+export const COUNTER_CLOSED_AT = COUNTER_OPENED_AT + 8;
+export const COUNTER_EXPIRED_AT = COUNTER_CLOSED_AT + 8;
+export const COUNTER_BROKEN_AT = COUNTER_EXPIRED_AT + 8;
+export const COUNTER_REBOUND_AT = COUNTER_BROKEN_AT + 8;
+export const COUNTER_LIVE_AT = COUNTER_REBOUND_AT + 8; // translated connections in the table now
+export const COUNTER_PEAK_AT = COUNTER_LIVE_AT + 8;
+export const COUNTER_ENTRIES_AT = COUNTER_PEAK_AT + 8; // connections of any kind in the table now
+export const COUNTER_EVICTED_EXPIRED_AT = COUNTER_ENTRIES_AT + 8;
+export const COUNTER_EVICTED_CLOSING_AT = COUNTER_EVICTED_EXPIRED_AT + 8;
+export const COUNTER_EVICTED_UNREPLIED_AT = COUNTER_EVICTED_CLOSING_AT + 8;
+export const COUNTER_EVICTED_ESTABLISHED_AT = COUNTER_EVICTED_UNREPLIED_AT + 8;
+export const COUNTER_GUESSED_AT = COUNTER_EVICTED_ESTABLISHED_AT + 8; // direction-guessed
+export const COUNTER_PORT_PROBES_AT = COUNTER_GUESSED_AT + 8; // candidates looked at by the port search
+export const COUNTER_BITMAP_SEARCHES_AT = COUNTER_PORT_PROBES_AT + 8;
+export const COUNTER_REMOVED_AT = COUNTER_BITMAP_SEARCHES_AT + 8; // translated connections dropped by a policy or owner change
+export const COUNTERS_SIZE = 1024;
+
+// ---- Egress statistics: one row per egress of the blob, at REGION_EGRESS_STATS. ---------------------------------------------------------
+
+export const EGRESS_STATS_CONNECTIONS_AT = 0; // u64
+export const EGRESS_STATS_FRAMES_AT = 8; // u64, translated
+export const EGRESS_STATS_BYTES_AT = 16; // u64, on the wire
+export const EGRESS_STATS_REPLIES_AT = 24; // u64, frames
+export const EGRESS_STATS_REPLY_BYTES_AT = 32; // u64
+export const EGRESS_STATS_LIVE_AT = 40; // u32, connections now
+export const EGRESS_STATS_PORTS_PEAK_AT = 44; // u32, most ports in use at once toward one (remote, port, protocol)
+export const EGRESS_STATS_SIZE = 64;
+
+// ---- Conntrack lines at REGION_CONNTRACK. Two lines per connection, one for the key as seen at each hook: one line per lookup. ----------
+
+export const LINE_SRC_AT = 0; // u32, source address as in the frame (network order bytes)
+export const LINE_DST_AT = LINE_SRC_AT + 4; // u32
+export const LINE_PORTS_AT = LINE_DST_AT + 4; // source and destination port as in the frame; ICMP: id as source (request) or destination (reply)
+export const LINE_PROTOCOL_AT = LINE_PORTS_AT + 4; // u8
+export const LINE_HOOK_AT = LINE_PROTOCOL_AT + 1; // u8, HOOK_* the key is seen at; 0 = empty slot
+export const LINE_STATE_AT = LINE_HOOK_AT + 1; // u8, STATE_* bits
+export const LINE_CLASS_AT = LINE_STATE_AT + 1; // u8, TIMEOUT_*: which lifetime applies
+export const LINE_PAIR_AT = LINE_CLASS_AT + 1; // u32, slot of the other line
+export const LINE_SEEN_AT = LINE_PAIR_AT + 4; // u32, last frame on this line, coarse milliseconds
+export const LINE_EPOCH_AT = LINE_SEEN_AT + 4; // u32, policy epoch of the decision (endpoint side); creation time in ms (network side)
+export const LINE_ADDRESS_AT = LINE_EPOCH_AT + 4; // u32, address to write (network order bytes)
+export const LINE_PORT_AT = LINE_ADDRESS_AT + 4; // u16, port to write (network order bytes); passed connections: REASON_*
+export const LINE_L4_DELTA_AT = LINE_PORT_AT + 2; // u16, one's-complement change of the transport checksum
+export const LINE_IP_DELTA_AT = LINE_L4_DELTA_AT + 2; // u16, of the IPv4 header checksum, TTL step included
+export const LINE_EGRESS_AT = LINE_IP_DELTA_AT + 2; // u16, index of the egress: the pin
+export const LINE_OWNER_AT = LINE_EGRESS_AT + 2; // u32, endpoint side: policy index; network side: FNV-1a-32 of the endpoint's UID
+export const LINE_BYTES_AT = LINE_OWNER_AT + 4; // u64, on the wire
+export const LINE_PACKETS_AT = LINE_BYTES_AT + 8; // u32
+export const LINE_ACK_AT = LINE_PACKETS_AT + 4; // u32, highest TCP acknowledgement seen on this line (for RST checks)
+export const LINE_TIMEOUT_ROW_AT = LINE_ACK_AT + 4; // u8, row of the lifetime table
+export const LINE_FLAGS_AT = LINE_TIMEOUT_ROW_AT + 1; // u8, LINE_FLAG_*
+export const LINE_TOUCH_AT = LINE_FLAGS_AT + 1; // u16, written blindly by pass 1, read by nobody
+export const LINE_SIZE = LINE_TOUCH_AT + 2; // 64
+
+export const LINE_FLAG_PRIMARY = 1; // key of the original direction
+export const LINE_FLAG_TRANSLATED = 2;
+export const LINE_FLAG_HOP = 4; // gateway and endpoint are on different nodes
+export const LINE_FLAG_STEADY = 8; // a frame without SYN, FIN or RST on this line changes no state
+export const LINE_FLAG_GUESSED = 16;
+export const LINE_FLAG_BITMAP = 32; // its NAT port is in a port bitmap
+
+export const STATE_SEEN_NON_SYN = 1;
+export const STATE_TX_CLOSING = 2;
+export const STATE_RX_CLOSING = 4;
+export const STATE_TX_SYN = 8;
+export const STATE_RX_SYN = 16;
+export const STATE_REPLIED = 32;
+export const STATE_RESET = 64;
+
+// The IPv6 line: the same fields with 16-byte addresses. Two cache lines; the key and everything a hit reads lie in the first 96 bytes.
+export const LINE6_SRC_AT = 0;
+export const LINE6_DST_AT = 16;
+export const LINE6_PORTS_AT = 32;
+export const LINE6_PROTOCOL_AT = 36;
+export const LINE6_HOOK_AT = 37;
+export const LINE6_STATE_AT = 38;
+export const LINE6_CLASS_AT = 39;
+export const LINE6_PAIR_AT = 40;
+export const LINE6_SEEN_AT = 44;
+export const LINE6_EPOCH_AT = 48;
+export const LINE6_PORT_AT = 52;
+export const LINE6_L4_DELTA_AT = 54;
+export const LINE6_EGRESS_AT = 56;
+export const LINE6_TIMEOUT_ROW_AT = 58;
+export const LINE6_FLAGS_AT = 59;
+export const LINE6_ACK_AT = 60;
+export const LINE6_ADDRESS_AT = 64;
+export const LINE6_OWNER_AT = 80;
+export const LINE6_PACKETS_AT = 84;
+export const LINE6_BYTES_AT = 88;
+export const LINE6_TOUCH_AT = 96;
+export const LINE6_SIZE = 128;
+
+// ---- Lifetime classes: a row of the blob's lifetime table holds one u32 of milliseconds for each. ----------------------------------------
+
+export const TIMEOUT_TCP_OPENING = 0;
+export const TIMEOUT_TCP_ESTABLISHED = 1;
+export const TIMEOUT_TCP_CLOSING = 2;
+export const TIMEOUT_TCP_RESET = 3;
+export const TIMEOUT_UDP = 4;
+export const TIMEOUT_ICMP = 5;
+export const TIMEOUT_OTHER = 6;
+export const TIMEOUT_COUNT = 8;
+export const TIMEOUT_ROW_SIZE = TIMEOUT_COUNT * 4;
+export const TIMEOUT_MAX_ROWS = 256;
+export const TIMEOUT_MAX_MS = 0x3fffffff;
+
+// ---- Policy blob: one header, then sections at 8-byte aligned offsets from the blob's start. ---------------------------------------------
+
+export const BLOB_MAGIC = 0x31504753; // "SGP1"
+export const BLOB_VERSION = 1;
+export const BLOB_MAGIC_AT = 0; // u32
+export const BLOB_VERSION_AT = BLOB_MAGIC_AT + 4; // u32
+export const BLOB_LENGTH_AT = BLOB_VERSION_AT + 4; // u32, bytes of the whole blob
+export const BLOB_SNAT_LOW_AT = BLOB_LENGTH_AT + 4; // u16, lowest NAT port
+export const BLOB_SNAT_HIGH_AT = BLOB_SNAT_LOW_AT + 2; // u16, highest
+export const BLOB_SECTIONS_AT = BLOB_SNAT_HIGH_AT + 2; // SECTION_COUNT × { u32 count, u32 offset }
+export const SECTION_NODES = 0;
+export const SECTION_EGRESSES = 1;
+export const SECTION_MEMBERS = 2; // u32 each: egress index
+export const SECTION_POLICIES = 3;
+export const SECTION_PREFIXES = 4;
+export const SECTION_ENDPOINTS = 5; // sorted by address bytes, then by `from`
+export const SECTION_PORTS = 6; // u32 each: protocol << 16 | port
+export const SECTION_TIMEOUTS = 7; // rows of TIMEOUT_ROW_SIZE; row 0 is the default
+export const SECTION_CHANGES = 8; // u64 each, ascending: times at which an address changes its owner
+export const SECTION_COUNT = 9;
+export const BLOB_HEADER_SIZE = BLOB_SECTIONS_AT + SECTION_COUNT * 8;
+
+export const NODE_ADDRESS_AT = 0; // 16 bytes, overlay target; zero = unknown
+export const NODE_ZONE_AT = 16; // u32, 0 = no zone
+export const NODE_FLAGS_AT = 20; // u32, reserved, 0
+export const NODE_SIZE = 24;
+
+export const EGRESS_IPV4_AT = 0; // 16 bytes, zero = none
+export const EGRESS_IPV6_AT = 16; // 16 bytes, zero = none
+export const EGRESS_KEY_AT = 32; // u64, what rendezvous hashing knows the gateway by (docs/abi.md)
+export const EGRESS_NODE_AT = 40; // u32, node index
+export const EGRESS_FLAGS_AT = 44; // u32, reserved, 0
+export const EGRESS_SIZE = 48;
+
+export const POLICY_KIND_AT = 0; // u32, POLICY_KIND_*
+export const POLICY_MEMBERS_AT = 4; // u32, first member
+export const POLICY_MEMBER_COUNT_AT = 8; // u32
+export const POLICY_TIMEOUT_ROW_AT = 12; // u32
+export const POLICY_SIZE = 16;
+export const POLICY_KIND_CILIUM = 1; // member FNV-1a-32(UID) mod count, health ignored
+export const POLICY_KIND_ISOVALENT = 2; // rendezvous over healthy members
+
+export const PREFIX_BYTES_AT = 0; // 16 bytes, host bits zero
+export const PREFIX_SET_AT = 16; // u32, policy set; CLUSTER_SET holds what no policy selects
+export const PREFIX_LENGTH_AT = 20; // u32, 0 … 128 over the 16 bytes
+export const PREFIX_VALUE_AT = 24; // u32, policy index, PREFIX_EXCLUDED, or (CLUSTER_SET) a REASON_*
+export const PREFIX_SIZE = 28;
+export const PREFIX_EXCLUDED = 0xffffffff;
+export const CLUSTER_SET = 0;
+
+export const ENDPOINT_ADDRESS_AT = 0; // 16 bytes
+export const ENDPOINT_FROM_AT = 16; // u64 ns, owns the address from (inclusive)
+export const ENDPOINT_TO_AT = 24; // u64 ns, to (exclusive); all ones = for ever
+export const ENDPOINT_SET_AT = 32; // u32, policy set; CLUSTER_SET (0) = selected by no policy
+export const ENDPOINT_NODE_AT = 36; // u32, node index or NO_INDEX
+export const ENDPOINT_UID_HASH_AT = 40; // u32, FNV-1a-32 of the UID
+export const ENDPOINT_PORTS_AT = 44; // u32, first of its service ports
+export const ENDPOINT_PORT_COUNT_AT = 48; // u32
+export const ENDPOINT_IDENTITY_AT = 52; // u32
+export const ENDPOINT_SIZE = 56;
+
+// ---- Gateway state: `setGateway(node, state)`. ---------------------------------------------------------------------------------------
+
+export const GATEWAY_DOWN = 0; // not healthy: pins go, connections pick again
+export const GATEWAY_HEALTHY = 1; // keeps its connections, takes no new ones
+export const GATEWAY_ACTIVE = 2; // healthy, and chosen for new connections

@@ -1,0 +1,239 @@
+import {
+  ACTION_REVERSE,
+  ACTION_SNAT,
+  COUNTER_GUESSED_AT,
+  EGRESS_STATS_BYTES_AT,
+  EGRESS_STATS_CONNECTIONS_AT,
+  EGRESS_STATS_FRAMES_AT,
+  EGRESS_STATS_LIVE_AT,
+  EGRESS_STATS_REPLIES_AT,
+  EGRESS_STATS_REPLY_BYTES_AT,
+  ENDPOINT_UID_HASH_AT,
+  HOOK_FROM_ENDPOINT,
+  HOOK_FROM_NETWORK,
+  LINE_ADDRESS_AT,
+  LINE_BYTES_AT,
+  LINE_CLASS_AT,
+  LINE_EGRESS_AT,
+  LINE_EPOCH_AT,
+  LINE_FLAG_GUESSED,
+  LINE_FLAG_HOP,
+  LINE_FLAG_PRIMARY,
+  LINE_FLAG_TRANSLATED,
+  LINE_FLAGS_AT,
+  LINE_IP_DELTA_AT,
+  LINE_L4_DELTA_AT,
+  LINE_OWNER_AT,
+  LINE_PACKETS_AT,
+  LINE_PORT_AT,
+  LINE_TIMEOUT_ROW_AT,
+  REASON_INBOUND,
+  REASON_NO_NAT_MAPPING,
+  REASON_REPLY_OF_INBOUND,
+  REASON_TABLE_FULL,
+  REASON_TTL_EXCEEDED,
+  VERDICT_FLAG_CREATED,
+  VERDICT_FLAG_GUESSED,
+  VERDICT_FLAG_HOP,
+  VERDICT_FLAG_UNVERIFIABLE,
+} from "../abi";
+import { epoch, nowMs } from "../tables/clock";
+import { countOpened, find, homeLine, insertPair } from "../tables/conntrack";
+import { count, egressStats } from "../tables/counters";
+import { tupleHash4 } from "../tables/hash";
+import { firstState, otherLine, refresh, setState } from "../tables/lifetime";
+import { portSeed } from "../tables/memory";
+import { findPort, NO_PORT, portExpiresSooner, takePort } from "../tables/nat-ports";
+import { endpointAt } from "../tables/policy";
+import { combine, delta16, delta32 } from "../wire/checksum";
+import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { makeKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { TCP_SYN } from "../wire/transport";
+import { egressIpv4, isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { rewrite } from "./rewrite";
+import { Verdict } from "./verdict";
+
+// Making a connection's two lines, and taking one more frame through an existing connection.
+
+/** One's-complement change of the word (TTL, protocol) when the TTL falls by one, as words lie in memory. */
+export const TTL_DELTA: u32 = 0xfffe;
+
+function swapHalves(ports: u32): u32 {
+  return rotl<u32>(ports, 16);
+}
+
+function swapAddresses(addresses: u64): u64 {
+  return rotl<u64>(addresses, 32);
+}
+
+/** Port hash of an original five-tuple: what the search for a NAT port starts from. */
+function portHash(p: Parsed): u64 {
+  const src = bswap<u32>(<u32>p.addresses);
+  const dst = bswap<u32>(<u32>(p.addresses >> 32));
+  const ports = bswap<u32>(p.ports);
+  return tupleHash4(portSeed, src, dst, ports >> 16, ports & 0xffff, p.protocol);
+}
+
+/** True where the first frame of a connection shows that it began before. */
+function isMidStream(p: Parsed): bool {
+  return p.protocol == PROTOCOL_TCP && !(p.tcpFlags & TCP_SYN);
+}
+
+function countFrame(p: Parsed, line: usize): void {
+  store<u64>(line, load<u64>(line, LINE_BYTES_AT) + p.wire, LINE_BYTES_AT);
+  store<u32>(line, load<u32>(line, LINE_PACKETS_AT) + 1, LINE_PACKETS_AT);
+}
+
+/** Rewrites a frame by a translated line and says so. The TTL was checked. */
+export function translate(p: Parsed, line: usize, v: Verdict): void {
+  countFrame(p, line);
+  rewrite(p, line);
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  const stats = egressStats(egress);
+  let flags: u32 = load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP ? VERDICT_FLAG_HOP : 0;
+  if (p.flags & PARSED_NO_CHECKSUM) flags |= VERDICT_FLAG_UNVERIFIABLE;
+  if (flags) v.flag(flags);
+  if (p.hook == HOOK_FROM_ENDPOINT) {
+    store<u64>(stats, load<u64>(stats, EGRESS_STATS_FRAMES_AT) + 1, EGRESS_STATS_FRAMES_AT);
+    store<u64>(stats, load<u64>(stats, EGRESS_STATS_BYTES_AT) + p.wire, EGRESS_STATS_BYTES_AT);
+    return v.translated(ACTION_SNAT, egress, load<u32>(line, LINE_ADDRESS_AT), load<u16>(line, LINE_PORT_AT));
+  }
+  store<u64>(stats, load<u64>(stats, EGRESS_STATS_REPLIES_AT) + 1, EGRESS_STATS_REPLIES_AT);
+  store<u64>(stats, load<u64>(stats, EGRESS_STATS_REPLY_BYTES_AT) + p.wire, EGRESS_STATS_REPLY_BYTES_AT);
+  v.translated(ACTION_REVERSE, egress, <u32>(p.addresses >> 32), p.ports >> 16);
+}
+
+/** True where the routed hop of a translated line would end the frame (RFC 1812 section 5.3.1). */
+export function hopEnds(l3: usize, line: usize): bool {
+  return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && changetype<Ipv4>(l3).ttl <= 1;
+}
+
+/** One more frame of a live connection whose decision stands. */
+export function follow(p: Parsed, line: usize, v: Verdict): void {
+  const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
+  if (translated && hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
+  const class_ = load<u8>(line, LINE_CLASS_AT);
+  refresh(line, p.tcpFlags, nowMs());
+  if (!translated) {
+    countFrame(p, line);
+    return v.pass(load<u16>(line, LINE_PORT_AT));
+  }
+  if (load<u8>(line, LINE_CLASS_AT) != class_) portExpiresSooner(p.hook == HOOK_FROM_NETWORK ? line : otherLine(line));
+  translate(p, line, v);
+}
+
+function begin(line: usize, flags: u32, row: u32): void {
+  store<u8>(line, <u8>flags, LINE_FLAGS_AT);
+  store<u8>(line, <u8>row, LINE_TIMEOUT_ROW_AT);
+}
+
+/**
+ * Opens a translated connection by what `resolve` selected and sends its first frame through it.
+ * @param endpoint row of the source   @param flags VERDICT_FLAG_* to add
+ */
+export function openTranslated(p: Parsed, endpoint: u32, flags: u32, v: Verdict): void {
+  const egress = selectedEgress;
+  const hop = isHop(endpoint, egress);
+  if (hop && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  const address = egressIpv4(egress);
+  const src = <u32>p.addresses;
+  const remote = <u32>(p.addresses >> 32);
+  const own = p.ports & 0xffff;
+  const remotePort = p.ports >> 16;
+  const found = findPort(address, remote, remotePort, p.protocol, bswap<u16>(<u16>own), portHash(p), nowMs());
+  if (found == NO_PORT) return v.drop(REASON_NO_NAT_MAPPING);
+  const port = <u32>bswap<u16>(<u16>found);
+  const replyKey = makeKey(remotePort | (port << 16), p.protocol, HOOK_FROM_NETWORK);
+  const line = insertPair(p.addresses, p.key, <u64>remote | ((<u64>address) << 32), replyKey, nowMs());
+  if (line == 0) return v.drop(REASON_TABLE_FULL);
+  const network = otherLine(line);
+  const hopFlag: u32 = hop ? LINE_FLAG_HOP : 0;
+  const guessed = isMidStream(p);
+  begin(
+    line,
+    LINE_FLAG_PRIMARY | LINE_FLAG_TRANSLATED | hopFlag | (guessed ? LINE_FLAG_GUESSED : 0),
+    timeoutRow(selectedPolicy),
+  );
+  begin(network, LINE_FLAG_TRANSLATED | hopFlag, timeoutRow(selectedPolicy));
+  putMapping(line, src, address, own, port, p.protocol, hop);
+  putMapping(network, address, src, port, own, p.protocol, hop);
+  putIdentity(line, network, endpoint);
+  setState(line, firstState(p.protocol, p.tcpFlags));
+  countConnection(egress);
+  takePort(network);
+  if (guessed) count(COUNTER_GUESSED_AT);
+  v.flag(flags | VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
+  translate(p, line, v);
+}
+
+/** What a line writes, and the checksum changes that follow: `was` and `own` are replaced by `address` and `port`, all as on the wire. */
+function putMapping(line: usize, was: u32, address: u32, own: u32, port: u32, protocol: u32, hop: bool): void {
+  const addressDelta = delta32(was, address);
+  const portDelta = delta16(own, port);
+  store<u32>(line, address, LINE_ADDRESS_AT);
+  store<u16>(line, <u16>port, LINE_PORT_AT);
+  store<u16>(line, <u16>(hop ? combine(addressDelta, TTL_DELTA) : addressDelta), LINE_IP_DELTA_AT);
+  store<u16>(line, <u16>(protocol == PROTOCOL_ICMP ? portDelta : combine(addressDelta, portDelta)), LINE_L4_DELTA_AT);
+}
+
+function putIdentity(line: usize, network: usize, endpoint: u32): void {
+  store<u16>(line, <u16>selectedEgress, LINE_EGRESS_AT);
+  store<u16>(network, <u16>selectedEgress, LINE_EGRESS_AT);
+  store<u32>(line, selectedPolicy, LINE_OWNER_AT);
+  store<u32>(network, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT), LINE_OWNER_AT);
+  store<u32>(line, epoch(), LINE_EPOCH_AT);
+  store<u32>(network, nowMs(), LINE_EPOCH_AT);
+}
+
+function countConnection(egress: u32): void {
+  countOpened();
+  const stats = egressStats(egress);
+  store<u64>(stats, load<u64>(stats, EGRESS_STATS_CONNECTIONS_AT) + 1, EGRESS_STATS_CONNECTIONS_AT);
+  store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
+}
+
+/**
+ * Remembers a connection that is not translated, by its frame `p`, and lets the frame pass.
+ * @param reason why frames at this hook pass   @param otherReason why those at the other hook do   @param primary `p` opens it
+ * @returns false where the table has no room (nothing was said yet)
+ */
+function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Verdict): bool {
+  const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
+  const otherKey = makeKey(swapHalves(p.ports), p.protocol, otherHook);
+  const otherAddresses = swapAddresses(p.addresses);
+  // An egress IP that is also somebody's own address: the other key may serve a mapping already.
+  if (find(homeLine(otherAddresses, otherKey), otherAddresses, otherKey)) return false;
+  const line = insertPair(p.addresses, p.key, otherAddresses, otherKey, nowMs());
+  if (line == 0) return false;
+  const other = otherLine(line);
+  begin(line, primary ? LINE_FLAG_PRIMARY : 0, 0);
+  begin(other, primary ? 0 : LINE_FLAG_PRIMARY, 0);
+  store<u16>(line, <u16>reason, LINE_PORT_AT);
+  store<u16>(other, <u16>otherReason, LINE_PORT_AT);
+  store<u32>(line, epoch(), LINE_EPOCH_AT);
+  store<u32>(other, epoch(), LINE_EPOCH_AT);
+  setState(line, primary ? firstState(p.protocol, p.tcpFlags) : 0);
+  if (!primary) refresh(line, p.tcpFlags, nowMs());
+  countFrame(p, line);
+  v.flag(VERDICT_FLAG_CREATED);
+  v.pass(reason);
+  return true;
+}
+
+/** An outbound connection that policy leaves alone. It needs no memory to be decided, so a full table does not stop it. */
+export function openPassed(p: Parsed, reason: u32, v: Verdict): void {
+  if (!remember(p, reason, reason, true, v)) v.pass(reason);
+}
+
+/** A connection from outside, by its first frame or, in mid-stream, by an answer. Without memory its answers could not be told. */
+export function openInbound(p: Parsed, guessed: bool, v: Verdict): void {
+  if (guessed) {
+    count(COUNTER_GUESSED_AT);
+    v.flag(VERDICT_FLAG_GUESSED);
+  }
+  const done =
+    p.hook == HOOK_FROM_NETWORK
+      ? remember(p, REASON_INBOUND, REASON_REPLY_OF_INBOUND, true, v)
+      : remember(p, REASON_REPLY_OF_INBOUND, REASON_INBOUND, false, v);
+  if (!done) v.drop(REASON_TABLE_FULL);
+}

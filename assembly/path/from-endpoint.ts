@@ -1,0 +1,146 @@
+import {
+  COUNTER_BROKEN_AT,
+  COUNTER_REBOUND_AT,
+  COUNTER_REMOVED_AT,
+  EGRESS_NODE_AT,
+  ENDPOINT_UID_HASH_AT,
+  GATEWAY_DOWN,
+  LINE_ADDRESS_AT,
+  LINE_EGRESS_AT,
+  LINE_EPOCH_AT,
+  LINE_FLAG_PRIMARY,
+  LINE_FLAG_TRANSLATED,
+  LINE_FLAGS_AT,
+  LINE_OWNER_AT,
+  LINE_PORT_AT,
+  LINE_TIMEOUT_ROW_AT,
+  NO_INDEX,
+  REASON_BAD_SOURCE,
+  REASON_ENDPOINT_UNKNOWN,
+  REASON_NONE,
+  VERDICT_FLAG_NEW_CONNECTION_KIND,
+  VERDICT_FLAG_POLICY_CHANGE,
+  VERDICT_FLAG_REMAPPED,
+} from "../abi";
+import { epoch, nowMs, nowNs } from "../tables/clock";
+import { removeConnection, removeCounted } from "../tables/conntrack";
+import { tupleHash4 } from "../tables/hash";
+import { isExpired, otherLine, restarts } from "../tables/lifetime";
+import { placementSeed } from "../tables/memory";
+import { egressAt, egressTotal, endpointAt, findEndpoint, hasServicePort } from "../tables/policy";
+import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { Parsed } from "../wire/parse";
+import { TCP_ACK, TCP_SYN } from "../wire/transport";
+import { follow, openInbound, openPassed, openTranslated } from "./connection";
+import {
+  decision,
+  egressIpv4,
+  gatewayState,
+  isPassed,
+  mappedLow,
+  neverSelected,
+  resolve,
+  selectedEgress,
+  selectedPolicy,
+  timeoutRow,
+} from "./resolve";
+import { Verdict } from "./verdict";
+
+// from-endpoint, off the straight line: connections that are new, have expired, changed state, or were decided under an older policy.
+
+/** @param line what conntrack has for the frame's key, 0 = nothing */
+export function fromEndpoint(p: Parsed, line: usize, v: Verdict): void {
+  if (line != 0 && isExpired(line, nowMs())) {
+    removeConnection(line);
+    line = 0;
+  }
+  if (line == 0) return first(p, v);
+  const isOutbound = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;
+  if (isOutbound && (load<u32>(line, LINE_EPOCH_AT) != epoch() || restarts(line, p.tcpFlags)))
+    return decideAnew(p, line, v);
+  follow(p, line, v);
+}
+
+/** Key of the choice of gateway: the original five-tuple under the placement seed. */
+function placementHash(p: Parsed): u64 {
+  const ports = bswap<u32>(p.ports);
+  const src = bswap<u32>(<u32>p.addresses);
+  const dst = bswap<u32>(<u32>(p.addresses >> 32));
+  return tupleHash4(placementSeed, src, dst, ports >> 16, ports & 0xffff, p.protocol);
+}
+
+/** Frames that answer somebody: a SYN-ACK, an echo reply, mid-stream TCP from a port on which the endpoint serves. */
+function isAnswer(p: Parsed, endpoint: u32): bool {
+  if (p.protocol == PROTOCOL_ICMP) return (p.ports & 0xffff) == 0 && load<u8>(p.l4) == 0;
+  if (p.protocol != PROTOCOL_TCP) return false;
+  if (p.tcpFlags & TCP_SYN) return (p.tcpFlags & TCP_ACK) != 0;
+  return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));
+}
+
+/** The first frame of a connection, as far as we know. */
+function first(p: Parsed, v: Verdict): void {
+  const src = <u32>p.addresses;
+  const remote = <u32>(p.addresses >> 32);
+  if (src == remote) return v.drop(REASON_BAD_SOURCE);
+  const endpoint = findEndpoint(0, mappedLow(src), nowNs());
+  if (endpoint == NO_INDEX) return v.pass(REASON_ENDPOINT_UNKNOWN);
+  const never = neverSelected(0, mappedLow(remote));
+  if (never) return v.pass(never);
+  if (isAnswer(p, endpoint)) return openInbound(p, true, v);
+  resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX);
+  if (decision == REASON_NONE) return openTranslated(p, endpoint, 0, v);
+  if (isPassed()) return openPassed(p, decision, v);
+  v.drop(decision);
+}
+
+/** A connection that was decided under an older policy epoch, or that a SYN starts again: keep it if nothing about it changed. */
+function decideAnew(p: Parsed, line: usize, v: Verdict): void {
+  const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
+  const remote = <u32>(p.addresses >> 32);
+  const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
+  if (endpoint == NO_INDEX || (translated && !isOwner(endpoint, line)) || neverSelected(0, mappedLow(remote))) {
+    removeCounted(line, COUNTER_REMOVED_AT);
+    return first(p, v);
+  }
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  resolve(endpoint, 0, mappedLow(remote), placementHash(p), translated ? egress : NO_INDEX);
+  if (decision == REASON_NONE) {
+    if (!translated) return remap(p, line, endpoint, VERDICT_FLAG_POLICY_CHANGE, v);
+    if (selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT)) return keep(p, line, v);
+    const gone = egress >= egressTotal || gatewayState(load<u32>(egressAt(egress), EGRESS_NODE_AT)) == GATEWAY_DOWN;
+    return remap(p, line, endpoint, gone ? 0 : VERDICT_FLAG_POLICY_CHANGE, v);
+  }
+  const reason = decision;
+  if (!translated && isPassed()) {
+    store<u16>(line, <u16>reason, LINE_PORT_AT);
+    store<u16>(otherLine(line), <u16>reason, LINE_PORT_AT);
+    store<u32>(line, epoch(), LINE_EPOCH_AT);
+    return follow(p, line, v);
+  }
+  removeCounted(line, COUNTER_REMOVED_AT);
+  if (isPassed()) return openPassed(p, reason, v);
+  v.drop(reason);
+}
+
+function isOwner(endpoint: u32, line: usize): bool {
+  return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(otherLine(line), LINE_OWNER_AT);
+}
+
+/** Same gateway and egress IP under the new policy. */
+function keep(p: Parsed, line: usize, v: Verdict): void {
+  const row = <u8>timeoutRow(selectedPolicy);
+  store<u32>(line, epoch(), LINE_EPOCH_AT);
+  store<u32>(line, selectedPolicy, LINE_OWNER_AT);
+  store<u8>(line, row, LINE_TIMEOUT_ROW_AT);
+  store<u8>(otherLine(line), row, LINE_TIMEOUT_ROW_AT);
+  follow(p, line, v);
+}
+
+/** The connection goes on through another egress: TCP breaks, UDP and ICMP are rebound (design: High availability). */
+function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
+  const breaks = p.protocol == PROTOCOL_TCP;
+  const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
+  v.oldEgress = translated ? load<u16>(line, LINE_EGRESS_AT) : 0xffff;
+  removeCounted(line, breaks ? COUNTER_BROKEN_AT : COUNTER_REBOUND_AT);
+  openTranslated(p, endpoint, VERDICT_FLAG_REMAPPED | cause | (breaks ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0), v);
+}

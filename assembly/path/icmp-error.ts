@@ -1,0 +1,191 @@
+import {
+  ACTION_REVERSE,
+  ACTION_SNAT,
+  EGRESS_STATS_BYTES_AT,
+  EGRESS_STATS_FRAMES_AT,
+  EGRESS_STATS_REPLIES_AT,
+  EGRESS_STATS_REPLY_BYTES_AT,
+  HOOK_FROM_ENDPOINT,
+  LINE_ADDRESS_AT,
+  LINE_DST_AT,
+  LINE_EGRESS_AT,
+  LINE_FLAG_HOP,
+  LINE_FLAG_TRANSLATED,
+  LINE_FLAGS_AT,
+  LINE_PORT_AT,
+  LINE_PORTS_AT,
+  REASON_ICMP_ERROR_UNMATCHED,
+  REASON_SNAPLEN_CUT,
+  REASON_TRUNCATED,
+  REASON_TTL_EXCEEDED,
+  VERDICT_FLAG_HOP,
+  VERDICT_FLAG_UNVERIFIABLE,
+} from "../abi";
+import { nowMs } from "../tables/clock";
+import { find, homeLine } from "../tables/conntrack";
+import { egressStats } from "../tables/counters";
+import { isExpired } from "../tables/lifetime";
+import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate } from "../wire/checksum";
+import {
+  IPV4_CHECKSUM_AT,
+  IPV4_DST_AT,
+  IPV4_MIN_SIZE,
+  IPV4_SRC_AT,
+  IPV4_TTL_AT,
+  Ipv4,
+  PROTOCOL_ICMP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+} from "../wire/ipv4";
+import { makeKey, Parsed } from "../wire/parse";
+import {
+  ICMP_CHECKSUM_AT,
+  ICMP_ECHO_REPLY,
+  ICMP_ECHO_REQUEST,
+  ICMP_ID_AT,
+  ICMP_SIZE,
+  TCP_CHECKSUM_AT,
+  UDP_CHECKSUM_AT,
+} from "../wire/transport";
+import { hopEnds, TTL_DELTA } from "./connection";
+import { stateless } from "./stateless";
+import { Verdict } from "./verdict";
+
+// ICMP errors carry the head of the packet that they are about, as its receiver saw it (RFC 792; RFC 5508 section 4). The inner packet
+// finds the connection, its tuple is translated back, and the outer header follows. Errors never refresh a connection (REQ-6).
+
+/** RFC 792: at least 8 bytes of the inner packet's data. */
+const INNER_DATA: u32 = 8;
+
+/** @param v gets the verdict; the frame is rewritten in place where the connection is translated */
+export function icmpError(p: Parsed, v: Verdict): void {
+  const inner = p.l4 + ICMP_SIZE;
+  const reason = innerFault(p, inner);
+  if (reason) return reason == REASON_ICMP_ERROR_UNMATCHED ? stateless(p, reason, v) : v.drop(reason);
+  const line = findInner(p.hook, inner);
+  if (line == 0 || isExpired(line, nowMs())) return stateless(p, REASON_ICMP_ERROR_UNMATCHED, v);
+  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return v.pass(load<u16>(line, LINE_PORT_AT));
+  const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
+  // Forged: the error must be addressed to the host that the inner packet says it came from (CVE-2019-5598).
+  if (!fromEndpoint && load<u32>(p.l3 + IPV4_DST_AT) != load<u32>(inner + IPV4_SRC_AT))
+    return v.drop(REASON_ICMP_ERROR_UNMATCHED);
+  if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
+  rewriteError(p, inner, line, fromEndpoint, v);
+  say(p, line, fromEndpoint, v);
+}
+
+/** Why the inner packet cannot be read, or 0. Afterwards its header and 8 bytes of its data lie inside the frame. */
+function innerFault(p: Parsed, inner: usize): u32 {
+  const outer = changetype<Ipv4>(p.l3);
+  const stated = outer.totalLength - outer.headerLength - ICMP_SIZE;
+  if (outer.totalLength == 0 || stated < IPV4_MIN_SIZE + INNER_DATA) return REASON_TRUNCATED;
+  if (inner + IPV4_MIN_SIZE > p.end) return REASON_SNAPLEN_CUT;
+  const ip = changetype<Ipv4>(inner);
+  const headerLength = ip.headerLength;
+  if (ip.version != 4 || headerLength < IPV4_MIN_SIZE) return REASON_ICMP_ERROR_UNMATCHED;
+  if (stated < headerLength + INNER_DATA) return REASON_TRUNCATED;
+  if (inner + headerLength + INNER_DATA > p.end) return REASON_SNAPLEN_CUT;
+  return ip.isFragment && !isFirstFragment(inner) ? REASON_ICMP_ERROR_UNMATCHED : 0;
+}
+
+function isFirstFragment(ip: usize): bool {
+  return (bswap<u16>(load<u16>(ip, 6)) & 0x1fff) == 0;
+}
+
+/** The conntrack line of the inner packet's connection, by the key that an answer to it would show at this hook; 0 = none. */
+function findInner(hook: u32, inner: usize): usize {
+  const ip = changetype<Ipv4>(inner);
+  const protocol = ip.protocol;
+  const l4 = inner + ip.headerLength;
+  let ports: u32 = 0;
+  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) ports = load<u32>(l4);
+  else if (isEcho(protocol, l4))
+    ports = load<u8>(l4) == ICMP_ECHO_REQUEST ? <u32>load<u16>(l4, ICMP_ID_AT) : (<u32>load<u16>(l4, ICMP_ID_AT)) << 16;
+  else return 0;
+  const addresses = rotl<u64>(ip.addresses, 32);
+  const key = makeKey(rotl<u32>(ports, 16), protocol, hook);
+  return find(homeLine(addresses, key), addresses, key);
+}
+
+function isEcho(protocol: u32, l4: usize): bool {
+  return protocol == PROTOCOL_ICMP && (load<u8>(l4) == ICMP_ECHO_REQUEST || load<u8>(l4) == ICMP_ECHO_REPLY);
+}
+
+function rewriteError(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, v: Verdict): void {
+  const address = load<u32>(line, LINE_ADDRESS_AT);
+  const l4 = inner + changetype<Ipv4>(inner).headerLength;
+  const innerAddressAt = fromEndpoint ? inner + IPV4_DST_AT : inner + IPV4_SRC_AT;
+  const addressDelta = delta32(load<u32>(innerAddressAt), address);
+  store<u32>(innerAddressAt, address);
+  let sum = combine(addressDelta, replaceChecksum(inner + IPV4_CHECKSUM_AT, addressDelta));
+  sum = combine(sum, rewriteInnerTransport(p, inner, l4, line, addressDelta, fromEndpoint, v));
+  const checksumAt = p.l4 + ICMP_CHECKSUM_AT;
+  store<u16>(checksumAt, <u16>applyDelta(load<u16>(checksumAt), sum));
+  rewriteOuter(p.l3, address, line, fromEndpoint, v);
+}
+
+/** Updates a checksum by `delta`. @returns what the change of the field itself adds to a checksum over it */
+function replaceChecksum(at: usize, delta: u32): u32 {
+  const was = <u32>load<u16>(at);
+  const now = applyDelta(was, delta);
+  store<u16>(at, <u16>now);
+  return delta16(was, now);
+}
+
+/** Port or id, and the inner checksum where the quotation reaches that far. @returns what both changes add to the outer checksum */
+function rewriteInnerTransport(
+  p: Parsed,
+  inner: usize,
+  l4: usize,
+  line: usize,
+  addressDelta: u32,
+  fromEndpoint: bool,
+  v: Verdict,
+): u32 {
+  const protocol = changetype<Ipv4>(inner).protocol;
+  const portAt = protocol == PROTOCOL_ICMP ? l4 + ICMP_ID_AT : fromEndpoint ? l4 + 2 : l4;
+  const port = <u32>load<u16>(line, LINE_PORT_AT);
+  const portDelta = delta16(load<u16>(portAt), port);
+  store<u16>(portAt, <u16>port);
+  if (protocol == PROTOCOL_ICMP) return combine(portDelta, replaceChecksum(l4 + ICMP_CHECKSUM_AT, portDelta));
+  const delta = combine(addressDelta, portDelta);
+  if (protocol == PROTOCOL_UDP) {
+    const at = l4 + UDP_CHECKSUM_AT;
+    const was = <u32>load<u16>(at);
+    const now = applyUdpDelta(was, delta);
+    store<u16>(at, <u16>now);
+    return combine(portDelta, delta16(was, now));
+  }
+  const at = l4 + TCP_CHECKSUM_AT;
+  if (at + 2 <= p.end) return combine(portDelta, replaceChecksum(at, delta));
+  const outer = changetype<Ipv4>(p.l3);
+  if (at + 2 > p.l3 + outer.totalLength) return portDelta;
+  // On the wire the inner checksum is there and changes with the rest; the capture does not show it.
+  v.flag(VERDICT_FLAG_UNVERIFIABLE);
+  return combine(portDelta, negate(delta));
+}
+
+function rewriteOuter(l3: usize, address: u32, line: usize, fromEndpoint: bool, v: Verdict): void {
+  const at = fromEndpoint ? l3 + IPV4_SRC_AT : l3 + IPV4_DST_AT;
+  let delta = delta32(load<u32>(at), address);
+  store<u32>(at, address);
+  if (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) {
+    store<u8>(l3 + IPV4_TTL_AT, load<u8>(l3 + IPV4_TTL_AT) - 1);
+    delta = combine(delta, TTL_DELTA);
+    v.flag(VERDICT_FLAG_HOP);
+  }
+  replaceChecksum(l3 + IPV4_CHECKSUM_AT, delta);
+}
+
+function say(p: Parsed, line: usize, fromEndpoint: bool, v: Verdict): void {
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  const stats = egressStats(egress);
+  const frames = stats + (fromEndpoint ? EGRESS_STATS_FRAMES_AT : EGRESS_STATS_REPLIES_AT);
+  const bytes = stats + (fromEndpoint ? EGRESS_STATS_BYTES_AT : EGRESS_STATS_REPLY_BYTES_AT);
+  store<u64>(frames, load<u64>(frames) + 1);
+  store<u64>(bytes, load<u64>(bytes) + p.wire);
+  if (fromEndpoint)
+    return v.translated(ACTION_SNAT, egress, load<u32>(line, LINE_ADDRESS_AT), load<u16>(line, LINE_PORT_AT));
+  // On the network side the line's own key holds the egress address and NAT port.
+  v.translated(ACTION_REVERSE, egress, load<u32>(line, LINE_DST_AT), load<u32>(line, LINE_PORTS_AT) >> 16);
+}

@@ -1,0 +1,120 @@
+import {
+  CLUSTER_SET,
+  EGRESS_IPV4_AT,
+  EGRESS_KEY_AT,
+  EGRESS_NODE_AT,
+  ENDPOINT_NODE_AT,
+  ENDPOINT_SET_AT,
+  ENDPOINT_UID_HASH_AT,
+  GATEWAY_ACTIVE,
+  GATEWAY_DOWN,
+  NO_INDEX,
+  POLICY_KIND_AT,
+  POLICY_KIND_CILIUM,
+  POLICY_MEMBER_COUNT_AT,
+  POLICY_TIMEOUT_ROW_AT,
+  PREFIX_EXCLUDED,
+  REASON_EXCLUDED,
+  REASON_NO_EGRESS_GATEWAY,
+  REASON_NO_EGRESS_IP,
+  REASON_NO_POLICY,
+  REASON_NONE,
+} from "../abi";
+import { placementScore } from "../tables/hash";
+import { gatewaysAt } from "../tables/memory";
+import { egressAt, endpointAt, longestMatch, memberOf, NO_MATCH, policyRow } from "../tables/policy";
+
+/** `::ffff:a.b.c.d` as the low big-endian half of 16 address bytes; the high half is 0. */
+export const MAPPED: u64 = 0x0000ffff00000000;
+
+/** The low half of an IPv4 address given as on the wire. */
+export function mappedLow(raw: u32): u64 {
+  return MAPPED | <u64>bswap<u32>(raw);
+}
+
+/** Why no policy selects this remote whatever the source, or REASON_NONE. */
+export function neverSelected(addressHigh: u64, addressLow: u64): u32 {
+  const reason = longestMatch(CLUSTER_SET, addressHigh, addressLow);
+  return reason == NO_MATCH ? REASON_NONE : reason;
+}
+
+export function gatewayState(node: u32): u32 {
+  return load<u8>(gatewaysAt + node);
+}
+
+/** What policy says about a connection. Valid until the next call: there is one, and the engine is single-threaded. */
+export let selectedPolicy: u32 = NO_INDEX;
+export let selectedEgress: u32 = NO_INDEX;
+/** REASON_NONE: translate by `selectedEgress`. */
+export let decision: u32 = REASON_NONE;
+
+/** True where `decision` lets the frame through as it is. */
+export function isPassed(): bool {
+  return decision == REASON_NO_POLICY || decision == REASON_EXCLUDED;
+}
+
+/**
+ * Decides for an endpoint and a remote: policy by longest destination prefix, gateway, egress IP (design: Connections, policy, pins).
+ * @param pinned egress that the connection has, or NO_INDEX: kept while its gateway is healthy and still a member
+ */
+export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u64, pinned: u32): void {
+  selectedEgress = NO_INDEX;
+  decision = matchPolicy(endpoint, remoteHigh, remoteLow);
+  if (decision != REASON_NONE) return;
+  const row = policyRow(selectedPolicy);
+  const members = load<u32>(row, POLICY_MEMBER_COUNT_AT);
+  if (load<u32>(row, POLICY_KIND_AT) == POLICY_KIND_CILIUM) {
+    if (members) selectedEgress = memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members);
+  } else {
+    selectedEgress = pick(row, members, tuple, pinned);
+  }
+  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
+  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
+}
+
+/** Sets `selectedPolicy`. @returns REASON_NONE, or why the destination is not selected */
+export function matchPolicy(endpoint: u32, remoteHigh: u64, remoteLow: u64): u32 {
+  selectedPolicy = NO_INDEX;
+  const set = load<u32>(endpointAt(endpoint), ENDPOINT_SET_AT);
+  if (set == CLUSTER_SET) return REASON_NO_POLICY;
+  const value = longestMatch(set, remoteHigh, remoteLow);
+  if (value == NO_MATCH) return REASON_NO_POLICY;
+  if (value == PREFIX_EXCLUDED) return REASON_EXCLUDED;
+  selectedPolicy = value;
+  return REASON_NONE;
+}
+
+/** Rendezvous over the active members; the pin wins while its gateway is healthy. */
+function pick(row: usize, members: u32, tuple: u64, pinned: u32): u32 {
+  let best = NO_INDEX;
+  let bestScore: u64 = 0;
+  for (let i: u32 = 0; i < members; i++) {
+    const egress = memberOf(row, i);
+    const at = egressAt(egress);
+    const state = gatewayState(load<u32>(at, EGRESS_NODE_AT));
+    if (state == GATEWAY_DOWN) continue;
+    if (egress == pinned) return egress;
+    if (state != GATEWAY_ACTIVE) continue;
+    const score = placementScore(tuple, load<u64>(at, EGRESS_KEY_AT));
+    if (best == NO_INDEX || score > bestScore) {
+      best = egress;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+/** Egress IPv4 as on the wire; 0 = none. */
+export function egressIpv4(egress: u32): u32 {
+  return load<u32>(egressAt(egress), EGRESS_IPV4_AT + 12);
+}
+
+/** One routed hop lies between an endpoint and its gateway when both nodes are known and differ. */
+export function isHop(endpoint: u32, egress: u32): bool {
+  const node = load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
+  return node != NO_INDEX && node != load<u32>(egressAt(egress), EGRESS_NODE_AT);
+}
+
+export function timeoutRow(policy: u32): u32 {
+  return policy == NO_INDEX ? 0 : load<u32>(policyRow(policy), POLICY_TIMEOUT_ROW_AT);
+}

@@ -1,0 +1,75 @@
+import {
+  ACTION_DROP,
+  ACTION_PASS,
+  COUNTER_ACTIONS_AT,
+  COUNTER_REASONS_AT,
+  NO_INDEX,
+  VERDICT_ACTION_AT,
+  VERDICT_EGRESS_AT,
+  VERDICT_EGRESS_IP_AT,
+  VERDICT_FLAGS_AT,
+  VERDICT_LENGTH_AT,
+  VERDICT_NAT_PORT_AT,
+  VERDICT_OLD_EGRESS_AT,
+  VERDICT_REASON_AT,
+  VERDICT_TARGET_AT,
+} from "../abi";
+import { count } from "../tables/counters";
+
+/** `::ffff:` as the third 32-bit word of a mapped address in memory. */
+const MAPPED_WORD: u32 = 0xffff0000;
+
+/** The engine's answer for one frame. */
+@unmanaged
+export class Verdict {
+  /** Starts a verdict: nothing said yet but the frame's length. */
+  clear(length: u32): void {
+    const at = changetype<usize>(this);
+    store<u32>(at, 0, VERDICT_ACTION_AT);
+    store<u32>(at, length, VERDICT_LENGTH_AT);
+    store<u32>(at, NO_INDEX, VERDICT_EGRESS_AT);
+    store<u32>(at, 0, VERDICT_NAT_PORT_AT);
+    store<u64>(at, 0, VERDICT_EGRESS_IP_AT);
+    store<u64>(at, 0, VERDICT_EGRESS_IP_AT + 8);
+    store<u64>(at, 0, VERDICT_TARGET_AT);
+    store<u64>(at, 0, VERDICT_TARGET_AT + 8);
+  }
+
+  /** Adds VERDICT_FLAG_* bits. */
+  flag(bits: u32): void {
+    const at = changetype<usize>(this);
+    store<u16>(at, <u16>(load<u16>(at, VERDICT_FLAGS_AT) | bits), VERDICT_FLAGS_AT);
+  }
+
+  set oldEgress(egress: u32) {
+    store<u16>(changetype<usize>(this), <u16>egress, VERDICT_OLD_EGRESS_AT);
+  }
+
+  /** @param address egress IPv4, network order bytes   @param port NAT port as on the wire */
+  translated(action: u32, egress: u32, address: u32, port: u32): void {
+    const at = changetype<usize>(this);
+    store<u8>(at, <u8>action, VERDICT_ACTION_AT);
+    store<u32>(at, egress, VERDICT_EGRESS_AT);
+    store<u16>(at, bswap<u16>(<u16>port), VERDICT_NAT_PORT_AT);
+    store<u32>(at, MAPPED_WORD, VERDICT_EGRESS_IP_AT + 8);
+    store<u32>(at, address, VERDICT_EGRESS_IP_AT + 12);
+    count(<usize>COUNTER_ACTIONS_AT + ((<usize>action) << 3));
+  }
+
+  private end(action: u32, reason: u32): void {
+    const at = changetype<usize>(this);
+    store<u8>(at, <u8>action, VERDICT_ACTION_AT);
+    store<u8>(at, <u8>reason, VERDICT_REASON_AT);
+    count(<usize>COUNTER_ACTIONS_AT + ((<usize>action) << 3));
+    count(<usize>COUNTER_REASONS_AT + ((<usize>reason) << 3));
+  }
+
+  /** The only place that writes and counts a drop. */
+  drop(reason: u32): void {
+    this.end(ACTION_DROP, reason);
+  }
+
+  pass(reason: u32): void {
+    this.end(ACTION_PASS, reason);
+  }
+}

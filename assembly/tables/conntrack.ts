@@ -1,0 +1,260 @@
+import {
+  CONFIG_FLAG_RFC_PROFILE,
+  COUNTER_CLOSED_AT,
+  COUNTER_ENTRIES_AT,
+  COUNTER_EVICTED_CLOSING_AT,
+  COUNTER_EVICTED_ESTABLISHED_AT,
+  COUNTER_EVICTED_EXPIRED_AT,
+  COUNTER_EVICTED_UNREPLIED_AT,
+  COUNTER_EXPIRED_AT,
+  COUNTER_LIVE_AT,
+  COUNTER_OPENED_AT,
+  COUNTER_PEAK_AT,
+  EGRESS_STATS_LIVE_AT,
+  LINE_EGRESS_AT,
+  LINE_FLAG_PRIMARY,
+  LINE_FLAG_TRANSLATED,
+  LINE_FLAGS_AT,
+  LINE_HOOK_AT,
+  LINE_PAIR_AT,
+  LINE_PORTS_AT,
+  LINE_SEEN_AT,
+  LINE_SIZE,
+  LINE_SRC_AT,
+} from "../abi";
+import { KEY_MASK } from "../wire/parse";
+import { SWEEP_AT } from "./clock";
+import { count, egressStats, uncount } from "./counters";
+import { keyHash, scale } from "./hash";
+import { isClosing, isExpired, isReplied, otherLine } from "./lifetime";
+import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed } from "./memory";
+import { releasePort } from "./nat-ports";
+
+// Conntrack as one open-addressed table of 64-byte lines with linear probing. A connection has two lines, one for the key that its frames
+// show at each hook, so a lookup in either direction touches one cache line. Removal shifts the following lines back: no tombstones.
+//
+//   0         8        12     13   14    15    16    20    24     28       32     34      36      38      40     44     52      56   60  61   62
+//   +---------+--------+------+----+-----+-----+-----+-----+------+--------+------+-------+-------+-------+------+------+-------+----+---+----+-----+
+//   | src dst | ports  | prot |hook|state|class| pair|seen |epoch |address | port | l4 d. | ip d. |egress |owner |bytes |packets| ack|row|flags|touch|
+//   +---------+--------+------+----+-----+-----+-----+-----+------+--------+------+-------+-------+-------+------+------+-------+----+---+----+-----+
+
+const NONE: u32 = 0xffffffff;
+
+/** Lines behind a new connection's home among which a full table looks for one to give up. */
+const EVICTION_WINDOW: u32 = 32;
+
+export function lineAt(slot: u32): usize {
+  return linesAt + ((<usize>slot) << 6);
+}
+
+export function slotOf(line: usize): u32 {
+  return <u32>((line - linesAt) >> 6);
+}
+
+/** The line at which probing for a key starts. */
+export function homeLine(addresses: u64, key: u64): usize {
+  return lineAt(homeSlot(addresses, key));
+}
+
+function homeSlot(addresses: u64, key: u64): u32 {
+  return scale(keyHash(addresses, key, tableSeed), lineCount);
+}
+
+function isUsed(line: usize): bool {
+  return load<u8>(line, LINE_HOOK_AT) != 0;
+}
+
+/** Line of a key, or 0. `home` is `homeLine` of the same key. Never looks at more than PROBE_LIMIT lines. */
+export function find(home: usize, addresses: u64, key: u64): usize {
+  const end = home + PROBE_LIMIT * LINE_SIZE;
+  for (let line = home; line < end; line += LINE_SIZE) {
+    const second = load<u64>(line, LINE_PORTS_AT) & KEY_MASK;
+    if (load<u64>(line, LINE_SRC_AT) == addresses && second == key) return line;
+    if (second >> 40 == 0) return 0;
+  }
+  return 0;
+}
+
+/** First free slot for a key, or NONE within the probe limit. */
+function freeSlot(addresses: u64, key: u64): u32 {
+  const home = homeSlot(addresses, key);
+  for (let slot = home; slot < home + PROBE_LIMIT; slot++) if (!isUsed(lineAt(slot))) return slot;
+  return NONE;
+}
+
+/** Writes a key into a free slot and clears the rest of the line. */
+function claim(slot: u32, addresses: u64, key: u64): usize {
+  const line = lineAt(slot);
+  memory.fill(line, 0, LINE_SIZE);
+  store<u64>(line, addresses, LINE_SRC_AT);
+  store<u64>(line, key, LINE_PORTS_AT);
+  return line;
+}
+
+/**
+ * Two linked lines for a new connection; neither key may be in the table. Makes room where the table is full.
+ * @returns the line of the first key, or 0 where nothing could be given up (table-full)
+ */
+export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, now: u32): usize {
+  if (
+    load<u64>(countersAt + COUNTER_ENTRIES_AT) >= <u64>maxConnections &&
+    !evict(homeSlot(addressesA, keyA), EVICTION_WINDOW, now)
+  )
+    return 0;
+  while (freeSlot(addressesA, keyA) == NONE) if (!evict(homeSlot(addressesA, keyA), PROBE_LIMIT, now)) return 0;
+  while (freeSlot(addressesB, keyB) == NONE) if (!evict(homeSlot(addressesB, keyB), PROBE_LIMIT, now)) return 0;
+  const slotA = freeSlot(addressesA, keyA);
+  if (slotA == NONE) return 0;
+  const lineA = claim(slotA, addressesA, keyA);
+  const slotB = freeSlot(addressesB, keyB);
+  if (slotB == NONE) {
+    removeLine(slotA, NONE);
+    return 0;
+  }
+  const lineB = claim(slotB, addressesB, keyB);
+  store<u32>(lineA, slotB, LINE_PAIR_AT);
+  store<u32>(lineB, slotA, LINE_PAIR_AT);
+  store<u32>(lineA, now, LINE_SEEN_AT);
+  store<u32>(lineB, now, LINE_SEEN_AT);
+  count(COUNTER_ENTRIES_AT);
+  return lineA;
+}
+
+/** How much worse it is to lose this connection; -1 for the empty line. */
+function worth(line: usize, now: u32): i32 {
+  if (!isUsed(line)) return -1;
+  if (isExpired(line, now)) return 0;
+  if (isClosing(line)) return 1;
+  return isReplied(line) ? 3 : 2;
+}
+
+function evictionCounter(worth: i32): usize {
+  if (worth == 0) return COUNTER_EVICTED_EXPIRED_AT;
+  if (worth == 1) return COUNTER_EVICTED_CLOSING_AT;
+  return worth == 2 ? COUNTER_EVICTED_UNREPLIED_AT : COUNTER_EVICTED_ESTABLISHED_AT;
+}
+
+function lastSeen(line: usize): u32 {
+  const mine = load<u32>(line, LINE_SEEN_AT);
+  const other = load<u32>(otherLine(line), LINE_SEEN_AT);
+  return mine > other ? mine : other;
+}
+
+/**
+ * Gives up the least worthy, then longest silent, connection that has a line in the window. Profile rfc never gives up an established one
+ * (RFC 6888 section 4, REQ-11); profile cilium does so last, as the original's LRU maps do.
+ */
+function evict(from: u32, window: u32, now: u32): bool {
+  const limit = configFlags & CONFIG_FLAG_RFC_PROFILE ? 3 : 4;
+  let victim: usize = 0;
+  let least: i32 = limit;
+  let oldest: u32 = 0;
+  for (let slot = from; slot < from + window; slot++) {
+    const line = lineAt(slot);
+    const value = worth(line, now);
+    if (value < 0 || value > least || value >= limit) continue;
+    const seen = lastSeen(line);
+    if (value < least || victim == 0 || seen < oldest) {
+      victim = line;
+      least = value;
+      oldest = seen;
+    }
+  }
+  if (victim == 0) return false;
+  count(evictionCounter(least));
+  removeConnection(victim);
+  return true;
+}
+
+/** Takes the connection of `line` out of the table, with everything that it holds. All pointers to lines are void afterwards. */
+export function removeConnection(line: usize): void {
+  if (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) {
+    count(isClosing(line) ? COUNTER_CLOSED_AT : COUNTER_EXPIRED_AT);
+    forget(line);
+  }
+  drop(line);
+}
+
+/** Takes a translated connection out whose mapping ends for another reason than closing or silence; the caller counts it. */
+export function removeCounted(line: usize, counter: usize): void {
+  if (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) {
+    count(counter);
+    forget(line);
+  }
+  drop(line);
+}
+
+function forget(line: usize): void {
+  uncount(COUNTER_LIVE_AT);
+  const stats = egressStats(load<u16>(line, LINE_EGRESS_AT));
+  store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) - 1, EGRESS_STATS_LIVE_AT);
+  releasePort(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY ? otherLine(line) : line);
+}
+
+function drop(line: usize): void {
+  const slot = slotOf(line);
+  const pair = removeLine(slot, load<u32>(line, LINE_PAIR_AT));
+  removeLine(pair, NONE);
+  uncount(COUNTER_ENTRIES_AT);
+}
+
+/** Counts a connection that was just given a translation. */
+export function countOpened(): void {
+  count(COUNTER_OPENED_AT);
+  count(COUNTER_LIVE_AT);
+  const live = load<u64>(countersAt + COUNTER_LIVE_AT);
+  if (live > load<u64>(countersAt + COUNTER_PEAK_AT)) store<u64>(countersAt + COUNTER_PEAK_AT, live);
+}
+
+/**
+ * Empties a slot and closes the gap (Knuth, TAOCP vol. 3, 6.4, algorithm R): lines behind it move up unless that would put them before
+ * their home. @param partner slot to keep track of @returns where `partner` is now
+ */
+function removeLine(slot: u32, partner: u32): u32 {
+  let gap = slot;
+  for (let next = gap + 1; ; next++) {
+    const line = lineAt(next);
+    if (!isUsed(line)) break;
+    if (homeSlot(load<u64>(line, LINE_SRC_AT), load<u64>(line, LINE_PORTS_AT) & KEY_MASK) > gap) continue;
+    memory.copy(lineAt(gap), line, LINE_SIZE);
+    if (next == partner) partner = gap;
+    else store<u32>(lineAt(load<u32>(line, LINE_PAIR_AT)), gap, LINE_PAIR_AT);
+    gap = next;
+  }
+  memory.fill(lineAt(gap), 0, LINE_SIZE);
+  return partner;
+}
+
+/** Looks at the next `lines` lines and removes what has expired: in time every dead connection goes, whether or not it is met again. */
+export function sweep(lines: u32, now: u32): void {
+  let slot = load<u32>(stateAt, SWEEP_AT);
+  const total = lineCount + PROBE_LIMIT;
+  for (let i: u32 = 0; i < lines; i++) {
+    const line = lineAt(slot);
+    if (isUsed(line) && isExpired(line, now)) removeConnection(line);
+    else slot++;
+    if (slot >= total) slot = 0;
+  }
+  store<u32>(stateAt, slot, SWEEP_AT);
+}
+
+/** Removes everything that has expired. */
+export function sweepAll(now: u32): void {
+  const total = lineCount + PROBE_LIMIT;
+  for (let slot: u32 = 0; slot < total; ) {
+    const line = lineAt(slot);
+    if (isUsed(line) && isExpired(line, now)) removeConnection(line);
+    else slot++;
+  }
+}
+
+/** Sets all coarse times back by `back` milliseconds; what lies before the new base becomes "long ago". */
+export function rebaseLines(back: u64): void {
+  const total = lineCount + PROBE_LIMIT;
+  for (let slot: u32 = 0; slot < total; slot++) {
+    const line = lineAt(slot);
+    if (!isUsed(line)) continue;
+    const seen = <u64>load<u32>(line, LINE_SEEN_AT);
+    store<u32>(line, seen > back ? <u32>(seen - back) : 0, LINE_SEEN_AT);
+  }
+}

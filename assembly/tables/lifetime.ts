@@ -1,0 +1,187 @@
+import {
+  CONFIG_FLAG_RFC_PROFILE,
+  LINE_CLASS_AT,
+  LINE_FLAG_PRIMARY,
+  LINE_FLAG_STEADY,
+  LINE_FLAGS_AT,
+  LINE_PAIR_AT,
+  LINE_PROTOCOL_AT,
+  LINE_SEEN_AT,
+  LINE_STATE_AT,
+  LINE_TIMEOUT_ROW_AT,
+  STATE_REPLIED,
+  STATE_RESET,
+  STATE_RX_CLOSING,
+  STATE_RX_SYN,
+  STATE_SEEN_NON_SYN,
+  STATE_TX_CLOSING,
+  STATE_TX_SYN,
+  TIMEOUT_ICMP,
+  TIMEOUT_OTHER,
+  TIMEOUT_ROW_SIZE,
+  TIMEOUT_TCP_CLOSING,
+  TIMEOUT_TCP_ESTABLISHED,
+  TIMEOUT_TCP_OPENING,
+  TIMEOUT_TCP_RESET,
+  TIMEOUT_UDP,
+} from "../abi";
+import { configFlags, linesAt } from "./memory";
+import { timeoutsAt } from "./policy";
+
+// How long a connection lives. Both of its lines carry the same state and class, so that a frame needs only the line it hits; only a
+// change of state writes the other one. A connection is alive while the younger of its lines' last frames is younger than its lifetime.
+
+const TCP: u32 = 6;
+const UDP: u32 = 17;
+const ICMP: u32 = 1;
+const FIN: u32 = 1;
+const SYN: u32 = 2;
+const RST: u32 = 4;
+const BOTH_CLOSING: u32 = STATE_TX_CLOSING | STATE_RX_CLOSING;
+const BOTH_SYN: u32 = STATE_TX_SYN | STATE_RX_SYN;
+
+/** TCP flags that can change a connection's state. */
+export const TCP_CONTROL: u32 = FIN | SYN | RST;
+
+function isRfc(): bool {
+  return (configFlags & CONFIG_FLAG_RFC_PROFILE) != 0;
+}
+
+export function otherLine(line: usize): usize {
+  return linesAt + ((<usize>load<u32>(line, LINE_PAIR_AT)) << 6);
+}
+
+/** Lifetime in milliseconds of the connection that `line` belongs to. */
+export function lifetimeOf(line: usize): u32 {
+  return load<u32>(
+    timeoutsAt +
+      <usize>load<u8>(line, LINE_TIMEOUT_ROW_AT) * TIMEOUT_ROW_SIZE +
+      ((<usize>load<u8>(line, LINE_CLASS_AT)) << 2),
+  );
+}
+
+/** True when the connection's lifetime has passed at coarse time `now`. Looks at the other line only where this one is too old. */
+export function isExpired(line: usize, now: u32): bool {
+  const lifetime = lifetimeOf(line);
+  return now - load<u32>(line, LINE_SEEN_AT) >= lifetime && now - load<u32>(otherLine(line), LINE_SEEN_AT) >= lifetime;
+}
+
+/** Coarse time at which the connection expires if nothing more is seen of it. */
+export function expiryOf(line: usize): u32 {
+  const mine = load<u32>(line, LINE_SEEN_AT);
+  const other = load<u32>(otherLine(line), LINE_SEEN_AT);
+  return (mine > other ? mine : other) + lifetimeOf(line);
+}
+
+/** Closed by FIN or RST, as opposed to gone silent. */
+export function isClosing(line: usize): bool {
+  const class_ = <u32>load<u8>(line, LINE_CLASS_AT);
+  return class_ == TIMEOUT_TCP_CLOSING || class_ == TIMEOUT_TCP_RESET;
+}
+
+export function isReplied(line: usize): bool {
+  return (load<u8>(line, LINE_STATE_AT) & STATE_REPLIED) != 0;
+}
+
+/** State bits after a connection's first frame, seen in the original direction. */
+export function firstState(protocol: u32, tcpFlags: u32): u32 {
+  if (protocol != TCP) return 0;
+  let state: u32 = tcpFlags & SYN ? STATE_TX_SYN : 0;
+  if (tcpFlags & (FIN | RST)) state |= STATE_TX_CLOSING;
+  return state;
+}
+
+/** Which lifetime applies in a state. */
+export function classOf(protocol: u32, state: u32): u32 {
+  if (protocol == UDP) return TIMEOUT_UDP;
+  if (protocol == ICMP) return TIMEOUT_ICMP;
+  if (protocol != TCP) return TIMEOUT_OTHER;
+  if (state & STATE_RESET) return TIMEOUT_TCP_RESET;
+  if ((state & BOTH_CLOSING) == BOTH_CLOSING) return TIMEOUT_TCP_CLOSING;
+  if (isRfc())
+    return (state & BOTH_SYN) == BOTH_SYN ||
+      (state & (STATE_REPLIED | STATE_SEEN_NON_SYN)) == (STATE_REPLIED | STATE_SEEN_NON_SYN)
+      ? TIMEOUT_TCP_ESTABLISHED
+      : TIMEOUT_TCP_OPENING;
+  return state & STATE_SEEN_NON_SYN ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
+}
+
+/** True where frames without SYN, FIN or RST change nothing: the straight line of the hot path. */
+function isSteady(protocol: u32, state: u32, class_: u32, primary: bool): bool {
+  if (!primary && !(state & STATE_REPLIED)) return false;
+  return protocol != TCP || (class_ == TIMEOUT_TCP_ESTABLISHED && (state & STATE_SEEN_NON_SYN) != 0);
+}
+
+function put(line: usize, state: u32, class_: u32): void {
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  const steady = isSteady(load<u8>(line, LINE_PROTOCOL_AT), state, class_, (flags & LINE_FLAG_PRIMARY) != 0);
+  store<u8>(line, <u8>state, LINE_STATE_AT);
+  store<u8>(line, <u8>class_, LINE_CLASS_AT);
+  store<u8>(line, <u8>(steady ? flags | LINE_FLAG_STEADY : flags & ~LINE_FLAG_STEADY), LINE_FLAGS_AT);
+}
+
+/** Gives both lines the state and the class that follows from it. */
+export function setState(line: usize, state: u32): void {
+  const class_ = classOf(load<u8>(line, LINE_PROTOCOL_AT), state);
+  put(line, state, class_);
+  put(otherLine(line), state, class_);
+}
+
+/**
+ * Takes a frame into account that was seen on a live line: next state and last-seen time.
+ * Profile cilium: cilium-semantics 5.2. Profile rfc: RFC 5382 section 5 and RFC 7857 section 2 (an RST shortens, data revives).
+ */
+export function refresh(line: usize, tcpFlags: u32, now: u32): void {
+  const primary = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;
+  const state = <u32>load<u8>(line, LINE_STATE_AT);
+  let next = primary ? state : state | STATE_REPLIED;
+  if (load<u8>(line, LINE_PROTOCOL_AT) == TCP) {
+    const wasClosed = (state & BOTH_CLOSING) == BOTH_CLOSING;
+    next = isRfc() ? nextRfc(next, tcpFlags, primary) : nextCilium(next, tcpFlags, primary);
+    // The original's closing timer runs from the moment both sides closed and is not refreshed.
+    if (wasClosed && !isRfc() && (next & BOTH_CLOSING) == BOTH_CLOSING) return;
+  }
+  if (next != state) setState(line, next);
+  store<u32>(line, now, LINE_SEEN_AT);
+}
+
+function closing(primary: bool): u32 {
+  return primary ? STATE_TX_CLOSING : STATE_RX_CLOSING;
+}
+
+function syn(primary: bool): u32 {
+  return primary ? STATE_TX_SYN : STATE_RX_SYN;
+}
+
+function nextCilium(state: u32, flags: u32, primary: bool): u32 {
+  if (flags & SYN) {
+    // A new SYN on a closing connection starts it anew.
+    if (!(flags & 16) && state & BOTH_CLOSING) return syn(primary) | (primary ? 0 : STATE_REPLIED);
+    state |= syn(primary);
+  } else {
+    state |= STATE_SEEN_NON_SYN;
+  }
+  if (flags & RST && (state & BOTH_SYN) != BOTH_SYN) return state | BOTH_CLOSING;
+  return flags & (FIN | RST) ? state | closing(primary) : state;
+}
+
+function nextRfc(state: u32, flags: u32, primary: bool): u32 {
+  if (flags & RST) return state | STATE_RESET | STATE_SEEN_NON_SYN;
+  state &= ~STATE_RESET;
+  if (flags & SYN) {
+    if (!(flags & 16) && (state & BOTH_CLOSING) == BOTH_CLOSING) return syn(primary) | (primary ? 0 : STATE_REPLIED);
+    state |= syn(primary);
+  } else {
+    state |= STATE_SEEN_NON_SYN;
+  }
+  return flags & FIN ? state | closing(primary) : state;
+}
+
+/** True for a SYN without ACK on a closing connection: the original treats it as a new one, policy included. */
+export function restarts(line: usize, tcpFlags: u32): bool {
+  return (
+    (tcpFlags & (SYN | 16)) == SYN &&
+    (load<u8>(line, LINE_STATE_AT) & BOTH_CLOSING) != 0 &&
+    load<u8>(line, LINE_PROTOCOL_AT) == TCP
+  );
+}

@@ -1,0 +1,222 @@
+import {
+  CONFIG_ARENA_SIZE_AT,
+  CONFIG_BITMAPS_AT,
+  CONFIG_BLOB_SIZE_AT,
+  CONFIG_CONNECTIONS_AT,
+  CONFIG_CONNECTIONS6_AT,
+  CONFIG_EGRESSES_AT,
+  CONFIG_ENDPOINTS_AT,
+  CONFIG_FLAG_MASK,
+  CONFIG_FLAGS_AT,
+  CONFIG_HOST_SIZE_AT,
+  CONFIG_MAX_BATCH_AT,
+  CONFIG_NODES_AT,
+  CONFIG_PLACEMENT_SEED_AT,
+  CONFIG_POLICIES_AT,
+  CONFIG_PORT_SEED_AT,
+  CONFIG_PREFIXES_AT,
+  CONFIG_SIZE,
+  CONFIG_TABLE_SEED_AT,
+  COUNTERS_SIZE,
+  EGRESS_STATS_SIZE,
+  ERROR_ALREADY_CONFIGURED,
+  ERROR_CONFIG_RANGE,
+  ERROR_MEMORY,
+  FRAME_SIZE,
+  LINE_SIZE,
+  OK,
+  REGION_ARENA,
+  REGION_CONNTRACK,
+  REGION_COUNTERS,
+  REGION_EGRESS_STATS,
+  REGION_FRAMES,
+  REGION_HOST,
+  REGION_STATE,
+  REGION_VERDICTS,
+  VERDICT_SIZE,
+} from "../abi";
+
+// Where everything lies. Sized once by `configure`, in one growth of the memory, so that views which hosts take afterwards stay valid.
+//
+//   static data | scratch | frames | verdicts | policy A | policy B | [ clock | gateways | counters | egress stats | conntrack |
+//   port groups | bitmaps ] | host | arena              [ … ] = REGION_STATE: what a saved state holds
+//
+// Behind the arena lie GUARD bytes that nobody uses: a load of a few bytes at the end of the last frame stays inside the memory.
+
+/** Frames that pass 1 runs ahead of pass 2. */
+export const BLOCK: u32 = 64;
+export const PARSED_SIZE: u32 = 64;
+
+/** Lines looked at from a key's home on; see docs/decisions.md for the figures behind it. */
+export const PROBE_LIMIT: u32 = 192;
+
+/** Port groups (egress IP, remote, port, protocol) per connection the table is sized for, and how far one is searched. */
+export const GROUP_SIZE: u32 = 32;
+export const GROUP_PROBE_LIMIT: u32 = 192;
+
+/** A bitmap of all ports, then for each 64 of them the earliest time at which one can be free. */
+export const BITMAP_BITS_SIZE: u32 = 8192;
+export const BITMAP_SIZE: u32 = BITMAP_BITS_SIZE + 1024 * 4 + 64;
+
+/** Clock block of the state: see tables/clock.ts. */
+export const CLOCK_SIZE: u32 = 128;
+
+const PAGE: u64 = 65536;
+const GUARD: u64 = 64;
+const LIMIT: u64 = 0xffff0000;
+
+export const configBlock: usize = memory.data(CONFIG_SIZE, 16);
+
+export let isConfigured: bool = false;
+export let configFlags: u32 = 0;
+export let tableSeed: u64 = 0;
+export let placementSeed: u64 = 0;
+export let portSeed: u64 = 0;
+
+export let maxBatch: u32 = 0;
+export let maxConnections: u32 = 0;
+export let maxEndpoints: u32 = 0;
+export let maxPrefixes: u32 = 0;
+export let maxPolicies: u32 = 0;
+export let maxEgresses: u32 = 0;
+export let maxNodes: u32 = 0;
+export let maxBlob: u32 = 0;
+export let maxBitmaps: u32 = 0;
+
+/** Home lines of the conntrack table; PROBE_LIMIT more follow, so that probing never wraps. */
+export let lineCount: u32 = 0;
+export let groupCount: u32 = 0;
+
+export let scratchAt: usize = 0;
+export let framesAt: usize = 0;
+export let verdictsAt: usize = 0;
+export let policyAAt: usize = 0;
+export let policyBAt: usize = 0;
+export let stateAt: usize = 0;
+export let gatewaysAt: usize = 0;
+export let countersAt: usize = 0;
+export let egressStatsAt: usize = 0;
+export let linesAt: usize = 0;
+export let groupsAt: usize = 0;
+export let bitmapsAt: usize = 0;
+export let hostAt: usize = 0;
+export let hostSize: u32 = 0;
+export let arenaAt: usize = 0;
+export let arenaSize: u32 = 0;
+
+let top: u64 = 0;
+
+/** Takes the next `size` bytes, on a cache line of their own. */
+function take(size: u64): usize {
+  const at = (top + 63) & ~63;
+  top = at + size;
+  return <usize>at;
+}
+
+function config(at: usize): u32 {
+  return load<u32>(configBlock + at);
+}
+
+/** Two lines per connection at two thirds full: linear probing stays short (docs/performance.md). */
+function linesFor(connections: u32): u64 {
+  return <u64>connections * 3;
+}
+
+/** Slots of an index over `rows` rows: a power of two, at most half full. */
+export function indexSlots(rows: u32): u32 {
+  let slots: u32 = 8;
+  while (slots < rows * 2) slots <<= 1;
+  return slots;
+}
+
+/** Bytes of one copy of the policy tables: the blob and its indexes; laid out by tables/policy.ts. */
+function policySize(): u64 {
+  const slots = <u64>indexSlots(maxEndpoints) + indexSlots(maxPrefixes) + indexSlots(maxEgresses * 2);
+  return align8(maxBlob) + slots * 4 + <u64>(maxPrefixes + 2) * 32 + 64;
+}
+
+function align8(size: u64): u64 {
+  return (size + 7) & ~7;
+}
+
+function inRange(): bool {
+  if (maxBatch == 0 || maxBatch > 65536 || maxConnections < 16 || maxConnections > 8 << 20) return false;
+  if (config(CONFIG_CONNECTIONS6_AT) != 0) return false;
+  if (maxEndpoints > 4 << 20 || maxPrefixes > 4 << 20 || maxPolicies > 1 << 20 || maxNodes > 1 << 20) return false;
+  if (maxEgresses > 65535 || maxBitmaps > 65536 || maxBlob > 1 << 30) return false;
+  return (configFlags & ~CONFIG_FLAG_MASK) == 0;
+}
+
+/** Reads the configuration record and lays the memory out. Until it returns OK nothing else may be called. */
+export function configure(): i32 {
+  if (isConfigured) return ERROR_ALREADY_CONFIGURED;
+  maxBatch = config(CONFIG_MAX_BATCH_AT);
+  maxConnections = config(CONFIG_CONNECTIONS_AT);
+  maxEndpoints = config(CONFIG_ENDPOINTS_AT);
+  maxPrefixes = config(CONFIG_PREFIXES_AT);
+  maxPolicies = config(CONFIG_POLICIES_AT);
+  maxEgresses = config(CONFIG_EGRESSES_AT);
+  maxNodes = config(CONFIG_NODES_AT);
+  maxBlob = config(CONFIG_BLOB_SIZE_AT);
+  maxBitmaps = config(CONFIG_BITMAPS_AT);
+  configFlags = config(CONFIG_FLAGS_AT);
+  if (!inRange()) return ERROR_CONFIG_RANGE;
+  tableSeed = load<u64>(configBlock + CONFIG_TABLE_SEED_AT);
+  placementSeed = load<u64>(configBlock + CONFIG_PLACEMENT_SEED_AT);
+  portSeed = load<u64>(configBlock + CONFIG_PORT_SEED_AT);
+  lineCount = <u32>linesFor(maxConnections);
+  groupCount = maxConnections + (maxConnections >> 1);
+  layOut();
+  if (top + GUARD > LIMIT) return ERROR_MEMORY;
+  const pages = (top + GUARD + PAGE - 1) / PAGE;
+  const more = <i32>pages - memory.size();
+  if (more > 0 && memory.grow(more) < 0) return ERROR_MEMORY;
+  isConfigured = true;
+  return OK;
+}
+
+function layOut(): void {
+  top = <u64>__heap_base;
+  scratchAt = take(<u64>BLOCK * PARSED_SIZE);
+  framesAt = take(<u64>maxBatch * FRAME_SIZE);
+  verdictsAt = take(<u64>maxBatch * VERDICT_SIZE);
+  policyAAt = take(policySize());
+  policyBAt = take(policySize());
+  stateAt = take(CLOCK_SIZE);
+  gatewaysAt = take(maxNodes);
+  countersAt = take(COUNTERS_SIZE);
+  egressStatsAt = take(<u64>maxEgresses * EGRESS_STATS_SIZE);
+  linesAt = take(<u64>(lineCount + PROBE_LIMIT + 1) * LINE_SIZE);
+  groupsAt = take(<u64>(groupCount + GROUP_PROBE_LIMIT + 1) * GROUP_SIZE);
+  bitmapsAt = take(<u64>maxBitmaps * BITMAP_SIZE);
+  hostAt = take(0);
+  hostSize = config(CONFIG_HOST_SIZE_AT);
+  take(hostSize);
+  arenaAt = take(0);
+  arenaSize = config(CONFIG_ARENA_SIZE_AT);
+  take(arenaSize);
+}
+
+export function regionAt(id: u32): usize {
+  if (id == REGION_ARENA) return arenaAt;
+  if (id == REGION_FRAMES) return framesAt;
+  if (id == REGION_VERDICTS) return verdictsAt;
+  if (id == REGION_COUNTERS) return countersAt;
+  if (id == REGION_EGRESS_STATS) return egressStatsAt;
+  if (id == REGION_CONNTRACK) return linesAt;
+  if (id == REGION_STATE) return stateAt;
+  if (id == REGION_HOST) return hostAt;
+  return 0;
+}
+
+export function regionSize(id: u32): u32 {
+  if (id == REGION_ARENA) return arenaSize;
+  if (id == REGION_FRAMES) return maxBatch * FRAME_SIZE;
+  if (id == REGION_VERDICTS) return maxBatch * VERDICT_SIZE;
+  if (id == REGION_COUNTERS) return isConfigured ? COUNTERS_SIZE : 0;
+  if (id == REGION_EGRESS_STATS) return maxEgresses * EGRESS_STATS_SIZE;
+  if (id == REGION_CONNTRACK) return isConfigured ? (lineCount + PROBE_LIMIT + 1) * LINE_SIZE : 0;
+  if (id == REGION_STATE) return <u32>(hostAt - stateAt);
+  if (id == REGION_HOST) return hostSize;
+  return 0;
+}

@@ -1,0 +1,435 @@
+import {
+  BLOB_HEADER_SIZE,
+  BLOB_LENGTH_AT,
+  BLOB_MAGIC,
+  BLOB_MAGIC_AT,
+  BLOB_SECTIONS_AT,
+  BLOB_SNAT_HIGH_AT,
+  BLOB_SNAT_LOW_AT,
+  BLOB_VERSION,
+  BLOB_VERSION_AT,
+  CLUSTER_SET,
+  EGRESS_IPV4_AT,
+  EGRESS_IPV6_AT,
+  EGRESS_NODE_AT,
+  EGRESS_SIZE,
+  ENDPOINT_FROM_AT,
+  ENDPOINT_NODE_AT,
+  ENDPOINT_PORT_COUNT_AT,
+  ENDPOINT_PORTS_AT,
+  ENDPOINT_SET_AT,
+  ENDPOINT_SIZE,
+  ENDPOINT_TO_AT,
+  ERROR_POLICY_HEADER,
+  ERROR_POLICY_ORDER,
+  ERROR_POLICY_REFERENCE,
+  ERROR_POLICY_SECTION,
+  ERROR_POLICY_TOO_LARGE,
+  ERROR_POLICY_VERSION,
+  NO_INDEX,
+  NODE_SIZE,
+  OK,
+  POLICY_KIND_AT,
+  POLICY_KIND_CILIUM,
+  POLICY_KIND_ISOVALENT,
+  POLICY_MEMBER_COUNT_AT,
+  POLICY_MEMBERS_AT,
+  POLICY_SIZE,
+  POLICY_TIMEOUT_ROW_AT,
+  PREFIX_EXCLUDED,
+  PREFIX_LENGTH_AT,
+  PREFIX_SET_AT,
+  PREFIX_SIZE,
+  PREFIX_VALUE_AT,
+  REASON_COUNT,
+  SECTION_CHANGES,
+  SECTION_COUNT,
+  SECTION_EGRESSES,
+  SECTION_ENDPOINTS,
+  SECTION_MEMBERS,
+  SECTION_NODES,
+  SECTION_POLICIES,
+  SECTION_PORTS,
+  SECTION_PREFIXES,
+  SECTION_TIMEOUTS,
+  TIMEOUT_MAX_MS,
+  TIMEOUT_MAX_ROWS,
+  TIMEOUT_ROW_SIZE,
+} from "../abi";
+import { absorb, finish } from "./hash";
+import {
+  indexSlots,
+  maxBlob,
+  maxEgresses,
+  maxEndpoints,
+  maxNodes,
+  maxPolicies,
+  maxPrefixes,
+  policyAAt,
+  policyBAt,
+  tableSeed,
+} from "./memory";
+
+// The policy as one versioned blob with two indexes over it. There are two copies of the room for it: a new blob is checked and indexed
+// in the idle one, then the two are swapped, so a refused blob changes nothing.
+//
+//   blob | endpoint index | prefix index | egress address index (u32 row + 1 each) | per set: prefix lengths in use (a bit set, 0 … 128)
+
+let policyAt: usize = 0;
+let endpointIndexAt: usize = 0;
+let prefixIndexAt: usize = 0;
+let egressIndexAt: usize = 0;
+let setMasksAt: usize = 0;
+let endpointMask: u32 = 0;
+let prefixMask: u32 = 0;
+let egressMask: u32 = 0;
+
+// Sections of the blob in force, copied out of its header.
+let endpointsAt: usize = 0;
+let endpointTotal: u32 = 0;
+let prefixesAt: usize = 0;
+let policiesAt: usize = 0;
+let membersAt: usize = 0;
+let egressesAt: usize = 0;
+let portsAt: usize = 0;
+export let nodesAt: usize = 0;
+export let nodeTotal: u32 = 0;
+export let egressTotal: u32 = 0;
+export let timeoutsAt: usize = 0;
+export let timeoutRows: u32 = 0;
+export let changesAt: usize = 0;
+export let changeTotal: u32 = 0;
+export let snatLow: u32 = 0;
+export let snatHigh: u32 = 0;
+export let isPolicyLoaded: bool = false;
+
+const MASK_SIZE: usize = 32;
+
+function sectionCount(blob: usize, id: u32): u32 {
+  return load<u32>(blob + BLOB_SECTIONS_AT + id * 8);
+}
+
+function sectionAt(blob: usize, id: u32): usize {
+  return blob + load<u32>(blob + BLOB_SECTIONS_AT + id * 8, 4);
+}
+
+function recordSize(id: u32): u32 {
+  if (id == SECTION_NODES) return NODE_SIZE;
+  if (id == SECTION_EGRESSES) return EGRESS_SIZE;
+  if (id == SECTION_POLICIES) return POLICY_SIZE;
+  if (id == SECTION_PREFIXES) return PREFIX_SIZE;
+  if (id == SECTION_ENDPOINTS) return ENDPOINT_SIZE;
+  if (id == SECTION_TIMEOUTS) return TIMEOUT_ROW_SIZE;
+  return id == SECTION_CHANGES ? 8 : 4;
+}
+
+function checkSections(blob: usize, length: u32): i32 {
+  for (let id: u32 = 0; id < <u32>SECTION_COUNT; id++) {
+    const records = sectionCount(blob, id);
+    const at = load<u32>(blob + BLOB_SECTIONS_AT + id * 8, 4);
+    if (at < <u32>BLOB_HEADER_SIZE || at & 7) return ERROR_POLICY_SECTION;
+    if (<u64>at + <u64>records * recordSize(id) > <u64>length) return ERROR_POLICY_SECTION;
+  }
+  if (sectionCount(blob, SECTION_ENDPOINTS) > maxEndpoints || sectionCount(blob, SECTION_PREFIXES) > maxPrefixes)
+    return ERROR_POLICY_TOO_LARGE;
+  if (sectionCount(blob, SECTION_POLICIES) > maxPolicies || sectionCount(blob, SECTION_EGRESSES) > maxEgresses)
+    return ERROR_POLICY_TOO_LARGE;
+  const rows = sectionCount(blob, SECTION_TIMEOUTS);
+  if (sectionCount(blob, SECTION_NODES) > maxNodes || rows > <u32>TIMEOUT_MAX_ROWS) return ERROR_POLICY_TOO_LARGE;
+  return rows == 0 ? ERROR_POLICY_SECTION : OK;
+}
+
+function checkPolicies(blob: usize): i32 {
+  const members = sectionCount(blob, SECTION_MEMBERS);
+  const at = sectionAt(blob, SECTION_POLICIES);
+  for (let i: u32 = 0; i < sectionCount(blob, SECTION_POLICIES); i++) {
+    const row = at + <usize>i * POLICY_SIZE;
+    const kind = load<u32>(row, POLICY_KIND_AT);
+    if (kind != POLICY_KIND_CILIUM && kind != POLICY_KIND_ISOVALENT) return ERROR_POLICY_REFERENCE;
+    if (<u64>load<u32>(row, POLICY_MEMBERS_AT) + load<u32>(row, POLICY_MEMBER_COUNT_AT) > <u64>members)
+      return ERROR_POLICY_REFERENCE;
+    if (load<u32>(row, POLICY_TIMEOUT_ROW_AT) >= sectionCount(blob, SECTION_TIMEOUTS)) return ERROR_POLICY_REFERENCE;
+  }
+  const egresses = sectionCount(blob, SECTION_EGRESSES);
+  for (let i: u32 = 0; i < members; i++) {
+    if (load<u32>(sectionAt(blob, SECTION_MEMBERS) + <usize>i * 4) >= egresses) return ERROR_POLICY_REFERENCE;
+  }
+  for (let i: u32 = 0; i < egresses; i++) {
+    if (
+      load<u32>(sectionAt(blob, SECTION_EGRESSES) + <usize>i * EGRESS_SIZE, EGRESS_NODE_AT) >=
+      sectionCount(blob, SECTION_NODES)
+    ) {
+      return ERROR_POLICY_REFERENCE;
+    }
+  }
+  const words = sectionCount(blob, SECTION_TIMEOUTS) * (TIMEOUT_ROW_SIZE >> 2);
+  for (let i: u32 = 0; i < words; i++) {
+    if (load<u32>(sectionAt(blob, SECTION_TIMEOUTS) + <usize>i * 4) > <u32>TIMEOUT_MAX_MS)
+      return ERROR_POLICY_REFERENCE;
+  }
+  return OK;
+}
+
+function checkPrefixes(blob: usize): i32 {
+  const policies = sectionCount(blob, SECTION_POLICIES);
+  for (let i: u32 = 0; i < sectionCount(blob, SECTION_PREFIXES); i++) {
+    const row = sectionAt(blob, SECTION_PREFIXES) + <usize>i * PREFIX_SIZE;
+    const set = load<u32>(row, PREFIX_SET_AT);
+    const length = load<u32>(row, PREFIX_LENGTH_AT);
+    const value = load<u32>(row, PREFIX_VALUE_AT);
+    if (set > maxPrefixes || length > 128) return ERROR_POLICY_REFERENCE;
+    if (set == CLUSTER_SET) {
+      if (value == 0 || value >= <u32>REASON_COUNT) return ERROR_POLICY_REFERENCE;
+    } else if (value != PREFIX_EXCLUDED && value >= policies) return ERROR_POLICY_REFERENCE;
+    if (maskedHigh(row, length) != high(row) || maskedLow(row, length) != low(row)) return ERROR_POLICY_REFERENCE;
+  }
+  return OK;
+}
+
+function checkEndpoints(blob: usize): i32 {
+  const nodes = sectionCount(blob, SECTION_NODES);
+  const ports = sectionCount(blob, SECTION_PORTS);
+  let last: usize = 0;
+  for (let i: u32 = 0; i < sectionCount(blob, SECTION_ENDPOINTS); i++) {
+    const row = sectionAt(blob, SECTION_ENDPOINTS) + <usize>i * ENDPOINT_SIZE;
+    const node = load<u32>(row, ENDPOINT_NODE_AT);
+    if (node != NO_INDEX && node >= nodes) return ERROR_POLICY_REFERENCE;
+    if (load<u32>(row, ENDPOINT_SET_AT) > maxPrefixes) return ERROR_POLICY_REFERENCE;
+    if (<u64>load<u32>(row, ENDPOINT_PORTS_AT) + load<u32>(row, ENDPOINT_PORT_COUNT_AT) > <u64>ports)
+      return ERROR_POLICY_REFERENCE;
+    if (last != 0 && !inOrder(last, row)) return ERROR_POLICY_ORDER;
+    last = row;
+  }
+  const changes = sectionAt(blob, SECTION_CHANGES);
+  for (let i: u32 = 1; i < sectionCount(blob, SECTION_CHANGES); i++) {
+    if (load<u64>(changes + <usize>i * 8) <= load<u64>(changes + <usize>(i - 1) * 8)) return ERROR_POLICY_ORDER;
+  }
+  return OK;
+}
+
+/** By address, then owners of one address one after the other. */
+function inOrder(a: usize, b: usize): bool {
+  if (high(a) != high(b)) return high(a) < high(b);
+  if (low(a) != low(b)) return low(a) < low(b);
+  return load<u64>(a, ENDPOINT_TO_AT) <= load<u64>(b, ENDPOINT_FROM_AT);
+}
+
+/** The two big-endian halves of 16 address bytes. */
+function high(at: usize): u64 {
+  return bswap<u64>(load<u64>(at));
+}
+
+function low(at: usize): u64 {
+  return bswap<u64>(load<u64>(at, 8));
+}
+
+function highMask(length: u32): u64 {
+  return length == 0 ? 0 : length >= 64 ? <u64>-1 : ~(<u64>-1 >> <u64>length);
+}
+
+function maskedHigh(at: usize, length: u32): u64 {
+  return high(at) & highMask(length);
+}
+
+function maskedLow(at: usize, length: u32): u64 {
+  return low(at) & (length <= 64 ? 0 : highMask(length - 64));
+}
+
+function addressHash(h: u64, addressHigh: u64, addressLow: u64): u32 {
+  return <u32>(finish(absorb(absorb(h, addressHigh), addressLow)) >> 32);
+}
+
+function prefixHash(set: u32, length: u32, addressHigh: u64, addressLow: u64): u32 {
+  return addressHash(absorb(tableSeed, ((<u64>set) << 8) | <u64>length), addressHigh, addressLow);
+}
+
+/** Checks the blob at `source`, copies and indexes it, and puts it in force. */
+export function loadBlob(source: usize, length: u32): i32 {
+  if (length < <u32>BLOB_HEADER_SIZE || load<u32>(source, BLOB_MAGIC_AT) != <u32>BLOB_MAGIC) return ERROR_POLICY_HEADER;
+  if (load<u32>(source, BLOB_VERSION_AT) != <u32>BLOB_VERSION) return ERROR_POLICY_VERSION;
+  if (load<u32>(source, BLOB_LENGTH_AT) != length) return ERROR_POLICY_HEADER;
+  if (length > maxBlob) return ERROR_POLICY_TOO_LARGE;
+  const lowest = <u32>load<u16>(source, BLOB_SNAT_LOW_AT);
+  if (lowest == 0 || lowest > <u32>load<u16>(source, BLOB_SNAT_HIGH_AT)) return ERROR_POLICY_HEADER;
+  let error = checkSections(source, length);
+  if (error == OK) error = checkPolicies(source);
+  if (error == OK) error = checkPrefixes(source);
+  if (error == OK) error = checkEndpoints(source);
+  if (error != OK) return error;
+  const blob = policyAt == policyAAt ? policyBAt : policyAAt;
+  memory.copy(blob, source, length);
+  putInForce(blob);
+  buildIndexes();
+  return OK;
+}
+
+function putInForce(blob: usize): void {
+  policyAt = blob;
+  const endpointSlots = indexSlots(maxEndpoints);
+  const prefixSlots = indexSlots(maxPrefixes);
+  endpointMask = endpointSlots - 1;
+  prefixMask = prefixSlots - 1;
+  endpointIndexAt = blob + ((maxBlob + 7) & ~7);
+  prefixIndexAt = endpointIndexAt + <usize>endpointSlots * 4;
+  egressMask = indexSlots(maxEgresses * 2) - 1;
+  egressIndexAt = prefixIndexAt + <usize>prefixSlots * 4;
+  setMasksAt = egressIndexAt + <usize>(egressMask + 1) * 4;
+  endpointsAt = sectionAt(blob, SECTION_ENDPOINTS);
+  endpointTotal = sectionCount(blob, SECTION_ENDPOINTS);
+  prefixesAt = sectionAt(blob, SECTION_PREFIXES);
+  policiesAt = sectionAt(blob, SECTION_POLICIES);
+  membersAt = sectionAt(blob, SECTION_MEMBERS);
+  egressesAt = sectionAt(blob, SECTION_EGRESSES);
+  egressTotal = sectionCount(blob, SECTION_EGRESSES);
+  portsAt = sectionAt(blob, SECTION_PORTS);
+  nodesAt = sectionAt(blob, SECTION_NODES);
+  nodeTotal = sectionCount(blob, SECTION_NODES);
+  timeoutsAt = sectionAt(blob, SECTION_TIMEOUTS);
+  timeoutRows = sectionCount(blob, SECTION_TIMEOUTS);
+  changesAt = sectionAt(blob, SECTION_CHANGES);
+  changeTotal = sectionCount(blob, SECTION_CHANGES);
+  snatLow = load<u16>(blob, BLOB_SNAT_LOW_AT);
+  snatHigh = load<u16>(blob, BLOB_SNAT_HIGH_AT);
+  isPolicyLoaded = true;
+}
+
+function buildIndexes(): void {
+  memory.fill(endpointIndexAt, 0, <usize>(endpointMask + 1) * 4);
+  memory.fill(prefixIndexAt, 0, <usize>(prefixMask + 1) * 4);
+  memory.fill(setMasksAt, 0, <usize>(maxPrefixes + 2) * MASK_SIZE);
+  for (let i: u32 = 0; i < endpointTotal; i++) {
+    const row = endpointAt(i);
+    if (i > 0 && high(row) == high(row - ENDPOINT_SIZE) && low(row) == low(row - ENDPOINT_SIZE)) continue;
+    let slot = addressHash(tableSeed, high(row), low(row)) & endpointMask;
+    while (load<u32>(endpointIndexAt + <usize>slot * 4)) slot = (slot + 1) & endpointMask;
+    store<u32>(endpointIndexAt + <usize>slot * 4, i + 1);
+  }
+  memory.fill(egressIndexAt, 0, <usize>(egressMask + 1) * 4);
+  for (let i: u32 = 0; i < egressTotal; i++) {
+    indexEgressAddress(i, egressAt(i) + EGRESS_IPV4_AT);
+    indexEgressAddress(i, egressAt(i) + EGRESS_IPV6_AT);
+  }
+  const prefixes = sectionCount(policyAt, SECTION_PREFIXES);
+  for (let i: u32 = 0; i < prefixes; i++) {
+    const row = prefixesAt + <usize>i * PREFIX_SIZE;
+    const set = load<u32>(row, PREFIX_SET_AT);
+    const length = load<u32>(row, PREFIX_LENGTH_AT);
+    let slot = prefixHash(set, length, high(row), low(row)) & prefixMask;
+    while (load<u32>(prefixIndexAt + <usize>slot * 4)) slot = (slot + 1) & prefixMask;
+    store<u32>(prefixIndexAt + <usize>slot * 4, i + 1);
+    const mask = setMasksAt + <usize>set * MASK_SIZE + <usize>(length >> 6) * 8;
+    store<u64>(mask, load<u64>(mask) | ((<u64>1) << (<u64>(length & 63))));
+  }
+}
+
+function indexEgressAddress(egress: u32, address: usize): void {
+  if (high(address) == 0 && low(address) == 0) return;
+  let slot = addressHash(tableSeed, high(address), low(address)) & egressMask;
+  while (load<u32>(egressIndexAt + <usize>slot * 4)) slot = (slot + 1) & egressMask;
+  store<u32>(egressIndexAt + <usize>slot * 4, egress + 1);
+}
+
+/** True for an address that some gateway translates to. */
+export function isEgressAddress(addressHigh: u64, addressLow: u64): bool {
+  let slot = addressHash(tableSeed, addressHigh, addressLow) & egressMask;
+  while (true) {
+    const found = load<u32>(egressIndexAt + <usize>slot * 4);
+    if (!found) return false;
+    const row = egressAt(found - 1);
+    if (high(row + EGRESS_IPV4_AT) == addressHigh && low(row + EGRESS_IPV4_AT) == addressLow) return true;
+    if (high(row + EGRESS_IPV6_AT) == addressHigh && low(row + EGRESS_IPV6_AT) == addressLow) return true;
+    slot = (slot + 1) & egressMask;
+  }
+}
+
+export function endpointAt(row: u32): usize {
+  return endpointsAt + <usize>row * ENDPOINT_SIZE;
+}
+
+export function egressAt(row: u32): usize {
+  return egressesAt + <usize>row * EGRESS_SIZE;
+}
+
+export function policyRow(policy: u32): usize {
+  return policiesAt + <usize>policy * POLICY_SIZE;
+}
+
+/** Egress index of member `i` of the policy at `row`. */
+export function memberOf(row: usize, i: u32): u32 {
+  return load<u32>(membersAt + <usize>(load<u32>(row, POLICY_MEMBERS_AT) + i) * 4);
+}
+
+/**
+ * Row of the endpoint that owns an address at `time`, or NO_INDEX. Address as two big-endian halves.
+ * Owners of one address stand in order of time: the walk is over those only.
+ */
+export function findEndpoint(addressHigh: u64, addressLow: u64, time: u64): u32 {
+  let slot = addressHash(tableSeed, addressHigh, addressLow) & endpointMask;
+  let found: u32 = 0;
+  while (true) {
+    found = load<u32>(endpointIndexAt + <usize>slot * 4);
+    if (!found) return NO_INDEX;
+    const row = endpointAt(found - 1);
+    if (high(row) == addressHigh && low(row) == addressLow) break;
+    slot = (slot + 1) & endpointMask;
+  }
+  for (let i = found - 1; i < endpointTotal; i++) {
+    const row = endpointAt(i);
+    if (high(row) != addressHigh || low(row) != addressLow) break;
+    if (time >= load<u64>(row, ENDPOINT_FROM_AT) && time < load<u64>(row, ENDPOINT_TO_AT)) return i;
+  }
+  return NO_INDEX;
+}
+
+/** True where one of the endpoint's service ports is `port`. */
+export function hasServicePort(endpoint: u32, protocol: u32, port: u32): bool {
+  const row = endpointAt(endpoint);
+  const first = load<u32>(row, ENDPOINT_PORTS_AT);
+  const ports = load<u32>(row, ENDPOINT_PORT_COUNT_AT);
+  for (let i: u32 = 0; i < ports; i++) {
+    if (load<u32>(portsAt + <usize>(first + i) * 4) == ((protocol << 16) | port)) return true;
+  }
+  return false;
+}
+
+export const NO_MATCH: u32 = 0xfffffffe;
+
+/** Value of the longest prefix of `set` that holds the address, or NO_MATCH. Cost: one probe per prefix length in use, longest first. */
+export function longestMatch(set: u32, addressHigh: u64, addressLow: u64): u32 {
+  const masks = setMasksAt + <usize>set * MASK_SIZE;
+  // Lengths 128, then 127 … 64, then 63 … 0.
+  for (let word: i32 = 2; word >= 0; word--) {
+    let lengths = load<u64>(masks + <usize>word * 8);
+    while (lengths) {
+      const bit = 63 - <u32>clz<u64>(lengths);
+      const length = ((<u32>word) << 6) + bit;
+      const found = exactPrefix(
+        set,
+        length,
+        addressHigh & highMask(length),
+        addressLow & (length <= 64 ? 0 : highMask(length - 64)),
+      );
+      if (found != NO_MATCH) return found;
+      lengths ^= (<u64>1) << (<u64>bit);
+    }
+  }
+  return NO_MATCH;
+}
+
+function exactPrefix(set: u32, length: u32, addressHigh: u64, addressLow: u64): u32 {
+  let slot = prefixHash(set, length, addressHigh, addressLow) & prefixMask;
+  while (true) {
+    const found = load<u32>(prefixIndexAt + <usize>slot * 4);
+    if (!found) return NO_MATCH;
+    const row = prefixesAt + <usize>(found - 1) * PREFIX_SIZE;
+    if (
+      load<u32>(row, PREFIX_SET_AT) == set &&
+      load<u32>(row, PREFIX_LENGTH_AT) == length &&
+      high(row) == addressHigh &&
+      low(row) == addressLow
+    ) {
+      return load<u32>(row, PREFIX_VALUE_AT);
+    }
+    slot = (slot + 1) & prefixMask;
+  }
+}

@@ -1,0 +1,71 @@
+import {
+  COUNTER_ENTRIES_AT,
+  ERROR_BAD_STATE,
+  GATEWAY_ACTIVE,
+  HOOK_FROM_ENDPOINT,
+  HOOK_FROM_NETWORK,
+  LINE_CLASS_AT,
+  LINE_EGRESS_AT,
+  LINE_HOOK_AT,
+  LINE_PAIR_AT,
+  LINE_TIMEOUT_ROW_AT,
+  OK,
+  TIMEOUT_COUNT,
+} from "../abi";
+import { BITMAP_FREE_AT, BITMAPS_USED_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT } from "./clock";
+import { lineAt } from "./conntrack";
+import {
+  countersAt,
+  gatewaysAt,
+  lineCount,
+  maxBitmaps,
+  maxConnections,
+  maxEgresses,
+  maxNodes,
+  PROBE_LIMIT,
+  stateAt,
+} from "./memory";
+import { areGroupsSound } from "./nat-ports";
+import { changeTotal, timeoutRows } from "./policy";
+
+// A saved state comes back as bytes that anybody may have written. Everything in it that is later used as an index is checked here, so
+// that a forged state can make wrong decisions but never a wrong memory access or an endless loop.
+
+/** @returns OK, or ERROR_BAD_STATE */
+export function checkState(): i32 {
+  if (load<u32>(stateAt, SWEEP_AT) >= lineCount + PROBE_LIMIT || load<u32>(stateAt, SWEEP_DUE_AT) > 64)
+    return ERROR_BAD_STATE;
+  if (load<u32>(stateAt, NEXT_CHANGE_AT) > changeTotal) return ERROR_BAD_STATE;
+  if (load<u32>(stateAt, BITMAPS_USED_AT) > maxBitmaps || load<u32>(stateAt, BITMAP_FREE_AT) > maxBitmaps)
+    return ERROR_BAD_STATE;
+  for (let node: u32 = 0; node < maxNodes; node++)
+    if (load<u8>(gatewaysAt + node) > <u32>GATEWAY_ACTIVE) return ERROR_BAD_STATE;
+  if (!areLinesSound() || !areGroupsSound()) return ERROR_BAD_STATE;
+  return OK;
+}
+
+function areLinesSound(): bool {
+  const total = lineCount + PROBE_LIMIT;
+  let used: u64 = 0;
+  for (let slot: u32 = 0; slot < total; slot++) {
+    const line = lineAt(slot);
+    if (!load<u8>(line, LINE_HOOK_AT)) continue;
+    used++;
+    if (!isLineSound(line, slot, total)) return false;
+  }
+  // The line behind the last one ends every walk.
+  if (load<u8>(lineAt(total), LINE_HOOK_AT)) return false;
+  const entries = load<u64>(countersAt + COUNTER_ENTRIES_AT);
+  return entries <= <u64>maxConnections && used == entries * 2;
+}
+
+function isLineSound(line: usize, slot: u32, total: u32): bool {
+  const hook = <u32>load<u8>(line, LINE_HOOK_AT);
+  if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK) return false;
+  const pair = load<u32>(line, LINE_PAIR_AT);
+  if (pair >= total || pair == slot || load<u32>(lineAt(pair), LINE_PAIR_AT) != slot) return false;
+  if (!load<u8>(lineAt(pair), LINE_HOOK_AT)) return false;
+  if (load<u8>(line, LINE_CLASS_AT) >= <u32>TIMEOUT_COUNT || load<u8>(line, LINE_TIMEOUT_ROW_AT) >= timeoutRows)
+    return false;
+  return load<u16>(line, LINE_EGRESS_AT) < maxEgresses || load<u16>(line, LINE_EGRESS_AT) == 0;
+}

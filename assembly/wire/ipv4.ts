@@ -1,0 +1,67 @@
+import { be16, be32 } from "./bytes";
+
+// RFC 791 section 3.1
+//    0                   1                   2                   3
+//    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//   |Version|  IHL  |Type of Service|          Total Length         |
+//   |         Identification        |Flags|      Fragment Offset    |
+//   |  Time to Live |    Protocol   |         Header Checksum       |
+//   |                       Source Address                          |
+//   |                    Destination Address                        |
+const TOTAL_LENGTH_AT: usize = 2;
+const FRAGMENT_AT: usize = 6;
+export const IPV4_TTL_AT: usize = 8;
+const PROTOCOL_AT: usize = 9;
+export const IPV4_CHECKSUM_AT: usize = 10;
+export const IPV4_SRC_AT: usize = 12;
+export const IPV4_DST_AT: usize = 16;
+export const IPV4_MIN_SIZE: u32 = 20;
+
+const FRAGMENT_MASK: u32 = 0x3fff; // more-fragments flag and offset
+
+export const PROTOCOL_ICMP: u32 = 1;
+export const PROTOCOL_TCP: u32 = 6;
+export const PROTOCOL_UDP: u32 = 17;
+
+/** View over an IPv4 header; its first 20 bytes must lie in memory. */
+@unmanaged
+export class Ipv4 {
+  get version(): u32 {
+    return load<u8>(changetype<usize>(this)) >> 4;
+  }
+
+  /** Bytes, options included; less than 20 in a broken header. */
+  get headerLength(): u32 {
+    return (load<u8>(changetype<usize>(this)) & 15) << 2;
+  }
+
+  /** Bytes from the header's start, as the header says. */
+  get totalLength(): u32 {
+    return be16(changetype<usize>(this) + TOTAL_LENGTH_AT);
+  }
+
+  get isFragment(): bool {
+    return (be16(changetype<usize>(this) + FRAGMENT_AT) & FRAGMENT_MASK) != 0;
+  }
+
+  get ttl(): u32 {
+    return load<u8>(changetype<usize>(this), IPV4_TTL_AT);
+  }
+
+  get protocol(): u32 {
+    return load<u8>(changetype<usize>(this), PROTOCOL_AT);
+  }
+
+  /** Source in the low, destination in the high 32 bits, bytes as on the wire. */
+  get addresses(): u64 {
+    return load<u64>(changetype<usize>(this), IPV4_SRC_AT);
+  }
+
+  get src(): u32 {
+    return be32(changetype<usize>(this) + IPV4_SRC_AT);
+  }
+
+  get dst(): u32 {
+    return be32(changetype<usize>(this) + IPV4_DST_AT);
+  }
+}

@@ -1,0 +1,97 @@
+import {
+  LINK_ETHERNET,
+  LINK_NULL,
+  LINK_PPP,
+  LINK_RAW,
+  LINK_SLL,
+  LINK_SLL2,
+  REASON_NOT_IP,
+  REASON_SNAPLEN_CUT,
+  REASON_TRUNCATED,
+} from "../abi";
+import { be16 } from "./bytes";
+
+// Where the IP header of a frame starts, for each link type (https://www.tcpdump.org/linktypes.html).
+
+const ETHERNET_TYPE_AT: u32 = 12;
+const ETHERNET_SIZE: u32 = 14;
+const TAG_SIZE: u32 = 4;
+const MAX_TAGS: u32 = 3;
+const SLL_PROTOCOL_AT: u32 = 14;
+const SLL_SIZE: u32 = 16;
+const SLL2_SIZE: u32 = 20;
+const NULL_SIZE: u32 = 4;
+
+const TYPE_IPV4: u32 = 0x0800;
+const TYPE_IPV6: u32 = 0x86dd;
+const TYPE_VLAN: u32 = 0x8100; // IEEE 802.1Q
+const TYPE_QINQ: u32 = 0x88a8; // IEEE 802.1ad
+const TYPE_OLD_QINQ: u32 = 0x9100;
+
+const PPP_ADDRESS_CONTROL: u32 = 0xff03; // RFC 1662 section 3.1, may be left out
+const PPP_IPV4: u32 = 0x0021;
+const PPP_IPV6: u32 = 0x0057;
+
+/** Set in a result of `networkOffset`: the low bits are a REASON_*, not an offset. */
+export const LINK_FAULT: u32 = 0x80000000;
+
+/**
+ * Offset of the IP header from the frame's start, or LINK_FAULT | REASON_*. At least one byte lies at the offset.
+ * @param captured bytes present   @param wire bytes on the wire, not less than `captured`
+ */
+export function networkOffset(frame: usize, captured: u32, wire: u32, link: u32): u32 {
+  if (link == LINK_ETHERNET) return ethernetOffset(frame, captured, wire);
+  if (link == LINK_RAW) return captured > 0 ? 0 : missing(1, wire);
+  if (link == LINK_SLL) return afterType(frame, SLL_PROTOCOL_AT, SLL_SIZE, captured, wire);
+  if (link == LINK_SLL2) return afterType(frame, 0, SLL2_SIZE, captured, wire);
+  if (link == LINK_NULL) return captured > NULL_SIZE ? NULL_SIZE : missing(NULL_SIZE + 1, wire);
+  if (link == LINK_PPP) return pppOffset(frame, captured, wire);
+  return LINK_FAULT | REASON_NOT_IP;
+}
+
+/** Why the first `needed` bytes of a frame are not there: cut by the capture, or never on the wire. */
+export function missing(needed: u32, wire: u32): u32 {
+  return LINK_FAULT | (wire >= needed ? REASON_SNAPLEN_CUT : REASON_TRUNCATED);
+}
+
+function isTag(type: u32): bool {
+  return type == TYPE_VLAN || type == TYPE_QINQ || type == TYPE_OLD_QINQ;
+}
+
+function isIp(type: u32): bool {
+  return type == TYPE_IPV4 || type == TYPE_IPV6;
+}
+
+function ethernetOffset(frame: usize, captured: u32, wire: u32): u32 {
+  if (captured <= ETHERNET_SIZE) return missing(ETHERNET_SIZE + 1, wire);
+  return tagged(frame, ETHERNET_TYPE_AT, captured, wire);
+}
+
+/** Steps over up to three VLAN tags that start with the type field at `typeAt`. */
+function tagged(frame: usize, typeAt: u32, captured: u32, wire: u32): u32 {
+  let type = be16(frame + typeAt);
+  let offset = typeAt + 2;
+  for (let tags: u32 = 0; isTag(type) && tags < MAX_TAGS; tags++) {
+    if (captured <= offset + TAG_SIZE) return missing(offset + TAG_SIZE + 1, wire);
+    type = be16(frame + offset + 2);
+    offset += TAG_SIZE;
+  }
+  return isIp(type) ? offset : LINK_FAULT | REASON_NOT_IP;
+}
+
+/** Linux cooked headers: a fixed header with an EtherType in it, maybe followed by VLAN tags. */
+function afterType(frame: usize, typeAt: u32, size: u32, captured: u32, wire: u32): u32 {
+  if (captured <= size) return missing(size + 1, wire);
+  const type = be16(frame + typeAt);
+  if (isIp(type)) return size;
+  if (!isTag(type)) return LINK_FAULT | REASON_NOT_IP;
+  if (captured <= size + TAG_SIZE) return missing(size + TAG_SIZE + 1, wire);
+  return tagged(frame, size + 2, captured, wire);
+}
+
+function pppOffset(frame: usize, captured: u32, wire: u32): u32 {
+  if (captured <= 4) return missing(5, wire);
+  const skip: u32 = be16(frame) == PPP_ADDRESS_CONTROL ? 2 : 0;
+  const protocol = be16(frame + skip);
+  return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? skip + 2 : LINK_FAULT | REASON_NOT_IP;
+}

@@ -1,0 +1,218 @@
+import {
+  FRAME_CAPTURED_AT,
+  FRAME_FLAG_GSO,
+  FRAME_FLAG_PARTIAL,
+  FRAME_FLAGS_AT,
+  FRAME_HOOK_AT,
+  FRAME_LINK_AT,
+  FRAME_OFFSET_AT,
+  FRAME_WIRE_AT,
+  REASON_BAD_HEADER,
+  REASON_NOT_IP,
+  REASON_SNAPLEN_CUT,
+  REASON_TRUNCATED,
+} from "../abi";
+import { be16 } from "./bytes";
+import { IPV4_MIN_SIZE, Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import { LINK_FAULT, networkOffset } from "./link";
+import {
+  ICMP_CHECKSUM_AT,
+  ICMP_CODE_AT,
+  ICMP_ECHO_REPLY,
+  ICMP_ECHO_REQUEST,
+  ICMP_ID_AT,
+  ICMP_SIZE,
+  isIcmpError,
+  PORTS_SIZE,
+  TCP_ACK,
+  TCP_CHECKSUM_AT,
+  TCP_FLAGS_AT,
+  TCP_MIN_SIZE,
+  TCP_OFFSET_AT,
+  UDP_CHECKSUM_AT,
+  UDP_LENGTH_AT,
+  UDP_SIZE,
+} from "./transport";
+
+/** What a parsed frame is. Only PLAIN frames have a five-tuple key of their own. */
+export const KIND_PLAIN: u32 = 0; // TCP, UDP, ICMP echo
+export const KIND_ICMP_ERROR: u32 = 1;
+export const KIND_FRAGMENT: u32 = 2;
+export const KIND_UNSUPPORTED: u32 = 3;
+export const KIND_IPV6: u32 = 4;
+export const KIND_FAULT: u32 = 5; // `reason` says why
+export const KIND_NOT_IP: u32 = 6;
+
+/** Bits of `Parsed.flags`. */
+export const PARSED_PARTIAL: u32 = 1;
+export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not captured
+
+/** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
+export const KEY_MASK: u64 = 0x0000ffffffffffff;
+/** IPv6 addresses are read where the fixed header (RFC 8200 section 3) was captured. */
+const IPV6_SIZE: u32 = 40;
+
+const PROTOCOL_SHIFT: u64 = 32;
+const HOOK_SHIFT: u64 = 40;
+
+/** Result of pass 1 for one frame. Pointers stay valid while the frame is not moved. */
+@unmanaged
+export class Parsed {
+  /** Source (low) and destination address as on the wire. */
+  addresses: u64;
+  /** Ports as on the wire | protocol << 32 | hook << 40: the second half of a conntrack key. */
+  key: u64;
+  /** IP header. */
+  l3: usize;
+  /** Transport header. */
+  l4: usize;
+  /** First byte after what was captured of the IP packet. */
+  end: usize;
+  /** Home line in the conntrack table (PLAIN only). */
+  line: usize;
+  /** Bytes on the wire, link header included. */
+  wire: u32;
+  kind: u8;
+  reason: u8;
+  tcpFlags: u8;
+  flags: u8;
+
+  get protocol(): u32 {
+    return <u32>(this.key >> PROTOCOL_SHIFT) & 0xff;
+  }
+
+  get hook(): u32 {
+    return <u32>(this.key >> HOOK_SHIFT) & 0xff;
+  }
+
+  get ports(): u32 {
+    return <u32>this.key;
+  }
+
+  get isPartial(): bool {
+    return (this.flags & PARSED_PARTIAL) != 0;
+  }
+}
+
+export function makeKey(ports: u32, protocol: u32, hook: u32): u64 {
+  return <u64>ports | ((<u64>protocol) << PROTOCOL_SHIFT) | ((<u64>hook) << HOOK_SHIFT);
+}
+
+/** Key of an ICMP echo: the id stands where the side that pinged has its port. */
+export function echoKey(id: u32, type: u32, hook: u32): u64 {
+  return makeKey(type == ICMP_ECHO_REQUEST ? id : id << 16, PROTOCOL_ICMP, hook);
+}
+
+/**
+ * Pass 1: checks every length of one frame once. Afterwards nothing that `p` allows to be read or written lies outside the frame.
+ * Nothing is written to the frame. Cost for Ethernet, IPv4, TCP or UDP: straight through, no calls left after inlining.
+ */
+export function parseFrame(record: usize, arena: usize, p: Parsed): void {
+  const frame = arena + load<u32>(record, FRAME_OFFSET_AT);
+  const captured = load<u32>(record, FRAME_CAPTURED_AT);
+  const stated = load<u32>(record, FRAME_WIRE_AT);
+  const wire = stated > captured ? stated : captured;
+  const frameFlags = <u32>load<u16>(record, FRAME_FLAGS_AT);
+  const hook = <u32>load<u8>(record, FRAME_HOOK_AT);
+  p.wire = wire;
+  p.key = makeKey(0, 0, hook);
+  p.flags = <u8>(frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0);
+  const offset = networkOffset(frame, captured, wire, load<u8>(record, FRAME_LINK_AT));
+  if (offset & LINK_FAULT) return fault(p, offset & ~LINK_FAULT);
+  p.l3 = frame + offset;
+  const version = load<u8>(p.l3) >> 4;
+  if (version == 4) return parseIpv4(p, captured - offset, wire - offset, hook, (frameFlags & FRAME_FLAG_GSO) != 0);
+  if (version != 6) return fault(p, REASON_BAD_HEADER);
+  if (captured - offset < IPV6_SIZE) return fault(p, wire - offset < IPV6_SIZE ? REASON_TRUNCATED : REASON_SNAPLEN_CUT);
+  p.kind = <u8>KIND_IPV6;
+}
+
+function fault(p: Parsed, reason: u32): void {
+  p.kind = <u8>(reason == REASON_NOT_IP ? KIND_NOT_IP : KIND_FAULT);
+  p.reason = <u8>reason;
+}
+
+/** @param captured bytes present from the IP header on   @param wire the same on the wire */
+function parseIpv4(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): void {
+  if (captured < IPV4_MIN_SIZE) return fault(p, wire < IPV4_MIN_SIZE ? REASON_TRUNCATED : REASON_SNAPLEN_CUT);
+  const ip = changetype<Ipv4>(p.l3);
+  const headerLength = ip.headerLength;
+  let total = ip.totalLength;
+  if (total == 0 && gso) total = wire;
+  if (headerLength < IPV4_MIN_SIZE || total < headerLength) return fault(p, REASON_BAD_HEADER);
+  if (total > wire) return fault(p, REASON_TRUNCATED);
+  if (captured < headerLength) return fault(p, REASON_SNAPLEN_CUT);
+  const present = captured < total ? captured : total;
+  p.addresses = ip.addresses;
+  p.l4 = p.l3 + headerLength;
+  p.end = p.l3 + present;
+  const protocol = ip.protocol;
+  p.key = makeKey(0, protocol, hook);
+  p.tcpFlags = 0;
+  if (ip.isFragment) {
+    p.kind = <u8>KIND_FRAGMENT;
+    return;
+  }
+  const length = total - headerLength;
+  const held = present - headerLength;
+  if (protocol == PROTOCOL_TCP) return parseTcp(p, length, held, hook);
+  if (protocol == PROTOCOL_UDP) return parseUdp(p, length, held, hook, gso);
+  if (protocol == PROTOCOL_ICMP) return parseIcmp(p, length, held, hook);
+  p.kind = <u8>KIND_UNSUPPORTED;
+}
+
+/** @param length transport bytes on the wire   @param held transport bytes captured */
+function parseTcp(p: Parsed, length: u32, held: u32, hook: u32): void {
+  if (length < TCP_MIN_SIZE) return fault(p, REASON_TRUNCATED);
+  if (held < PORTS_SIZE) return fault(p, REASON_SNAPLEN_CUT);
+  const l4 = p.l4;
+  p.key = makeKey(load<u32>(l4), PROTOCOL_TCP, hook);
+  p.kind = <u8>KIND_PLAIN;
+  p.tcpFlags = <u8>TCP_ACK;
+  if (held >= <u32>TCP_CHECKSUM_AT + 2) {
+    const headerLength = (<u32>load<u8>(l4, TCP_OFFSET_AT) >> 4) << 2;
+    if (headerLength < TCP_MIN_SIZE || headerLength > length) return fault(p, REASON_BAD_HEADER);
+    p.tcpFlags = load<u8>(l4, TCP_FLAGS_AT);
+    return;
+  }
+  p.flags |= <u8>PARSED_NO_CHECKSUM;
+  if (held > <u32>TCP_FLAGS_AT) p.tcpFlags = load<u8>(l4, TCP_FLAGS_AT);
+}
+
+function parseUdp(p: Parsed, length: u32, held: u32, hook: u32, gso: bool): void {
+  if (length < UDP_SIZE) return fault(p, REASON_TRUNCATED);
+  if (held < PORTS_SIZE) return fault(p, REASON_SNAPLEN_CUT);
+  const l4 = p.l4;
+  p.key = makeKey(load<u32>(l4), PROTOCOL_UDP, hook);
+  p.kind = <u8>KIND_PLAIN;
+  if (held < <u32>UDP_CHECKSUM_AT + 2) {
+    p.flags |= <u8>PARSED_NO_CHECKSUM;
+    return;
+  }
+  const stated = be16(l4 + UDP_LENGTH_AT);
+  if ((stated < UDP_SIZE || stated > length) && !(gso && stated == 0)) fault(p, REASON_BAD_HEADER);
+}
+
+function parseIcmp(p: Parsed, length: u32, held: u32, hook: u32): void {
+  if (length < ICMP_SIZE) return fault(p, REASON_TRUNCATED);
+  if (held < ICMP_SIZE) return fault(p, REASON_SNAPLEN_CUT);
+  const type = <u32>load<u8>(p.l4);
+  if (isIcmpError(type)) {
+    p.kind = <u8>KIND_ICMP_ERROR;
+    return;
+  }
+  if ((type != ICMP_ECHO_REQUEST && type != ICMP_ECHO_REPLY) || load<u8>(p.l4, ICMP_CODE_AT) != 0) {
+    p.kind = <u8>KIND_UNSUPPORTED;
+    return;
+  }
+  p.key = echoKey(load<u16>(p.l4, ICMP_ID_AT), type, hook);
+  p.kind = <u8>KIND_PLAIN;
+}
+
+/** Where the transport checksum of a PLAIN frame lies. Only where PARSED_NO_CHECKSUM is not set. */
+export function checksumAt(p: Parsed): usize {
+  const protocol = p.protocol;
+  return (
+    p.l4 + (protocol == PROTOCOL_TCP ? TCP_CHECKSUM_AT : protocol == PROTOCOL_UDP ? UDP_CHECKSUM_AT : ICMP_CHECKSUM_AT)
+  );
+}

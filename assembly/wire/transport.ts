@@ -1,0 +1,38 @@
+// Offsets inside transport headers: TCP (RFC 9293 section 3.1), UDP (RFC 768), ICMP (RFC 792). Ports stand first in TCP and UDP.
+
+export const PORTS_SIZE: u32 = 4;
+
+export const TCP_ACK_AT: usize = 8;
+export const TCP_OFFSET_AT: usize = 12;
+export const TCP_FLAGS_AT: usize = 13;
+export const TCP_CHECKSUM_AT: usize = 16;
+export const TCP_MIN_SIZE: u32 = 20;
+export const TCP_FIN: u32 = 1;
+export const TCP_SYN: u32 = 2;
+export const TCP_RST: u32 = 4;
+export const TCP_ACK: u32 = 16;
+
+export const UDP_LENGTH_AT: usize = 4;
+export const UDP_CHECKSUM_AT: usize = 6;
+export const UDP_SIZE: u32 = 8;
+
+export const ICMP_CODE_AT: usize = 1;
+export const ICMP_CHECKSUM_AT: usize = 2;
+export const ICMP_ID_AT: usize = 4;
+export const ICMP_SIZE: u32 = 8;
+export const ICMP_ECHO_REPLY: u32 = 0;
+export const ICMP_UNREACHABLE: u32 = 3;
+export const ICMP_SOURCE_QUENCH: u32 = 4;
+export const ICMP_ECHO_REQUEST: u32 = 8;
+export const ICMP_TIME_EXCEEDED: u32 = 11;
+export const ICMP_PARAMETER_PROBLEM: u32 = 12;
+
+/** ICMP errors quote the packet they are about (RFC 792); redirects and queries do not count. */
+export function isIcmpError(type: u32): bool {
+  return (
+    type == ICMP_UNREACHABLE ||
+    type == ICMP_SOURCE_QUENCH ||
+    type == ICMP_TIME_EXCEEDED ||
+    type == ICMP_PARAMETER_PROBLEM
+  );
+}
