@@ -6,6 +6,8 @@ export interface ClusterNode {
   readonly zone: string | undefined;
   readonly labels: ReadonlyMap<string, string>;
   readonly internalIPs: readonly AddressBytes[];
+  /** Why it takes no new connections from the start: annotation `sluicegate.io/drain: "true"`, or cordoned. */
+  readonly drain?: "annotation" | "cordon";
 }
 
 /** One time span in which one workload owns one or more addresses. Several endpoints may own one address one after the other. */
@@ -41,6 +43,11 @@ export interface Egress {
   /** True where the address is a guess because the node's devices are unknown. */
   readonly assumed: boolean;
   readonly interfaceName: string | undefined;
+  /** Several selected nodes may hold this address, one at a time: taken over once all earlier nodes (by name) are down. */
+  readonly claimsIPv4?: AddressBytes;
+  readonly claimsIPv6?: AddressBytes;
+  /** Why an address is missing or assumed, for people. */
+  readonly note?: string;
 }
 
 export type AzAffinity = "disabled" | "localOnly" | "localOnlyFirst" | "localPriority";
@@ -53,6 +60,25 @@ export interface Timeouts {
   readonly udp: number;
   readonly icmp: number;
   readonly other: number;
+}
+
+/** One entry of `egressGroups[]` of an IsovalentEgressGatewayPolicy. */
+export interface EgressGroup {
+  /** Indexes into `PolicyModel.egresses`, by node name. */
+  readonly egresses: readonly number[];
+  /** How many healthy members are active at a time; undefined = all. */
+  readonly maxGatewayNodes: number | undefined;
+  readonly interfaceName: string | undefined;
+  readonly egressIP: AddressBytes | undefined;
+}
+
+/** One entry of `status.groupStatuses[]`: what the cluster's operator had decided when the dump was taken. */
+export interface GroupStatus {
+  readonly activeGatewayIPs: readonly AddressBytes[];
+  readonly activeGatewayIPsByAZ: ReadonlyMap<string, readonly AddressBytes[]>;
+  readonly healthyGatewayIPs: readonly AddressBytes[];
+  /** Canonical text of the gateway IP → egress IPs. */
+  readonly egressIPByGatewayIP: ReadonlyMap<string, readonly AddressBytes[]>;
 }
 
 /** One accepted policy. */
@@ -70,6 +96,12 @@ export interface Policy {
   readonly egresses: readonly number[];
   readonly azAffinity: AzAffinity;
   readonly timeouts: Partial<Timeouts> | undefined;
+  /** Groups of an IsovalentEgressGatewayPolicy in manifest order. */
+  readonly groups?: readonly EgressGroup[];
+  /** Pool that active gateways get one address each from (`egressCIDRs`); empty where addresses are fixed. */
+  readonly egressCIDRs?: readonly Prefix[];
+  /** Initial state of the groups, where the manifest has it; same order as `groups`. */
+  readonly groupStatuses?: readonly GroupStatus[];
 }
 
 /** What one destination prefix of a policy set means. */
@@ -101,7 +133,14 @@ export interface ClusterSettings {
   readonly snatPorts: Setting<{ readonly low: number; readonly high: number }>;
   readonly timeouts: Setting<Timeouts>;
   readonly tunnelPort: Setting<number>;
+  readonly natProfile?: Setting<NatProfile>;
+  /** A gateway is down this long after its last good probe: milliseconds. */
+  readonly healthTimeoutMs?: Setting<number>;
+  /** Where each lifetime came from, as they may differ. */
+  readonly timeoutSources?: Readonly<Record<keyof Timeouts, string>>;
 }
+
+export type NatProfile = "cilium" | "rfc";
 
 /** A warning about manifests; printed as `file:line:column: text` where the place is known. */
 export interface ManifestWarning {
@@ -123,4 +162,12 @@ export interface PolicyModel {
   readonly warnings: readonly ManifestWarning[];
   /** Objects of kinds that do not count, by kind. */
   readonly ignoredKinds: ReadonlyMap<string, number>;
+  /** Objects of kinds that count, by kind. */
+  readonly objectCounts?: ReadonlyMap<string, number>;
+  /** Pods that are no endpoints, by reason: `host-network`, `finished`, `no-address`, `no-identity`, `address-taken`. */
+  readonly skippedPods?: ReadonlyMap<string, number>;
+  /** `data` of ConfigMap cilium-config, where the manifests have it. */
+  readonly ciliumConfig?: ReadonlyMap<string, string>;
+  /** True where every address was given to its last owner for all times, because the caller asked for it. */
+  readonly ignoresOwnershipTimes?: boolean;
 }

@@ -1,0 +1,151 @@
+import { isUtf8 } from "node:buffer";
+import type { FaultLog } from "./fault-log.js";
+import { type JsonDocument, splitJson } from "./json-read.js";
+import { JsonFault } from "./json-walk.js";
+import type { Origin } from "./origin.js";
+import { readYaml } from "./yaml-read.js";
+
+/** Lists inside of lists: deeper ones are a mistake or an attack. */
+const DEEPEST_LIST = 4;
+const LONGEST_TEXT = 2 ** 29 - 25;
+
+/** Takes one top-level value of a file (a member of a `kind: List` counts as one). */
+export type DocumentSink = (value: unknown, origin: Origin, inherited: Inherited) => void;
+
+/** What members of a typed list (`PodList`) leave out. */
+export interface Inherited {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+}
+
+/**
+ * Hands every object of a file to `sink`, JSON one by one as it is parsed, so that a large dump is never in memory as a whole.
+ * What cannot be read becomes a fault in `log`.
+ */
+export function readDocuments(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink): void {
+  if (!isUtf8(bytes)) {
+    log.textFault(file, "json", 0, "bytes that are not UTF-8", "UTF-8 text");
+    return;
+  }
+  const isNamedJson = /\.json(\.gz)?$/i.test(file);
+  if (isNamedJson || looksLikeJson(bytes)) {
+    const fault = readJson(file, bytes, log, sink);
+    if (!fault) return;
+    if (isNamedJson) {
+      log.textFault(file, "json", fault.offset, fault.found, fault.expected);
+      return;
+    }
+  }
+  readYamlFile(file, bytes, log, sink);
+}
+
+function looksLikeJson(bytes: Buffer): boolean {
+  const first = /\S/.exec(bytes.toString("latin1", 0, 4096))?.[0];
+  return first === "{" || first === "[";
+}
+
+/** @returns the fault that makes the text no JSON; nothing was handed on then */
+function readJson(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink): JsonFault | undefined {
+  try {
+    const { documents, duplicates } = splitJson(bytes);
+    for (const { offset, key } of duplicates) {
+      log.textFault(file, "json", offset, `the key ${JSON.stringify(key)} for the second time`, "each key once");
+    }
+    for (const document of documents) readJsonDocument(file, bytes, document, log, sink);
+    return undefined;
+  } catch (error) {
+    if (error instanceof JsonFault) return error;
+    throw error;
+  }
+}
+
+function readJsonDocument(
+  file: string,
+  bytes: Buffer,
+  document: JsonDocument,
+  log: FaultLog,
+  sink: DocumentSink,
+): void {
+  const { start, end, list, items } = document;
+  const head = list
+    ? Buffer.concat([bytes.subarray(start, list.start), Buffer.from("[]"), bytes.subarray(list.end, end)])
+    : undefined;
+  const header = parsePiece(file, head ?? bytes.subarray(start, end), start, log);
+  if (!header) return;
+  const origin = { file, at: start, format: "json" as const, prefix: [] };
+  const isPlainList = Array.isArray(header.value) && list !== undefined;
+  if (!list || !(isPlainList || isListKind(header.value))) {
+    const whole = list ? parsePiece(file, bytes.subarray(start, end), start, log) : header;
+    if (whole) expand(whole.value, origin, {}, 0, sink);
+    return;
+  }
+  const inherited = isPlainList ? {} : memberKind(header.value as ListObject);
+  for (let i = 0; i < items.length; i += 2) {
+    const at = items[i]!;
+    const piece = parsePiece(file, bytes.subarray(at, items[i + 1]!), at, log);
+    if (piece) expand(piece.value, { ...origin, at }, inherited, 1, sink);
+  }
+}
+
+function parsePiece(file: string, piece: Buffer, offset: number, log: FaultLog): { value: unknown } | undefined {
+  if (piece.length > LONGEST_TEXT) {
+    log.textFault(file, "json", offset, `one object of ${piece.length} bytes`, `at most ${LONGEST_TEXT}`);
+    return undefined;
+  }
+  try {
+    return { value: JSON.parse(piece.toString("utf8")) };
+  } catch (error) {
+    const [found, inside] = explainJsonError(error);
+    log.textFault(file, "json", offset + inside, found, "well-formed JSON");
+    return undefined;
+  }
+}
+
+/** V8 says "… in JSON at position 17"; positions are exact while the text before is ASCII. */
+function explainJsonError(error: unknown): [string, number] {
+  const message = error instanceof Error ? error.message : String(error);
+  const position = /at position (\d+)/.exec(message);
+  return [message.replace(/ in JSON at position \d+.*$/s, ""), position ? Number(position[1]) : 0];
+}
+
+function readYamlFile(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink): void {
+  if (bytes.length > LONGEST_TEXT) {
+    log.textFault(file, "json", 0, `${bytes.length} bytes of YAML`, `at most ${LONGEST_TEXT}; JSON may be larger`);
+    return;
+  }
+  const { values, faults } = readYaml(bytes.toString("utf8"));
+  for (const { offset, found, expected } of faults) log.textFault(file, "yaml", offset, found, expected);
+  values.forEach((value, at) => {
+    if (value !== null && value !== undefined) expand(value, { file, at, format: "yaml", prefix: [] }, {}, 0, sink);
+  });
+}
+
+interface ListObject {
+  readonly kind: string;
+  readonly apiVersion?: unknown;
+  readonly items: readonly unknown[];
+}
+
+function isListKind(value: unknown): value is ListObject {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "items") || !Object.hasOwn(value, "kind"))
+    return false;
+  const { kind, items } = value as { kind: unknown; items: unknown };
+  return typeof kind === "string" && kind.endsWith("List") && Array.isArray(items);
+}
+
+function memberKind(list: ListObject): Inherited {
+  const kind = list.kind.slice(0, -"List".length);
+  if (kind === "") return {};
+  return typeof list.apiVersion === "string" ? { kind, apiVersion: list.apiVersion } : { kind };
+}
+
+function expand(value: unknown, origin: Origin, inherited: Inherited, depth: number, sink: DocumentSink): void {
+  if (!isListKind(value) || depth > DEEPEST_LIST) {
+    sink(value, origin, inherited);
+    return;
+  }
+  const passedOn = memberKind(value);
+  value.items.forEach((item, index) => {
+    expand(item, { ...origin, prefix: [...origin.prefix, "items", index] }, passedOn, depth + 1, sink);
+  });
+}

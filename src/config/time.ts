@@ -1,0 +1,40 @@
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+const LONGEST_DURATION_MS = 0xffff_ffff;
+
+/**
+ * A duration such as `2h13m20s`, `1.5s` or `250ms`, the form that Go programs write; a bare number has no unit and is refused, `0` excepted.
+ * @returns whole milliseconds (a part of one counts as one), 0 … 2^32-1, or undefined where `text` is not a duration
+ */
+export function parseDurationMs(text: string): number | undefined {
+  if (text === "0") return 0;
+  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
+    total += Number(amount) * UNIT_MS[unit!]!;
+  }
+  const rounded = Math.ceil(total - 1e-9);
+  return rounded <= LONGEST_DURATION_MS ? rounded : undefined;
+}
+
+const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/**
+ * An RFC 3339 time stamp as Kubernetes writes it.
+ * @returns nanoseconds since the epoch, or undefined where `text` is not such a stamp
+ */
+export function parseTimestampNs(text: string): bigint | undefined {
+  const match = RFC_3339.exec(text);
+  if (!match) return undefined;
+  const [, date, time, fraction = "", zone] = match;
+  const seconds = Date.parse(`${date}T${time}${zone!.toUpperCase()}`);
+  if (Number.isNaN(seconds)) return undefined;
+  return BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
+}
