@@ -21,10 +21,19 @@ export function parseAddress(text: string): AddressBytes | undefined {
     const mapped = ipaddr.IPv4.parse(text).toIPv4MappedAddress();
     return Uint8Array.from(mapped.toByteArray());
   }
-  if (text.includes(":") && !text.includes("%") && ipaddr.IPv6.isValid(text)) {
-    return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray());
-  }
-  return undefined;
+  const hexadecimal = dottedTailToHex(text);
+  if (!hexadecimal?.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(hexadecimal)) return undefined;
+  return Uint8Array.from(ipaddr.IPv6.parse(hexadecimal).toByteArray());
+}
+
+/** `::ffff:1.2.3.4` with its last four bytes as two groups (RFC 4291 section 2.2); undefined where the tail is no dotted quad. */
+function dottedTailToHex(text: string): string | undefined {
+  if (!text.includes(".")) return text;
+  const tailAt = text.lastIndexOf(":") + 1;
+  const tail = text.slice(tailAt);
+  if (tailAt === 0 || !ipaddr.IPv4.isValidFourPartDecimal(tail)) return undefined;
+  const [a, b, c, d] = ipaddr.IPv4.parse(tail).octets as [number, number, number, number];
+  return `${text.slice(0, tailAt)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
 export function familyOf(bytes: AddressBytes): Family {
@@ -38,17 +47,21 @@ export function formatAddress(bytes: AddressBytes): string {
   return new ipaddr.IPv6(Array.from(bytes)).toRFC5952String();
 }
 
-/** @returns the prefix with its host bits cleared, or undefined where `text` is not a CIDR with an explicit length. */
+/**
+ * @returns the prefix with its host bits cleared, or undefined where `text` is not a CIDR with an explicit length. An IPv6 text inside of
+ * ::ffff:0:0/96 is refused: written so, an IPv4 range would count as one of IPv6.
+ */
 export function parsePrefix(text: string): Prefix | undefined {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
   const bytes = parseAddress(text.slice(0, slash));
   const digits = text.slice(slash + 1);
-  if (!bytes || !/^\d{1,3}$/.test(digits)) return undefined;
+  if (!bytes || !/^(0|[1-9]\d{0,2})$/.test(digits)) return undefined;
   const family: Family = text.includes(":") ? 6 : 4;
   const bits = Number(digits);
   if (bits > (family === 4 ? 32 : 128)) return undefined;
   const length = family === 4 ? 96 + bits : bits;
+  if (family === 6 && bits >= 96 && familyOf(bytes) === 4) return undefined;
   clearHostBits(bytes, length);
   return { bytes, length, family, text: prefixText(bytes, bits, family) };
 }
