@@ -95,17 +95,9 @@ function parsePiece(file: string, piece: Buffer, offset: number, log: FaultLog):
   try {
     return { value: JSON.parse(piece.toString("utf8")) };
   } catch (error) {
-    const [found, inside] = explainJsonError(error);
-    log.textFault(file, "json", offset + inside, found, "well-formed JSON");
+    log.textFault(file, "json", offset, error instanceof Error ? error.message : String(error), "well-formed JSON");
     return undefined;
   }
-}
-
-/** V8 says "… in JSON at position 17"; positions are exact while the text before is ASCII. */
-function explainJsonError(error: unknown): [string, number] {
-  const message = error instanceof Error ? error.message : String(error);
-  const position = /at position (\d+)/.exec(message);
-  return [message.replace(/ in JSON at position \d+.*$/s, ""), position ? Number(position[1]) : 0];
 }
 
 function readYamlFile(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink): void {

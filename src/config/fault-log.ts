@@ -43,6 +43,8 @@ export class FaultLog {
   readonly #faults: PendingFault[] = [];
   readonly #warnings: PendingWarning[] = [];
   readonly #warningCounts = new Map<string, number>();
+  /** One setting may stand for several values: it is reported once. */
+  readonly #known = new Set<string>();
   #unlistedFaults = 0;
 
   /** @param files in the order in which faults are to be reported */
@@ -54,7 +56,11 @@ export class FaultLog {
     return this.#faults.length > 0;
   }
 
+  /** Something at `place` is not as expected; said once, however often it is found. */
   fault(place: Place, path: string, value: string | undefined, expected: string): void {
+    const key = JSON.stringify([place, path, expected]);
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
     this.#add({ file: place.origin.file, place, path, value, expected });
   }
 

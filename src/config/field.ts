@@ -113,7 +113,7 @@ export class Field {
   }
 
   fault(expected: string): void {
-    const path = [this.#subject.label, formatPath(this.path)].filter((part) => part !== "").join(" ");
+    const path = [this.#subject.label, formatPath(this.path)].filter((part) => part !== "").join(" ") || "the document";
     this.#subject.log.fault(this.place("value"), path, describe(this.value), expected);
   }
 

@@ -10,6 +10,10 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+const LONGEST_LITERAL = 400;
+const LITERAL = /^(true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)$/;
+const ESCAPE = /^\\(["\\/bfnrt]|u[0-9a-fA-F]{4})$/;
+
 /** JSON text that is not JSON: the byte offset at which the walk stopped, what stands there and what should. */
 export class JsonFault extends Error {
   readonly offset: number;
@@ -36,7 +40,7 @@ export interface JsonVisitor {
 
 /**
  * Walks one JSON value from byte `at` without building it: cost about that of reading the bytes, memory bounded by the depth.
- * Checks the structure; the inside of numbers and strings is left to `JSON.parse`.
+ * Checks all of the grammar, so that what passes is parsed by `JSON.parse`, too.
  * @returns the offset behind the value
  * @throws {JsonFault}
  */
@@ -118,6 +122,10 @@ function scalarEnd(bytes: Uint8Array, at: number): number {
   let i = at;
   while (isLiteralByte(bytes[i])) i++;
   if (i === at) throw unexpected(bytes, at, "a value");
+  const literal = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(i - at, LONGEST_LITERAL)).toString(
+    "latin1",
+  );
+  if (!LITERAL.test(literal)) throw new JsonFault(at, literal, "a number, true, false, null or text in double quotes");
   return i;
 }
 
@@ -136,11 +144,23 @@ function isLiteralByte(byte: number | undefined): boolean {
 
 function stringEnd(bytes: Uint8Array, at: number): number {
   for (let i = at + 1; i < bytes.length; i++) {
-    const byte = bytes[i];
+    const byte = bytes[i]!;
     if (byte === QUOTE) return i + 1;
-    if (byte === BACKSLASH) i++;
+    if (byte === BACKSLASH) i = escapeEnd(bytes, i);
+    else if (byte < 0x20) throw unexpected(bytes, i, "control characters to be written as escapes");
   }
   throw new JsonFault(at, "a string without end", "a closing double quote");
+}
+
+/** @returns the offset of the last byte of the escape at `at` */
+function escapeEnd(bytes: Uint8Array, at: number): number {
+  const isUnicode = bytes[at + 1] === 0x75;
+  const end = at + (isUnicode ? 6 : 2);
+  const sequence = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(end, bytes.length) - at).toString(
+    "latin1",
+  );
+  if (!ESCAPE.test(sequence)) throw new JsonFault(at, sequence, 'an escape such as \\n, \\" or \\u00e4');
+  return end - 1;
 }
 
 function unexpected(bytes: Uint8Array, at: number, expected: string): JsonFault {

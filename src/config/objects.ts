@@ -147,7 +147,7 @@ export class ObjectReader {
 function labelOf(kind: string, object: Field): string {
   const { value: name } = object.get("metadata").get("name");
   const { value: namespace } = object.get("metadata").get("namespace");
-  if (typeof name !== "string") return kind;
+  if (typeof name !== "string" || name === "") return kind;
   return NAMESPACED.has(kind)
     ? `${kind} ${typeof namespace === "string" ? namespace : "default"}/${name}`
     : `${kind} ${name}`;

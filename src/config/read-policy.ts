@@ -39,7 +39,7 @@ export function readIsovalentPolicy(object: Field): PolicyRecord | undefined {
   const spec = object.get("spec");
   const egressCIDRs = readPrefixes(spec.get("egressCIDRs"));
   return readPolicy(object, "IsovalentEgressGatewayPolicy", {
-    gateways: readGroups(spec.get("egressGroups"), egressCIDRs.length > 0),
+    gateways: readGroups(spec, egressCIDRs.length > 0),
     egressCIDRs,
     azAffinity: readAzAffinity(spec.get("azAffinity")),
     status: object.get("status").get("groupStatuses").items().map(readGroupStatus),
@@ -52,7 +52,7 @@ function readPolicy(object: Field, kind: PolicyRecord["kind"], part: KindPart): 
   const metadata = readMetadata(object);
   const spec = object.get("spec");
   if (spec.isMissing || !spec.isObject) spec.fault("an object with selectors and destinationCIDRs");
-  const { rules, nodeSelectors } = readRules(spec.get("selectors"));
+  const { rules, nodeSelectors } = readRules(spec);
   const destinationField = spec.get("destinationCIDRs");
   if (destinationField.isMissing && spec.isObject) destinationField.fault("at least one CIDR");
   const destinations = readPrefixes(destinationField);
@@ -67,10 +67,11 @@ function readPolicy(object: Field, kind: PolicyRecord["kind"], part: KindPart): 
   return metadata && { kind, metadata, rules, nodeSelectors, destinations, excluded, timeouts, field: object, ...part };
 }
 
-function readRules(field: Field): { rules: EndpointRule[]; nodeSelectors: LabelSelector[] } {
+function readRules(specField: Field): { rules: EndpointRule[]; nodeSelectors: LabelSelector[] } {
+  const field = specField.get("selectors");
   const rules: EndpointRule[] = [];
   const nodeSelectors: LabelSelector[] = [];
-  if (field.isMissing) field.fault("a list of endpoint selectors");
+  if (field.isMissing && specField.isObject) field.fault("a list of endpoint selectors");
   if (Array.isArray(field.value) && field.value.length === 0) {
     field.warn("empty selectors", `${field.label}: selectors is empty, the policy selects no endpoint`);
   }
@@ -117,9 +118,11 @@ function readCiliumGateways(spec: Field): GatewayRecord[] {
   return gateway ? [gateway] : [];
 }
 
-function readGroups(field: Field, hasEgressCIDRs: boolean): GatewayRecord[] {
+function readGroups(spec: Field, hasEgressCIDRs: boolean): GatewayRecord[] {
+  const field = spec.get("egressGroups");
   const entries = field.items();
-  if (field.isMissing || (Array.isArray(field.value) && entries.length === 0)) field.fault("at least one egress group");
+  const isEmptyList = Array.isArray(field.value) && entries.length === 0;
+  if ((field.isMissing && spec.isObject) || isEmptyList) field.fault("at least one egress group");
   for (const entry of entries) {
     const egressIP = entry.get("egressIP");
     if (hasEgressCIDRs && !egressIP.isMissing) egressIP.fault("no egressIP where spec.egressCIDRs gives the addresses");

@@ -106,7 +106,7 @@ function warnUnknown(parent: Field, key: string, known: Readonly<Record<string, 
     );
 }
 
-/** Equal but for case, or one letter more, less or other. */
+/** Equal but for case, or one letter more, less or other, or two swapped. */
 function isNear(name: string, key: string): boolean {
   const [a, b] = [name.toLowerCase(), key.toLowerCase()];
   if (a === b) return true;
@@ -114,5 +114,6 @@ function isNear(name: string, key: string): boolean {
   let same = 0;
   while (same < a.length && same < b.length && a[same] === b[same]) same++;
   const [restA, restB] = [a.slice(same), b.slice(same)];
+  if (restA.slice(2) === restB.slice(2) && restA[0] === restB[1] && restA[1] === restB[0]) return true;
   return restA.slice(1) === restB.slice(1) || restA === restB.slice(1) || restA.slice(1) === restB;
 }
