@@ -28,10 +28,17 @@ export interface FrameObservation {
   readonly remapped: string;
   /** Gateways (names of nodes) that were healthy when the frame was processed; undefined = all. */
   readonly healthy?: ReadonlySet<string>;
+  /**
+   * Live entries that the engine has evicted so far because its table was full (expired ones do not count). When it grows, the verifier
+   * no longer insists that older mappings live. Left out = 0.
+   */
+  readonly evictions?: number;
 }
 
 export interface Mismatch {
   readonly frame: number;
+  /** Capture file that the frame came from. */
+  readonly capture?: string;
   /** Virtual time in seconds since the first frame, e.g. `41.204`. */
   readonly at: string;
   /** Which invariant failed: one of `MISMATCH_FIELDS`. */

@@ -1,0 +1,206 @@
+import type { Endpoint, Timeouts } from "../config/types.js";
+import { PROTOCOL_TCP } from "../net/decode.js";
+import {
+  CLOCK_GRAIN_MS,
+  type LifetimeBounds,
+  type NatProfile,
+  statelessBounds,
+  surelyRefreshes,
+  TcpHistory,
+} from "./lifetimes.js";
+
+/** How long dead connections are remembered, in longest lifetimes, so that a mapping that lives on is told from an unknown one. */
+const REMEMBERED_LIFETIMES = 2;
+
+/** Entries that the sweep looks at per frame: it keeps up with one new connection a frame. */
+const SWEPT_PER_FRAME = 2;
+
+/** What a connection is from its first frame on. */
+export interface ConnectionStart {
+  /** Inside tuple. */
+  readonly key: string;
+  readonly protocol: number;
+  readonly direction: "outbound" | "inbound";
+  readonly endpoint: Endpoint;
+  /** Of its policy, or the defaults for an inbound one. */
+  readonly timeouts: Timeouts;
+  /** Where replies go, as an `addressKey` and a port or echo identifier. */
+  readonly insideAddress: string;
+  readonly insidePort: number;
+}
+
+/** The external side of a translated connection. */
+export interface Mapping {
+  /** External tuple. */
+  readonly key: string;
+  /** Name of the gateway node. */
+  readonly gateway: string;
+  readonly natPort: number;
+}
+
+/** One connection between an endpoint and a remote, as frames showed it. */
+export class Connection {
+  readonly start: ConnectionStart;
+  readonly tcp: TcpHistory | undefined;
+  /** Undefined for inbound connections. */
+  mapping: Mapping | undefined;
+  /** Policy of the last decision, index into `PolicyModel.policies`; -1 for inbound connections. */
+  policy = -1;
+  /** Policy epoch of the last decision. */
+  epoch = 0;
+  /** Milliseconds of the last frame that surely refreshed the entry, and of the last one that may have. */
+  sureAt: number;
+  maybeAt: number;
+  /** Evictions and losses of the gateway at `sureAt`: when either grew since, nothing is sure. */
+  evictions = 0;
+  gatewayLosses = 0;
+
+  constructor(start: ConnectionStart, nowMs: number) {
+    this.start = start;
+    this.tcp = start.protocol === PROTOCOL_TCP ? new TcpHistory() : undefined;
+    this.sureAt = this.maybeAt = nowMs;
+  }
+
+  bounds(profile: NatProfile): LifetimeBounds {
+    return this.tcp
+      ? this.tcp.bounds(this.start.timeouts, profile)
+      : statelessBounds(this.start.protocol, this.start.timeouts);
+  }
+}
+
+/** All connections that may still matter, by their inside tuple and (translated ones) by their external tuple. */
+export class ConnectionTable {
+  readonly #profile: NatProfile;
+  readonly #byKey = new Map<string, Connection>();
+  readonly #byExternal = new Map<string, Connection>();
+  /** How many external tuples are taken per (egress IP, remote, remote port, protocol). */
+  readonly #taken = new Map<string, number>();
+  readonly #losses = new Map<string, number>();
+  #sweep: Iterator<Connection> | undefined;
+  /** Live entries that the engine evicted so far, as it last said. */
+  evictions = 0;
+  /** Policy epoch: grows with each change of policies. */
+  epoch = 0;
+
+  constructor(profile: NatProfile) {
+    this.#profile = profile;
+  }
+
+  /** Connections remembered now. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: string): Connection | undefined {
+    return this.#byKey.get(key);
+  }
+
+  holderOf(externalKey: string): Connection | undefined {
+    return this.#byExternal.get(externalKey);
+  }
+
+  /** External tuples held toward one (egress IP, remote, remote port, protocol), dead ones that were not swept yet included. */
+  takenToward(externalKey: string): number {
+    return this.#taken.get(withoutNatPort(externalKey)) ?? 0;
+  }
+
+  /** Takes in a connection at its first frame; an older one with the same inside tuple is forgotten. */
+  open(start: ConnectionStart, nowMs: number): Connection {
+    this.forget(start.key);
+    const connection = new Connection(start, nowMs);
+    connection.epoch = this.epoch;
+    connection.evictions = this.evictions;
+    this.#byKey.set(start.key, connection);
+    return connection;
+  }
+
+  /** Gives `connection` its external tuple; whoever held it and what it held before are released. */
+  claim(connection: Connection, mapping: Mapping): void {
+    if (connection.mapping?.key === mapping.key && this.#byExternal.get(mapping.key) === connection) return;
+    this.#release(connection);
+    const holder = this.#byExternal.get(mapping.key);
+    if (holder) this.#release(holder);
+    connection.mapping = mapping;
+    connection.gatewayLosses = this.#losses.get(mapping.gateway) ?? 0;
+    this.#byExternal.set(mapping.key, connection);
+    const toward = withoutNatPort(mapping.key);
+    this.#taken.set(toward, (this.#taken.get(toward) ?? 0) + 1);
+  }
+
+  /** Counts a frame that the engine took for `connection`; `original` = in the direction of its first frame. */
+  refresh(connection: Connection, tcpFlags: number, original: boolean, nowMs: number): void {
+    connection.tcp?.see(tcpFlags, original, nowMs);
+    connection.maybeAt = nowMs;
+    if (!surelyRefreshes(this.#profile, connection.start.protocol, tcpFlags, original)) return;
+    connection.sureAt = nowMs;
+    connection.evictions = this.evictions;
+    if (connection.mapping) connection.gatewayLosses = this.#losses.get(connection.mapping.gateway) ?? 0;
+  }
+
+  /** The gateway lost its mappings: nothing on it must live any longer. */
+  gatewayLost(node: string): void {
+    this.#losses.set(node, (this.#losses.get(node) ?? 0) + 1);
+  }
+
+  /** True when the gateway of `connection` has lost its mappings since the connection's last frame. */
+  hasLostGateway(connection: Connection): boolean {
+    return connection.gatewayLosses !== (this.#losses.get(connection.mapping?.gateway ?? "") ?? 0);
+  }
+
+  /** True when no lifetime, eviction or gateway loss can have ended the entry. Says nothing about changes of policy or owner. */
+  mustLive(connection: Connection, nowMs: number): boolean {
+    if (connection.evictions !== this.evictions || this.hasLostGateway(connection)) return false;
+    const { shortest } = connection.bounds(this.#profile);
+    const closingAt = connection.tcp?.closingAt ?? -1;
+    const since = closingAt >= 0 ? closingAt : connection.sureAt;
+    return nowMs - since < shortest - CLOCK_GRAIN_MS;
+  }
+
+  /** True when every lifetime that may apply has passed. */
+  mustBeDead(connection: Connection, nowMs: number): boolean {
+    return nowMs - connection.maybeAt > connection.bounds(this.#profile).longest + CLOCK_GRAIN_MS;
+  }
+
+  /** `idle 61.0 s, lifetime 60 s`, for messages. */
+  describeAge(connection: Connection, nowMs: number): string {
+    const { shortest, longest } = connection.bounds(this.#profile);
+    const limits = shortest === longest ? `${shortest / 1000} s` : `${shortest / 1000} to ${longest / 1000} s`;
+    return `idle ${((nowMs - connection.maybeAt) / 1000).toFixed(1)} s, lifetime ${limits}`;
+  }
+
+  forget(key: string): void {
+    const connection = this.#byKey.get(key);
+    if (!connection) return;
+    this.#release(connection);
+    this.#byKey.delete(key);
+  }
+
+  /** Forgets what is long dead, a few entries per call, so that memory follows the connections alive and not those ever seen. */
+  sweep(nowMs: number): void {
+    this.#sweep ??= this.#byKey.values();
+    for (let i = 0; i < SWEPT_PER_FRAME; i++) {
+      const next = this.#sweep.next();
+      if (next.done) {
+        this.#sweep = undefined;
+        return;
+      }
+      const { longest } = next.value.bounds(this.#profile);
+      if (nowMs - next.value.maybeAt > longest * REMEMBERED_LIFETIMES) this.forget(next.value.start.key);
+    }
+  }
+
+  #release(connection: Connection): void {
+    const key = connection.mapping?.key;
+    if (key === undefined || this.#byExternal.get(key) !== connection) return;
+    this.#byExternal.delete(key);
+    const toward = withoutNatPort(key);
+    const left = (this.#taken.get(toward) ?? 0) - 1;
+    if (left > 0) this.#taken.set(toward, left);
+    else this.#taken.delete(toward);
+  }
+}
+
+/** A `tupleKey` without its inside port: the three last units are protocol, inside port and remote port. */
+function withoutNatPort(externalKey: string): string {
+  return externalKey.slice(0, -2) + externalKey.slice(-1);
+}

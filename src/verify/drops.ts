@@ -1,0 +1,126 @@
+import type { Endpoint } from "../config/types.js";
+import { destinationAddress, type IpPacket, isFragment, isWhole } from "../net/decode.js";
+import { checksumState, ipv4HeaderSum } from "../net/recount.js";
+import { eligibleEgresses } from "./eligible.js";
+import type { Decision } from "./interpreter.js";
+import { egressAddressKey, type Frame, type Judge } from "./judge.js";
+import { tupleKey, tupleOf } from "./tuple.js";
+
+/** Drops that only a frame which a policy selects can suffer. */
+const NEEDS_POLICY = new Set([
+  "no-egress-gateway",
+  "no-egress-ip",
+  "no-nat-mapping",
+  "ttl-exceeded",
+  "unsupported-protocol",
+  "ipv6-unsupported",
+]);
+
+/** Drops that speak of the frame's shape: a sound, whole, unfragmented one cannot suffer them. */
+const SHAPE_REASONS = new Set([
+  "truncated",
+  "bad-header",
+  "snaplen-cut",
+  "fragment-unsupported",
+  "fragment-without-first",
+  "not-ip",
+]);
+
+/** A frame from an endpoint that went nowhere: the reason given must hold. */
+export function judgeEndpointDrop(judge: Judge, frame: Frame): void {
+  const { o, packet } = frame;
+  checkShapeReason(judge, frame);
+  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
+  if (!endpoint || !NEEDS_POLICY.has(o.reason)) return;
+  const decision = judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
+  if (!decision.selected) {
+    judge.find(
+      frame,
+      "decision",
+      `pass, ${decision.reason}`,
+      "drop",
+      `${decision.by} decides for ${endpoint.namespace}/${endpoint.name}`,
+    );
+    return;
+  }
+  const refuted = refutation(judge, frame, endpoint, decision);
+  if (refuted)
+    judge.find(frame, o.reason === "no-nat-mapping" ? "refused-while-free" : "drop-reason", "snat", "drop", refuted);
+}
+
+/** The same for a frame from outside: only its shape can be judged here; missing replies are judged elsewhere. */
+export function checkShapeReason(judge: Judge, frame: Frame): void {
+  const { o, packet } = frame;
+  if (!SHAPE_REASONS.has(o.reason) || !isSound(o.given, packet)) return;
+  judge.find(
+    frame,
+    "drop-reason",
+    "a sound frame is not dropped for its shape",
+    o.reason,
+    `a whole ${packet.kind} packet with right checksums`,
+  );
+}
+
+/** Nothing about the packet is unusual: whole, no fragment, no fault, checksums right. */
+export function isSound(bytes: Uint8Array, packet: IpPacket): boolean {
+  const { kind } = packet;
+  if (packet.fault !== "" || isFragment(packet) || !isWhole(packet)) return false;
+  if (kind !== "tcp" && kind !== "udp" && kind !== "echo") return false;
+  return (
+    packet.end - packet.transportAt >= minimumHeader(kind) &&
+    ipv4HeaderSum(bytes, packet) === 0xffff &&
+    checksumState(bytes, packet) === "right"
+  );
+}
+
+function minimumHeader(kind: "tcp" | "udp" | "echo"): number {
+  return kind === "tcp" ? 20 : 8;
+}
+
+/** Why the drop reason cannot hold; undefined where it may. */
+function refutation(judge: Judge, frame: Frame, endpoint: Endpoint, decision: Decision): string | undefined {
+  const { o, packet } = frame;
+  const policy = judge.model.policies[decision.policy]!;
+  const egresses = eligibleEgresses(judge, policy, endpoint);
+  switch (o.reason) {
+    case "ttl-exceeded":
+      return o.given[packet.ttlAt]! > 1 ? `TTL ${o.given[packet.ttlAt]} survives a hop` : undefined;
+    case "no-egress-gateway":
+      // Draining and health may empty an HA group; the plain policy knows neither.
+      return policy.kind === "CiliumEgressGatewayPolicy" && egresses.length > 0
+        ? `policy ${policy.name} has a gateway`
+        : undefined;
+    case "no-egress-ip": {
+      const lacking = egresses.some(
+        (index) => egressAddressKey(judge.model.egresses[index]!, packet.family) === undefined,
+      );
+      return lacking ? undefined : `every gateway of policy ${policy.name} has an egress IP`;
+    }
+    case "no-nat-mapping":
+      return freePortProof(judge, frame, egresses);
+    case "unsupported-protocol":
+      return isSound(o.given, packet) ? `${packet.kind} is translated` : undefined;
+    case "ipv6-unsupported":
+      return packet.family === 4 ? "the packet is IPv4" : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Counts the external tuples taken toward this remote: where every eligible gateway has fewer than ports, a port was free. */
+function freePortProof(judge: Judge, frame: Frame, egresses: readonly number[]): string | undefined {
+  if (judge.hasHiddenMappings || egresses.length === 0) return undefined;
+  const { o, packet } = frame;
+  const { low, high } = judge.model.settings.snatPorts.value;
+  const ports = packet.kind === "echo" ? 0x10000 : high - low + 1;
+  const inside = tupleKey(o.given, tupleOf(o.given, packet, "source"));
+  const addressUnits = packet.family === 4 ? 2 : 8;
+  for (const index of egresses) {
+    const address = egressAddressKey(judge.model.egresses[index]!, packet.family);
+    if (address === undefined) return undefined;
+    const taken = judge.table.takenToward(address + inside.slice(addressUnits));
+    if (taken >= ports) return undefined;
+    if (index === egresses[egresses.length - 1]) return `${taken} of ${ports} ports toward this remote are taken`;
+  }
+  return undefined;
+}

@@ -1,0 +1,238 @@
+import { type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import { checksumState, ipv4HeaderSum } from "../net/recount.js";
+import type { Connection } from "./connections.js";
+import { checkShapeReason } from "./drops.js";
+import { servesPort } from "./from-endpoint.js";
+import { type Frame, hopsBetween, type Judge, startOf } from "./judge.js";
+import { firstDifference, rewriteFindings } from "./rewrite.js";
+import { addressKey, formatKeySocket, portAtOf, tupleKey, tupleOf } from "./tuple.js";
+
+/** Drop reasons that say "this reply belongs to no mapping". */
+const NO_MAPPING = new Set(["no-reverse-mapping", "reply-without-connection", "icmp-error-unmatched"]);
+
+/** A frame from outside: a reply to an egress IP, or one that enters on its own. */
+export function judgeFromNetwork(judge: Judge, frame: Frame): void {
+  switch (frame.o.action) {
+    case "reverse":
+      return judgeReverse(judge, frame);
+    case "pass":
+      judge.checkUntouched(frame);
+      return judgePass(judge, frame);
+    case "drop":
+      judge.checkUntouched(frame);
+      checkShapeReason(judge, frame);
+      return judgeMissingReply(judge, frame);
+    case "snat":
+      return judge.find(
+        frame,
+        "hook",
+        "pass, reverse or drop",
+        "snat",
+        "sources of frames from outside are never translated",
+      );
+    case "lost":
+      judge.hasHiddenMappings = true;
+      return judge.log.note("lost");
+    case "skipped":
+      return judge.log.note(`skipped: ${frame.o.reason}`);
+  }
+}
+
+function judgeReverse(judge: Judge, frame: Frame): void {
+  const { o, packet, nowMs } = frame;
+  const connection = externalConnectionOf(judge, frame);
+  if (!connection?.mapping) return judgeUnknownReverse(judge, frame);
+  const hops = hopsBetween(connection.start.endpoint, connection.mapping.gateway);
+  judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "destination", hops));
+  if (o.result.length === o.given.length) checkDestination(judge, frame, connection);
+  if (judge.table.mustBeDead(connection, nowMs)) {
+    judge.find(
+      frame,
+      "mapping-outlived",
+      "drop, no-reverse-mapping",
+      "reverse",
+      judge.table.describeAge(connection, nowMs),
+    );
+  }
+  if (o.view === "endpoint") checkRestored(judge, frame, hops);
+  if (packet.kind === "icmp-error" || packet.kind === "later-fragment") {
+    connection.maybeAt = nowMs;
+    return;
+  }
+  judge.table.refresh(connection, packet.tcpFlags, false, nowMs);
+  judge.rememberFragment(frame, connection);
+}
+
+function judgeUnknownReverse(judge: Judge, frame: Frame): void {
+  const { o, packet } = frame;
+  judge.findAll(
+    frame,
+    rewriteFindings(
+      o.given,
+      packet,
+      o.result,
+      "destination",
+      packet.ttlAt < o.result.length ? o.given[packet.ttlAt]! - o.result[packet.ttlAt]! : 0,
+    ),
+  );
+  if (judge.options.resumed) return judge.log.note("reply-to-unseen-connection");
+  if (packet.kind === "later-fragment") return judge.log.note("fragment-without-first-seen");
+  judge.find(
+    frame,
+    "reply-destination",
+    "drop, no-reverse-mapping",
+    "reverse",
+    "no connection that was seen holds this external tuple",
+  );
+}
+
+/** The connection whose external tuple the frame names: by its own ports, its first fragment's, or those of the packet it quotes. */
+function externalConnectionOf(judge: Judge, frame: Frame): Connection | undefined {
+  const { given } = frame.o;
+  const { packet } = frame;
+  if (packet.kind === "later-fragment") return judge.fragments.find(given, packet, frame.nowMs);
+  const tuple =
+    packet.kind === "icmp-error" && packet.inner
+      ? tupleOf(given, packet.inner, "source")
+      : tupleOf(given, packet, "destination");
+  return judge.table.holderOf(tupleKey(given, tuple));
+}
+
+function checkDestination(judge: Judge, frame: Frame, connection: Connection): void {
+  const { result } = frame.o;
+  const { packet } = frame;
+  const { insideAddress, insidePort } = connection.start;
+  const address = addressKey(result, packet.destinationAt, packet.family);
+  const quoted = packet.kind === "icmp-error" ? packet.inner : undefined;
+  const portAt = quoted
+    ? portAtOf(quoted, "source")
+    : packet.kind === "later-fragment"
+      ? -1
+      : portAtOf(packet, "destination");
+  const port = portAt < 0 ? insidePort : readBe16(result, portAt);
+  const quotedAddress = quoted ? addressKey(result, quoted.sourceAt, packet.family) : insideAddress;
+  if (address === insideAddress && quotedAddress === insideAddress && port === insidePort) return;
+  const got = formatKeySocket(address === insideAddress ? quotedAddress : address, port);
+  judge.find(
+    frame,
+    "reply-destination",
+    formatKeySocket(insideAddress, insidePort),
+    got,
+    "another endpoint holds this external tuple",
+  );
+}
+
+/** Endpoint view: the frame that comes out must be the one that the endpoint really received. */
+function checkRestored(judge: Judge, frame: Frame, hops: number): void {
+  const { captured, given, result } = frame.o;
+  const { packet } = frame;
+  const at = firstDifference(captured, result);
+  if (at < 0) return;
+  const comparable = captured.slice();
+  // A TTL of 255 cannot have been one more before the hop.
+  if (hops > 0 && captured[packet.ttlAt] === 255 && given[packet.ttlAt] === 255) {
+    copyOver(comparable, result, packet.ttlAt, 1);
+    if (packet.headerChecksumAt >= 0) copyOver(comparable, result, packet.headerChecksumAt, 2);
+  }
+  for (const checksumAt of [packet.checksumAt, packet.headerChecksumAt, packet.inner?.checksumAt ?? -1]) {
+    if (checksumAt >= 0 && isZeroForm(comparable, checksumAt) && isZeroForm(result, checksumAt))
+      copyOver(comparable, result, checksumAt, 2);
+  }
+  const still = firstDifference(comparable, result);
+  if (still < 0) return;
+  const [expected, got] = [`${captured[still] ?? "end"}`, `${result[still] ?? "end"}`];
+  judge.find(frame, "reply-restored", expected, got, `byte ${still} differs from what the endpoint received`);
+}
+
+/** Zero and ffff are one value in a one's complement sum. */
+function isZeroForm(bytes: Uint8Array, at: number): boolean {
+  const value = at + 2 <= bytes.length ? readBe16(bytes, at) : 1;
+  return value === 0 || value === 0xffff;
+}
+
+function copyOver(to: Uint8Array, from: Uint8Array, at: number, length: number): void {
+  to.set(from.subarray(at, at + length), at);
+}
+
+function judgePass(judge: Judge, frame: Frame): void {
+  const { o, packet, nowMs } = frame;
+  const endpoint = judge.ownerAt(frame, o.captured, packet.destinationAt);
+  if (!endpoint) return;
+  if (packet.kind === "icmp-error" || packet.kind === "later-fragment" || packet.kind === "unreadable") {
+    return judgeMissingReply(judge, frame);
+  }
+  const tuple = tupleOf(o.captured, packet, "destination");
+  const known = judge.table.get(tupleKey(o.captured, tuple));
+  if (known?.start.direction === "outbound" && !judge.table.mustBeDead(known, nowMs))
+    return judgeMissingReply(judge, frame);
+  if (known?.start.direction === "inbound" && !judge.table.mustBeDead(known, nowMs)) {
+    return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
+  }
+  if (!opensInbound(packet) && !servesPort(endpoint, packet, tuple.insidePort)) return;
+  const start = startOf(o.captured, tuple, "inbound", endpoint, judge.model.settings.timeouts.value);
+  judge.table.refresh(judge.table.open(start, nowMs), packet.tcpFlags, true, nowMs);
+}
+
+/** A first SYN, a first datagram or an echo request opens an inbound connection; a TCP segment in mid-stream does not. */
+function opensInbound(packet: IpPacket): boolean {
+  if (packet.protocol === PROTOCOL_TCP) return (packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
+  return packet.kind === "echo" ? isEchoRequest(packet) : packet.kind !== "icmp-other";
+}
+
+/** A frame that was not reversed although it may be a reply: a fault while the mapping must live, else explained and counted. */
+function judgeMissingReply(judge: Judge, frame: Frame): void {
+  const { o, packet, nowMs } = frame;
+  if (o.action === "drop" && !NO_MAPPING.has(o.reason)) return;
+  const connection = o.view === "network" ? externalConnectionOf(judge, frame) : insideConnectionOf(judge, frame);
+  if (connection?.start.direction !== "outbound" || !connection.mapping) {
+    if (o.action === "drop") judge.log.note(`reply to no connection: ${o.reason}`);
+    return;
+  }
+  if (isOpening(packet)) return;
+  const age = judge.table.describeAge(connection, nowMs);
+  if (judge.surelyLives(connection, frame)) {
+    if (packet.kind === "icmp-error" && !isTranslatableError(o.given, packet))
+      return judge.log.note("icmp-error not translated");
+    const expected = formatKeySocket(connection.start.insideAddress, connection.start.insidePort);
+    judge.find(
+      frame,
+      "reply-not-reversed",
+      expected,
+      formatKeySocket(
+        addressKey(o.given, packet.destinationAt, packet.family),
+        tupleOf(o.given, packet, "destination").insidePort,
+      ),
+      age,
+    );
+    return;
+  }
+  judge.log.note(
+    judge.table.mustBeDead(connection, nowMs)
+      ? "reply after its mapping's lifetime"
+      : "reply while its mapping may have ended",
+  );
+}
+
+function insideConnectionOf(judge: Judge, frame: Frame): Connection | undefined {
+  const { captured } = frame.o;
+  const { packet } = frame;
+  if (packet.kind === "later-fragment" || packet.kind === "unreadable") return undefined;
+  const tuple =
+    packet.kind === "icmp-error" && packet.inner
+      ? tupleOf(captured, packet.inner, "source")
+      : tupleOf(captured, packet, "destination");
+  return judge.table.get(tupleKey(captured, tuple));
+}
+
+/** A SYN from outside on a tuple in use may be a simultaneous open or a new inbound connection. */
+function isOpening(packet: IpPacket): boolean {
+  return (packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN || isEchoRequest(packet);
+}
+
+/** Errors that every NAT must translate (RFC 5508 REQ-4): unreachable, time exceeded, too big, with right outer and quoted headers. */
+function isTranslatableError(bytes: Uint8Array, packet: IpPacket): boolean {
+  const { inner } = packet;
+  const types = packet.family === 4 ? [3, 11] : [1, 2, 3];
+  if (!inner || !types.includes(packet.icmpType) || checksumState(bytes, packet) !== "right") return false;
+  return ipv4HeaderSum(bytes, inner) === 0xffff && inner.kind !== "unreadable" && inner.kind !== "later-fragment";
+}

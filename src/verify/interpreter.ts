@@ -1,0 +1,163 @@
+import type { Endpoint, Policy, PolicyModel } from "../config/types.js";
+import { type AddressBytes, type Family, familyOf, type Prefix, parsePrefix, prefixContains } from "../net/address.js";
+import { mappedAddressKey } from "./tuple.js";
+
+/** What the policies say about one endpoint and one destination. */
+export interface Decision {
+  readonly selected: boolean;
+  /** Why not, by the name that the engine's reasons use; empty when selected. */
+  readonly reason: string;
+  /** Index into `PolicyModel.policies`; -1 when not selected. */
+  readonly policy: number;
+  /** The prefix that decided, for messages. */
+  readonly by: string;
+}
+
+/** Destinations that no policy ever selects, with the reason under which their frames pass. */
+const NEVER_SELECTED: readonly (readonly [text: string, reason: string])[] = [
+  ["127.0.0.0/8", "loopback"],
+  ["::1/128", "loopback"],
+  ["169.254.0.0/16", "link-local"],
+  ["fe80::/10", "link-local"],
+  ["224.0.0.0/4", "multicast"],
+  ["ff00::/8", "multicast"],
+  ["255.255.255.255/32", "broadcast"],
+];
+
+/** Decisions kept at once; a scan over more destinations starts over rather than grow. */
+const MAX_DECISIONS = 1 << 17;
+
+/**
+ * A plain reading of the policies, one prefix after the other, with none of the tables that the engine builds: whatever it decides
+ * otherwise than the engine is a fault of one of the two. Decisions are remembered, never derived from each other.
+ */
+export class PolicyInterpreter {
+  readonly model: PolicyModel;
+  readonly #owners = new Map<string, Endpoint[]>();
+  readonly #policiesOfSet = new Map<number, readonly number[]>();
+  readonly #decisions = new Map<number, Map<string, Decision>>();
+  #decisionCount = 0;
+  readonly #never = NEVER_SELECTED.map(([text, reason]) => ({ prefix: parsePrefix(text)!, reason }));
+  /** Whole addresses of the cluster (one lookup), and its wider prefixes (one after the other). */
+  readonly #clusterAddresses = new Set<string>();
+  readonly #clusterPrefixes: Prefix[] = [];
+
+  constructor(model: PolicyModel) {
+    this.model = model;
+    for (const endpoint of model.endpoints) this.#addOwner(endpoint);
+    for (const { prefix } of model.clusterPrefixes) {
+      if (prefix.length === 128) this.#clusterAddresses.add(mappedAddressKey(prefix.bytes, prefix.family));
+      else this.#clusterPrefixes.push(prefix);
+    }
+  }
+
+  /** The endpoint that owns `address` at `timeNs`; of several the one that came last. */
+  ownerOf(address: AddressBytes, family: Family, timeNs: bigint): Endpoint | undefined {
+    return this.ownerOfKey(mappedAddressKey(address, family), timeNs);
+  }
+
+  /** The same for an address given as `addressKey`. */
+  ownerOfKey(key: string, timeNs: bigint): Endpoint | undefined {
+    let owner: Endpoint | undefined;
+    for (const candidate of this.#owners.get(key) ?? []) {
+      const { fromNs, toNs } = candidate;
+      if ((fromNs !== undefined && timeNs < fromNs) || (toNs !== undefined && timeNs >= toNs)) continue;
+      if (!owner || (fromNs ?? 0n) >= (owner.fromNs ?? 0n)) owner = candidate;
+    }
+    return owner;
+  }
+
+  /** Policy for frames of `endpoint` to `destination`: the longest prefix over all policies that select the endpoint. */
+  decide(endpoint: Endpoint, destination: AddressBytes, family: Family): Decision {
+    const key = mappedAddressKey(destination, family);
+    let ofSet = this.#decisions.get(endpoint.policySet);
+    const known = ofSet?.get(key);
+    if (known) return known;
+    if (this.#decisionCount >= MAX_DECISIONS) {
+      this.#decisions.clear();
+      this.#decisionCount = 0;
+      ofSet = undefined;
+    }
+    if (!ofSet) this.#decisions.set(endpoint.policySet, (ofSet = new Map()));
+    const decision =
+      this.#neverSelected(destination, family, key) ?? this.#scan(endpoint.policySet, destination, family);
+    ofSet.set(key, decision);
+    this.#decisionCount++;
+    return decision;
+  }
+
+  #neverSelected(destination: AddressBytes, family: Family, key: string): Decision | undefined {
+    for (const { prefix, reason } of this.#never) {
+      if (prefix.family === family && prefixContains(prefix, destination)) return unselected(reason, prefix.text);
+    }
+    if (this.#clusterAddresses.has(key)) return unselected("cluster-internal", "an address of the cluster");
+    const inside = this.#clusterPrefixes.find(
+      (prefix) => prefix.family === family && prefixContains(prefix, destination),
+    );
+    return inside && unselected("cluster-internal", inside.text);
+  }
+
+  #scan(policySet: number, destination: AddressBytes, family: Family): Decision {
+    let best: { prefix: Prefix; excluded: boolean; policy: number } | undefined;
+    for (const policy of this.#policiesOf(policySet)) {
+      const { destinations, excluded } = this.model.policies[policy]!;
+      for (const [prefixes, isExcluded] of [
+        [destinations, false],
+        [excluded, true],
+      ] as const) {
+        for (const prefix of prefixes) {
+          if (prefix.family !== family || !prefixContains(prefix, destination)) continue;
+          const found = { prefix, excluded: isExcluded, policy };
+          if (!best || this.#wins(found, best)) best = found;
+        }
+      }
+    }
+    if (!best) return unselected("no-policy", "no prefix of any policy");
+    const by = `${best.prefix.text} of policy ${this.model.policies[best.policy]!.name}`;
+    return best.excluded ? unselected("excluded", by) : { selected: true, reason: "", policy: best.policy, by };
+  }
+
+  /** Longest prefix; on the same prefix the exclusion within one policy, the older and then the first-named of two policies. */
+  #wins(a: { prefix: Prefix; excluded: boolean; policy: number }, b: typeof a): boolean {
+    if (a.prefix.length !== b.prefix.length) return a.prefix.length > b.prefix.length;
+    if (a.policy === b.policy) return a.excluded;
+    return isOlder(this.model.policies[a.policy]!, this.model.policies[b.policy]!);
+  }
+
+  #policiesOf(policySet: number): readonly number[] {
+    let policies = this.#policiesOfSet.get(policySet);
+    if (!policies) {
+      policies = [...new Set((this.model.policySets[policySet]?.entries ?? []).map((entry) => entry.policy))];
+      this.#policiesOfSet.set(policySet, policies);
+    }
+    return policies;
+  }
+
+  #addOwner(endpoint: Endpoint): void {
+    for (const address of endpoint.addresses) {
+      const key = mappedAddressKey(address, familyOf(address));
+      const owners = this.#owners.get(key);
+      if (owners) owners.push(endpoint);
+      else this.#owners.set(key, [endpoint]);
+    }
+  }
+}
+
+/** FNV-1a-32 over the UTF-8 bytes of a UID: number of the egress that an endpoint of a CiliumEgressGatewayPolicy uses, modulo their count. */
+export function uidHash(uid: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(uid)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
+}
+
+function unselected(reason: string, by: string): Decision {
+  return { selected: false, reason, policy: -1, by };
+}
+
+function isOlder(a: Policy, b: Policy): boolean {
+  const [timeA, timeB] = [Date.parse(a.createdAt ?? ""), Date.parse(b.createdAt ?? "")];
+  const bothKnown = !Number.isNaN(timeA) && !Number.isNaN(timeB);
+  if (bothKnown && timeA !== timeB) return timeA < timeB;
+  if (!bothKnown && Number.isNaN(timeA) !== Number.isNaN(timeB)) return !Number.isNaN(timeA);
+  return a.name < b.name;
+}

@@ -1,0 +1,140 @@
+import type { Egress, Endpoint, Policy, PolicyModel, Timeouts } from "../config/types.js";
+import { type IpPacket, isFragment } from "../net/decode.js";
+import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
+import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
+import { FragmentMemory } from "./fragments.js";
+import { type Decision, PolicyInterpreter } from "./interpreter.js";
+import type { NatProfile } from "./lifetimes.js";
+import { firstDifference } from "./rewrite.js";
+import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "./tuple.js";
+import type { FrameObservation } from "./types.js";
+
+export interface VerifierOptions {
+  readonly natProfile: NatProfile;
+  /** Mismatches kept in full; all are counted. Default 100. */
+  readonly maxMismatches?: number;
+  /** True where the engine started from a saved state: mappings that the verifier never saw are notes then. */
+  readonly resumed?: boolean;
+  /** True where `--unsupported pass` asked for untranslated frames of protocols that the engine cannot translate. */
+  readonly unsupportedPasses?: boolean;
+  /** Programming delay of the scenario in milliseconds: how long after its creation an endpoint may leave untranslated. Default 0. */
+  readonly propagationMs?: number;
+}
+
+/** One frame being judged, with what every rule needs of it. */
+export interface Frame {
+  readonly o: FrameObservation;
+  /** As decoded from `o.given`. */
+  readonly packet: IpPacket;
+  readonly nowMs: number;
+}
+
+/** What all rules share: the tables, the plain reading of the policies, and the log. Holds no rule of its own about a frame. */
+export class Judge {
+  readonly options: VerifierOptions;
+  readonly log: MismatchLog;
+  readonly table: ConnectionTable;
+  readonly fragments = new FragmentMemory();
+  policies: PolicyInterpreter;
+  /** Once a frame was lost on a dead gateway the engine may hold mappings that no emitted frame showed. */
+  hasHiddenMappings: boolean;
+  /** Milliseconds of the last change of policies; those from the start are in force from the start. */
+  policiesChangedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(model: PolicyModel, options: VerifierOptions) {
+    this.options = options;
+    this.log = new MismatchLog(options.maxMismatches ?? 100);
+    this.table = new ConnectionTable(options.natProfile);
+    this.policies = new PolicyInterpreter(model);
+    this.hasHiddenMappings = options.resumed ?? false;
+  }
+
+  get model(): PolicyModel {
+    return this.policies.model;
+  }
+
+  /** Begins a new policy epoch: every connection is decided anew at its next frame. */
+  changePolicies(model: PolicyModel, timeNs: bigint): void {
+    this.policies = new PolicyInterpreter(model);
+    this.table.epoch++;
+    this.policiesChangedAtMs = this.log.sinceStart(timeNs);
+  }
+
+  find(frame: Frame, field: MismatchField, expected: string, got: string, why: string): void {
+    this.log.add(frame.o, { field, expected, got, why });
+  }
+
+  findAll(frame: Frame, findings: readonly Finding[]): void {
+    for (const finding of findings) this.log.add(frame.o, finding);
+  }
+
+  /** Owner of an address of the frame at its time. */
+  ownerAt(frame: Frame, bytes: Uint8Array, addressAt: number): Endpoint | undefined {
+    return this.policies.ownerOfKey(addressKey(bytes, addressAt, frame.packet.family), frame.o.timeNs);
+  }
+
+  timeoutsOf(decision: Decision): Timeouts {
+    const defaults = this.model.settings.timeouts.value;
+    const own = this.model.policies[decision.policy]?.timeouts;
+    return own ? { ...defaults, ...own } : defaults;
+  }
+
+  /** True when nothing at all can have ended the mapping: no lifetime, eviction, gateway loss, change of policy or of the address's owner. */
+  surelyLives(connection: Connection, frame: Frame): boolean {
+    if (connection.epoch !== this.table.epoch) return false;
+    const { toNs } = connection.start.endpoint;
+    if (toNs !== undefined && frame.o.timeNs >= toNs) return false;
+    return this.table.mustLive(connection, frame.nowMs);
+  }
+
+  /** A frame that was not translated must be as it came. */
+  checkUntouched(frame: Frame): void {
+    const { given, result } = frame.o;
+    if (given === result) return;
+    const at = firstDifference(given, result);
+    if (at < 0) return;
+    const [expected, got] = [`${given[at] ?? "end"}`, `${result[at] ?? "end"}`];
+    this.find(frame, "untouched", expected, got, `byte ${at} of a frame that is not translated changed`);
+  }
+
+  /** Remembers which connection the later fragments of a first fragment belong to. */
+  rememberFragment(frame: Frame, connection: Connection): void {
+    if (!isFragment(frame.packet)) return;
+    this.fragments.remember(frame.o.given, frame.packet, connection, frame.nowMs);
+  }
+}
+
+/** Routed hops between an endpoint and its gateway: one where both nodes are known and differ, else none. */
+export function hopsBetween(endpoint: Endpoint, gateway: string): number {
+  return endpoint.node !== undefined && endpoint.node !== gateway ? 1 : 0;
+}
+
+/** The egress IP of a family as `addressKey`, or undefined where the gateway has none. */
+export function egressAddressKey(egress: Egress, family: 4 | 6): string | undefined {
+  const address = family === 4 ? egress.egressIPv4 : egress.egressIPv6;
+  return address && mappedAddressKey(address, family);
+}
+
+/** What starts a connection whose first frame has this tuple. */
+export function startOf(
+  bytes: Uint8Array,
+  tuple: Tuple,
+  direction: "outbound" | "inbound",
+  endpoint: Endpoint,
+  timeouts: Timeouts,
+): ConnectionStart {
+  return {
+    key: tupleKey(bytes, tuple),
+    protocol: tuple.protocol,
+    direction,
+    endpoint,
+    timeouts,
+    insideAddress: addressKey(bytes, tuple.insideAt, tuple.family),
+    insidePort: tuple.insidePort,
+  };
+}
+
+/** `CiliumEgressGatewayPolicy egress-a`, for messages. */
+export function describePolicy(policy: Policy): string {
+  return `${policy.kind} ${policy.name}`;
+}

@@ -1,0 +1,90 @@
+import type { Timeouts } from "../config/types.js";
+import {
+  PROTOCOL_ICMP,
+  PROTOCOL_ICMPV6,
+  PROTOCOL_SCTP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
+} from "../net/decode.js";
+
+export type NatProfile = "cilium" | "rfc";
+
+/** RFC 7857 section 2: a mapping may outlive a reset by four minutes. */
+const RESET_MS = 240_000;
+
+/** The engine keeps coarse milliseconds, so a lifetime may end up to this much early or late. */
+export const CLOCK_GRAIN_MS = 2;
+
+/** Which lifetimes may apply: what lives shorter than `shortest` must live, what is silent for longer than `longest` must be dead. */
+export interface LifetimeBounds {
+  readonly shortest: number;
+  readonly longest: number;
+}
+
+/** What was surely seen of a TCP connection. Bounds are drawn from it; the engine's exact state is never predicted. */
+export class TcpHistory {
+  synOriginal = false;
+  synReply = false;
+  withoutSyn = 0;
+  /** Milliseconds at which the first FIN or RST passed; -1 = none since the connection began (anew). */
+  closingAt = -1;
+  /** A SYN came on a closing connection: the engine may treat it as new or not. */
+  #restarted = false;
+
+  /** Takes one frame into account; `original` = in the direction of the connection's first frame. */
+  see(flags: number, original: boolean, nowMs: number): void {
+    if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && original && this.closingAt >= 0) this.#restart();
+    if ((flags & TCP_SYN) === 0) this.withoutSyn++;
+    else if (original) this.synOriginal = true;
+    else this.synReply = true;
+    if ((flags & (TCP_FIN | TCP_RST)) !== 0 && this.closingAt < 0) this.closingAt = nowMs;
+  }
+
+  #restart(): void {
+    this.#restarted = true;
+    this.closingAt = -1;
+    this.synOriginal = this.synReply = false;
+    this.withoutSyn = 0;
+  }
+
+  bounds(timeouts: Timeouts, profile: NatProfile): LifetimeBounds {
+    const { tcpOpening, tcpEstablished, tcpClosing } = timeouts;
+    if (this.#restarted || this.closingAt >= 0) {
+      const reset = profile === "rfc" ? RESET_MS : tcpClosing;
+      return span(tcpOpening, tcpEstablished, tcpClosing, reset);
+    }
+    const bothSyn = this.synOriginal && this.synReply;
+    if (this.withoutSyn === 0) return bothSyn ? span(tcpOpening, tcpEstablished) : span(tcpOpening);
+    const established = profile === "rfc" ? bothSyn : this.withoutSyn > 1 || this.synOriginal || this.synReply;
+    return established ? span(tcpEstablished) : span(tcpOpening, tcpEstablished);
+  }
+}
+
+/** Bounds of a connection of a protocol without states. SCTP may be counted with TCP's timers (it has none of its own) or as "other". */
+export function statelessBounds(protocol: number, timeouts: Timeouts): LifetimeBounds {
+  switch (protocol) {
+    case PROTOCOL_UDP:
+      return span(timeouts.udp);
+    case PROTOCOL_ICMP:
+    case PROTOCOL_ICMPV6:
+      return span(timeouts.icmp);
+    case PROTOCOL_SCTP:
+      return span(timeouts.other, timeouts.tcpOpening, timeouts.tcpEstablished, timeouts.tcpClosing);
+    default:
+      return span(timeouts.other);
+  }
+}
+
+/** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
+export function surelyRefreshes(profile: NatProfile, protocol: number, tcpFlags: number, original: boolean): boolean {
+  if (profile === "cilium") return true;
+  return original && (protocol !== PROTOCOL_TCP || (tcpFlags & TCP_SYN) === 0);
+}
+
+function span(...timeouts: number[]): LifetimeBounds {
+  return { shortest: Math.min(...timeouts), longest: Math.max(...timeouts) };
+}

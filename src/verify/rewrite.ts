@@ -1,0 +1,196 @@
+import { type IpPacket, PROTOCOL_SCTP, PROTOCOL_UDP, readBe16 } from "../net/decode.js";
+import { addWords, checksumState, fold, ipv4HeaderSum, isSameSum, pseudoHeaderSum, sctpCrc } from "../net/recount.js";
+import type { Finding, MismatchField } from "./fields.js";
+import { type InsideEnd, portAtOf } from "./tuple.js";
+
+/** A half-open span of byte offsets that translation may change. */
+type Span = readonly [from: number, to: number];
+
+/**
+ * Compares a translated frame with the frame that was given, byte for byte and checksum for checksum.
+ * Permitted are: the address and port (or echo identifier) of the `rewritten` end, TTL less `hops`, the checksums that these move, and in
+ * an ICMP error the opposite end of the quoted packet. Everything else must be equal, and each checksum must be as right or as wrong
+ * (by the same amount modulo 0xFFFF) as before.
+ */
+export function rewriteFindings(
+  given: Uint8Array,
+  packet: IpPacket,
+  result: Uint8Array,
+  rewritten: InsideEnd,
+  hops: number,
+): Finding[] {
+  if (result.length !== given.length) {
+    return [
+      finding(
+        "length",
+        `${given.length} bytes`,
+        `${result.length} bytes`,
+        "translation never changes a frame's length",
+      ),
+    ];
+  }
+  const findings: Finding[] = [];
+  const changed = firstChange(given, result, permittedSpans(packet, rewritten));
+  if (changed >= 0) findings.push(byteFinding(given, result, packet, changed));
+  const ttl = given[packet.ttlAt]! - hops;
+  if (result[packet.ttlAt] !== ttl) {
+    const rule = hops === 0 ? "the gateway is on the endpoint's node" : "the gateway is one routed hop away";
+    findings.push(finding("ttl", `${ttl}`, `${result[packet.ttlAt]}`, rule));
+  }
+  checkHeaderSum(given, result, packet, "ip-checksum", findings);
+  checkTransport(given, result, packet, "transport-checksum", findings);
+  if (packet.inner) {
+    checkHeaderSum(given, result, packet.inner, "inner-checksum", findings);
+    checkTransport(given, result, packet.inner, "inner-checksum", findings);
+  }
+  return findings;
+}
+
+/** Where the first byte differs, or -1. */
+export function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  if (a.length !== b.length) return Math.min(a.length, b.length);
+  return differenceIn(a, b, 0, a.length);
+}
+
+function permittedSpans(packet: IpPacket, rewritten: InsideEnd): Span[] {
+  const spans: Span[] = [[packet.ttlAt, packet.ttlAt + 1]];
+  addRewrittenEnd(spans, packet, rewritten);
+  if (packet.inner) addRewrittenEnd(spans, packet.inner, rewritten === "source" ? "destination" : "source");
+  return spans.sort((a, b) => a[0] - b[0]);
+}
+
+function addRewrittenEnd(spans: Span[], packet: IpPacket, end: InsideEnd): void {
+  const addressAt = end === "source" ? packet.sourceAt : packet.destinationAt;
+  spans.push([addressAt, addressAt + (packet.family === 4 ? 4 : 16)]);
+  if (packet.headerChecksumAt >= 0) spans.push([packet.headerChecksumAt, packet.headerChecksumAt + 2]);
+  const portAt = portAtOf(packet, end);
+  if (portAt >= 0) spans.push([portAt, portAt + 2]);
+  if (packet.checksumAt >= 0)
+    spans.push([packet.checksumAt, packet.checksumAt + (packet.protocol === PROTOCOL_SCTP ? 4 : 2)]);
+}
+
+/** Offset of the first difference outside the spans (sorted by their start), or -1. */
+function firstChange(given: Uint8Array, result: Uint8Array, spans: readonly Span[]): number {
+  let at = 0;
+  for (const [from, to] of spans) {
+    const found = differenceIn(given, result, at, from);
+    if (found >= 0) return found;
+    at = Math.max(at, to);
+  }
+  return differenceIn(given, result, at, given.length);
+}
+
+/** Spans longer than this are compared by the platform's memory comparison first. */
+const LONG_SPAN = 64;
+
+function differenceIn(a: Uint8Array, b: Uint8Array, from: number, to: number): number {
+  if (to - from > LONG_SPAN && Buffer.compare(a.subarray(from, to), b.subarray(from, to)) === 0) return -1;
+  for (let at = from; at < to; at++) if (a[at] !== b[at]) return at;
+  return -1;
+}
+
+function byteFinding(given: Uint8Array, result: Uint8Array, packet: IpPacket, at: number): Finding {
+  const inPayload = packet.payloadAt >= 0 && at >= packet.payloadAt;
+  const where = inPayload ? `payload byte ${at - packet.payloadAt}` : `header byte ${at} of the frame`;
+  const why = `${where} is none that translation may change`;
+  return finding(inPayload ? "payload" : "header-bytes", hex(given[at]!, 2), hex(result[at]!, 2), why);
+}
+
+function checkHeaderSum(
+  given: Uint8Array,
+  result: Uint8Array,
+  packet: IpPacket,
+  field: MismatchField,
+  findings: Finding[],
+): void {
+  const [before, after] = [ipv4HeaderSum(given, packet), ipv4HeaderSum(result, packet)];
+  if (isSameSum(before, after)) return;
+  const was = before === 0xffff ? "right" : `wrong by ${hex(0xffff - before, 4)}`;
+  const wanted = readBe16(result, packet.headerChecksumAt) + before + (0xffff - after);
+  findings.push(
+    finding(
+      field,
+      hex(fold(wanted), 4),
+      hex(readBe16(result, packet.headerChecksumAt), 4),
+      `IPv4 header checksum was ${was} before`,
+    ),
+  );
+}
+
+function checkTransport(
+  given: Uint8Array,
+  result: Uint8Array,
+  packet: IpPacket,
+  field: MismatchField,
+  findings: Finding[],
+): void {
+  if (packet.checksumAt < 0) return;
+  if (packet.protocol === PROTOCOL_SCTP) return checkSctp(given, result, packet, field, findings);
+  const [before, after] = [readBe16(given, packet.checksumAt), readBe16(result, packet.checksumAt)];
+  if (packet.protocol === PROTOCOL_UDP && (before === 0) !== (after === 0)) {
+    const why =
+      before === 0 ? "a datagram sent without a checksum stays without" : "a computed zero is sent as ffff (RFC 768)";
+    findings.push(finding(field, before === 0 ? "0000" : "ffff", hex(after, 4), why));
+    return;
+  }
+  if (packet.protocol === PROTOCOL_UDP && before === 0) return;
+  const sumBefore = captureSum(given, packet);
+  const sumAfter = captureSum(result, packet);
+  const keepsError = isSameSum(sumBefore, sumAfter);
+  const state = checksumState(given, packet);
+  if (state === "partial") {
+    const isPartialAfter = isSameSum(after, pseudoHeaderSum(result, packet));
+    const isAmbiguous = field === "inner-checksum" || packet.end < packet.at + packet.length || packet.moreFragments;
+    if (isPartialAfter || (isAmbiguous && keepsError)) return;
+    const why = "a partial checksum (transmit offload) stays the sum of the pseudo-header";
+    findings.push(finding(field, hex(pseudoHeaderSum(result, packet), 4), hex(after, 4), why));
+    return;
+  }
+  if (keepsError) return;
+  const wanted = fold(after + sumBefore + (0xffff - sumAfter));
+  findings.push(
+    finding(field, hex(wanted, 4), hex(after, 4), `checksum was ${state} before, and what it covers moved`),
+  );
+}
+
+/** Pseudo-header and captured bytes: of two frames with equal uncaptured bytes these differ as the whole sums do. */
+function captureSum(bytes: Uint8Array, packet: IpPacket): number {
+  return fold(addWords(pseudoHeaderSum(bytes, packet), bytes, packet.transportAt, packet.end));
+}
+
+/** A CRC has no "wrong by the same amount": right must stay right, wrong must not become right, and without a new port nothing may change. */
+function checkSctp(
+  given: Uint8Array,
+  result: Uint8Array,
+  packet: IpPacket,
+  field: MismatchField,
+  findings: Finding[],
+): void {
+  const at = packet.checksumAt;
+  const samePorts = differenceIn(given, result, packet.transportAt, packet.transportAt + 4) < 0;
+  if (samePorts) {
+    const changed = differenceIn(given, result, at, at + 4);
+    if (changed >= 0)
+      findings.push(finding(field, hex(given[changed]!, 2), hex(result[changed]!, 2), "SCTP's CRC covers no address"));
+    return;
+  }
+  const [before, after] = [checksumState(given, packet), checksumState(result, packet)];
+  if (before === after) return;
+  const wanted = hex(sctpCrc(result, packet), 8);
+  findings.push(
+    finding(
+      field,
+      before === "right" ? wanted : `not ${wanted}`,
+      before === "right" ? `not ${wanted}` : wanted,
+      `CRC32c was ${before} before`,
+    ),
+  );
+}
+
+function finding(field: MismatchField, expected: string, got: string, why: string): Finding {
+  return { field, expected, got, why };
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}
