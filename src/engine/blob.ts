@@ -5,7 +5,7 @@ import { EngineError } from "../errors.js";
 import { type AddressBytes, familyOf, formatAddress, type Prefix } from "../net/address.js";
 import { BlobWriter, writeAddress } from "./blob-writer.js";
 import { egressKey } from "./egress-key.js";
-import { isMappedText, unselectedPrefixes } from "./fixed-prefixes.js";
+import { unselectedPrefixes } from "./fixed-prefixes.js";
 import { lifetimeTable } from "./lifetimes.js";
 
 const FOR_EVER = 0xffff_ffff_ffff_ffffn;
@@ -146,13 +146,13 @@ function writePrefixes(writer: BlobWriter, model: PolicyModel): void {
       rows.push({ set: index + 1, prefix, value: excluded ? abi.PREFIX_EXCLUDED : policy });
     }
   });
-  const kept = rows.filter((row) => !isMappedText(row.prefix)).sort(comparePrefixRows);
-  kept.forEach((row, i) => {
-    const before = kept[i - 1];
+  rows.sort(comparePrefixRows);
+  rows.forEach((row, i) => {
+    const before = rows[i - 1];
     if (!before || comparePrefixRows(before, row) !== 0) return;
     throw new EngineError(`policy set ${row.set - 1}: has ${row.prefix.text} twice, expected each prefix once`);
   });
-  writer.section(abi.SECTION_PREFIXES, kept, (view, at, { set, prefix, value }) => {
+  writer.section(abi.SECTION_PREFIXES, rows, (view, at, { set, prefix, value }) => {
     writeAddress(view, at + abi.PREFIX_BYTES_AT, prefix.bytes);
     view.setUint32(at + abi.PREFIX_SET_AT, set, true);
     view.setUint32(at + abi.PREFIX_LENGTH_AT, prefix.length, true);

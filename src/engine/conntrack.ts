@@ -55,6 +55,17 @@ export function* connections(table: Uint8Array): Generator<Connection> {
   }
 }
 
+/**
+ * Zeroes the field that the engine's prefetch scribbles on and nobody reads, so that equal tables have equal bytes whatever the batch
+ * size was. Lines that are clean are only read: untouched memory stays untouched.
+ */
+export function clearTouches(table: Uint8Array): void {
+  const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+  for (let at = abi.LINE_TOUCH_AT; at + 2 <= table.byteLength; at += abi.LINE_SIZE) {
+    if (view.getUint16(at, true) !== 0) view.setUint16(at, 0, true);
+  }
+}
+
 function readLine(view: DataView, slot: number): ConntrackLine {
   const at = slot * abi.LINE_SIZE;
   const flags = view.getUint8(at + abi.LINE_FLAGS_AT);

@@ -22,7 +22,7 @@ export interface EngineConfig {
   readonly blobSize: number;
   /** Port bitmaps for (egress IP, remote, port, protocol) that are near exhaustion. */
   readonly bitmaps: number;
-  /** Set aside inside the saved state for the host's own tables. */
+  /** Set aside behind the engine's tables for the host's own use. */
   readonly hostSize: number;
   /** Whose lifetimes and TCP transitions apply (design: two profiles). */
   readonly natProfile: NatProfile;

@@ -1,5 +1,6 @@
 import * as abi from "../../assembly/abi.js";
 import { EngineError } from "../errors.js";
+import { clearTouches } from "./conntrack.js";
 import { type EgressStats, type EngineCounters, readCounters, readEgressStats } from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
 import { checkEngineConfig, type EngineConfig, encodeEngineConfig } from "./engine-config.js";
@@ -42,7 +43,7 @@ export class Engine {
   readonly memory: EngineMemory;
   /** Frames lie here. `loadPolicy` and `loadState` overwrite it: call them between batches. */
   readonly arena: Uint8Array;
-  /** `config.hostSize` bytes that a saved state carries for the host; the engine never reads them. */
+  /** `config.hostSize` bytes for the host's own use; the engine never reads them and a saved state does not hold them. */
   readonly host: Uint8Array;
   readonly #exports: EngineExports;
   readonly #framesAt: number;
@@ -199,13 +200,14 @@ export class Engine {
   }
 
   /**
-   * Everything that the engine remembers, as a file: tables, counters, clock, gateway states and the host's region.
+   * Everything that the engine remembers, as a file: tables, counters, clock and gateway states.
    * @throws {EngineError} before a policy is loaded
    */
   saveState(): Uint8Array {
     const policyHash = this.#policyHash;
     if (!policyHash)
       throw new EngineError("saveState: no policy has been loaded, expected one before a state is saved");
+    clearTouches(this.conntrack());
     const state = this.#region(abi.REGION_STATE);
     const offset = (id: number) => ({ at: this.#region(id).at - state.at, size: this.#region(id).size });
     return encodeState(this.regionBytes(abi.REGION_STATE), {
@@ -214,7 +216,6 @@ export class Engine {
       conntrack: offset(abi.REGION_CONNTRACK),
       counters: offset(abi.REGION_COUNTERS),
       egressStats: offset(abi.REGION_EGRESS_STATS),
-      host: offset(abi.REGION_HOST),
     });
   }
 

@@ -43,18 +43,3 @@ export function unselectedPrefixes(cluster: readonly ClusterPrefix[]): Unselecte
 export function prefixKey(prefix: Prefix): string {
   return `${Buffer.from(prefix.bytes).toString("hex")}/${prefix.length}`;
 }
-
-/**
- * An IPv6 text such as `::ffff:0:0/96` denotes the bytes that stand for IPv4 here. No IPv6 frame carries such an address (RFC 4291
- * section 2.5.5.2), so the prefix matches nothing and must not become an IPv4 prefix.
- */
-export function isMappedText(prefix: Prefix): boolean {
-  const { bytes, length, family } = prefix;
-  return (
-    family === 6 &&
-    length >= 96 &&
-    bytes[10] === 0xff &&
-    bytes[11] === 0xff &&
-    bytes.subarray(0, 10).every((b) => b === 0)
-  );
-}

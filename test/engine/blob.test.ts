@@ -167,12 +167,6 @@ describe("compilePolicy", () => {
     );
   });
 
-  test("an IPv6 text for mapped IPv4 addresses does not become an IPv4 prefix", () => {
-    const sets = [policySet({ "::ffff:0:0/96": 0, "::ffff:10.0.0.0/104": 0, "::/0": 0 })];
-    const read = describePolicy(compilePolicy(model({ policies: [policy("p", [])], policySets: sets })));
-    expect(read.prefixes.filter((row) => row.set === 1)).toEqual([{ set: 1, text: "::/0", value: 0 }]);
-  });
-
   test("an endpoint that owns its address for no time at all has no row", () => {
     const endpoints = [endpoint("brief", ["10.0.0.1"], { policySet: -1, fromNs: NOON, toNs: NOON })];
     const read = describePolicy(compilePolicy(model({ endpoints })));
