@@ -98,7 +98,7 @@ function claim(slot: u32, addresses: u64, key: u64): usize {
 export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, now: u32): usize {
   if (
     load<u64>(countersAt + COUNTER_ENTRIES_AT) >= <u64>maxConnections &&
-    !evict(homeSlot(addressesA, keyA), EVICTION_WINDOW, now)
+    !evict(evictionStart(homeSlot(addressesA, keyA)), EVICTION_WINDOW, now)
   )
     return 0;
   while (freeSlot(addressesA, keyA) == NONE) if (!evict(homeSlot(addressesA, keyA), PROBE_LIMIT, now)) return 0;
@@ -120,12 +120,20 @@ export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u6
   return lineA;
 }
 
-/** How much worse it is to lose this connection; -1 for the empty line. */
+/** Where to look for a connection to give up: at a new one's home, but not at the very end of the table, where few lines lie. */
+function evictionStart(home: u32): u32 {
+  const last = lineCount > EVICTION_WINDOW ? lineCount - EVICTION_WINDOW : 0;
+  return home < last ? home : last;
+}
+
+const ESTABLISHED: i32 = 3;
+
+/** How bad it is to lose this connection: expired 0, closing 1, unreplied 2, established 3; -1 for an empty line. */
 function worth(line: usize, now: u32): i32 {
   if (!isUsed(line)) return -1;
   if (isExpired(line, now)) return 0;
   if (isClosing(line)) return 1;
-  return isReplied(line) ? 3 : 2;
+  return isReplied(line) ? ESTABLISHED : 2;
 }
 
 function evictionCounter(worth: i32): usize {
@@ -141,15 +149,17 @@ function lastSeen(line: usize): u32 {
 }
 
 /**
- * Gives up the least worthy, then longest silent, connection that has a line in the window. Profile rfc never gives up an established one
- * (RFC 6888 section 4, REQ-11); profile cilium does so last, as the original's LRU maps do.
+ * Gives up the least worthy, then longest silent, connection that has a line in the window; a window of nothing but established ones is
+ * widened up to the probe limit. Profile rfc never gives up an established one (RFC 6888 section 4, REQ-11); profile cilium does so
+ * last, as the original's LRU maps do.
  */
 function evict(from: u32, window: u32, now: u32): bool {
-  const limit = configFlags & CONFIG_FLAG_RFC_PROFILE ? 3 : 4;
+  const limit = configFlags & CONFIG_FLAG_RFC_PROFILE ? ESTABLISHED : ESTABLISHED + 1;
   let victim: usize = 0;
-  let least: i32 = limit;
+  let least = ESTABLISHED;
   let oldest: u32 = 0;
-  for (let slot = from; slot < from + window; slot++) {
+  for (let slot = from; slot < from + PROBE_LIMIT; slot++) {
+    if (slot >= from + window && least < ESTABLISHED) break;
     const line = lineAt(slot);
     const value = worth(line, now);
     if (value < 0 || value > least || value >= limit) continue;

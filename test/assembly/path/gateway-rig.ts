@@ -1,0 +1,119 @@
+import { HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK, LINK_ETHERNET } from "../../../assembly/abi.js";
+import type { PolicyModel } from "../../../src/config/types.js";
+import { compilePolicy } from "../../../src/engine/blob.js";
+import { createEngine, type Engine } from "../../../src/engine/engine.js";
+import type { EngineConfig } from "../../../src/engine/engine-config.js";
+import { actionName, reasonName } from "../../../src/engine/names.js";
+import { configFor } from "../../../src/engine/sizing.js";
+import { formatAddress } from "../../../src/net/address.js";
+
+/** What came of one frame. */
+export interface Outcome {
+  action: string;
+  reason: string;
+  egressIP: string;
+  natPort: number;
+  flags: number;
+  egress: number;
+  frame: Uint8Array;
+}
+
+export interface RigFrame {
+  hook: "from-endpoint" | "from-network";
+  frame: Uint8Array;
+  /** Milliseconds since the rig's start. */
+  atMs?: number;
+  link?: number;
+  wire?: number;
+  flags?: number;
+}
+
+const START_NS = 1_790_000_000_000_000_000n;
+
+/** An engine with a policy in force, fed with frames in words. */
+export class GatewayRig {
+  readonly engine: Engine;
+
+  private constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  static async start(model: PolicyModel, overrides: Partial<EngineConfig> = {}): Promise<GatewayRig> {
+    const natProfile = overrides.natProfile ?? "cilium";
+    const engine = await createEngine(
+      configFor(model, { connections: 4096, arenaSize: 1 << 20, maxBatch: 1024, ...overrides }),
+    );
+    engine.loadPolicy(compilePolicy(model, { natProfile }));
+    return new GatewayRig(engine);
+  }
+
+  /** Sends frames through in batches of `batchSize`. Nothing around a frame in the arena may change: guard bytes are checked. */
+  send(frames: readonly RigFrame[], batchSize = 1024): Outcome[] {
+    const outcomes: Outcome[] = [];
+    for (let first = 0; first < frames.length; first += batchSize) {
+      outcomes.push(...this.#batch(frames.slice(first, first + batchSize)));
+    }
+    return outcomes;
+  }
+
+  one(frame: RigFrame): Outcome {
+    return this.send([frame])[0];
+  }
+
+  #batch(frames: readonly RigFrame[]): Outcome[] {
+    const { arena } = this.engine;
+    let at = GUARD;
+    const offsets = frames.map(({ frame }) => {
+      arena.fill(GUARD_BYTE, at - GUARD, at + frame.length + GUARD);
+      const offset = at;
+      at += frame.length + GUARD;
+      return offset;
+    });
+    frames.forEach((sent, i) => {
+      arena.set(sent.frame, offsets[i]);
+      const time = START_NS + BigInt(Math.round((sent.atMs ?? 0) * 1e6));
+      this.engine.setFrame(
+        i,
+        offsets[i],
+        sent.frame.length,
+        sent.wire ?? sent.frame.length,
+        sent.hook === "from-endpoint" ? HOOK_FROM_ENDPOINT : HOOK_FROM_NETWORK,
+        sent.link ?? LINK_ETHERNET,
+        sent.flags ?? 0,
+        Number(time & 0xffffffffn),
+        Number(time >> 32n),
+      );
+    });
+    this.engine.process(frames.length);
+    return frames.map((sent, i) => {
+      this.#checkGuards(offsets[i], sent.frame.length);
+      return this.#outcome(i, arena.slice(offsets[i], offsets[i] + sent.frame.length));
+    });
+  }
+
+  #checkGuards(offset: number, length: number): void {
+    const { arena } = this.engine;
+    for (let i = 1; i <= GUARD; i++) {
+      if (arena[offset - i] !== GUARD_BYTE || arena[offset + length + i - 1] !== GUARD_BYTE) {
+        throw new Error(`the engine wrote outside the frame at ${offset}`);
+      }
+    }
+  }
+
+  #outcome(i: number, frame: Uint8Array): Outcome {
+    const engine = this.engine;
+    const ip = engine.egressIP(i);
+    return {
+      action: actionName(engine.action(i)),
+      reason: engine.reason(i) === 0 ? "" : reasonName(engine.reason(i)),
+      egressIP: ip.every((byte) => byte === 0) ? "" : formatAddress(ip),
+      natPort: engine.natPort(i),
+      flags: engine.flags(i),
+      egress: engine.egress(i),
+      frame,
+    };
+  }
+}
+
+const GUARD = 16;
+const GUARD_BYTE = 0xa5;
