@@ -1,5 +1,13 @@
 import type { Endpoint } from "../config/types.js";
-import { destinationAddress, type IpPacket, PROTOCOL_TCP, sourcePort, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import {
+  destinationAddress,
+  type IpPacket,
+  isEchoRequest,
+  PROTOCOL_TCP,
+  sourcePort,
+  TCP_ACK,
+  TCP_SYN,
+} from "../net/decode.js";
 import type { Connection } from "./connections.js";
 import { judgeEndpointDrop } from "./drops.js";
 import type { Decision } from "./interpreter.js";
@@ -129,8 +137,9 @@ function inboundConnectionOf(judge: Judge, frame: Frame): Connection | undefined
   return connection?.start.direction === "inbound" ? connection : undefined;
 }
 
-/** The first frame of a connection seen in mid-stream: a SYN-ACK, or a source port that the endpoint serves (design: Direction). */
+/** The first frame of a connection seen in mid-stream: a SYN-ACK, an echo reply, or a source port that the endpoint serves (design: Direction). */
 function looksLikeAnswer(bytes: Uint8Array, packet: IpPacket, endpoint: Endpoint): boolean {
+  if (packet.kind === "echo") return !isEchoRequest(packet);
   const syn = packet.tcpFlags & (TCP_SYN | TCP_ACK);
   if (packet.protocol === PROTOCOL_TCP && syn === (TCP_SYN | TCP_ACK)) return true;
   if (packet.protocol === PROTOCOL_TCP && syn === TCP_SYN) return false;

@@ -155,6 +155,7 @@ export interface Out {
 export class Scene {
   readonly verifier: Verifier;
   #frame = 0;
+  #last: FrameObservation | undefined;
 
   constructor(m: PolicyModel = model(), options: Partial<VerifierOptions> = {}) {
     this.verifier = new Verifier(m, { natProfile: "cilium", ...options });
@@ -210,7 +211,7 @@ export class Scene {
 
   see(o: Partial<FrameObservation> & Pick<FrameObservation, "given" | "result" | "captured" | "action">): this {
     this.#frame++;
-    this.verifier.observe({
+    this.#last = {
       frame: this.#frame,
       capture: "scene.pcap",
       timeNs: seconds(0),
@@ -222,8 +223,15 @@ export class Scene {
       view: "endpoint",
       remapped: "",
       ...o,
-    });
+    };
+    this.verifier.observe(this.#last);
     return this;
+  }
+
+  /** The frame that was seen last. */
+  get last(): FrameObservation {
+    if (!this.#last) throw new Error("no frame was seen yet");
+    return this.#last;
   }
 
   get result(): VerificationResult {

@@ -1,0 +1,49 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import asc from "assemblyscript/asc";
+
+/** One planted bug: `search` is replaced by `replace` in one file of `assembly/`. */
+export interface Mutation {
+  readonly file: string;
+  readonly search: string;
+  readonly replace: string;
+}
+
+/**
+ * Compiles the engine with bugs planted in its source text and returns the module's bytes. Nothing on disk changes.
+ * Optimisation is off: builds are quick, and a bug is a bug either way.
+ * @throws Error where a search text does not occur exactly once (the bug would not be planted), or the compiler refuses
+ */
+export async function buildMutant(mutations: readonly Mutation[]): Promise<Uint8Array> {
+  const mutated = new Map<string, string>();
+  for (const { file, search, replace } of mutations) {
+    const text = mutated.get(file) ?? (await readFile(file, "utf8"));
+    const occurrences = text.split(search).length - 1;
+    if (occurrences !== 1)
+      throw new Error(`${file}: the text to mutate occurs ${occurrences} times, expected once: ${search}`);
+    mutated.set(
+      file,
+      text.replace(search, () => replace),
+    );
+  }
+  return compile(mutated);
+}
+
+async function compile(mutated: ReadonlyMap<string, string>): Promise<Uint8Array> {
+  const used = new Set<string>();
+  let wasm: Uint8Array | undefined;
+  const options = ["assembly/index.ts", "--outFile", "mutant.wasm", "--optimizeLevel", "0"];
+  const { error, stderr } = await asc.main(options, {
+    readFile: async (name, baseDir) => {
+      const changed = mutated.get(name);
+      if (changed !== undefined) used.add(name);
+      return changed ?? (await readFile(join(baseDir, name), "utf8").catch(() => null));
+    },
+    writeFile: (name, contents) => {
+      if (name === "mutant.wasm" && typeof contents !== "string") wasm = contents;
+    },
+  });
+  if (error || !wasm) throw new Error(`the mutated engine does not compile: ${error?.message}\n${stderr.toString()}`);
+  for (const file of mutated.keys()) if (!used.has(file)) throw new Error(`${file}: the compiler never read it`);
+  return wasm;
+}

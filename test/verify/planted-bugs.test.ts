@@ -1,0 +1,158 @@
+import { describe, expect, test } from "vitest";
+import { EngineRun } from "./engine-run.js";
+import { buildMutant, type Mutation } from "./mutant.js";
+import { datagram, EXCLUDED, fin, model, POD, POD_B, ping, pong, syn, synAck } from "./scene.js";
+
+/** Ten ways to be wrong, each planted in the engine's source and compiled, with the invariant that must name it. */
+const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
+  {
+    bug: "a checksum is off by one",
+    caughtAs: "transport-checksum",
+    mutation: {
+      file: "assembly/wire/checksum.ts",
+      search: "  const sum = (~checksum & 0xffff) + delta;\n",
+      replace: "  const sum = (~checksum & 0xffff) + delta + 1;\n",
+    },
+  },
+  {
+    bug: "a port is reused while it is live",
+    caughtAs: "tuple-shared",
+    mutation: {
+      file: "assembly/tables/nat-ports.ts",
+      search: "if (own - low < ports && !holderExpiry(remote, egressIp, replyKey(remotePort, own, protocol), now)) {",
+      replace: "if (own - low < ports) {",
+    },
+  },
+  {
+    bug: "a reply goes to the wrong pod",
+    caughtAs: "reply-destination",
+    mutation: {
+      file: "assembly/path/connection.ts",
+      search: "putMapping(network, address, src, port, own, p.protocol, hop);",
+      replace: "putMapping(network, address, src ^ 0x0f000000, port, own, p.protocol, hop);",
+    },
+  },
+  {
+    bug: "an excluded CIDR is translated",
+    caughtAs: "decision",
+    mutation: {
+      file: "assembly/path/resolve.ts",
+      search: "if (value == PREFIX_EXCLUDED) return REASON_EXCLUDED;",
+      replace: "if (value == PREFIX_EXCLUDED) { selectedPolicy = 0; return REASON_NONE; }",
+    },
+  },
+  {
+    bug: "a gateway is used that is not eligible",
+    caughtAs: "egress-eligible",
+    mutation: {
+      file: "assembly/path/resolve.ts",
+      search: "selectedEgress = pick(row, members, tuple, pinned);",
+      replace: "selectedEgress = pick(row, members, tuple, pinned) ^ 1;",
+    },
+  },
+  {
+    bug: "a payload byte changes",
+    caughtAs: "payload",
+    mutation: {
+      file: "assembly/path/rewrite.ts",
+      search: "  const protocol = p.protocol;\n",
+      replace: "  const protocol = p.protocol;\n  store<u8>(p.l4 + 22, 0x58);\n",
+    },
+  },
+  {
+    bug: "a selected frame leaks",
+    caughtAs: "leak",
+    mutation: {
+      file: "assembly/path/from-endpoint.ts",
+      search: "  if (isAnswer(p, endpoint)) return openInbound(p, true, v);\n",
+      replace: "  if (isAnswer(p, endpoint) || p.protocol != PROTOCOL_TCP) return openInbound(p, true, v);\n",
+    },
+  },
+  {
+    bug: "a mapping outlives its timeout",
+    caughtAs: "mapping-outlived",
+    mutation: {
+      file: "assembly/tables/lifetime.ts",
+      search: "  const lifetime = lifetimeOf(line);\n",
+      replace: "  const lifetime = lifetimeOf(line) * 2;\n",
+    },
+  },
+  {
+    bug: "a tuple changes in mid-connection",
+    caughtAs: "tuple-changed",
+    mutation: {
+      file: "assembly/path/connection.ts",
+      search: "  rewrite(p, line);\n",
+      replace: `  if (p.hook == HOOK_FROM_ENDPOINT && load<u32>(line, LINE_PACKETS_AT) == 3) {
+    const was = <u32>load<u16>(line, LINE_PORT_AT);
+    store<u16>(line, <u16>(was ^ 0x0100), LINE_PORT_AT);
+    store<u16>(line, <u16>combine(load<u16>(line, LINE_L4_DELTA_AT), delta16(was, was ^ 0x0100)), LINE_L4_DELTA_AT);
+  }
+  rewrite(p, line);
+`,
+    },
+  },
+  {
+    bug: "the TTL is not decremented",
+    caughtAs: "ttl",
+    mutation: {
+      file: "assembly/path/resolve.ts",
+      search: "return node != NO_INDEX && node != load<u32>(egressAt(egress), EGRESS_NODE_AT);",
+      replace: "return false;",
+    },
+  },
+];
+
+/** One gateway of two is permitted; two pods with the same source ports; TCP with its handshake and close, UDP, echo, excluded, late replies. */
+function drive(run: EngineRun): EngineRun {
+  for (const from of [POD, POD_B]) {
+    run
+      .send({ from, content: syn })
+      .answer({ from, content: synAck })
+      .send({ from })
+      .answer({ from })
+      .send({ from })
+      .send({ from });
+    run.send({ from, content: datagram, toPort: 53 }).answer({ from, content: datagram, toPort: 53 });
+    run.send({ from, content: ping, port: 9, toPort: 0 }).answer({ from, content: pong, port: 9, toPort: 0 });
+    run
+      .send({ from, content: datagram, port: 700, toPort: 53 })
+      .answer({ from, content: datagram, port: 700, toPort: 53 });
+    run.send({ from, to: EXCLUDED, content: datagram });
+    run.send({ from, content: fin }).answer({ from, content: fin });
+  }
+  run.answer({ at: 59, content: datagram, toPort: 53 }).answer({ at: 130, content: datagram, toPort: 53 });
+  return run.send({ at: 131, content: datagram, toPort: 53 }).answer({ at: 131, content: datagram, toPort: 53 });
+}
+
+const onlyFirst = () => model({ policies: [{ egresses: [0] }] });
+
+describe("the verifier and a real engine", () => {
+  test("agree on every frame while no bug is planted", async () => {
+    const run = drive(await EngineRun.start(undefined, onlyFirst()));
+    expect(run.scene.result.mismatches).toEqual([]);
+    expect(run.scene.result.framesChecked).toBe(34);
+    expect(new Set(run.verdicts)).toEqual(new Set(["snat", "reverse", "pass, excluded", "drop, no-reverse-mapping"]));
+    expect(run.scene.result.notes).toEqual({ "reply after its mapping's lifetime": 1 });
+  });
+
+  test("an unchanged source, compiled as the mutants are, behaves as the product's build", async () => {
+    const [own, rebuilt] = [
+      await EngineRun.start(undefined, onlyFirst()),
+      await EngineRun.start(await buildMutant([]), onlyFirst()),
+    ];
+    expect(drive(rebuilt).verdicts).toEqual(drive(own).verdicts);
+    expect(rebuilt.faults).toEqual([]);
+  });
+
+  test.each(BUGS)("name the planted bug when $bug", async ({ caughtAs, mutation }) => {
+    const run = drive(await EngineRun.start(await buildMutant([mutation]), onlyFirst()));
+    expect(run.faults).toContain(caughtAs);
+  });
+
+  test("refuse to plant a bug whose place is not in the source exactly once", async () => {
+    const mutation = { file: "assembly/path/resolve.ts", search: "no such text", replace: "" };
+    await expect(buildMutant([mutation])).rejects.toThrow("occurs 0 times, expected once");
+    await expect(buildMutant([{ ...mutation, search: "return" }])).rejects.toThrow(/occurs \d\d times, expected once/);
+  });
+});
