@@ -32,6 +32,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "assembly/tables": { values: ["assembly/abi", "assembly/wire"] },
   "assembly/path": { values: ["assembly/abi", "assembly/wire", "assembly/tables"] },
   "assembly/index": { values: ["assembly/abi", "assembly/tables", "assembly/path"] },
+  "assembly/bench": { values: ["assembly/abi"] },
   "assembly/outside": { values: ["assembly/abi", "assembly/wire"] },
   "src/errors": { values: [] },
   "src/net": { values: ["src/errors"], packages: ["ipaddr.js"] },
@@ -43,7 +44,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/verify": { values: ["src/errors", "src/net"], types: ["src/capture", "src/config", "src/engine"] },
   "src/replay": { values: BELOW_REPLAY },
   "src/report": { values: BELOW_REPORT },
-  "src/bench": { values: [...BELOW_REPORT, "src/report", "src/generate"], packages: ["benchmark"] },
+  "src/bench": {
+    values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi"],
+    packages: ["benchmark", "@assemblyscript/loader"],
+  },
   "src/index": { values: BELOW_INDEX },
   "src/cli": { values: [...BELOW_INDEX, "src/index"], packages: ["commander"] },
 };

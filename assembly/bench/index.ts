@@ -1,0 +1,1 @@
+export { batched, configure, learn, single } from "./reference";

@@ -1,0 +1,121 @@
+import type { ClusterNode, Egress, Endpoint, Policy, PolicyModel, PolicySet, PolicySetEntry } from "../config/types.js";
+import { type AddressBytes, parseAddress, parsePrefix } from "../net/address.js";
+
+// The cluster that benchmark traffic comes from: pods on one worker, gateways on other nodes (so frames take the routed hop), remotes in
+// the range that RFC 2544 sets aside for benchmarks.
+
+/** Pods; each connection belongs to pod `number % ENDPOINT_COUNT`. */
+export const ENDPOINT_COUNT = 1024;
+/** First pod address, 10.1.0.0, and first remote, 198.18.0.0. */
+export const ENDPOINT_BASE = 0x0a010000;
+export const REMOTE_BASE = 0xc6120000;
+export const REMOTE_COUNT = 4096;
+
+export interface ClusterShape {
+  readonly gateways: number;
+  /** Policies; the pods share one set that holds one prefix for each. */
+  readonly policies: number;
+}
+
+/** @returns a model in which every pod may reach every remote through any of the gateways */
+export function benchCluster(shape: ClusterShape): PolicyModel {
+  const setting = <T>(value: T) => ({ value, source: "benchmark" });
+  const egresses = Array.from({ length: shape.gateways }, (_, i) => egress(i));
+  const members = egresses.map((_, i) => i);
+  const policies = Array.from({ length: shape.policies }, (_, i) => policy(i, members));
+  return {
+    nodes: [node("worker", "172.18.0.2"), ...egresses.map(({ node: name }, i) => node(name, gatewayIP(i)))],
+    endpoints: Array.from({ length: ENDPOINT_COUNT }, (_, i) => endpoint(i)),
+    egresses,
+    policies,
+    policySets: [policySet(shape.policies)],
+    clusterPrefixes: [],
+    settings: {
+      snatPorts: setting({ low: 32768, high: 65535 }),
+      timeouts: setting({
+        tcpOpening: 60_000,
+        tcpEstablished: 8_000_000,
+        tcpClosing: 10_000,
+        udp: 60_000,
+        icmp: 60_000,
+        other: 60_000,
+      }),
+      tunnelPort: setting(8472),
+    },
+    warnings: [],
+    ignoredKinds: new Map(),
+  };
+}
+
+/**
+ * One policy selects everything; more share the remotes out: policy `i` takes the remotes whose number is `i` modulo the count, one
+ * /32 each, and prefixes beyond the remotes stand beside them, so that longest-prefix matching has that many rows to choose from.
+ */
+function policySet(policies: number): PolicySet {
+  const entries: PolicySetEntry[] = [{ prefix: cidr("0.0.0.0/0"), excluded: false, policy: 0 }];
+  for (let i = 1; i < policies; i++) {
+    entries.push({ prefix: cidr(`${dotted(REMOTE_BASE + i - 1)}/32`), excluded: false, policy: i });
+  }
+  return { entries };
+}
+
+function policy(number: number, egresses: readonly number[]): Policy {
+  return {
+    kind: "IsovalentEgressGatewayPolicy",
+    name: `policy-${number}`,
+    createdAt: undefined,
+    destinations: [],
+    excluded: [],
+    egresses,
+    azAffinity: "disabled",
+    timeouts: undefined,
+  };
+}
+
+function node(name: string, ip: string): ClusterNode {
+  return { name, zone: undefined, labels: new Map(), internalIPs: [address(ip)] };
+}
+
+function gatewayIP(number: number): string {
+  return `172.18.1.${number + 1}`;
+}
+
+function egress(number: number): Egress {
+  return {
+    node: `gateway-${number + 1}`,
+    zone: undefined,
+    gatewayIP: address(gatewayIP(number)),
+    egressIPv4: address(`203.0.113.${number + 1}`),
+    egressIPv6: undefined,
+    assumed: false,
+    interfaceName: undefined,
+  };
+}
+
+function endpoint(number: number): Endpoint {
+  return {
+    namespace: "bench",
+    name: `pod-${number}`,
+    uid: `bench-pod-${number}`,
+    addresses: [address(dotted(ENDPOINT_BASE + number))],
+    node: "worker",
+    identity: 0,
+    servicePorts: [],
+    fromNs: undefined,
+    toNs: undefined,
+    policySet: 0,
+  };
+}
+
+/** An IPv4 address given in host order as text. */
+export function dotted(ip: number): string {
+  return [24, 16, 8, 0].map((shift) => (ip >>> shift) & 255).join(".");
+}
+
+function address(text: string): AddressBytes {
+  return parseAddress(text)!;
+}
+
+function cidr(text: string) {
+  return parsePrefix(text)!;
+}
