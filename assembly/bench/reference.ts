@@ -51,78 +51,87 @@ export function configure(connections: u32, frames: u32): usize {
   return framesAt;
 }
 
-// @ts-expect-error: decorator
-@inline
-function hash(addresses: u64, ports: u64): u32 {
-  let h = (addresses ^ SEED) * 0x9e3779b97f4a7c15;
-  h ^= h >> 32;
-  h = (h ^ ports) * 0xbf58476d1ce4e5b9;
-  h ^= h >> 29;
-  h *= 0xff51afd7ed558ccd;
-  return <u32>(((h >> 32) * <u64>entryCount) >> 32);
-}
-
-/** Offset of the transport header from the frame's start, or 0 where the frame is not plain IPv4 TCP or UDP. */
-// @ts-expect-error: decorator
-@inline
-function transportOffset(frame: usize, length: u32): usize {
-  if (length < 42 || <u32>load<u16>(frame, 12) != TYPE_IPV4) return 0;
-  const ip = frame + ETHERNET_SIZE;
-  const first = <u32>load<u8>(ip);
-  const header = (first & 15) << 2;
-  const total = <u32>bswap<u16>(load<u16>(ip, 2));
-  if (first >> 4 != 4 || header < 20 || total < header + 8 || total + <u32>ETHERNET_SIZE > length) return 0;
-  if (load<u16>(ip, 6) & 0xff3f) return 0;
-  const protocol = <u32>load<u8>(ip, 9);
-  if (protocol == TCP) return total < header + 20 ? 0 : ETHERNET_SIZE + header;
-  return protocol == UDP ? ETHERNET_SIZE + header : 0;
-}
-
-// @ts-expect-error: decorator
-@inline
-function portsOf(frame: usize, l4: usize): u64 {
-  return <u64>load<u32>(frame + l4) | ((<u64>load<u8>(frame, 23)) << 32) | USED;
-}
-
-/** Entry of a key from its home on, or the first free one. */
-// @ts-expect-error: decorator
-@inline
-function probe(home: usize, addresses: u64, ports: u64): usize {
-  let entry = home;
-  while (true) {
-    const found = load<u64>(entry, PORTS_AT);
-    if (found == ports && load<u64>(entry, SRC_DST_AT) == addresses) return entry;
-    if (found == 0) return entry;
-    entry += ENTRY_SIZE;
+/** Steps of the kernel. Static methods, as only those may carry the decorator that puts them into their callers: a call costs 1 ns. */
+class Step {
+  @inline static hash(addresses: u64, ports: u64): u32 {
+    let h = (addresses ^ SEED) * 0x9e3779b97f4a7c15;
+    h ^= h >> 32;
+    h = (h ^ ports) * 0xbf58476d1ce4e5b9;
+    h ^= h >> 29;
+    h *= 0xff51afd7ed558ccd;
+    return <u32>(((h >> 32) * <u64>entryCount) >> 32);
   }
-}
 
-// @ts-expect-error: decorator
-@inline
-function fold(sum: u32): u32 {
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (sum & 0xffff) + (sum >> 16);
-}
+  /** Offset of the transport header from the frame's start, or 0 where the frame is not plain IPv4 TCP or UDP. */
+  @inline static transportOffset(frame: usize, length: u32): usize {
+    if (length < 42 || <u32>load<u16>(frame, 12) != TYPE_IPV4) return 0;
+    const ip = frame + ETHERNET_SIZE;
+    const first = <u32>load<u8>(ip);
+    const header = (first & 15) << 2;
+    const total = <u32>bswap<u16>(load<u16>(ip, 2));
+    if (first >> 4 != 4 || header < 20 || total < header + 8 || total + <u32>ETHERNET_SIZE > length) return 0;
+    if (load<u16>(ip, 6) & 0xff3f) return 0;
+    const protocol = <u32>load<u8>(ip, 9);
+    if (protocol == TCP) return total < header + 20 ? 0 : ETHERNET_SIZE + header;
+    return protocol == UDP ? ETHERNET_SIZE + header : 0;
+  }
 
-/** RFC 1624 equation 3, the change given as a precomputed sum. */
-// @ts-expect-error: decorator
-@inline
-function update(checksum: u32, delta: u32): u32 {
-  return ~fold((~checksum & 0xffff) + delta) & 0xffff;
-}
+  @inline static portsOf(frame: usize, l4: usize): u64 {
+    return <u64>load<u32>(frame + l4) | ((<u64>load<u8>(frame, 23)) << 32) | USED;
+  }
 
-// @ts-expect-error: decorator
-@inline
-function rewrite(frame: usize, l4: usize, protocol: u32, entry: usize, now: u32): void {
-  store<u32>(entry, now, SEEN_AT);
-  store<u32>(frame, load<u32>(entry, ADDRESS_AT), 26);
-  store<u16>(frame + l4, load<u16>(entry, PORT_AT));
-  store<u16>(frame, <u16>update(load<u16>(frame, 24), load<u16>(entry, IP_DELTA_AT)), 24);
-  const at = frame + l4 + (protocol == TCP ? 16 : 6);
-  const checksum = <u32>load<u16>(at);
-  if (protocol == UDP && checksum == 0) return;
-  const next = update(checksum, load<u16>(entry, L4_DELTA_AT));
-  store<u16>(at, <u16>(protocol == UDP && next == 0 ? 0xffff : next));
+  /** Entry of a key from its home on, or the first free one. */
+  @inline static probe(home: usize, addresses: u64, ports: u64): usize {
+    let entry = home;
+    while (true) {
+      const found = load<u64>(entry, PORTS_AT);
+      if (found == ports && load<u64>(entry, SRC_DST_AT) == addresses) return entry;
+      if (found == 0) return entry;
+      entry += ENTRY_SIZE;
+    }
+  }
+
+  @inline static fold(sum: u32): u32 {
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (sum & 0xffff) + (sum >> 16);
+  }
+
+  /** RFC 1624 equation 3, the change given as a precomputed sum. */
+  @inline static update(checksum: u32, delta: u32): u32 {
+    return ~Step.fold((~checksum & 0xffff) + delta) & 0xffff;
+  }
+
+  @inline static rewrite(frame: usize, l4: usize, protocol: u32, entry: usize, now: u32): void {
+    store<u32>(entry, now, SEEN_AT);
+    store<u32>(frame, load<u32>(entry, ADDRESS_AT), 26);
+    store<u16>(frame + l4, load<u16>(entry, PORT_AT));
+    store<u16>(frame, <u16>Step.update(load<u16>(frame, 24), load<u16>(entry, IP_DELTA_AT)), 24);
+    const at = frame + l4 + (protocol == TCP ? 16 : 6);
+    const checksum = <u32>load<u16>(at);
+    if (protocol == UDP && checksum == 0) return;
+    const next = Step.update(checksum, load<u16>(entry, L4_DELTA_AT));
+    store<u16>(at, <u16>(protocol == UDP && next == 0 ? 0xffff : next));
+  }
+
+  @inline static finish(frames: usize, count: u32, now: u32): u32 {
+    let done: u32 = 0;
+    let frame = frames;
+    let scratch = scratchAt;
+    for (let i: u32 = 0; i < count; i++) {
+      const l4 = <usize>load<u32>(scratch, PARSED_L4_AT);
+      if (l4 != 0) {
+        const ports = load<u64>(scratch, PARSED_PORTS_AT);
+        const entry = Step.probe(load<u32>(scratch, PARSED_ENTRY_AT), load<u64>(scratch, PARSED_ADDRESSES_AT), ports);
+        if (load<u64>(entry, PORTS_AT) != 0) {
+          Step.rewrite(frame, l4, <u32>(ports >> 32) & 0xff, entry, now);
+          done++;
+        }
+      }
+      frame += STRIDE;
+      scratch += PARSED_SIZE;
+    }
+    return done;
+  }
 }
 
 /** One frame at a time: frames `first` … `first + count - 1` of `length` bytes. @returns how many were translated */
@@ -130,13 +139,13 @@ export function single(first: u32, count: u32, length: u32, now: u32): u32 {
   let done: u32 = 0;
   let frame = framesAt + <usize>first * STRIDE;
   for (let i: u32 = 0; i < count; i++) {
-    const l4 = transportOffset(frame, length);
+    const l4 = Step.transportOffset(frame, length);
     if (l4 != 0) {
       const addresses = load<u64>(frame, 26);
-      const ports = portsOf(frame, l4);
-      const entry = probe(entriesAt + ((<usize>hash(addresses, ports)) << 6), addresses, ports);
+      const ports = Step.portsOf(frame, l4);
+      const entry = Step.probe(entriesAt + ((<usize>Step.hash(addresses, ports)) << 6), addresses, ports);
       if (load<u64>(entry, PORTS_AT) != 0) {
-        rewrite(frame, l4, load<u8>(frame, 23), entry, now);
+        Step.rewrite(frame, l4, load<u8>(frame, 23), entry, now);
         done++;
       }
     }
@@ -165,12 +174,12 @@ function block(frames: usize, count: u32, length: u32, now: u32): u32 {
   let frame = frames;
   let scratch = scratchAt;
   for (let i: u32 = 0; i < count; i++) {
-    const l4 = transportOffset(frame, length);
+    const l4 = Step.transportOffset(frame, length);
     store<u32>(scratch, <u32>l4, PARSED_L4_AT);
     if (l4 != 0) {
       const addresses = load<u64>(frame, 26);
-      const ports = portsOf(frame, l4);
-      const entry = entriesAt + ((<usize>hash(addresses, ports)) << 6);
+      const ports = Step.portsOf(frame, l4);
+      const entry = entriesAt + ((<usize>Step.hash(addresses, ports)) << 6);
       store<u16>(entry, <u16>i, TOUCH_AT);
       store<u64>(scratch, addresses, PARSED_ADDRESSES_AT);
       store<u64>(scratch, ports, PARSED_PORTS_AT);
@@ -179,29 +188,7 @@ function block(frames: usize, count: u32, length: u32, now: u32): u32 {
     frame += STRIDE;
     scratch += PARSED_SIZE;
   }
-  return finish(frames, count, now);
-}
-
-// @ts-expect-error: decorator
-@inline
-function finish(frames: usize, count: u32, now: u32): u32 {
-  let done: u32 = 0;
-  let frame = frames;
-  let scratch = scratchAt;
-  for (let i: u32 = 0; i < count; i++) {
-    const l4 = <usize>load<u32>(scratch, PARSED_L4_AT);
-    if (l4 != 0) {
-      const ports = load<u64>(scratch, PARSED_PORTS_AT);
-      const entry = probe(load<u32>(scratch, PARSED_ENTRY_AT), load<u64>(scratch, PARSED_ADDRESSES_AT), ports);
-      if (load<u64>(entry, PORTS_AT) != 0) {
-        rewrite(frame, l4, <u32>(ports >> 32) & 0xff, entry, now);
-        done++;
-      }
-    }
-    frame += STRIDE;
-    scratch += PARSED_SIZE;
-  }
-  return done;
+  return Step.finish(frames, count, now);
 }
 
 /**
@@ -212,10 +199,10 @@ export function learn(count: u32, length: u32, address: u32): u32 {
   let made: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const frame = framesAt + <usize>i * STRIDE;
-    const l4 = transportOffset(frame, length);
+    const l4 = Step.transportOffset(frame, length);
     if (l4 == 0) continue;
     const addresses = load<u64>(frame, 26);
-    const ports = portsOf(frame, l4);
+    const ports = Step.portsOf(frame, l4);
     const source = <u32>addresses;
     const remote = <u32>(addresses >> 32);
     const own = <u32>ports & 0xffff;
@@ -231,14 +218,14 @@ export function learn(count: u32, length: u32, address: u32): u32 {
 }
 
 function enter(addresses: u64, ports: u64, was: u32, own: u32, address: u32, port: u32): bool {
-  const entry = probe(entriesAt + ((<usize>hash(addresses, ports)) << 6), addresses, ports);
+  const entry = Step.probe(entriesAt + ((<usize>Step.hash(addresses, ports)) << 6), addresses, ports);
   if (load<u64>(entry, PORTS_AT) != 0) return false;
-  const ip = fold((~was & 0xffff) + (~was >> 16) + (address & 0xffff) + (address >> 16));
+  const ip = Step.fold((~was & 0xffff) + (~was >> 16) + (address & 0xffff) + (address >> 16));
   store<u64>(entry, addresses, SRC_DST_AT);
   store<u64>(entry, ports, PORTS_AT);
   store<u32>(entry, address, ADDRESS_AT);
   store<u16>(entry, <u16>port, PORT_AT);
   store<u16>(entry, <u16>ip, IP_DELTA_AT);
-  store<u16>(entry, <u16>fold(ip + (~own & 0xffff) + port), L4_DELTA_AT);
+  store<u16>(entry, <u16>Step.fold(ip + (~own & 0xffff) + port), L4_DELTA_AT);
   return true;
 }
