@@ -3,7 +3,7 @@
 
 readonly CASES="web offload any overlay snat icmp"
 
-# The flagship: seven pods on three nodes, each recorded at the node's end of its veth pair, no offloads.
+# The flagship: eight pods on three nodes, each recorded at the node's end of its veth pair, no offloads.
 record_web() {
   lab_up off
   start_servers
