@@ -30,6 +30,7 @@ import {
   REASON_INBOUND,
   REASON_NO_NAT_MAPPING,
   REASON_REPLY_OF_INBOUND,
+  REASON_REPLY_WITHOUT_CONNECTION,
   REASON_TABLE_FULL,
   REASON_TTL_EXCEEDED,
   VERDICT_FLAG_CREATED,
@@ -38,13 +39,14 @@ import {
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
 import { epoch, nowMs } from "../tables/clock";
-import { countOpened, find, homeLine, insertPair } from "../tables/conntrack";
+import { countOpened, find, homeLine, insertPair, removeConnection } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
 import { tupleHash4 } from "../tables/hash";
-import { firstState, otherLine, refresh, setState } from "../tables/lifetime";
+import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { portSeed } from "../tables/memory";
-import { findPort, NO_PORT, portExpiresSooner, takePort } from "../tables/nat-ports";
+import { findPort, NO_PORT } from "../tables/nat-ports";
 import { endpointAt } from "../tables/policy";
+import { portExpiresSooner, takePort } from "../tables/port-groups";
 import { combine, delta16, delta32 } from "../wire/checksum";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { makeKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
@@ -192,19 +194,27 @@ function countConnection(egress: u32): void {
   store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
 }
 
+/** What became of `remember`. */
+const REMEMBERED: u32 = 0;
+const NO_ROOM: u32 = 1;
+/** The five-tuple, seen from the other hook, belongs to another live connection. */
+const TAKEN: u32 = 2;
+
 /**
- * Remembers a connection that is not translated, by its frame `p`, and lets the frame pass.
+ * Remembers a connection that is not translated, by its frame `p`, and lets the frame pass. Unless REMEMBERED, nothing was said yet.
  * @param reason why frames at this hook pass   @param otherReason why those at the other hook do   @param primary `p` opens it
- * @returns false where the table has no room (nothing was said yet)
  */
-function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Verdict): bool {
+function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Verdict): u32 {
   const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
   const otherKey = makeKey(swapHalves(p.ports), p.protocol, otherHook);
   const otherAddresses = swapAddresses(p.addresses);
-  // An egress IP that is also somebody's own address: the other key may serve a mapping already.
-  if (find(homeLine(otherAddresses, otherKey), otherAddresses, otherKey)) return false;
+  const holder = find(homeLine(otherAddresses, otherKey), otherAddresses, otherKey);
+  if (holder != 0) {
+    if (!isExpired(holder, nowMs())) return TAKEN;
+    removeConnection(holder);
+  }
   const line = insertPair(p.addresses, p.key, otherAddresses, otherKey, nowMs());
-  if (line == 0) return false;
+  if (line == 0) return NO_ROOM;
   const other = otherLine(line);
   begin(line, primary ? LINE_FLAG_PRIMARY : 0, 0);
   begin(other, primary ? 0 : LINE_FLAG_PRIMARY, 0);
@@ -217,23 +227,25 @@ function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Ve
   countFrame(p, line);
   v.flag(VERDICT_FLAG_CREATED);
   v.pass(reason);
-  return true;
+  return REMEMBERED;
 }
 
 /** An outbound connection that policy leaves alone. It needs no memory to be decided, so a full table does not stop it. */
 export function openPassed(p: Parsed, reason: u32, v: Verdict): void {
-  if (!remember(p, reason, reason, true, v)) v.pass(reason);
+  if (remember(p, reason, reason, true, v) != REMEMBERED) v.pass(reason);
 }
 
-/** A connection from outside, by its first frame or, in mid-stream, by an answer. Without memory its answers could not be told. */
+/**
+ * A connection from outside, by its first frame or, in mid-stream, by an answer. Without memory its answers could not be told. A frame
+ * straight to the private address of a live translated connection is not part of it (it would rewrite an unrelated flow).
+ */
 export function openInbound(p: Parsed, guessed: bool, v: Verdict): void {
-  if (guessed) {
-    count(COUNTER_GUESSED_AT);
-    v.flag(VERDICT_FLAG_GUESSED);
-  }
   const done =
     p.hook == HOOK_FROM_NETWORK
       ? remember(p, REASON_INBOUND, REASON_REPLY_OF_INBOUND, true, v)
       : remember(p, REASON_REPLY_OF_INBOUND, REASON_INBOUND, false, v);
-  if (!done) v.drop(REASON_TABLE_FULL);
+  if (done != REMEMBERED) return v.drop(done == NO_ROOM ? REASON_TABLE_FULL : REASON_REPLY_WITHOUT_CONNECTION);
+  if (!guessed) return;
+  count(COUNTER_GUESSED_AT);
+  v.flag(VERDICT_FLAG_GUESSED);
 }

@@ -10,8 +10,8 @@ import {
 } from "../abi";
 import { bumpEpoch, NEXT_CHANGE_AT, nowNs, tickBy } from "../tables/clock";
 import { arenaAt, arenaSize, gatewaysAt, isConfigured, maxNodes, stateAt } from "../tables/memory";
-import { rebasePorts } from "../tables/nat-ports";
 import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal } from "../tables/policy";
+import { rebasePorts } from "../tables/port-groups";
 import { checkState } from "../tables/restore";
 
 // Everything that changes decisions between batches: policy, gateway health, a restored state.

@@ -59,8 +59,8 @@ import {
   stateAt,
   verdictsAt,
 } from "../tables/memory";
-import { rebasePorts } from "../tables/nat-ports";
 import { changesAt, changeTotal, isPolicyLoaded, timeoutsAt } from "../tables/policy";
+import { rebasePorts } from "../tables/port-groups";
 import { IPV4_TTL_AT } from "../wire/ipv4";
 import {
   KIND_FAULT,

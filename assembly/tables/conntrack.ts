@@ -28,7 +28,7 @@ import { count, egressStats, uncount } from "./counters";
 import { keyHash, scale } from "./hash";
 import { isClosing, isExpired, isReplied, otherLine } from "./lifetime";
 import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed } from "./memory";
-import { releasePort } from "./nat-ports";
+import { releasePort } from "./port-groups";
 
 // Conntrack as one open-addressed table of 64-byte lines with linear probing. A connection has two lines, one for the key that its frames
 // show at each hook, so a lookup in either direction touches one cache line. Removal shifts the following lines back: no tombstones.

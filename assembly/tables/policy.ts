@@ -1,49 +1,23 @@
 import {
-  BLOB_HEADER_SIZE,
-  BLOB_LENGTH_AT,
-  BLOB_MAGIC,
-  BLOB_MAGIC_AT,
-  BLOB_SECTIONS_AT,
   BLOB_SNAT_HIGH_AT,
   BLOB_SNAT_LOW_AT,
-  BLOB_VERSION,
-  BLOB_VERSION_AT,
-  CLUSTER_SET,
   EGRESS_IPV4_AT,
   EGRESS_IPV6_AT,
-  EGRESS_NODE_AT,
   EGRESS_SIZE,
   ENDPOINT_FROM_AT,
-  ENDPOINT_NODE_AT,
   ENDPOINT_PORT_COUNT_AT,
   ENDPOINT_PORTS_AT,
-  ENDPOINT_SET_AT,
   ENDPOINT_SIZE,
   ENDPOINT_TO_AT,
-  ERROR_POLICY_HEADER,
-  ERROR_POLICY_ORDER,
-  ERROR_POLICY_REFERENCE,
-  ERROR_POLICY_SECTION,
-  ERROR_POLICY_TOO_LARGE,
-  ERROR_POLICY_VERSION,
   NO_INDEX,
-  NODE_SIZE,
   OK,
-  POLICY_KIND_AT,
-  POLICY_KIND_CILIUM,
-  POLICY_KIND_ISOVALENT,
-  POLICY_MEMBER_COUNT_AT,
   POLICY_MEMBERS_AT,
   POLICY_SIZE,
-  POLICY_TIMEOUT_ROW_AT,
-  PREFIX_EXCLUDED,
   PREFIX_LENGTH_AT,
   PREFIX_SET_AT,
   PREFIX_SIZE,
   PREFIX_VALUE_AT,
-  REASON_COUNT,
   SECTION_CHANGES,
-  SECTION_COUNT,
   SECTION_EGRESSES,
   SECTION_ENDPOINTS,
   SECTION_MEMBERS,
@@ -52,23 +26,11 @@ import {
   SECTION_PORTS,
   SECTION_PREFIXES,
   SECTION_TIMEOUTS,
-  TIMEOUT_MAX_MS,
-  TIMEOUT_MAX_ROWS,
-  TIMEOUT_ROW_SIZE,
 } from "../abi";
+import { bit, high, highMask, low, sectionAt, sectionCount } from "./blob";
 import { absorb, finish } from "./hash";
-import {
-  indexSlots,
-  maxBlob,
-  maxEgresses,
-  maxEndpoints,
-  maxNodes,
-  maxPolicies,
-  maxPrefixes,
-  policyAAt,
-  policyBAt,
-  tableSeed,
-} from "./memory";
+import { indexSlots, maxBlob, maxEgresses, maxEndpoints, maxPrefixes, policyAAt, policyBAt, tableSeed } from "./memory";
+import { checkBlob } from "./policy-check";
 
 // The policy as one versioned blob with two indexes over it. There are two copies of the room for it: a new blob is checked and indexed
 // in the idle one, then the two are swapped, so a refused blob changes nothing.
@@ -105,136 +67,6 @@ export let isPolicyLoaded: bool = false;
 
 const MASK_SIZE: usize = 32;
 
-function sectionCount(blob: usize, id: u32): u32 {
-  return load<u32>(blob + BLOB_SECTIONS_AT + id * 8);
-}
-
-function sectionAt(blob: usize, id: u32): usize {
-  return blob + load<u32>(blob + BLOB_SECTIONS_AT + id * 8, 4);
-}
-
-function recordSize(id: u32): u32 {
-  if (id == SECTION_NODES) return NODE_SIZE;
-  if (id == SECTION_EGRESSES) return EGRESS_SIZE;
-  if (id == SECTION_POLICIES) return POLICY_SIZE;
-  if (id == SECTION_PREFIXES) return PREFIX_SIZE;
-  if (id == SECTION_ENDPOINTS) return ENDPOINT_SIZE;
-  if (id == SECTION_TIMEOUTS) return TIMEOUT_ROW_SIZE;
-  return id == SECTION_CHANGES ? 8 : 4;
-}
-
-function checkSections(blob: usize, length: u32): i32 {
-  for (let id: u32 = 0; id < <u32>SECTION_COUNT; id++) {
-    const records = sectionCount(blob, id);
-    const at = load<u32>(blob + BLOB_SECTIONS_AT + id * 8, 4);
-    if (at < <u32>BLOB_HEADER_SIZE || at & 7) return ERROR_POLICY_SECTION;
-    if (<u64>at + <u64>records * recordSize(id) > <u64>length) return ERROR_POLICY_SECTION;
-  }
-  if (sectionCount(blob, SECTION_ENDPOINTS) > maxEndpoints || sectionCount(blob, SECTION_PREFIXES) > maxPrefixes)
-    return ERROR_POLICY_TOO_LARGE;
-  if (sectionCount(blob, SECTION_POLICIES) > maxPolicies || sectionCount(blob, SECTION_EGRESSES) > maxEgresses)
-    return ERROR_POLICY_TOO_LARGE;
-  const rows = sectionCount(blob, SECTION_TIMEOUTS);
-  if (sectionCount(blob, SECTION_NODES) > maxNodes || rows > <u32>TIMEOUT_MAX_ROWS) return ERROR_POLICY_TOO_LARGE;
-  return rows == 0 ? ERROR_POLICY_SECTION : OK;
-}
-
-function checkPolicies(blob: usize): i32 {
-  const members = sectionCount(blob, SECTION_MEMBERS);
-  const at = sectionAt(blob, SECTION_POLICIES);
-  for (let i: u32 = 0; i < sectionCount(blob, SECTION_POLICIES); i++) {
-    const row = at + <usize>i * POLICY_SIZE;
-    const kind = load<u32>(row, POLICY_KIND_AT);
-    if (kind != POLICY_KIND_CILIUM && kind != POLICY_KIND_ISOVALENT) return ERROR_POLICY_REFERENCE;
-    if (<u64>load<u32>(row, POLICY_MEMBERS_AT) + load<u32>(row, POLICY_MEMBER_COUNT_AT) > <u64>members)
-      return ERROR_POLICY_REFERENCE;
-    if (load<u32>(row, POLICY_TIMEOUT_ROW_AT) >= sectionCount(blob, SECTION_TIMEOUTS)) return ERROR_POLICY_REFERENCE;
-  }
-  const egresses = sectionCount(blob, SECTION_EGRESSES);
-  for (let i: u32 = 0; i < members; i++) {
-    if (load<u32>(sectionAt(blob, SECTION_MEMBERS) + <usize>i * 4) >= egresses) return ERROR_POLICY_REFERENCE;
-  }
-  for (let i: u32 = 0; i < egresses; i++) {
-    if (
-      load<u32>(sectionAt(blob, SECTION_EGRESSES) + <usize>i * EGRESS_SIZE, EGRESS_NODE_AT) >=
-      sectionCount(blob, SECTION_NODES)
-    ) {
-      return ERROR_POLICY_REFERENCE;
-    }
-  }
-  const words = sectionCount(blob, SECTION_TIMEOUTS) * (TIMEOUT_ROW_SIZE >> 2);
-  for (let i: u32 = 0; i < words; i++) {
-    if (load<u32>(sectionAt(blob, SECTION_TIMEOUTS) + <usize>i * 4) > <u32>TIMEOUT_MAX_MS)
-      return ERROR_POLICY_REFERENCE;
-  }
-  return OK;
-}
-
-function checkPrefixes(blob: usize): i32 {
-  const policies = sectionCount(blob, SECTION_POLICIES);
-  for (let i: u32 = 0; i < sectionCount(blob, SECTION_PREFIXES); i++) {
-    const row = sectionAt(blob, SECTION_PREFIXES) + <usize>i * PREFIX_SIZE;
-    const set = load<u32>(row, PREFIX_SET_AT);
-    const length = load<u32>(row, PREFIX_LENGTH_AT);
-    const value = load<u32>(row, PREFIX_VALUE_AT);
-    if (set > maxPrefixes || length > 128) return ERROR_POLICY_REFERENCE;
-    if (set == CLUSTER_SET) {
-      if (value == 0 || value >= <u32>REASON_COUNT) return ERROR_POLICY_REFERENCE;
-    } else if (value != PREFIX_EXCLUDED && value >= policies) return ERROR_POLICY_REFERENCE;
-    if (maskedHigh(row, length) != high(row) || maskedLow(row, length) != low(row)) return ERROR_POLICY_REFERENCE;
-  }
-  return OK;
-}
-
-function checkEndpoints(blob: usize): i32 {
-  const nodes = sectionCount(blob, SECTION_NODES);
-  const ports = sectionCount(blob, SECTION_PORTS);
-  let last: usize = 0;
-  for (let i: u32 = 0; i < sectionCount(blob, SECTION_ENDPOINTS); i++) {
-    const row = sectionAt(blob, SECTION_ENDPOINTS) + <usize>i * ENDPOINT_SIZE;
-    const node = load<u32>(row, ENDPOINT_NODE_AT);
-    if (node != NO_INDEX && node >= nodes) return ERROR_POLICY_REFERENCE;
-    if (load<u32>(row, ENDPOINT_SET_AT) > maxPrefixes) return ERROR_POLICY_REFERENCE;
-    if (<u64>load<u32>(row, ENDPOINT_PORTS_AT) + load<u32>(row, ENDPOINT_PORT_COUNT_AT) > <u64>ports)
-      return ERROR_POLICY_REFERENCE;
-    if (last != 0 && !inOrder(last, row)) return ERROR_POLICY_ORDER;
-    last = row;
-  }
-  const changes = sectionAt(blob, SECTION_CHANGES);
-  for (let i: u32 = 1; i < sectionCount(blob, SECTION_CHANGES); i++) {
-    if (load<u64>(changes + <usize>i * 8) <= load<u64>(changes + <usize>(i - 1) * 8)) return ERROR_POLICY_ORDER;
-  }
-  return OK;
-}
-
-/** By address, then owners of one address one after the other. */
-function inOrder(a: usize, b: usize): bool {
-  if (high(a) != high(b)) return high(a) < high(b);
-  if (low(a) != low(b)) return low(a) < low(b);
-  return load<u64>(a, ENDPOINT_TO_AT) <= load<u64>(b, ENDPOINT_FROM_AT);
-}
-
-/** The two big-endian halves of 16 address bytes. */
-function high(at: usize): u64 {
-  return bswap<u64>(load<u64>(at));
-}
-
-function low(at: usize): u64 {
-  return bswap<u64>(load<u64>(at, 8));
-}
-
-function highMask(length: u32): u64 {
-  return length == 0 ? 0 : length >= 64 ? <u64>-1 : ~(<u64>-1 >> <u64>length);
-}
-
-function maskedHigh(at: usize, length: u32): u64 {
-  return high(at) & highMask(length);
-}
-
-function maskedLow(at: usize, length: u32): u64 {
-  return low(at) & (length <= 64 ? 0 : highMask(length - 64));
-}
-
 function addressHash(h: u64, addressHigh: u64, addressLow: u64): u32 {
   return <u32>(finish(absorb(absorb(h, addressHigh), addressLow)) >> 32);
 }
@@ -245,16 +77,7 @@ function prefixHash(set: u32, length: u32, addressHigh: u64, addressLow: u64): u
 
 /** Checks the blob at `source`, copies and indexes it, and puts it in force. */
 export function loadBlob(source: usize, length: u32): i32 {
-  if (length < <u32>BLOB_HEADER_SIZE || load<u32>(source, BLOB_MAGIC_AT) != <u32>BLOB_MAGIC) return ERROR_POLICY_HEADER;
-  if (load<u32>(source, BLOB_VERSION_AT) != <u32>BLOB_VERSION) return ERROR_POLICY_VERSION;
-  if (load<u32>(source, BLOB_LENGTH_AT) != length) return ERROR_POLICY_HEADER;
-  if (length > maxBlob) return ERROR_POLICY_TOO_LARGE;
-  const lowest = <u32>load<u16>(source, BLOB_SNAT_LOW_AT);
-  if (lowest == 0 || lowest > <u32>load<u16>(source, BLOB_SNAT_HIGH_AT)) return ERROR_POLICY_HEADER;
-  let error = checkSections(source, length);
-  if (error == OK) error = checkPolicies(source);
-  if (error == OK) error = checkPrefixes(source);
-  if (error == OK) error = checkEndpoints(source);
+  const error = checkBlob(source, length);
   if (error != OK) return error;
   const blob = policyAt == policyAAt ? policyBAt : policyAAt;
   memory.copy(blob, source, length);
@@ -318,7 +141,7 @@ function buildIndexes(): void {
     while (load<u32>(prefixIndexAt + <usize>slot * 4)) slot = (slot + 1) & prefixMask;
     store<u32>(prefixIndexAt + <usize>slot * 4, i + 1);
     const mask = setMasksAt + <usize>set * MASK_SIZE + <usize>(length >> 6) * 8;
-    store<u64>(mask, load<u64>(mask) | ((<u64>1) << (<u64>(length & 63))));
+    store<u64>(mask, load<u64>(mask) | bit(length & 63));
   }
 }
 
@@ -394,15 +217,20 @@ export function hasServicePort(endpoint: u32, protocol: u32, port: u32): bool {
 
 export const NO_MATCH: u32 = 0xfffffffe;
 
+/** Mapped addresses begin with 96 fixed bits: IPv6 prefixes shorter than that, `::/0` first of all, do not speak of IPv4. */
+const MAPPED_LENGTHS: u64 = 0xffffffff00000000;
+
 /** Value of the longest prefix of `set` that holds the address, or NO_MATCH. Cost: one probe per prefix length in use, longest first. */
 export function longestMatch(set: u32, addressHigh: u64, addressLow: u64): u32 {
   const masks = setMasksAt + <usize>set * MASK_SIZE;
+  const mapped = addressHigh == 0 && addressLow >> 32 == 0xffff;
   // Lengths 128, then 127 … 64, then 63 … 0.
   for (let word: i32 = 2; word >= 0; word--) {
     let lengths = load<u64>(masks + <usize>word * 8);
+    if (mapped && word < 2) lengths &= word == 1 ? MAPPED_LENGTHS : 0;
     while (lengths) {
-      const bit = 63 - <u32>clz<u64>(lengths);
-      const length = ((<u32>word) << 6) + bit;
+      const last = 63 - <u32>clz<u64>(lengths);
+      const length = ((<u32>word) << 6) + last;
       const found = exactPrefix(
         set,
         length,
@@ -410,7 +238,7 @@ export function longestMatch(set: u32, addressHigh: u64, addressLow: u64): u32 {
         addressLow & (length <= 64 ? 0 : highMask(length - 64)),
       );
       if (found != NO_MATCH) return found;
-      lengths ^= (<u64>1) << (<u64>bit);
+      lengths ^= bit(last);
     }
   }
   return NO_MATCH;

@@ -25,8 +25,8 @@ import {
   PROBE_LIMIT,
   stateAt,
 } from "./memory";
-import { areGroupsSound } from "./nat-ports";
 import { changeTotal, timeoutRows } from "./policy";
+import { areGroupsSound } from "./port-groups";
 
 // A saved state comes back as bytes that anybody may have written. Everything in it that is later used as an index is checked here, so
 // that a forged state can make wrong decisions but never a wrong memory access or an endless loop.
