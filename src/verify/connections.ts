@@ -2,6 +2,7 @@ import type { Endpoint, Timeouts } from "../config/types.js";
 import { PROTOCOL_TCP } from "../net/decode.js";
 import {
   CLOCK_GRAIN_MS,
+  FOREIGN_BOUNDS,
   type LifetimeBounds,
   type NatProfile,
   statelessBounds,
@@ -61,7 +62,8 @@ export class Connection {
     this.sureAt = this.maybeAt = nowMs;
   }
 
-  bounds(profile: NatProfile): LifetimeBounds {
+  bounds(profile: NatProfile | "foreign"): LifetimeBounds {
+    if (profile === "foreign") return FOREIGN_BOUNDS;
     return this.tcp
       ? this.tcp.bounds(this.start.timeouts, profile)
       : statelessBounds(this.start.protocol, this.start.timeouts);
@@ -70,7 +72,7 @@ export class Connection {
 
 /** All connections that may still matter, by their inside tuple and (translated ones) by their external tuple. */
 export class ConnectionTable {
-  readonly #profile: NatProfile;
+  readonly #profile: NatProfile | "foreign";
   readonly #byKey = new Map<string, Connection>();
   readonly #byExternal = new Map<string, Connection>();
   /** How many external tuples are taken per (egress IP, remote, remote port, protocol). */
@@ -82,7 +84,7 @@ export class ConnectionTable {
   /** Policy epoch: grows with each change of policies. */
   epoch = 0;
 
-  constructor(profile: NatProfile) {
+  constructor(profile: NatProfile | "foreign") {
     this.#profile = profile;
   }
 
@@ -152,6 +154,7 @@ export class ConnectionTable {
     if (connection.evictions !== this.evictions || this.hasLostGateway(connection)) return false;
     const { shortest } = connection.bounds(this.#profile);
     const closingAt = connection.tcp?.closingAt ?? -1;
+    if (closingAt >= 0 && this.#profile === "foreign") return false;
     const since = closingAt >= 0 ? closingAt : connection.sureAt;
     return nowMs - since < shortest - CLOCK_GRAIN_MS;
   }

@@ -1,10 +1,10 @@
 import type { Endpoint } from "../config/types.js";
 import { destinationAddress, type IpPacket, isFragment, isWhole } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
+import { tupleKey, tupleOf } from "../net/tuple.js";
 import { eligibleEgresses } from "./eligible.js";
 import type { Decision } from "./interpreter.js";
 import { egressAddressKey, type Frame, type Judge } from "./judge.js";
-import { tupleKey, tupleOf } from "./tuple.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
 const NEEDS_POLICY = new Set([

@@ -1,6 +1,6 @@
 import type { IpPacket } from "../net/decode.js";
+import { addressKey } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
-import { addressKey } from "./tuple.js";
 
 /** Datagrams remembered at once; the oldest goes first. */
 const MAX_DATAGRAMS = 8192;

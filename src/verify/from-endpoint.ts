@@ -8,12 +8,12 @@ import {
   TCP_ACK,
   TCP_SYN,
 } from "../net/decode.js";
+import { tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
 import { judgeEndpointDrop } from "./drops.js";
 import type { Decision } from "./interpreter.js";
 import { type Frame, type Judge, startOf } from "./judge.js";
 import { judgeSnat } from "./snat.js";
-import { tupleKey, tupleOf } from "./tuple.js";
 
 /** Pass reasons that name the policies' decision and must therefore be the one that the interpreter finds. */
 const DECISION_REASONS = new Set([

@@ -1,11 +1,11 @@
 import { type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
+import { addressKey, formatKeySocket, portAtOf, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
 import { checkShapeReason } from "./drops.js";
 import { servesPort } from "./from-endpoint.js";
-import { type Frame, hopsBetween, type Judge, startOf } from "./judge.js";
+import { type Frame, hopsOf, type Judge, startOf } from "./judge.js";
 import { firstDifference, rewriteFindings } from "./rewrite.js";
-import { addressKey, formatKeySocket, portAtOf, tupleKey, tupleOf } from "./tuple.js";
 
 /** Drop reasons that say "this reply belongs to no mapping". */
 const NO_MAPPING = new Set(["no-reverse-mapping", "reply-without-connection", "icmp-error-unmatched"]);
@@ -42,7 +42,7 @@ function judgeReverse(judge: Judge, frame: Frame): void {
   const { o, packet, nowMs } = frame;
   const connection = externalConnectionOf(judge, frame);
   if (!connection?.mapping) return judgeUnknownReverse(judge, frame);
-  const hops = hopsBetween(connection.start.endpoint, connection.mapping.gateway);
+  const hops = hopsOf(judge, frame, connection.start.endpoint, connection.mapping.gateway);
   judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "destination", hops));
   if (o.result.length === o.given.length) checkDestination(judge, frame, connection);
   if (judge.table.mustBeDead(connection, nowMs)) {

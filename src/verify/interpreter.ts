@@ -1,6 +1,6 @@
 import type { Endpoint, Policy, PolicyModel } from "../config/types.js";
 import { type AddressBytes, type Family, familyOf, type Prefix, parsePrefix, prefixContains } from "../net/address.js";
-import { mappedAddressKey } from "./tuple.js";
+import { mappedAddressKey } from "../net/tuple.js";
 
 /** What the policies say about one endpoint and one destination. */
 export interface Decision {

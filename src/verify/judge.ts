@@ -1,12 +1,12 @@
 import type { Egress, Endpoint, Policy, PolicyModel, Timeouts } from "../config/types.js";
 import { type IpPacket, isFragment } from "../net/decode.js";
+import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "../net/tuple.js";
 import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
 import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
 import { FragmentMemory } from "./fragments.js";
 import { type Decision, PolicyInterpreter } from "./interpreter.js";
 import type { NatProfile } from "./lifetimes.js";
 import { firstDifference } from "./rewrite.js";
-import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "./tuple.js";
 import type { FrameObservation } from "./types.js";
 
 export interface VerifierOptions {
@@ -17,6 +17,11 @@ export interface VerifierOptions {
   readonly resumed?: boolean;
   /** True where `--unsupported pass` asked for untranslated frames of protocols that the engine cannot translate. */
   readonly unsupportedPasses?: boolean;
+  /**
+   * True where another system did the translation: TTL may fall by any number of hops, NAT ports may come from any range, and its
+   * lifetimes are unknown. Default false.
+   */
+  readonly foreign?: boolean;
   /** Programming delay of the scenario in milliseconds: how long after its creation an endpoint may leave untranslated. Default 0. */
   readonly propagationMs?: number;
 }
@@ -44,7 +49,7 @@ export class Judge {
   constructor(model: PolicyModel, options: VerifierOptions) {
     this.options = options;
     this.log = new MismatchLog(options.maxMismatches ?? 100);
-    this.table = new ConnectionTable(options.natProfile);
+    this.table = new ConnectionTable(options.foreign ? "foreign" : options.natProfile);
     this.policies = new PolicyInterpreter(model);
     this.hasHiddenMappings = options.resumed ?? false;
   }
@@ -104,9 +109,14 @@ export class Judge {
   }
 }
 
-/** Routed hops between an endpoint and its gateway: one where both nodes are known and differ, else none. */
-export function hopsBetween(endpoint: Endpoint, gateway: string): number {
-  return endpoint.node !== undefined && endpoint.node !== gateway ? 1 : 0;
+/**
+ * Routed hops that a frame passes between an endpoint and its gateway: one where both nodes are known and differ, else none. In another
+ * system's network they are what the frame shows, so that only a TTL that grew is a fault.
+ */
+export function hopsOf(judge: Judge, frame: Frame, endpoint: Endpoint, gateway: string): number {
+  if (!judge.options.foreign) return endpoint.node !== undefined && endpoint.node !== gateway ? 1 : 0;
+  const { o, packet } = frame;
+  return packet.ttlAt < o.result.length ? Math.max(0, o.given[packet.ttlAt]! - o.result[packet.ttlAt]!) : 0;
 }
 
 /** The egress IP of a family as `addressKey`, or undefined where the gateway has none. */

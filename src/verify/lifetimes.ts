@@ -13,6 +13,12 @@ import {
 
 export type NatProfile = "cilium" | "rfc";
 
+/**
+ * What is known of another system's lifetimes: no NAT in use ends a mapping within ten seconds of a frame (Linux and Cilium keep even a
+ * reset one that long), and none keeps it for more than twelve days (Linux: five).
+ */
+export const FOREIGN_BOUNDS: LifetimeBounds = { shortest: 10_000, longest: 1_000_000_000 };
+
 /** RFC 7857 section 2: a mapping may outlive a reset by four minutes. */
 const RESET_MS = 240_000;
 
@@ -80,8 +86,13 @@ export function statelessBounds(protocol: number, timeouts: Timeouts): LifetimeB
 }
 
 /** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
-export function surelyRefreshes(profile: NatProfile, protocol: number, tcpFlags: number, original: boolean): boolean {
-  if (profile === "cilium") return true;
+export function surelyRefreshes(
+  profile: NatProfile | "foreign",
+  protocol: number,
+  tcpFlags: number,
+  original: boolean,
+): boolean {
+  if (profile !== "rfc") return true;
   return original && (protocol !== PROTOCOL_TCP || (tcpFlags & TCP_SYN) === 0);
 }
 

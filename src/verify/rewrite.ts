@@ -1,7 +1,7 @@
 import { type IpPacket, PROTOCOL_SCTP, PROTOCOL_UDP, readBe16 } from "../net/decode.js";
 import { addWords, checksumState, fold, ipv4HeaderSum, isSameSum, pseudoHeaderSum, sctpCrc } from "../net/recount.js";
+import { type InsideEnd, portAtOf } from "../net/tuple.js";
 import type { Finding, MismatchField } from "./fields.js";
-import { type InsideEnd, portAtOf } from "./tuple.js";
 
 /** A half-open span of byte offsets that translation may change. */
 type Span = readonly [from: number, to: number];

@@ -1,10 +1,10 @@
 import type { Egress, Endpoint } from "../config/types.js";
 import { destinationAddress, readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import { addressKey, formatKeySocket, formatSocket, portAtOf, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection, Mapping } from "./connections.js";
 import { checkDecision, checkHealth } from "./eligible.js";
-import { egressAddressKey, type Frame, hopsBetween, type Judge, startOf } from "./judge.js";
+import { egressAddressKey, type Frame, hopsOf, type Judge, startOf } from "./judge.js";
 import { rewriteFindings } from "./rewrite.js";
-import { addressKey, formatKeySocket, formatSocket, portAtOf, type Tuple, tupleKey, tupleOf } from "./tuple.js";
 
 /** A frame from an endpoint that left with an egress IP. */
 export function judgeSnat(judge: Judge, frame: Frame): void {
@@ -26,7 +26,10 @@ export function judgeSnat(judge: Judge, frame: Frame): void {
     );
     return;
   }
-  judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "source", hopsBetween(endpoint, egress.node)));
+  judge.findAll(
+    frame,
+    rewriteFindings(o.given, packet, o.result, "source", hopsOf(judge, frame, endpoint, egress.node)),
+  );
   if (o.result.length !== o.given.length) return;
   checkSourceAddress(judge, frame, egress);
   if (packet.kind === "icmp-error") judgeError(judge, frame, endpoint, egress);
@@ -102,7 +105,7 @@ function mappingOf(frame: Frame, tuple: Tuple, egress: Egress): Mapping {
 /** Ports of TCP, UDP and SCTP come from the configured range; echo identifiers may be any. */
 function checkNatPort(judge: Judge, frame: Frame, { natPort }: Mapping): void {
   const { kind } = frame.packet;
-  if (kind !== "tcp" && kind !== "udp" && kind !== "sctp") return;
+  if (judge.options.foreign || (kind !== "tcp" && kind !== "udp" && kind !== "sctp")) return;
   const { low, high } = judge.model.settings.snatPorts.value;
   if (natPort >= low && natPort <= high) return;
   judge.find(

@@ -1,5 +1,5 @@
-import { type AddressBytes, type Family, formatAddress } from "../net/address.js";
-import { type IpPacket, readBe16 } from "../net/decode.js";
+import { type AddressBytes, type Family, formatAddress } from "./address.js";
+import { type IpPacket, readBe16 } from "./decode.js";
 
 /** Which end of a packet is the inside one (the endpoint, or the egress IP that stands for it). */
 export type InsideEnd = "source" | "destination";
