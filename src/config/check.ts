@@ -1,0 +1,166 @@
+import { type AddressBytes, familyOf, formatAddress } from "../net/address.js";
+import { fnv1a32 } from "./fnv.js";
+import { prerequisiteWarnings } from "./prerequisites.js";
+import { Standings } from "./standing.js";
+import { renderTextTable } from "./text-table.js";
+import type {
+  ClusterSettings,
+  Egress,
+  Endpoint,
+  ManifestWarning,
+  Policy,
+  PolicyModel,
+  PolicySetEntry,
+} from "./types.js";
+
+const NOT_FOUND = "Not Found";
+const EXCLUDED = "Excluded CIDR";
+
+/** One line of the resolved table. The first four fields are those of the original's list, the others say how they came about. */
+export interface CheckRow {
+  readonly sourceIP: string;
+  readonly destinationCIDR: string;
+  /** `0.0.0.0` or `::` where there is none: the gateway drops with `no-egress-ip`, or nothing is translated. */
+  readonly egressIP: string;
+  /** An address, `Not Found` (dropped at the source, `no-egress-gateway`) or `Excluded CIDR` (passed). */
+  readonly gatewayIP: string;
+  readonly endpoint: string;
+  readonly policy: string;
+  readonly policyKind: Policy["kind"];
+  readonly gatewayNode: string | undefined;
+  readonly zone: string | undefined;
+  readonly health: string | undefined;
+  /** False for a standby of an IsovalentEgressGatewayPolicy. */
+  readonly active: boolean;
+  readonly assumed: boolean;
+  readonly note: string | undefined;
+}
+
+export interface CheckReport {
+  readonly rows: readonly CheckRow[];
+  /** Spans of endpoints that have lost their address to a later owner; they have no rows. */
+  readonly pastOwners: number;
+  readonly settings: ClusterSettings;
+  /** Of the manifests, then of prerequisites in cilium-config. */
+  readonly warnings: readonly ManifestWarning[];
+  readonly ignoredKinds: ReadonlyMap<string, number>;
+  readonly skippedPods: ReadonlyMap<string, number>;
+}
+
+/** The policy table of all present endpoints as the original would program it, by source address and destination. */
+export function checkModel(model: PolicyModel): CheckReport {
+  const rows: CheckRow[] = [];
+  const standings = new Standings(model);
+  const present = model.endpoints.filter(({ toNs }) => toNs === undefined);
+  for (const endpoint of present) {
+    const set = model.policySets[endpoint.policySet];
+    for (const address of set ? endpoint.addresses : []) {
+      for (const entry of set!.entries) {
+        if (entry.prefix.family === familyOf(address)) rows.push(...rowsOf(model, standings, endpoint, address, entry));
+      }
+    }
+  }
+  return {
+    rows,
+    pastOwners: model.endpoints.length - present.length,
+    settings: model.settings,
+    warnings: [...model.warnings, ...prerequisiteWarnings(model, rows.length)],
+    ignoredKinds: model.ignoredKinds,
+    skippedPods: model.skippedPods ?? new Map(),
+  };
+}
+
+function rowsOf(
+  model: PolicyModel,
+  standings: Standings,
+  endpoint: Endpoint,
+  address: AddressBytes,
+  entry: PolicySetEntry,
+): CheckRow[] {
+  const policy = model.policies[entry.policy]!;
+  const none = entry.prefix.family === 4 ? "0.0.0.0" : "::";
+  const base = {
+    sourceIP: formatAddress(address),
+    destinationCIDR: entry.prefix.text,
+    egressIP: none,
+    endpoint: `${endpoint.namespace}/${endpoint.name}`,
+    policy: policy.name,
+    policyKind: policy.kind,
+    gatewayNode: undefined,
+    zone: undefined,
+    health: undefined,
+    active: true,
+    assumed: false,
+    note: undefined,
+  };
+  if (entry.excluded) return [{ ...base, gatewayIP: EXCLUDED }];
+  const indexes = egressesOf(policy, endpoint);
+  if (indexes.length === 0) return [{ ...base, gatewayIP: NOT_FOUND }];
+  return indexes.map((index) => {
+    const egress = model.egresses[index]!;
+    const egressIP = entry.prefix.family === 4 ? egress.egressIPv4 : egress.egressIPv6;
+    const { health, active } = standings.get(policy, index);
+    return {
+      ...base,
+      egressIP: egressIP ? formatAddress(egressIP) : none,
+      gatewayIP: egress.gatewayIP ? formatAddress(egress.gatewayIP) : NOT_FOUND,
+      gatewayNode: egress.node,
+      zone: egress.zone,
+      health,
+      active,
+      assumed: egress.assumed && egressIP !== undefined,
+      note: noteOf(egress, egressIP, entry.prefix.family),
+    };
+  });
+}
+
+/** Gateways that may carry connections of `endpoint`: one by hash for a Cilium policy, all members for an Isovalent one. */
+export function egressesOf(policy: Policy, endpoint: Endpoint): readonly number[] {
+  const { kind, egresses } = policy;
+  if (kind === "IsovalentEgressGatewayPolicy" || egresses.length === 0) return egresses;
+  return [egresses[fnv1a32(endpoint.uid) % egresses.length]!];
+}
+
+function noteOf(egress: Egress, egressIP: AddressBytes | undefined, family: 4 | 6): string | undefined {
+  const claimed = family === 4 ? egress.claimsIPv4 : egress.claimsIPv6;
+  if (!egressIP && claimed) return `${formatAddress(claimed)} is on another node at present`;
+  return egress.note;
+}
+
+const HEADER = ["Source IP", "Destination CIDR", "Egress IP", "Gateway IP", "Health", "Zone", "Policy", "Assumed"];
+
+/** The table as text, in the shape of the original's `bpf egress list` with four more columns. */
+export function renderCheckTable(rows: readonly CheckRow[]): string {
+  if (rows.length === 0) return "No entries found.\n";
+  const cells = rows.map((row) => [
+    row.sourceIP,
+    row.destinationCIDR,
+    row.egressIP,
+    row.gatewayIP,
+    row.health === undefined ? "-" : row.active ? row.health : `${row.health}, standby`,
+    row.zone ?? "-",
+    row.policy,
+    row.assumed ? "yes" : "no",
+  ]);
+  return renderTextTable(HEADER, cells);
+}
+
+/** The report as one JSON document; the first four fields of a row are named as in the original's JSON. */
+export function renderCheckJson(report: CheckReport): string {
+  const rows = report.rows.map(({ sourceIP, destinationCIDR, egressIP, gatewayIP, ...rest }) => ({
+    SourceIP: sourceIP,
+    DestCIDR: destinationCIDR,
+    EgressIP: egressIP,
+    GatewayIP: gatewayIP,
+    ...rest,
+  }));
+  const { pastOwners, settings, warnings, ignoredKinds, skippedPods } = report;
+  const counts = { ignoredKinds: Object.fromEntries(ignoredKinds), skippedPods: Object.fromEntries(skippedPods) };
+  return `${JSON.stringify({ schema: "sluicegate.io/check/v1", rows, pastOwners, settings, warnings, ...counts }, undefined, 2)}\n`;
+}
+
+/** A warning as one line, with its place where it has one. */
+export function formatWarning({ file, line, column, text }: ManifestWarning): string {
+  if (file === "") return text;
+  return line === undefined ? `${file}: ${text}` : `${file}:${line}:${column}: ${text}`;
+}
