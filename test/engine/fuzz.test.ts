@@ -19,7 +19,9 @@ const u32 = fc.oneof(
   fc.integer({ min: 0, max: 0xffff_ffff }),
   fc.constantFrom(0x7fff_ffff, 0x8000_0000, 0xffff_ffff),
 );
-const RUNS = { numRuns: 300 };
+/** The soak runs the same properties a hundred times as long. */
+const FACTOR = Number(process.env.SLUICEGATE_FUZZ_FACTOR ?? 1);
+const RUNS = { numRuns: 300 * FACTOR };
 
 function expectCode(code: number, successes: readonly number[] = [abi.OK]): void {
   if (!successes.includes(code)) expect(ERRORS).toContain(code);
@@ -78,7 +80,7 @@ describe("the engine answers with a code and never traps", () => {
         expectCode(raw.configure());
         expectCode(raw.loadPolicy(0, 64));
       }),
-      { numRuns: 150 },
+      { numRuns: 150 * FACTOR },
     );
   });
 
@@ -169,7 +171,7 @@ describe("the engine answers with a code and never traps", () => {
         codes.add(code);
         if (code === abi.OK) sendRaw(engine, traffic);
       }),
-      { numRuns: 2000 },
+      { numRuns: 2000 * FACTOR },
     );
     expect([...codes].sort((a, b) => a - b).slice(-1)).toEqual([abi.OK]);
     expect(codes.size).toBeGreaterThan(4);
@@ -197,7 +199,7 @@ describe("the engine answers with a code and never traps", () => {
         sendRaw(engine, traffic);
         expectCode(engine.advance(0xffff_ffff, 0x7000_0000));
       }),
-      { numRuns: 5000 },
+      { numRuns: 5000 * FACTOR },
     );
     expect([...codes].sort()).toEqual([abi.ERROR_BAD_STATE, abi.OK]);
   });
