@@ -24,7 +24,7 @@ record_web() {
   browse probe-1 1000 3000
   inside_only toolbox
   inside_only cart-0
-  for pod in cart-0 search-0 probe-0; do in_ns "$pod" ping -q -c 3 -i 0.2 $WEB >/dev/null; done
+  for pod in cart-0 search-0 probe-0; do in_ns "$pod" ping -q -c 3 -i 0.2 "$WEB" >/dev/null; done
   unusual_ends cart-1
   losses search-0 24000
   path_mtu cart-0 16000
@@ -45,7 +45,7 @@ record_offload() {
   for pod in cart-0 cart-1 invoicer; do browse "$pod" 1500 24000 & clients+=($!); done
   wait_each "${clients[@]}"
   fetch cart-1 "http://$PARTNER/bytes/9000"
-  in_ns cart-0 ping -q -c 3 -i 0.2 $WEB >/dev/null
+  in_ns cart-0 ping -q -c 3 -i 0.2 "$WEB" >/dev/null
   unusual_ends cart-1
   upload cart-0 "http://$WEB/put" 40000
   path_mtu cart-0 30000
@@ -64,7 +64,7 @@ record_any() {
   for pod in cart-0 cart-1 invoicer; do { names "$pod"; browse "$pod" 1000 6000; } & clients+=($!); done
   wait_each "${clients[@]}"
   fetch cart-0 "http://$PARTNER/bytes/3000"
-  in_ns cart-1 ping -q -c 2 -i 0.2 $WEB >/dev/null
+  in_ns cart-1 ping -q -c 2 -i 0.2 "$WEB" >/dev/null
   in_ns cart-1 ping -q -c 2 -i 0.2 10.1.1.10 >/dev/null # to a pod of the same node
   unusual_ends cart-0
   losses cart-1 16000
@@ -78,14 +78,14 @@ record_any() {
 record_overlay() {
   lab_up off
   start_servers
-  local node last n
+  local node n
   for node in w1:11 w2:12 w3:13 gw-a:21 gw-c:23; do add_tunnel "${node%%:*}" "${node#*:}"; done
   translate gw-a 203.0.113.10
   translate gw-c 203.0.113.30
   for node in gw-a gw-c; do
     for n in $WORKERS; do
       ip -n "$node" route del "10.1.$n.0/24"
-      tunnel_route "$node" main "10.1.$n.0/24" $WORLD_IDENTITY "1$n"
+      tunnel_route "$node" main "10.1.$n.0/24" "$WORLD_IDENTITY" "1$n"
     done
   done
   tunnel_pod cart-0 1 10 4101 21
@@ -98,7 +98,7 @@ record_overlay() {
   wait_each "${clients[@]}"
   fetch cart-0 "http://$PARTNER/bytes/3000"
   fetch cart-1 "http://10.1.3.11:8080/bytes/2000"
-  in_ns cart-0 ping -q -c 3 -i 0.2 $WEB >/dev/null
+  in_ns cart-0 ping -q -c 3 -i 0.2 "$WEB" >/dev/null
   unusual_ends cart-1
   path_mtu cart-0 8000
   stop_recording
@@ -116,7 +116,7 @@ record_snat() {
   for pod in cart-0 cart-1 search-0; do { names "$pod"; browse "$pod" 1500 6000; } & clients+=($!); done
   wait_each "${clients[@]}"
   fetch cart-0 "http://$PARTNER/bytes/3000"
-  for pod in cart-0 search-0; do in_ns "$pod" ping -q -c 3 -i 0.2 $WEB >/dev/null; done
+  for pod in cart-0 search-0; do in_ns "$pod" ping -q -c 3 -i 0.2 "$WEB" >/dev/null; done
   unusual_ends cart-1
   losses search-0 12000
   path_mtu cart-0 8000
@@ -129,10 +129,10 @@ record_icmp() {
   lab_up off
   start_servers
   record w3 lxc-web-0 "$OUT/icmp/in.pcap"
-  in_ns web-0 ping -q -c 3 -i 0.2 $WEB >/dev/null
-  in_ns web-0 ping -q -c 2 -i 0.2 -s 3000 $WEB >/dev/null # three fragments each way
-  in_ns web-0 ping -q -c 2 -i 0.2 $PARTNER >/dev/null
-  in_ns web-0 ping -q -c 1 -W 1 -t 1 $WEB >/dev/null || true # expires on the pod's own node
+  in_ns web-0 ping -q -c 3 -i 0.2 "$WEB" >/dev/null
+  in_ns web-0 ping -q -c 2 -i 0.2 -s 3000 "$WEB" >/dev/null # three fragments each way
+  in_ns web-0 ping -q -c 2 -i 0.2 "$PARTNER" >/dev/null
+  in_ns web-0 ping -q -c 1 -W 1 -t 1 "$WEB" >/dev/null || true # expires on the pod's own node
   inbound 1000
   in_ns srv python3 "$HERE/client.py" datagram 10.1.3.10 9 # the pod answers "port unreachable"
   path_mtu web-0 8000

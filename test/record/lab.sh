@@ -88,21 +88,21 @@ add_outside() {
   add_switch uplinks 203.0.113.1
   for ns in isp isp2 srv far; do add_ns "$ns"; done
   join core out 198.18.0.1 isp in 198.18.0.2
-  join isp web 198.51.100.1 srv eth0 $WEB
-  join isp small 198.18.1.1 isp2 in 198.18.1.2 $SMALL_MTU
-  join isp2 far 198.51.100.193 far eth0 $FAR
+  join isp web 198.51.100.1 srv eth0 "$WEB"
+  join isp small 198.18.1.1 isp2 in 198.18.1.2 "$SMALL_MTU"
+  join isp2 far 198.51.100.193 far eth0 "$FAR"
   ip -n core addr add 198.18.0.1/30 dev out
   ip -n isp addr add 198.18.0.2/30 dev in
   ip -n isp addr add 198.51.100.1/26 dev web
   ip -n isp addr add 198.18.1.1/30 dev small
   ip -n isp2 addr add 198.18.1.2/30 dev in
   ip -n isp2 addr add 198.51.100.193/26 dev far
-  for address in $WEB $DNS; do ip -n srv addr add "$address/26" dev eth0; done
+  for address in "$WEB" "$DNS"; do ip -n srv addr add "$address/26" dev eth0; done
   ip -n srv addr add $PARTNER/32 dev eth0
   ip -n far addr add $FAR/26 dev eth0
   ip -n core route add 198.51.100.0/24 via 198.18.0.2
   ip -n isp route add default via 198.18.0.1
-  ip -n isp route add 198.51.100.128/26 via $WEB
+  ip -n isp route add 198.51.100.128/26 via "$WEB"
   ip -n isp route add 198.51.100.192/26 via 198.18.1.2
   ip -n isp2 route add default via 198.18.1.1
   ip -n srv route add default via 198.51.100.1
@@ -132,7 +132,7 @@ add_workers() {
 table ip services {
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-    ip daddr $CLUSTER_DNS dnat to $COREDNS
+    ip daddr $CLUSTER_DNS dnat to "$COREDNS"
   }
 }
 NFT
@@ -148,7 +148,7 @@ add_pods() {
     [ -n "$pod" ] || continue
     address=10.1.$worker.$last
     add_ns "$pod"
-    join "$pod" eth0 "$address" "w$worker" "lxc-$pod" "$address" $POD_MTU
+    join "$pod" eth0 "$address" "w$worker" "lxc-$pod" "$address" "$POD_MTU"
     ip -n "$pod" addr add "$address/32" dev eth0
     ip -n "$pod" route add "10.1.$worker.1" dev eth0 scope link
     ip -n "$pod" route add default via "10.1.$worker.1"
@@ -211,7 +211,7 @@ send_through() {
 
 # add_tunnel NODE LAST-BYTE: one VXLAN device that takes VNI and remote node from the route.
 add_tunnel() {
-  ip -n "$1" link add overlay address "$(mac_of "10.0.0.$2" 4)" mtu $POD_MTU type vxlan external dstport $VXLAN_PORT
+  ip -n "$1" link add overlay address "$(mac_of "10.0.0.$2" 4)" mtu "$POD_MTU" type vxlan external dstport $VXLAN_PORT
   ip -n "$1" link set overlay up
 }
 

@@ -104,10 +104,10 @@ if [ "${SLUICEGATE_RECORD_ISOLATED:-}" != 1 ]; then
 fi
 mount -t tmpfs none /run/netns
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=lab.sh
+# shellcheck source=test/record/lab.sh
 . "$here/lab.sh"
-# shellcheck source=traffic.sh
+# shellcheck source=test/record/traffic.sh
 . "$here/traffic.sh"
-# shellcheck source=cases.sh
+# shellcheck source=test/record/cases.sh
 . "$here/cases.sh"
 main "$@"

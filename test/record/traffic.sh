@@ -15,14 +15,14 @@ serve() {
 }
 
 start_servers() {
-  serve srv $WEB http tls http:8090 reset half-close no-answer --certificate "$SCRATCH/server.pem"
-  serve srv $DNS dns
-  serve srv $PARTNER http
-  serve far $FAR http
-  serve coredns $COREDNS dns
+  serve srv "$WEB" http tls http:8090 reset half-close no-answer --certificate "$SCRATCH/server.pem"
+  serve srv "$DNS" dns
+  serve srv "$PARTNER" http
+  serve far "$FAR" http
+  serve coredns "$COREDNS" dns
   serve web-0 10.1.3.10 http:8080
   serve web-1 10.1.3.11 http:8080
-  ip netns exec srv iperf3 -s -B $WEB >/dev/null 2>&1 &
+  ip netns exec srv iperf3 -s -B "$WEB" >/dev/null 2>&1 &
   until in_ns srv ss -Htln "sport = 5201" | grep -q .; do sleep 0.05; done
 }
 
@@ -77,9 +77,9 @@ wait_each() {
 unusual_ends() {
   fetch "$1" "http://$WEB:81/bytes/1" 2>/dev/null || true # refused: RST
   fetch "$1" "http://$WEB:7001/bytes/1" >/dev/null 2>&1 || true # reset by the server in the middle
-  client "$1" abort $WEB 80
-  client "$1" half-close $WEB 7002
-  client "$1" keep-sending $WEB 7003
+  client "$1" abort "$WEB" 80
+  client "$1" half-close "$WEB" 7002
+  client "$1" keep-sending "$WEB" 7003
 }
 
 losses() {
@@ -89,13 +89,13 @@ losses() {
 
 path_mtu() {
   upload "$1" "http://$FAR/put" "$2"
-  in_ns "$1" ping -q -c 2 -i 0.2 -W 1 -M do -s 1372 $FAR >/dev/null || true # too big for the small link: code 4
+  in_ns "$1" ping -q -c 2 -i 0.2 -W 1 -M "do" -s 1372 "$FAR" >/dev/null || true # too big for the small link: code 4
 }
 
 icmp_errors() {
-  client "$1" datagram $WEB 9
-  in_ns "$1" ping -q -c 1 -W 1 -t 2 $WEB >/dev/null || true # expires at core
-  in_ns "$1" ping -q -c 1 -W 1 -t 3 $WEB >/dev/null || true # expires at isp
+  client "$1" datagram "$WEB" 9
+  in_ns "$1" ping -q -c 1 -W 1 -t 2 "$WEB" >/dev/null || true # expires at core
+  in_ns "$1" ping -q -c 1 -W 1 -t 3 "$WEB" >/dev/null || true # expires at isp
   resolve "$1" +time=1 "@$DNS" slow.example.com || true # the answer comes too late: the pod refuses it
   sleep 0.5
 }
@@ -109,11 +109,11 @@ inside_only() {
 
 inbound() {
   fetch srv "http://10.1.3.10:8080/bytes/$1"
-  in_ns srv ping -q -c 2 -i 0.2 -I $WEB 10.1.3.10 >/dev/null
+  in_ns srv ping -q -c 2 -i 0.2 -I "$WEB" 10.1.3.10 >/dev/null
 }
 
 measure() {
-  in_ns "$1" iperf3 -c $WEB -n "$2" -l 4K >/dev/null
-  in_ns "$1" iperf3 -c $WEB -n "$2" -l 4K -R >/dev/null
-  in_ns "$1" iperf3 -c $WEB -u -b 2M -n "$2" -l 1000 >/dev/null
+  in_ns "$1" iperf3 -c "$WEB" -n "$2" -l 4K >/dev/null
+  in_ns "$1" iperf3 -c "$WEB" -n "$2" -l 4K -R >/dev/null
+  in_ns "$1" iperf3 -c "$WEB" -u -b 2M -n "$2" -l 1000 >/dev/null
 }

@@ -27,8 +27,8 @@ describe.skipIf(lacking !== "")("outputs pair with inputs by packet id", () => {
       const { folder } = replayed(entry.name);
       const { faults, counts } = pair(entry, join(PCAPS, entry.capture), folder);
       expect(faults).toEqual([]);
-      expect(counts["snat"]).toBeGreaterThan(0);
-      expect(counts["reverse"]).toBeGreaterThan(0);
+      expect(counts.snat).toBeGreaterThan(0);
+      expect(counts.reverse).toBeGreaterThan(0);
       expect(reportOf(folder).verification).toMatchObject({ ok: true, mismatches: [] });
     });
   }
