@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import * as abi from "../../assembly/abi.js";
-import { connections } from "../../src/engine/conntrack.js";
+import { clearTouches, connections } from "../../src/engine/conntrack.js";
 
 const TCP = 6;
 
@@ -98,4 +98,14 @@ test("a line whose pair lies outside the table (a state cut by hand) is left out
   const { table, original } = tableOfOneConnection(0);
   original.setUint32(abi.LINE_PAIR_AT, 8, true);
   expect([...connections(table)]).toEqual([]);
+});
+
+test("clearing the prefetch's traces changes nothing else", () => {
+  const { table, original } = tableOfOneConnection(abi.LINE_FLAG_TRANSLATED);
+  const clean = table.slice();
+  original.setUint16(abi.LINE_TOUCH_AT, 17, true);
+  new DataView(table.buffer).setUint16(7 * abi.LINE_SIZE + abi.LINE_TOUCH_AT, 63, true);
+  expect(table).not.toEqual(clean);
+  clearTouches(table);
+  expect(table).toEqual(clean);
 });

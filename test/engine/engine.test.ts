@@ -143,7 +143,7 @@ describe("results do not depend on", () => {
     expect(await verdicts({ connections: 2048, tableSeed: 0n })).toBe(plain);
   });
 
-  test("nothing: the traffic meets most reasons and all actions, so that the tests above say something", async () => {
+  test("luck: the traffic of these tests meets most reasons and all actions", async () => {
     const engine = await startEngine(smallModel());
     run(engine, traffic);
     const { reasons, actions, closed, expired } = engine.counters();
