@@ -22,7 +22,7 @@ interface Room {
 
 const BELOW_ENGINE = ["src/errors", "src/net", "src/capture", "src/config"];
 const BELOW_REPLAY = [...BELOW_ENGINE, "src/engine", "src/gateway", "src/verify"];
-const BELOW_REPORT = [...BELOW_REPLAY, "src/replay"];
+const BELOW_REPORT = [...BELOW_REPLAY, "src/pair", "src/replay"];
 const BELOW_INDEX = [...BELOW_REPORT, "src/report", "src/generate", "src/bench"];
 
 /** Imports only point up this table (docs/architecture.md); a room that is missing here may not exist. */
@@ -34,6 +34,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "assembly/index": { values: ["assembly/abi", "assembly/tables", "assembly/path"] },
   "assembly/bench": { values: ["assembly/abi"] },
   "assembly/outside": { values: ["assembly/abi", "assembly/wire"] },
+  "assembly/bench": { values: ["assembly/abi", "assembly/wire", "assembly/tables", "assembly/path"] },
   "src/errors": { values: [] },
   "src/net": { values: ["src/errors"], packages: ["ipaddr.js"] },
   "src/capture": { values: ["src/errors", "src/net"] },
@@ -42,6 +43,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/gateway": { values: [...BELOW_ENGINE, "src/engine"] },
   "src/generate": { values: BELOW_ENGINE },
   "src/verify": { values: ["src/errors", "src/net"], types: ["src/capture", "src/config", "src/engine"] },
+  "src/pair": { values: ["src/errors", "src/net", "src/verify"], types: ["src/capture", "src/config"] },
   "src/replay": { values: BELOW_REPLAY },
   "src/report": { values: BELOW_REPORT },
   "src/bench": {
