@@ -1,5 +1,6 @@
 import * as abi from "../../assembly/abi.js";
 import { EngineError } from "../errors.js";
+import { instantiateCompanion } from "./companion.js";
 import { clearTouches } from "./conntrack.js";
 import { type EgressStats, type EngineCounters, readCounters, readEgressStats } from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
@@ -231,6 +232,14 @@ export class Engine {
       const code = this.#exports.restore();
       return code === abi.OK ? undefined : refused("restore", code);
     });
+  }
+
+  /** Starts another module that shares this engine's memory; see `instantiateCompanion`. */
+  startCompanion<Exports extends object>(
+    wasmFile: string,
+    functions: readonly (keyof Exports & string)[],
+  ): Promise<Exports> {
+    return instantiateCompanion(wasmFile, this.#exports, functions);
   }
 
   /** A window onto a region. @param expected size that it must have */

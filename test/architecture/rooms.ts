@@ -21,7 +21,7 @@ interface Room {
 }
 
 const BELOW_ENGINE = ["src/errors", "src/net", "src/capture", "src/config"];
-const BELOW_REPLAY = [...BELOW_ENGINE, "src/engine", "src/gateway", "src/verify"];
+const BELOW_REPLAY = [...BELOW_ENGINE, "src/engine", "src/gateway", "src/verify", "src/pair"];
 const BELOW_REPORT = [...BELOW_REPLAY, "src/pair", "src/replay"];
 const BELOW_INDEX = [...BELOW_REPORT, "src/report", "src/generate", "src/bench"];
 
@@ -32,7 +32,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "assembly/tables": { values: ["assembly/abi", "assembly/wire"] },
   "assembly/path": { values: ["assembly/abi", "assembly/wire", "assembly/tables"] },
   "assembly/index": { values: ["assembly/abi", "assembly/tables", "assembly/path"] },
-  "assembly/bench": { values: ["assembly/abi"] },
   "assembly/outside": { values: ["assembly/abi", "assembly/wire"] },
   "assembly/bench": { values: ["assembly/abi", "assembly/wire", "assembly/tables", "assembly/path"] },
   "src/errors": { values: [] },
@@ -44,7 +43,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/generate": { values: BELOW_ENGINE },
   "src/verify": { values: ["src/errors", "src/net"], types: ["src/capture", "src/config", "src/engine"] },
   "src/pair": { values: ["src/errors", "src/net", "src/verify"], types: ["src/capture", "src/config"] },
-  "src/replay": { values: BELOW_REPLAY },
+  "src/replay": { values: [...BELOW_REPLAY, "assembly/outside"] },
   "src/report": { values: BELOW_REPORT },
   "src/bench": {
     values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi"],

@@ -1,0 +1,62 @@
+import { addressesAt, addressMask, control, seed } from "./control";
+import {
+  ADDRESS_BYTES_AT,
+  ADDRESS_ENDPOINT,
+  ADDRESS_FLAGS_AT,
+  ADDRESS_SIZE,
+  ADDRESS_SPAN_COUNT_AT,
+  ADDRESS_SPANS_AT,
+  CONTROL_SPANS_AT,
+  SPAN_FROM_AT,
+  SPAN_SIZE,
+  SPAN_TO_AT,
+} from "./layout";
+import { mix, seal } from "./mix";
+
+// Whose address is it: an endpoint's (for a span of time), a node's, an egress IP. Open addressing, at most half full, filled once.
+
+/** `::ffff:` in front of a raw IPv4 address, as the low half of 16 address bytes lies in memory. */
+const MAPPED: u64 = 0xffff0000;
+
+/** The second eight bytes of an IPv4 address as 16 bytes; the first eight are zero. */
+export function mapped(raw: u32): u64 {
+  return MAPPED | ((<u64>raw) << 32);
+}
+
+function home(first: u64, second: u64): u32 {
+  return <u32>seal(mix(mix(seed, first), second)) & addressMask;
+}
+
+/** Copies a row of ADDRESS_SIZE bytes into the table. The table has room: its size is more than twice the number of rows. */
+export function insertAddress(row: usize): void {
+  let slot = home(load<u64>(row, ADDRESS_BYTES_AT), load<u64>(row, ADDRESS_BYTES_AT + 8));
+  while (load<u32>(addressesAt + <usize>slot * ADDRESS_SIZE, ADDRESS_FLAGS_AT)) slot = (slot + 1) & addressMask;
+  memory.copy(addressesAt + <usize>slot * ADDRESS_SIZE, row, ADDRESS_SIZE);
+}
+
+/**
+ * ADDRESS_* flags of an address at a time; 0 = nobody's that we know.
+ * @param first bytes 0 to 7 as they lie in memory   @param second bytes 8 to 15
+ */
+export function addressFlags(first: u64, second: u64, time: u64): u32 {
+  let slot = home(first, second);
+  let row = addressesAt + <usize>slot * ADDRESS_SIZE;
+  let flags = load<u32>(row, ADDRESS_FLAGS_AT);
+  while (flags) {
+    if (load<u64>(row, ADDRESS_BYTES_AT + 8) == second && load<u64>(row, ADDRESS_BYTES_AT) == first)
+      return flags & ADDRESS_ENDPOINT && !isOwned(row, time) ? flags & ~ADDRESS_ENDPOINT : flags;
+    slot = (slot + 1) & addressMask;
+    row = addressesAt + <usize>slot * ADDRESS_SIZE;
+    flags = load<u32>(row, ADDRESS_FLAGS_AT);
+  }
+  return 0;
+}
+
+function isOwned(row: usize, time: u64): bool {
+  let span = <usize>load<u32>(control + CONTROL_SPANS_AT) + <usize>load<u32>(row, ADDRESS_SPANS_AT) * SPAN_SIZE;
+  for (let left = load<u32>(row, ADDRESS_SPAN_COUNT_AT); left > 0; left--) {
+    if (time >= load<u64>(span, SPAN_FROM_AT) && time < load<u64>(span, SPAN_TO_AT)) return true;
+    span += SPAN_SIZE;
+  }
+  return false;
+}

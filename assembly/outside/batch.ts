@@ -1,0 +1,335 @@
+import {
+  ACTION_PASS,
+  ACTION_SNAT,
+  FRAME_CAPTURED_AT,
+  FRAME_FLAGS_AT,
+  FRAME_HOOK_AT,
+  FRAME_LINK_AT,
+  FRAME_OFFSET_AT,
+  FRAME_SIZE,
+  FRAME_TIME_AT,
+  FRAME_WIRE_AT,
+  HOOK_FROM_ENDPOINT,
+  VERDICT_ACTION_AT,
+  VERDICT_EGRESS_AT,
+  VERDICT_EGRESS_IP_AT,
+  VERDICT_FLAG_CREATED,
+  VERDICT_FLAG_HOP,
+  VERDICT_FLAG_NEW_CONNECTION_KIND,
+  VERDICT_FLAG_REMAPPED,
+  VERDICT_FLAGS_AT,
+  VERDICT_NAT_PORT_AT,
+  VERDICT_OLD_EGRESS_AT,
+  VERDICT_REASON_AT,
+  VERDICT_SIZE,
+} from "../abi";
+import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { KIND_ICMP_ERROR, KIND_PLAIN, Parsed, parseFrame } from "../wire/parse";
+import { TCP_ACK, TCP_SYN } from "../wire/transport";
+import { buildError, buildPlain, innerAddresses, innerConnection, innerPorts, innerProtocol } from "./build";
+import { skip } from "./classify";
+import {
+  actions,
+  arenaAt,
+  batchSize,
+  captureds,
+  control,
+  egresses,
+  engineFrames,
+  engineVerdicts,
+  field,
+  frameTime,
+  givenAt,
+  hooks,
+  links,
+  natPorts,
+  offsets,
+  oldEgresses,
+  parsedAt,
+  pendingAt,
+  putField,
+  reasons,
+  slotFlags,
+  stampsAt,
+  verdictFlags,
+  wires,
+} from "./control";
+import { process } from "./engine";
+import {
+  CONTROL_BATCHES_AT,
+  CONTROL_BROKEN_AT,
+  CONTROL_CHANGE_COUNT_AT,
+  CONTROL_CHANGES_AT,
+  CONTROL_CLOCK_AT,
+  CONTROL_EVENT_COUNT_AT,
+  CONTROL_EVENTS_AT,
+  CONTROL_FLAG_UNSETTLED,
+  CONTROL_FLAGS_AT,
+  CONTROL_GIVEN_COUNT_AT,
+  CONTROL_NEXT_CHANGE_AT,
+  EVENT_ADDRESSES_AT,
+  EVENT_COUNT,
+  EVENT_PORTS_AT,
+  EVENT_PROTOCOL_AT,
+  EVENT_SIZE,
+  EVENT_SLOT_AT,
+  MAPPING_ADDRESS_AT,
+  MAPPING_EGRESS_AT,
+  MAPPING_FLAG_BROKEN,
+  MAPPING_FLAG_HOP,
+  MAPPING_FLAG_USED,
+  MAPPING_FLAGS_AT,
+  MAPPING_NAT_PORT_AT,
+  PENDING_ADDRESSES_AT,
+  PENDING_KIND_AT,
+  PENDING_PORTS_AT,
+  PENDING_PROTOCOL_AT,
+  PENDING_SIZE,
+  PENDING_SLOT_AT,
+  SKIP_AFTER_BREAK,
+  SLOT_BUILT,
+  SLOT_REPLY,
+  STAMP_COUNT,
+} from "./layout";
+import {
+  clearBroken,
+  connectionHash,
+  findMapping,
+  markBroken,
+  putMapping,
+  removeMapping,
+  touchMapping,
+} from "./mappings";
+
+// Takes the frames of a piece through the engine in batches. A reply is built from what is known of its connection, so a batch ends
+// before a frame whose connection has a frame in it already that may change this: the result is that of one frame at a time.
+
+/** What the frame at hand needs before it can be taken. */
+const TAKEN: u32 = 0;
+const CUT: u32 = 1;
+const SKIPPED: u32 = 2;
+
+const KIND_CONNECTION: u32 = 1;
+const KIND_OTHER: u32 = 0;
+
+/** Number of the running batch; a stamp that equals it marks a connection with a frame in the batch. */
+let batch: u32 = 0;
+/** Frames in the running batch. */
+let size: u32 = 0;
+
+/**
+ * Takes frames `first` to `end` - 1 of the piece through the engine and fills their result columns.
+ * @returns the frame to go on with: `end`, or less where the host has to read the events first; or an ERROR_* of the engine
+ */
+export function run(first: u32, end: u32): i32 {
+  putField(CONTROL_EVENT_COUNT_AT, 0);
+  putField(CONTROL_GIVEN_COUNT_AT, 0);
+  putField(CONTROL_BATCHES_AT, 0);
+  size = 0;
+  batch++;
+  let clock = load<u64>(control, CONTROL_CLOCK_AT);
+  let i = first;
+  while (i < end) {
+    const time = frameTime(i);
+    if (time > clock) clock = time;
+    store<u64>(control, clock, CONTROL_CLOCK_AT);
+    const outcome = load<u8>(hooks + i) ? takeFrame(i, clock) : SKIPPED;
+    if (outcome != CUT) i++;
+    if (outcome != CUT && size < batchSize) continue;
+    const error = flush();
+    if (error < 0) return error;
+    if (field(CONTROL_EVENT_COUNT_AT) + batchSize > <u32>EVENT_COUNT) return i;
+  }
+  const error = flush();
+  return error < 0 ? error : i;
+}
+
+/** Puts frame `i` into the batch, as what the engine is to see. */
+function takeFrame(i: u32, clock: u64): u32 {
+  const record = engineFrames + <usize>size * FRAME_SIZE;
+  describe(i, record, clock);
+  const p = changetype<Parsed>(parsedAt);
+  parseFrame(record, arenaAt, p);
+  const hook = <u32>load<u8>(hooks + i);
+  passChanges(clock);
+  const outcome = hook == HOOK_FROM_ENDPOINT ? takeOutbound(i, p) : takeInbound(i, p);
+  if (outcome == TAKEN) size++;
+  return outcome;
+}
+
+function describe(i: u32, record: usize, clock: u64): void {
+  const at = (<usize>i) << 2;
+  store<u32>(record, load<u32>(offsets + at), FRAME_OFFSET_AT);
+  store<u32>(record, load<u32>(captureds + at), FRAME_CAPTURED_AT);
+  store<u32>(record, load<u32>(wires + at), FRAME_WIRE_AT);
+  store<u8>(record, load<u8>(hooks + i), FRAME_HOOK_AT);
+  store<u8>(record, load<u8>(links + i), FRAME_LINK_AT);
+  store<u16>(record, load<u16>(slotFlags + ((<usize>i) << 1)) & 0xff, FRAME_FLAGS_AT);
+  store<u64>(record, clock, FRAME_TIME_AT);
+}
+
+/** From the first change of an address's owner on, connections may be moved at any frame. */
+function passChanges(clock: u64): void {
+  let next = field(CONTROL_NEXT_CHANGE_AT);
+  if (next >= field(CONTROL_CHANGE_COUNT_AT)) return;
+  const changes = <usize>field(CONTROL_CHANGES_AT);
+  const before = next;
+  while (next < field(CONTROL_CHANGE_COUNT_AT) && load<u64>(changes + ((<usize>next) << 3)) <= clock) next++;
+  if (next == before) return;
+  putField(CONTROL_NEXT_CHANGE_AT, next);
+  putField(CONTROL_FLAGS_AT, field(CONTROL_FLAGS_AT) | CONTROL_FLAG_UNSETTLED);
+}
+
+function stampOf(hash: u64): usize {
+  return stampsAt + ((<usize>(<u32>(hash >> 32) & (STAMP_COUNT - 1))) << 2);
+}
+
+function takeOutbound(i: u32, p: Parsed): u32 {
+  const pending = pendingAt + <usize>size * PENDING_SIZE;
+  store<u32>(pending, i, PENDING_SLOT_AT);
+  if (p.kind != KIND_PLAIN) {
+    store<u32>(pending, KIND_OTHER, PENDING_KIND_AT);
+    return TAKEN;
+  }
+  const protocol = p.protocol;
+  const ports = p.ports;
+  const hash = connectionHash(p.addresses, ports, protocol);
+  const stamp = stampOf(hash);
+  if (field(CONTROL_FLAGS_AT) & CONTROL_FLAG_UNSETTLED || field(CONTROL_BROKEN_AT)) {
+    if (load<u32>(stamp) == batch) return CUT;
+    if (isBroken(hash, p, ports)) {
+      skip(i, SKIP_AFTER_BREAK);
+      return SKIPPED;
+    }
+  }
+  store<u32>(stamp, batch);
+  store<u32>(pending, KIND_CONNECTION, PENDING_KIND_AT);
+  store<u64>(pending, p.addresses, PENDING_ADDRESSES_AT);
+  store<u32>(pending, ports, PENDING_PORTS_AT);
+  store<u32>(pending, protocol, PENDING_PROTOCOL_AT);
+  return TAKEN;
+}
+
+/** A broken connection stays so until its endpoint opens a new one. */
+function isBroken(hash: u64, p: Parsed, ports: u32): bool {
+  const mapping = findMapping(hash, p.addresses, ports, p.protocol);
+  if (!mapping || !(load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_BROKEN)) return false;
+  if ((p.tcpFlags & (TCP_SYN | TCP_ACK)) != TCP_SYN) return true;
+  clearBroken(mapping);
+  return false;
+}
+
+function takeInbound(i: u32, p: Parsed): u32 {
+  const pending = pendingAt + <usize>size * PENDING_SIZE;
+  store<u32>(pending, i, PENDING_SLOT_AT);
+  store<u32>(pending, KIND_OTHER, PENDING_KIND_AT);
+  const flagsAt = slotFlags + ((<usize>i) << 1);
+  if (!(load<u16>(flagsAt) & SLOT_REPLY)) return TAKEN;
+  if (p.kind == KIND_ICMP_ERROR) {
+    if (!innerConnection(p)) return TAKEN;
+    return answer(i, p, innerAddresses, innerPorts, innerProtocol);
+  }
+  if (p.kind != KIND_PLAIN || opens(p)) return TAKEN;
+  return answer(i, p, rotl<u64>(p.addresses, 32), rotl<u32>(p.ports, 16), p.protocol);
+}
+
+/** A SYN or an echo request from outside answers nobody. */
+function opens(p: Parsed): bool {
+  if (p.protocol == PROTOCOL_TCP) return (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+  return p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) != 0;
+}
+
+/** Builds what the outside would have sent, where the connection has an external tuple. */
+function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u32 {
+  const hash = connectionHash(addresses, ports, protocol);
+  if (load<u32>(stampOf(hash)) == batch) return CUT;
+  const mapping = findMapping(hash, addresses, ports, protocol);
+  if (!mapping) return TAKEN;
+  if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_BROKEN) {
+    skip(i, SKIP_AFTER_BREAK);
+    return SKIPPED;
+  }
+  touchMapping(mapping, load<u64>(control, CONTROL_CLOCK_AT));
+  if (p.kind == KIND_ICMP_ERROR) buildError(p, mapping);
+  else buildPlain(p, mapping);
+  const at = (<usize>i) << 2;
+  store<u16>(slotFlags + ((<usize>i) << 1), load<u16>(slotFlags + ((<usize>i) << 1)) | SLOT_BUILT);
+  if (givenAt) {
+    const offset = load<u32>(offsets + at);
+    memory.copy(givenAt + offset, arenaAt + offset, load<u32>(captureds + at));
+  }
+  return TAKEN;
+}
+
+/** Gives the batch to the engine and learns from its verdicts. @returns OK or an ERROR_* of the engine */
+function flush(): i32 {
+  const count = size;
+  size = 0;
+  batch++;
+  if (count == 0) return 0;
+  const code = process(count);
+  if (code < 0) return code;
+  putField(CONTROL_GIVEN_COUNT_AT, field(CONTROL_GIVEN_COUNT_AT) + count);
+  putField(CONTROL_BATCHES_AT, field(CONTROL_BATCHES_AT) + 1);
+  let record = engineFrames;
+  let verdict = engineVerdicts;
+  let pending = pendingAt;
+  for (let k: u32 = 0; k < count; k++) {
+    note(load<u32>(pending, PENDING_SLOT_AT), verdict);
+    if (load<u32>(pending, PENDING_KIND_AT) == KIND_CONNECTION)
+      learn(pending, verdict, load<u64>(record, FRAME_TIME_AT));
+    record += FRAME_SIZE;
+    verdict += VERDICT_SIZE;
+    pending += PENDING_SIZE;
+  }
+  return 0;
+}
+
+/** Copies what the host needs of a verdict into the columns: the record itself is overwritten by the next batch. */
+function note(i: u32, verdict: usize): void {
+  const at16 = (<usize>i) << 1;
+  store<u8>(actions + i, load<u8>(verdict, VERDICT_ACTION_AT));
+  store<u8>(reasons + i, load<u8>(verdict, VERDICT_REASON_AT));
+  store<u16>(verdictFlags + at16, load<u16>(verdict, VERDICT_FLAGS_AT));
+  store<u16>(egresses + at16, <u16>load<u32>(verdict, VERDICT_EGRESS_AT));
+  store<u16>(oldEgresses + at16, load<u16>(verdict, VERDICT_OLD_EGRESS_AT));
+  store<u16>(natPorts + at16, load<u16>(verdict, VERDICT_NAT_PORT_AT));
+}
+
+/** Bookkeeping of a frame that left: a connection's external tuple changes only with a frame that created it, or left untranslated. */
+function learn(pending: usize, verdict: usize, time: u64): void {
+  const action = <u32>load<u8>(verdict, VERDICT_ACTION_AT);
+  const flags = <u32>load<u16>(verdict, VERDICT_FLAGS_AT);
+  if (action == ACTION_SNAT && !(flags & VERDICT_FLAG_CREATED)) return;
+  if (action != ACTION_SNAT && action != ACTION_PASS) return;
+  const addresses = load<u64>(pending, PENDING_ADDRESSES_AT);
+  const ports = load<u32>(pending, PENDING_PORTS_AT);
+  const protocol = load<u32>(pending, PENDING_PROTOCOL_AT);
+  const hash = connectionHash(addresses, ports, protocol);
+  if (action == ACTION_PASS) {
+    const gone = findMapping(hash, addresses, ports, protocol);
+    if (gone) removeMapping(gone);
+    return;
+  }
+  const mapping = putMapping(hash, addresses, ports, protocol, time);
+  clearBroken(mapping);
+  store<u8>(mapping, <u8>(MAPPING_FLAG_USED | (flags & VERDICT_FLAG_HOP ? MAPPING_FLAG_HOP : 0)), MAPPING_FLAGS_AT);
+  store<u16>(mapping, <u16>load<u32>(verdict, VERDICT_EGRESS_AT), MAPPING_EGRESS_AT);
+  store<u32>(mapping, load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12), MAPPING_ADDRESS_AT);
+  store<u16>(mapping, bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT)), MAPPING_NAT_PORT_AT);
+  touchMapping(mapping, time);
+  if (!(flags & VERDICT_FLAG_REMAPPED)) return;
+  if (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) markBroken(mapping);
+  tell(pending);
+}
+
+/** The host hears of every connection whose external tuple changed. */
+function tell(pending: usize): void {
+  const count = field(CONTROL_EVENT_COUNT_AT);
+  const event = <usize>field(CONTROL_EVENTS_AT) + <usize>count * EVENT_SIZE;
+  store<u32>(event, load<u32>(pending, PENDING_SLOT_AT), EVENT_SLOT_AT);
+  store<u32>(event, load<u32>(pending, PENDING_PROTOCOL_AT), EVENT_PROTOCOL_AT);
+  store<u64>(event, load<u64>(pending, PENDING_ADDRESSES_AT), EVENT_ADDRESSES_AT);
+  store<u32>(event, load<u32>(pending, PENDING_PORTS_AT), EVENT_PORTS_AT);
+  putField(CONTROL_EVENT_COUNT_AT, count + 1);
+}

@@ -1,0 +1,155 @@
+import { OK } from "../abi";
+import {
+  COLUMN_ACTION,
+  COLUMN_CAPTURED,
+  COLUMN_EGRESS,
+  COLUMN_FLAGS,
+  COLUMN_HOOK,
+  COLUMN_INTERFACE,
+  COLUMN_LINK,
+  COLUMN_NAT_PORT,
+  COLUMN_OFFSET,
+  COLUMN_OLD_EGRESS,
+  COLUMN_REASON,
+  COLUMN_TIME_HIGH,
+  COLUMN_TIME_LOW,
+  COLUMN_VERDICT_FLAGS,
+  COLUMN_WIRE,
+  CONTROL_ADDRESS_SLOTS_AT,
+  CONTROL_ADDRESSES_AT,
+  CONTROL_ARENA_AT,
+  CONTROL_BATCH_AT,
+  CONTROL_CAPACITY_AT,
+  CONTROL_COLUMNS_AT,
+  CONTROL_COPIES_AT,
+  CONTROL_COPY_SLOTS_AT,
+  CONTROL_ENGINE_FRAMES_AT,
+  CONTROL_ENGINE_VERDICTS_AT,
+  CONTROL_GIVEN_AT,
+  CONTROL_MAPPING_SLOTS_AT,
+  CONTROL_MAPPINGS_AT,
+  CONTROL_PARSED_AT,
+  CONTROL_PENDING_AT,
+  CONTROL_SEED_AT,
+  CONTROL_STAMPS_AT,
+  CONTROL_VERSION_AT,
+  MAX_BATCH,
+  OUTSIDE_ERROR_CONTROL,
+  OUTSIDE_ERROR_VERSION,
+  OUTSIDE_VERSION,
+} from "./layout";
+
+// Where everything lies, taken from the control block once. Nothing but these globals lives outside of the host region.
+
+export let control: usize = 0;
+export let arenaAt: usize = 0;
+export let engineFrames: usize = 0;
+export let engineVerdicts: usize = 0;
+export let batchSize: u32 = 0;
+export let mappingsAt: usize = 0;
+export let mappingMask: u32 = 0;
+export let addressesAt: usize = 0;
+export let addressMask: u32 = 0;
+export let pendingAt: usize = 0;
+/** Scratch of one `Parsed`. */
+export let parsedAt: usize = 0;
+export let stampsAt: usize = 0;
+export let copiesAt: usize = 0;
+export let copyMask: u32 = 0;
+export let givenAt: usize = 0;
+export let seed: u64 = 0;
+
+function word(at: usize): u32 {
+  return load<u32>(control + at);
+}
+
+/** A field of the control block that changes while frames are processed. */
+export function field(at: usize): u32 {
+  return load<u32>(control + at);
+}
+
+export function putField(at: usize, value: u32): void {
+  store<u32>(control + at, value);
+}
+
+export function addToField(at: usize, value: i32): void {
+  store<i32>(control + at, load<i32>(control + at) + value);
+}
+
+function column(id: usize): usize {
+  return load<u32>(control + CONTROL_COLUMNS_AT + (id << 2));
+}
+
+/** Columns of the piece, by frame: layout.ts says what each holds. */
+export let offsets: usize = 0;
+export let captureds: usize = 0;
+export let wires: usize = 0;
+export let timesLow: usize = 0;
+export let timesHigh: usize = 0;
+export let interfaces: usize = 0;
+export let links: usize = 0;
+export let hooks: usize = 0;
+export let slotFlags: usize = 0;
+export let actions: usize = 0;
+export let reasons: usize = 0;
+export let verdictFlags: usize = 0;
+export let egresses: usize = 0;
+export let oldEgresses: usize = 0;
+export let natPorts: usize = 0;
+
+/** Timestamp of frame `i` as captured. */
+export function frameTime(i: u32): u64 {
+  const at = (<usize>i) << 2;
+  return <u64>load<u32>(timesLow + at) | ((<u64>load<u32>(timesHigh + at)) << 32);
+}
+
+function takeColumns(): void {
+  offsets = column(COLUMN_OFFSET);
+  captureds = column(COLUMN_CAPTURED);
+  wires = column(COLUMN_WIRE);
+  timesLow = column(COLUMN_TIME_LOW);
+  timesHigh = column(COLUMN_TIME_HIGH);
+  interfaces = column(COLUMN_INTERFACE);
+  links = column(COLUMN_LINK);
+  hooks = column(COLUMN_HOOK);
+  slotFlags = column(COLUMN_FLAGS);
+  actions = column(COLUMN_ACTION);
+  reasons = column(COLUMN_REASON);
+  verdictFlags = column(COLUMN_VERDICT_FLAGS);
+  egresses = column(COLUMN_EGRESS);
+  oldEgresses = column(COLUMN_OLD_EGRESS);
+  natPorts = column(COLUMN_NAT_PORT);
+}
+
+function isPowerOfTwo(value: u32): bool {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
+/** Takes over a control block. @returns OK or OUTSIDE_ERROR_* */
+export function attach(at: usize): i32 {
+  control = at;
+  if (word(CONTROL_VERSION_AT) != OUTSIDE_VERSION) return OUTSIDE_ERROR_VERSION;
+  batchSize = word(CONTROL_BATCH_AT);
+  const mappingSlots = word(CONTROL_MAPPING_SLOTS_AT);
+  const addressSlots = word(CONTROL_ADDRESS_SLOTS_AT);
+  const copySlots = word(CONTROL_COPY_SLOTS_AT);
+  if (batchSize == 0 || batchSize > <u32>MAX_BATCH || word(CONTROL_CAPACITY_AT) == 0) return OUTSIDE_ERROR_CONTROL;
+  if (!isPowerOfTwo(mappingSlots) || mappingSlots < 64 || !isPowerOfTwo(addressSlots) || !isPowerOfTwo(copySlots))
+    return OUTSIDE_ERROR_CONTROL;
+  arenaAt = word(CONTROL_ARENA_AT);
+  engineFrames = word(CONTROL_ENGINE_FRAMES_AT);
+  engineVerdicts = word(CONTROL_ENGINE_VERDICTS_AT);
+  mappingsAt = word(CONTROL_MAPPINGS_AT);
+  mappingMask = mappingSlots - 1;
+  addressesAt = word(CONTROL_ADDRESSES_AT);
+  addressMask = addressSlots - 1;
+  pendingAt = word(CONTROL_PENDING_AT);
+  parsedAt = word(CONTROL_PARSED_AT);
+  stampsAt = word(CONTROL_STAMPS_AT);
+  copiesAt = word(CONTROL_COPIES_AT);
+  copyMask = copySlots - 1;
+  givenAt = word(CONTROL_GIVEN_AT);
+  seed = load<u64>(control + CONTROL_SEED_AT);
+  takeColumns();
+  return OK;
+}

@@ -1,0 +1,46 @@
+import { FRAME_FLAG_GSO, FRAME_FLAG_PARTIAL } from "../abi";
+import { fold, rawSum } from "../wire/checksum";
+import { Ipv4, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "../wire/transport";
+import { ipv4Addresses, isFragment, l3, l4, packetEnd, protocol, totalLength, version } from "./packet";
+
+// What a sending host's own capture shows before its network card has done its part: checksums that hold only the pseudo-header's sum,
+// and frames larger than any MTU. Speaks of the packet that packet.ts looked at last.
+
+/** Largest packet of a network without jumbo frames; what is larger was, or may have been, cut up by a network card. */
+const MTU: u32 = 1500;
+
+/** FRAME_FLAG_* of the packet. */
+export function offloadFlags(): u32 {
+  if (version != 4) return 0;
+  const isSuper = totalLength > MTU || changetype<Ipv4>(l3).totalLength == 0;
+  return (isSuper ? FRAME_FLAG_GSO : 0) | (isPartial() ? FRAME_FLAG_PARTIAL : 0);
+}
+
+function isPartial(): bool {
+  if (isFragment || l4 == 0 || (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)) return false;
+  const at = l4 + (protocol == PROTOCOL_TCP ? TCP_CHECKSUM_AT : UDP_CHECKSUM_AT);
+  if (at + 2 > packetEnd) return false;
+  const field = <u32>load<u16>(at);
+  if (protocol == PROTOCOL_UDP && field == 0) return false;
+  const length = totalLength - <u32>(l4 - l3);
+  const pseudo = pseudoSum(length);
+  if (!isSameSum(field, pseudo)) return false;
+  const isWhole = packetEnd == l3 + totalLength;
+  return !isWhole || !isSameSum(fold(pseudo + rawSum(l4, length)), 0xffff);
+}
+
+/** RFC 9293 section 3.1: addresses, zero and protocol, length; as raw words. A length above 16 bits is carried around. */
+function pseudoSum(length: u32): u32 {
+  const addresses = ipv4Addresses();
+  const low = <u32>addresses;
+  const high = <u32>(addresses >> 32);
+  const folded = (length & 0xffff) + (length >> 16);
+  const size = <u32>bswap<u16>(<u16>((folded & 0xffff) + (folded >> 16)));
+  return fold((low & 0xffff) + (low >> 16) + (high & 0xffff) + (high >> 16) + (protocol << 8) + size);
+}
+
+/** 0 and 0xffff are one number modulo 0xffff. */
+function isSameSum(a: u32, b: u32): bool {
+  return a == b || (a % 0xffff == 0 && b % 0xffff == 0);
+}
