@@ -104,60 +104,39 @@ function strideFor(random: u64, ports: u32): u32 {
   return 1;
 }
 
-/** Step 3: finds a free port if there is one. */
+/**
+ * Step 3: finds a free port if there is one: the lowest of the first 64 ports, from offset `from` on and around, that have one. Whether a
+ * bitmap stood already, or none is to be had, does not show in the result.
+ */
 function searchAll(egressIp: u32, remote: u32, remotePort: u32, protocol: u32, from: u32, now: u32): u32 {
   count(COUNTER_BITMAP_SEARCHES_AT);
   const group = findGroup(egressIp, remote, remotePort, protocol);
   let number = group ? load<u32>(group, GROUP_BITMAP_AT) : 0;
-  if (group && !number) {
-    number = newBitmap();
-    if (number) return fillBitmap(number, egressIp, remote, remotePort, protocol, now);
-  }
-  if (!number) return searchLines(egressIp, remote, remotePort, protocol, from, now);
-  return searchBitmap(number, egressIp, remote, remotePort, protocol, from, now);
-}
-
-/** No bitmap to be had: every port is looked up. */
-function searchLines(egressIp: u32, remote: u32, remotePort: u32, protocol: u32, from: u32, now: u32): u32 {
-  const low = lowest(protocol);
-  const ports = portCount(protocol);
-  for (let i: u32 = 0; i < ports; i++) {
-    const offset = from + i < ports ? from + i : from + i - ports;
-    if (!holderExpiry(remote, egressIp, replyKey(remotePort, low + offset, protocol), now)) return low + offset;
-  }
-  return NO_PORT;
-}
-
-/** Makes a group's bitmap true to conntrack. @returns the last free port met, or NO_PORT */
-function fillBitmap(number: u32, egressIp: u32, remote: u32, remotePort: u32, protocol: u32, now: u32): u32 {
-  const bitmap = bitmapAt(number);
-  memory.fill(bitmap + BITMAP_BITS_SIZE, 0xff, 1024 * 4);
-  const low = lowest(protocol);
-  const ports = portCount(protocol);
-  let free = NO_PORT;
-  for (let i: u32 = 0; i < ports; i++) {
-    const expiry = holderExpiry(remote, egressIp, replyKey(remotePort, low + i, protocol), now);
-    if (expiry) setBit(bitmap, low + i, expiry);
-    else free = low + i;
-  }
-  // Set only now: removing expired holders must not clear bits of a bitmap in the making. The row may have moved or gone meanwhile.
-  const group = findGroup(egressIp, remote, remotePort, protocol);
-  if (group) store<u32>(group, number, GROUP_BITMAP_AT);
+  if (number) return search(bitmapAt(number), egressIp, remote, remotePort, protocol, from, now);
+  number = group ? newBitmap() : 0;
+  if (!number) return search(0, egressIp, remote, remotePort, protocol, from, now);
+  fillBitmap(bitmapAt(number), egressIp, remote, remotePort, protocol, now);
+  const free = search(bitmapAt(number), egressIp, remote, remotePort, protocol, from, now);
+  // Given to its group only now: removing expired holders must not touch a bitmap in the making. The row may have moved or gone meanwhile.
+  const after = findGroup(egressIp, remote, remotePort, protocol);
+  if (after) store<u32>(after, number, GROUP_BITMAP_AT);
   else freeBitmap(number);
   return free;
 }
 
-/** First free port of the group's bitmap from offset `from` on; words whose ports may have expired are looked through again. */
-function searchBitmap(
-  number: u32,
-  egressIp: u32,
-  remote: u32,
-  remotePort: u32,
-  protocol: u32,
-  from: u32,
-  now: u32,
-): u32 {
-  const bitmap = bitmapAt(number);
+/** Makes an empty bitmap true to conntrack. */
+function fillBitmap(bitmap: usize, egressIp: u32, remote: u32, remotePort: u32, protocol: u32, now: u32): void {
+  memory.fill(bitmap + BITMAP_BITS_SIZE, 0xff, 1024 * 4);
+  const low = lowest(protocol);
+  const ports = portCount(protocol);
+  for (let i: u32 = 0; i < ports; i++) {
+    const expiry = holderExpiry(remote, egressIp, replyKey(remotePort, low + i, protocol), now);
+    if (expiry) setBit(bitmap, low + i, expiry);
+  }
+}
+
+/** @param bitmap 0 = none to be had: every port is looked up in conntrack */
+function search(bitmap: usize, egressIp: u32, remote: u32, remotePort: u32, protocol: u32, from: u32, now: u32): u32 {
   const low = lowest(protocol);
   const high = low + portCount(protocol) - 1;
   const firstWord = low >> 6;
@@ -165,15 +144,29 @@ function searchBitmap(
   const start = ((low + from) >> 6) - firstWord;
   for (let i: u32 = 0; i < words; i++) {
     const word = firstWord + (start + i < words ? start + i : start + i - words);
-    const outside = outsideMask(word, low, high);
-    let free = ~(load<u64>(wordAt(bitmap, word << 6)) | outside);
-    if (!free && load<u32>(boundAt(bitmap, word)) <= now) {
-      renewWord(bitmap, word, ~outside, egressIp, remote, remotePort, protocol, now);
-      free = ~(load<u64>(wordAt(bitmap, word << 6)) | outside);
+    const inside = ~outsideMask(word, low, high);
+    let free: u64 = 0;
+    if (bitmap) {
+      // Also where the word has a free bit: an expired port that nobody has swept yet may be the lowest.
+      if (load<u32>(boundAt(bitmap, word)) <= now)
+        renewWord(bitmap, word, inside, egressIp, remote, remotePort, protocol, now);
+      free = ~load<u64>(wordAt(bitmap, word << 6)) & inside;
+    } else {
+      free = freeInWord(word, inside, egressIp, remote, remotePort, protocol, now);
     }
     if (free) return (word << 6) + <u32>ctz<u64>(free);
   }
   return NO_PORT;
+}
+
+/** Free ports of a word by conntrack alone. */
+function freeInWord(word: u32, inside: u64, egressIp: u32, remote: u32, remotePort: u32, protocol: u32, now: u32): u64 {
+  let free: u64 = 0;
+  for (let left = inside; left; left &= left - 1) {
+    const offset = <u32>ctz<u64>(left);
+    if (!holderExpiry(remote, egressIp, replyKey(remotePort, (word << 6) + offset, protocol), now)) free |= bit(offset);
+  }
+  return free;
 }
 
 /** Bits of a word that stand for ports outside low … high. */

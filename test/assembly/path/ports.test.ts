@@ -114,3 +114,22 @@ describe("the port search is complete", () => {
     expect(steps).toBeLessThan(20);
   });
 });
+
+it("neither the table's seed nor the number of bitmaps shows in the ports near exhaustion", async () => {
+  const model = withSettings(world(1), { low: 40_000, high: 40_699 });
+  const traffic = Array.from({ length: 4000 }, (_, i) =>
+    query(1 + ((i * 7919) % 5000), i % 3 ? ENDPOINT : OTHER_ENDPOINT, i * 40),
+  );
+  const results = new Set<string>();
+  for (const [tableSeed, bitmaps] of [
+    [0n, 64],
+    [1n, 64],
+    [0xfeedn, 1],
+    [2n, 0],
+  ] as const) {
+    const gateway = await GatewayRig.start(model, { connections: 4096, tableSeed, bitmaps });
+    results.add(JSON.stringify(gateway.send(traffic).map((outcome) => [outcome.reason, outcome.natPort])));
+    expect(gateway.engine.counters().bitmapSearches).toBeGreaterThan(100);
+  }
+  expect(results.size).toBe(1);
+});
