@@ -60,10 +60,10 @@ stop_recording() {
 
 # run_case NAME: a subshell with its own scratch folder, so that nothing of one case reaches the next.
 run_case() (
-  SCRATCH=$(mktemp -d)
+  SCRATCH=$(mktemp -d -p "$SLUICEGATE_RECORD_SCRATCH")
   RECORDERS=()
   # shellcheck disable=SC2046 # a list of numbers
-  trap 'kill $(jobs -rp) 2>/dev/null || true; lab_down; rm -rf "$SCRATCH"' EXIT
+  trap 'kill $(jobs -rp) 2>/dev/null || true; lab_down' EXIT
   mkdir -p "$OUT/$1"
   make_certificate
   "record_$1"
@@ -97,10 +97,24 @@ main() {
   done
 }
 
-if [ "${SLUICEGATE_RECORD_ISOLATED:-}" != 1 ]; then
+# isolate: runs this script again inside namespaces of its own. Killing `unshare` kills all that is in them; it ignores gentler
+# signals, so this outer script stays and passes them on, and its own sudden death is passed on by the kernel.
+isolate() {
   [ "$(id -u)" = 0 ] || fail "needs root for network namespaces"
   mkdir -p /run/netns
-  SLUICEGATE_RECORD_ISOLATED=1 exec unshare --mount --net --pid --fork --kill-child --mount-proc -- "$0" "$@"
+  SLUICEGATE_RECORD_SCRATCH=$(mktemp -d)
+  export SLUICEGATE_RECORD_SCRATCH
+  setpriv --pdeathsig KILL unshare --mount --net --pid --fork --kill-child --mount-proc -- "$0" "$@" &
+  local inner=$!
+  # shellcheck disable=SC2064 # the values of now
+  trap "kill -KILL $inner 2>/dev/null; rm -rf '$SLUICEGATE_RECORD_SCRATCH'" EXIT
+  trap 'exit 143' TERM INT HUP
+  wait "$inner"
+}
+
+if [ -z "${SLUICEGATE_RECORD_SCRATCH:-}" ]; then
+  isolate "$@"
+  exit
 fi
 mount -t tmpfs none /run/netns
 here=$(cd "$(dirname "$0")" && pwd)
