@@ -20,7 +20,7 @@ export function parseDurationMs(text: string): number | undefined {
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
     total += Number(amount) * UNIT_MS[unit!]!;
   }
-  const rounded = Math.ceil(total - 1e-9);
+  const rounded = Math.max(0, Math.ceil(total - 1e-9));
   return rounded <= LONGEST_DURATION_MS ? rounded : undefined;
 }
 
