@@ -102,7 +102,7 @@ export function destinationAddress(bytes: Uint8Array, packet: IpPacket): Address
 
 /** The 4 or 16 address bytes at `at` as 16 bytes (IPv4 mapped). A copy: it stays valid when the frame's memory is reused. */
 function mappedAddress(bytes: Uint8Array, at: number, family: Family): AddressBytes {
-  if (family === 6) return bytes.slice(at, at + 16);
+  if (family === 6) return copyBytes(bytes, at, at + 16);
   const out = new Uint8Array(16);
   out[10] = out[11] = 0xff;
   for (let i = 0; i < 4; i++) out[12 + i] = bytes[at + i]!;
@@ -117,6 +117,11 @@ export function sourcePort(bytes: Uint8Array, packet: IpPacket): number {
 /** Destination port; 0 for an echo (its identifier is the source port) and for what has none. Host order. */
 export function destinationPort(bytes: Uint8Array, packet: IpPacket): number {
   return packet.destinationPortAt < 0 ? 0 : readBe16(bytes, packet.destinationPortAt);
+}
+
+/** A copy of bytes[from, to). `slice` would share memory where the bytes are a Buffer. */
+export function copyBytes(bytes: Uint8Array, from = 0, to = bytes.length): Uint8Array {
+  return new Uint8Array(bytes.subarray(from, to));
 }
 
 export function readBe16(bytes: Uint8Array, at: number): number {

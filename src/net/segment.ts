@@ -1,4 +1,4 @@
-import { type IpPacket, isWhole, PROTOCOL_TCP, readBe16 } from "./decode.js";
+import { copyBytes, type IpPacket, isWhole, PROTOCOL_TCP, readBe16 } from "./decode.js";
 import { addWords, checksumState, fold, pseudoHeaderSum } from "./recount.js";
 
 /** Where TCP's sequence number, acknowledgement and flags stand in its header (RFC 9293 section 3.1). */
@@ -22,7 +22,7 @@ export function payloadLength(packet: IpPacket): number {
 
 /** The IP packet alone, without link header and padding, with its transport checksum completed where transmit offload left it partial. */
 export function bareCompletePacket(bytes: Uint8Array, packet: IpPacket, complete: boolean): Uint8Array {
-  const bare = bytes.slice(packet.at, packet.end);
+  const bare = copyBytes(bytes, packet.at, packet.end);
   if (complete && isWhole(packet) && checksumState(bytes, packet) === "partial") {
     putTransportChecksum(bare, { ...shifted(packet), end: bare.length });
   }

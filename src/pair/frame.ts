@@ -1,4 +1,4 @@
-import { decodeFrame, type IpPacket, readBe16 } from "../net/decode.js";
+import { copyBytes, decodeFrame, type IpPacket, readBe16 } from "../net/decode.js";
 import { acknowledgementOf, payloadLength, sequenceOf } from "../net/segment.js";
 import { addressKey, type InsideEnd, tupleKey, tupleOf } from "../net/tuple.js";
 
@@ -45,7 +45,14 @@ const HASHED_BYTES = 64;
 export function keepFrame(frame: PairFrame): Kept | undefined {
   const packet = decodeFrame(frame.bytes, frame.linkType, frame.wireLength);
   if (!packet || packet.kind === "unreadable") return undefined;
-  return { frame: frame.frame, timeNs: frame.timeNs, bytes: frame.bytes.slice(), packet, paired: false, taken: false };
+  return {
+    frame: frame.frame,
+    timeNs: frame.timeNs,
+    bytes: copyBytes(frame.bytes),
+    packet,
+    paired: false,
+    taken: false,
+  };
 }
 
 export function pairKeys(kept: Kept, direction: Direction): PairKeys {

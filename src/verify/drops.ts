@@ -1,5 +1,5 @@
 import type { Endpoint } from "../config/types.js";
-import { destinationAddress, type IpPacket, isFragment, isWhole } from "../net/decode.js";
+import { destinationAddress, type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
 import { eligibleEgresses } from "./eligible.js";
@@ -61,20 +61,26 @@ export function checkShapeReason(judge: Judge, frame: Frame): void {
   );
 }
 
-/** Nothing about the packet is unusual: whole, no fragment, no fault, checksums right. */
+/** Nothing about the packet is unusual: whole, no fragment, no fault, every length consistent, checksums right. */
 export function isSound(bytes: Uint8Array, packet: IpPacket): boolean {
-  const { kind } = packet;
-  if (packet.fault !== "" || isFragment(packet) || !isWhole(packet)) return false;
-  if (kind !== "tcp" && kind !== "udp" && kind !== "echo") return false;
-  return (
-    packet.end - packet.transportAt >= minimumHeader(kind) &&
-    ipv4HeaderSum(bytes, packet) === 0xffff &&
-    checksumState(bytes, packet) === "right"
-  );
+  if (packet.fault !== "" || isFragment(packet) || !isWhole(packet) || !hasSaneLengths(bytes, packet)) return false;
+  return ipv4HeaderSum(bytes, packet) === 0xffff && checksumState(bytes, packet) === "right";
 }
 
-function minimumHeader(kind: "tcp" | "udp" | "echo"): number {
-  return kind === "tcp" ? 20 : 8;
+function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {
+  const { transportAt } = packet;
+  const length = packet.end - transportAt;
+  if (packet.family === 4 && readBe16(bytes, packet.at + 2) === 0) return false;
+  switch (packet.kind) {
+    case "tcp":
+      return length >= 20 && bytes[transportAt + 12]! >> 4 >= 5 && (bytes[transportAt + 12]! >> 4) * 4 <= length;
+    case "udp":
+      return length >= 8 && readBe16(bytes, transportAt + 4) === length;
+    case "echo":
+      return length >= 8 && packet.icmpCode === 0;
+    default:
+      return false;
+  }
 }
 
 /** Why the drop reason cannot hold; undefined where it may. */

@@ -1,4 +1,4 @@
-import { type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import { copyBytes, type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { addressKey, formatKeySocket, portAtOf, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
@@ -128,7 +128,7 @@ function checkRestored(judge: Judge, frame: Frame, hops: number): void {
   const { packet } = frame;
   const at = firstDifference(captured, result);
   if (at < 0) return;
-  const comparable = captured.slice();
+  const comparable = copyBytes(captured);
   // A TTL of 255 cannot have been one more before the hop.
   if (hops > 0 && captured[packet.ttlAt] === 255 && given[packet.ttlAt] === 255) {
     copyOver(comparable, result, packet.ttlAt, 1);

@@ -227,6 +227,13 @@ describe("ICMP", () => {
   });
 });
 
+test("an address is a copy, also of a Buffer, whose slices share memory", () => {
+  const frame = Buffer.from(six(udp({ srcPort: 1, dstPort: 2 })));
+  const before = sourceAddress(frame, decoded(frame));
+  frame.fill(0, 8, 24);
+  expect(formatAddress(before)).toBe(ENDPOINT6);
+});
+
 describe("hostile bytes", () => {
   const frames = [
     four(tcp({ srcPort: 1, dstPort: 2, options: patterned(12), payload: patterned(9) })),

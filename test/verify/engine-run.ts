@@ -1,15 +1,13 @@
 /** Frames in words through a real engine, with a verifier watching: a replay in miniature, for engines with planted bugs. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { PolicyModel } from "../../src/config/types.js";
 import { compilePolicy } from "../../src/engine/blob.js";
 import * as codes from "../../src/engine/codes.js";
-import { createEngine, type Engine } from "../../src/engine/engine.js";
+import type { Engine } from "../../src/engine/engine.js";
 import { actionName, reasonName } from "../../src/engine/names.js";
 import { configFor } from "../../src/engine/sizing.js";
 import { formatAddress } from "../../src/net/address.js";
 import type { FrameObservation } from "../../src/verify/types.js";
+import { startEngine } from "./mutant.js";
 import { data, model, type Out, POD, packet, REMOTE, Scene, seconds } from "./scene.js";
 
 const FRAME_AT = 64;
@@ -30,18 +28,7 @@ export class EngineRun {
   /** @param wasm module bytes of a mutant; the product's own build where left out */
   static async start(wasm?: Uint8Array, m: PolicyModel = model()): Promise<EngineRun> {
     const config = configFor(m, { arenaSize: 1 << 20, maxBatch: 16, connections: 1024, blobSize: 1 << 16, bitmaps: 4 });
-    if (!wasm) return EngineRun.#ready(await createEngine(config), m);
-    const folder = await mkdtemp(join(tmpdir(), "sluicegate-mutant-"));
-    try {
-      const file = join(folder, "mutant.wasm");
-      await writeFile(file, wasm);
-      return EngineRun.#ready(await createEngine(config, file), m);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  }
-
-  static #ready(engine: Engine, m: PolicyModel): EngineRun {
+    const engine = await startEngine(config, wasm);
     engine.loadPolicy(compilePolicy(m, { natProfile: engine.config.natProfile }));
     return new EngineRun(engine, m);
   }

@@ -1,6 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import asc from "assemblyscript/asc";
+import { createEngine, type Engine } from "../../src/engine/engine.js";
+import type { EngineConfig } from "../../src/engine/engine-config.js";
 
 /** One planted bug: `search` is replaced by `replace` in one file of `assembly/`. */
 export interface Mutation {
@@ -46,4 +49,17 @@ async function compile(mutated: ReadonlyMap<string, string>): Promise<Uint8Array
   if (error || !wasm) throw new Error(`the mutated engine does not compile: ${error?.message}\n${stderr.toString()}`);
   for (const file of mutated.keys()) if (!used.has(file)) throw new Error(`${file}: the compiler never read it`);
   return wasm;
+}
+
+/** Starts the engine from the bytes of a mutant's module, or the product's own build. */
+export async function startEngine(config: EngineConfig, wasm?: Uint8Array): Promise<Engine> {
+  if (!wasm) return createEngine(config);
+  const folder = await mkdtemp(join(tmpdir(), "sluicegate-mutant-"));
+  try {
+    const file = join(folder, "mutant.wasm");
+    await writeFile(file, wasm);
+    return await createEngine(config, file);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
