@@ -128,8 +128,7 @@ class AllowlistBuilder {
         continue;
       }
       const isOwned = address === egressIPv4 || address === egressIPv6;
-      const why =
-        failures === 0 ? (isOwned ? "active gateway" : "takes the address over") : `after ${failures} failures`;
+      const why = failures === 0 ? (isOwned ? "active gateway" : "takes the address over") : afterFailures(failures);
       this.#note(endpoint, {
         destination,
         family,
@@ -157,7 +156,7 @@ class AllowlistBuilder {
     for (const [, failures] of reachable) {
       const address = pool.take();
       if (!address) return;
-      const why = failures === 0 ? "given out of egressCIDRs" : `given out of egressCIDRs after ${failures} failures`;
+      const why = failures === 0 ? "given out of egressCIDRs" : `given out of egressCIDRs ${afterFailures(failures)}`;
       const owner = { node: undefined, zone: undefined, policy: policy.name };
       this.#note(endpoint, { destination, family, address, via: "egress", ...owner, failures, assumed: false, why });
     }
@@ -204,6 +203,10 @@ class AllowlistBuilder {
     }
     return notes;
   }
+}
+
+function afterFailures(failures: number): string {
+  return failures === 1 ? "after 1 failure" : `after ${failures} failures`;
 }
 
 const HEADER = ["Destination", "Source IP", "Via", "Node", "Zone", "Policy", "Failures", "Endpoints", "Assumed", "Why"];
