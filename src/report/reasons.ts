@@ -1,0 +1,45 @@
+/** What each reason means to a reader who has not read the code: one line each, under the one name used everywhere. */
+export const REASON_TEXTS: Readonly<Record<string, string>> = {
+  "no-policy": "no policy selects this source and destination",
+  excluded: "the destination is among the policy's excluded CIDRs",
+  "cluster-internal": "the destination is a pod, node or Service of the cluster",
+  "link-local": "the destination is link-local",
+  multicast: "the destination is multicast",
+  broadcast: "the destination is broadcast",
+  loopback: "the destination is loopback",
+  "reply-of-inbound": "a pod answers a connection that came from outside",
+  inbound: "a connection from outside to a pod",
+  "endpoint-unknown": "no pod of the manifests owns an address of this frame",
+  "unsupported-passed": "a protocol that cannot be translated, let through as asked",
+  "not-ip": "no IP packet (ARP, LLDP …)",
+  "no-egress-gateway": "the policy selects the frame, but no gateway is eligible",
+  "no-egress-ip": "the gateway has no address to translate to",
+  "no-nat-mapping": "every NAT port toward this remote and port is taken",
+  "no-reverse-mapping": "sent to an egress IP, but no connection has that port",
+  "reply-without-connection": "an answer from outside to a connection that the capture does not hold",
+  "fragment-without-first": "a fragment whose first part was not seen",
+  "fragment-unsupported": "an IP fragment; fragments are not supported yet",
+  truncated: "the frame is too short on the wire",
+  "snaplen-cut": "the capture cut the frame before its ports",
+  "bad-header": "a header contradicts itself",
+  "ttl-exceeded": "the TTL ran out on the way to the gateway",
+  "unsupported-protocol": "a protocol that cannot be translated must not leave untranslated",
+  "ipv6-unsupported": "translation of IPv6 is not supported yet",
+  "table-full": "the connection table has no room left",
+  "not-yet-programmed": "the pod or policy is too new to be in force",
+  "icmp-error-unmatched": "an ICMP error about a packet of no known connection",
+  "bad-source": "a source address that no frame may have",
+  duplicate: "another copy of a frame that was already seen on another interface",
+  "already-translated": "the source is a node or an egress IP: captured behind the gateway (see sluicegate verify)",
+  "gateway-down": "sent to a gateway that was down",
+  "after-break": "of a connection that had broken: it could not have been sent",
+  "encrypted-underlay": "encrypted between nodes: capture at the pods, or on the inner interface",
+  "unsupported-link-type": "a link type that is not supported",
+  overlay: "an overlay frame whose inside is not used",
+  filtered: "left out by --filter",
+};
+
+/** @returns a line for people; the name itself for a reason that has none */
+export function reasonText(reason: string): string {
+  return REASON_TEXTS[reason] ?? reason;
+}

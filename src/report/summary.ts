@@ -1,0 +1,205 @@
+import type { FrameAction, ReplayReport } from "../replay/report-types.js";
+import { formatMismatch } from "../verify/fields.js";
+import { type Paint, paint } from "./paint.js";
+import { reasonText } from "./reasons.js";
+import { bar, type Column, textTable } from "./text-table.js";
+import { bytes, count, counted, duration, percent, rate } from "./units.js";
+
+export interface SummaryOptions {
+  readonly colour: boolean;
+  /** All mismatches, broken connections and settings instead of the first few or none. */
+  readonly verbose: boolean;
+}
+
+const BAR_CELLS = 20;
+const SHOWN = 5;
+/** How a frame can end, in the order of a frame's fortune. */
+export const OUTCOMES: readonly (readonly [FrameAction, string])[] = [
+  ["snat", "translated on the way out"],
+  ["reverse", "replies translated back"],
+  ["pass", "passed untouched"],
+  ["drop", "dropped"],
+  ["lost", "lost at a dead gateway"],
+  ["skipped", "not given to the engine"],
+];
+
+const LEFT: Column = { title: "" };
+const RIGHT: Column = { title: "", align: "right" };
+const GATEWAY_COLUMNS: readonly Column[] = [
+  { title: "node" },
+  { title: "zone" },
+  { title: "egress IP" },
+  { title: "connections", align: "right" },
+  { title: "share", align: "right" },
+  { title: "" },
+  { title: "frames out", align: "right" },
+  { title: "bytes out", align: "right" },
+  { title: "replies", align: "right" },
+  { title: "ports", align: "right" },
+];
+
+/** The report as people read it: what was read, what happened to the frames, who carried them, whether it is right, how fast. */
+export function summary(report: ReplayReport, options: SummaryOptions): string {
+  const p = paint(options.colour);
+  const sections = [
+    inputLines(report, p),
+    frameLines(report, p, options),
+    gatewayLines(report, p, options),
+    brokenLines(report, p, options),
+    options.verbose ? settingLines(report, p) : [],
+    mismatchLines(report, p, options),
+    [...verificationLines(report, p, options), speedLine(report, p)],
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+/** All mismatches in words: `no mismatch`, `3 mismatches`. */
+export function mismatchText({ verification: { mismatchCount } }: Pick<ReplayReport, "verification">): string {
+  return mismatchCount === 0 ? "no mismatch" : `${count(mismatchCount)} mismatch${mismatchCount === 1 ? "" : "es"}`;
+}
+
+/** Reasons of frames that ended as `action`, the most frequent first. */
+export function reasonsOf({ reasonActions }: ReplayReport, action: FrameAction): [string, number][] {
+  return Object.entries(reasonActions)
+    .flatMap(([reason, actions]): [string, number][] => (actions[action] ? [[reason, actions[action]]] : []))
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+}
+
+function inputLines({ input, viewpoints, filter }: ReplayReport, p: Paint): string[] {
+  const lines = [p.bold("Input")];
+  for (const file of input.files) {
+    lines.push(
+      `  ${file.name}  ${counted(file.frames, "frame")}${file.truncated ? p.warn(", the last record is cut off") : ""}`,
+    );
+    for (const view of viewpoints.filter((decision) => decision.file === file.name)) {
+      const extras = [view.copies && "duplicates sorted out", view.decapsulate && "overlay decapsulated"].filter(
+        Boolean,
+      );
+      const what = [`${view.viewpoint} view`, ...extras].join(", ");
+      lines.push(`    ${view.interface} (${view.linkType})  ${what}`);
+      for (const reason of view.reasons) lines.push(p.dim(`      ${reason}`));
+      for (const hint of view.hints) lines.push(p.warn(`      hint: ${hint}`));
+    }
+  }
+  if (input.firstFrame && input.lastFrame) lines.push(`  from ${input.firstFrame} to ${input.lastFrame}`);
+  if (filter !== undefined) lines.push(`  only frames that match: ${filter}`);
+  return lines;
+}
+
+function frameLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
+  const { frames, ciliumWould } = report;
+  const rows: string[][] = [];
+  for (const [action, text] of OUTCOMES) {
+    if (frames[action] === 0) continue;
+    const share = frames[action] / frames.read;
+    rows.push([action, count(frames[action]), percent(frames[action], frames.read), bar(share, BAR_CELLS), text]);
+    for (const [reason, n] of reasonsOf(report, action)) {
+      rows.push([`  ${reason}`, count(n), "", "", `  ${reasonText(reason)}`]);
+      const original = action === "drop" && verbose ? ciliumWould[reason] : undefined;
+      if (original !== undefined) rows.push(["", "", "", "", `  the original ${original}`]);
+    }
+  }
+  const title = `${p.bold("Frames")}  ${counted(frames.read, "frame")}, ${bytes(frames.bytes)} on the wire`;
+  return [title, ...rowsOnly([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows), ...observationLines(report, p)];
+}
+
+/** Oddities of captures that readers wonder about; nothing where there are none. */
+function observationLines({ observations }: ReplayReport, p: Paint): string[] {
+  const { partialChecksums, superFrames, decapsulated, checksumUnverifiable } = observations;
+  const found = [
+    partialChecksums > 0 && `${count(partialChecksums)} with a checksum left to the network card`,
+    superFrames > 0 && `${count(superFrames)} larger than any MTU (offload)`,
+    decapsulated > 0 && `${count(decapsulated)} taken out of the overlay`,
+    checksumUnverifiable > 0 && `${count(checksumUnverifiable)} cut by the capture, checksums taken on trust`,
+  ].filter((text) => text !== false);
+  return found.length > 0 ? [p.dim(`  among them ${found.join("; ")}`)] : [];
+}
+
+function gatewayLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
+  const { gateways, connections, assumedAddresses } = report;
+  const { opened, closed, expired, broken, rebound, live, peak, directionGuessed } = connections;
+  const ended = `${count(closed)} closed, ${count(expired)} expired, ${count(broken)} broken, ${count(rebound)} rebound, ${count(live)} still open`;
+  const title = `${p.bold("Connections")}  ${count(opened)} opened, ${ended}; at most ${count(peak)} at a time`;
+  const guessed =
+    directionGuessed > 0
+      ? [p.dim(`  ${count(directionGuessed)} were seen from the middle on: who opened them is a guess`)]
+      : [];
+  const used = verbose ? gateways : gateways.filter((gateway) => gateway.connections > 0 || gateway.frames > 0);
+  const all = gateways.reduce((sum, gateway) => sum + gateway.connections, 0);
+  const rows = used.map((gateway) => [
+    gateway.node,
+    gateway.zone ?? "–",
+    `${gateway.egressIP}${gateway.assumed ? " *" : ""}`,
+    count(gateway.connections),
+    percent(gateway.connections, all),
+    bar(all === 0 ? 0 : gateway.connections / all, BAR_CELLS / 2),
+    count(gateway.frames),
+    bytes(gateway.bytes),
+    count(gateway.replies),
+    `${count(gateway.portsPeak)} of ${count(gateway.portsLimit)}`,
+  ]);
+  const idle = gateways.length - used.length;
+  const [head, ...lines] = textTable(GATEWAY_COLUMNS, rows, { indent: "  " });
+  return [
+    title,
+    ...guessed,
+    ...(rows.length > 0 ? [p.dim(head!), ...lines] : []),
+    ...(idle > 0 ? [p.dim(`  ${counted(idle, "other egress IP")} carried nothing`)] : []),
+    ...assumedAddresses.map(({ node, address, note }) => p.warn(`  * ${address} of ${node} is assumed: ${note}`)),
+  ];
+}
+
+function brokenLines({ broken, rebound }: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
+  const all = [...broken.map((one) => ["broken", one] as const), ...rebound.map((one) => ["rebound", one] as const)];
+  if (all.length === 0) return [];
+  const shown = verbose ? all : all.slice(0, SHOWN);
+  const rows = shown.map(([kind, { at, fiveTuple, from, to, cause }]) => [
+    kind,
+    at,
+    fiveTuple,
+    `${from.node} ${from.egressIP}`,
+    to ? `${to.node} ${to.egressIP}` : "nowhere",
+    cause,
+  ]);
+  const columns = ["", "at", "connection", "from", "to", "cause"].map((title) => ({ title }));
+  const [head, ...lines] = textTable(columns, rows, { indent: "  " });
+  return [p.bold("Changed in mid-connection"), p.dim(head!), ...lines, ...more(all.length - shown.length, p)];
+}
+
+function settingLines({ settings, seed, natProfile }: ReplayReport, p: Paint): string[] {
+  const rows = Object.entries(settings).map(([name, { value, source }]) => [name, value, source]);
+  return [`${p.bold("Settings")}  seed ${seed}, NAT profile ${natProfile}`, ...rowsOnly([LEFT, LEFT, LEFT], rows)];
+}
+
+function mismatchLines({ verification }: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
+  const { mismatches, mismatchCount } = verification;
+  if (mismatches.length === 0) return [];
+  const shown = verbose ? mismatches : mismatches.slice(0, SHOWN);
+  return [p.bold("Mismatches"), ...shown.map(formatMismatch), ...more(mismatchCount - shown.length, p)];
+}
+
+function verificationLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
+  const { enabled, ok, framesChecked, notes } = report.verification;
+  const title = p.bold("Verification");
+  if (!enabled) return [`${title}  ${p.warn("off (--no-verify)")}`];
+  const result = `${counted(framesChecked, "frame")} checked independently of the engine, ${mismatchText(report)}`;
+  const noted = verbose ? Object.entries(notes).map(([note, n]) => p.dim(`  ${count(n)} × ${note}`)) : [];
+  return [`${title}  ${ok ? p.good(`ok: ${result}`) : p.bad(`FAILED: ${result}`)}`, ...noted];
+}
+
+function speedLine({ frames, timing }: ReplayReport, p: Paint): string {
+  const { framesPerSecond, engineNsPerFrame, wallMs } = timing;
+  const engine = `${duration(engineNsPerFrame)} per frame in the engine`;
+  return `${p.bold("Speed")}  ${rate(framesPerSecond)} frames/s, ${engine}; ${counted(frames.read, "frame")} in ${duration(wallMs * 1e6)}`;
+}
+
+function more(hidden: number, p: Paint): string[] {
+  return hidden > 0 ? [p.dim(`  … and ${count(hidden)} more`)] : [];
+}
+
+function rowsOnly(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  return textTable(columns, rows, { indent: "  " }).slice(1);
+}

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { summary } from "../../src/report/summary.js";
+import { exampleReport, wrongReport } from "./fixture.js";
+
+const PLAIN = { colour: false, verbose: false };
+
+describe("the summary", () => {
+  const text = summary(exampleReport(), PLAIN);
+
+  test("says what was read and what was decided about each interface", () => {
+    expect(text).toContain("web.pcap  900 frames\n    eth0 (ethernet)  endpoint view\n      3 endpoints send here\n");
+    expect(text).toContain("dns.pcap.gz  100 frames, the last record is cut off\n");
+    expect(text).toContain("endpoint view, duplicates sorted out, overlay decapsulated\n");
+    expect(text).toContain("hint: capture on one device");
+  });
+
+  test("shows frames by verdict, each with its reasons, the most frequent first", () => {
+    const lines = text.split("\n");
+    const at = lines.findIndex((line) => line.startsWith("Frames  1,000 frames, 121 KiB"));
+    expect(lines.slice(at + 1, at + 10).map((line) => line.trim().split(/ {2,}/).slice(0, 3))).toEqual([
+      ["snat", "480", "48.0 %"],
+      ["reverse", "440", "44.0 %"],
+      ["pass", "60", "6.0 %"],
+      ["no-policy", "40", "no policy selects this source and destination"],
+      ["cluster-internal", "20", "the destination is a pod, node or Service of the cluster"],
+      ["drop", "15", "1.5 %"],
+      ["unsupported-protocol", "12", "a protocol that cannot be translated must not leave untranslated"],
+      ["no-nat-mapping", "3", "every NAT port toward this remote and port is taken"],
+      ["skipped", "5", "0.5 %"],
+    ]);
+    expect(lines[at + 1]).toContain("█████████▋");
+  });
+
+  test("shows each gateway that carried something with its share, and counts the others", () => {
+    expect(text).toMatch(/gw-a +zone-1 +203\.0\.113\.10 +30 +71\.4 % +███████▏ +300 +39\.1 KiB +280 +7 of 32,768/);
+    expect(text).toContain("1 other egress IP carried nothing");
+  });
+
+  test("marks assumed addresses where they stand and says why", () => {
+    expect(text).toMatch(/gw-b +– +192\.0\.2\.1 \*/);
+    expect(text).toContain("* 192.0.2.1 of gw-b is assumed: the devices of gw-b are unknown");
+  });
+
+  test("lists connections that changed under way", () => {
+    expect(text).toMatch(
+      /broken +2026-01-02T03:04:09.* > 198\.51\.100\.10:443 +gw-a 203\.0\.113\.10 +gw-b 192\.0\.2\.1 +policy-change/,
+    );
+  });
+
+  test("ends with the verification and the speed", () => {
+    expect(text).toMatch(
+      /\nVerification {2}ok: 995 frames checked independently of the engine, no mismatch\nSpeed {2}812 k frames\/s, 48\.2 ns per frame in the engine; 1,000 frames in 1\.23 ms\n$/,
+    );
+  });
+
+  test("uses no colour where none is wanted, and changes nothing but colour where it is", () => {
+    expect(text).not.toContain("\x1b");
+    const coloured = summary(exampleReport(), { colour: true, verbose: false });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what colours are made of
+    expect(coloured.replace(/\x1b\[\d+m/g, "")).toBe(text);
+    expect(coloured).toContain("\x1b[32mok:");
+  });
+
+  test("says more when asked: settings and what the original would do", () => {
+    const verbose = summary(exampleReport(), { colour: false, verbose: true });
+    expect(verbose).toContain("the original lets it out with the pod's own address, untranslated");
+    expect(verbose).toMatch(/NAT ports +32768-65535 +profile cilium/);
+    expect(verbose).toMatch(/gw-c +zone-2/);
+  });
+});
+
+describe("mismatches", () => {
+  test("say where, what was expected, what was got and why, and how many more there are", () => {
+    const text = summary(wrongReport(), PLAIN);
+    expect(text).toContain("web.pcap frame 118 at 41.204 s: reply not reversed\n");
+    expect(text).toMatch(/expected 10\.1\.0\.7:51514 {3}got 203\.0\.113\.9:40001\n.*the mapping lives/);
+    expect(text).toContain("… and 5 more");
+    expect(text).toContain("FAILED: 995 frames checked independently of the engine, 7 mismatches");
+  });
+
+  test("verification that is off is not called ok", () => {
+    const off = { enabled: false, ok: true, framesChecked: 0, mismatches: [], mismatchCount: 0, notes: {} };
+    const text = summary(exampleReport({ verification: off }), PLAIN);
+    expect(text).toContain("Verification  off (--no-verify)");
+    expect(text).not.toContain("ok:");
+  });
+});
+
+test("a replay of nothing has a summary without bars, shares or NaN", () => {
+  const frames = { read: 0, bytes: 0, pass: 0, snat: 0, reverse: 0, drop: 0, lost: 0, skipped: 0, generated: 0 };
+  const text = summary(exampleReport({ frames, reasonActions: {}, reasons: {}, gateways: [] }), PLAIN);
+  expect(text).toContain("Frames  0 frames, 0 B on the wire");
+  expect(text).not.toMatch(/NaN|undefined|Infinity/);
+});
