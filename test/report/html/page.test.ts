@@ -19,7 +19,7 @@ describe("the page", () => {
     const page = reportPage(exampleReport());
     const policy = /Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!.replaceAll("&#39;", "'");
     for (const tag of ["style", "script"]) {
-      const inline = [...page.matchAll(new RegExp(`<${tag}>([\s\S]*?)</${tag}>`, "g"))];
+      const inline = [...page.matchAll(new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`, "g"))];
       expect(inline).toHaveLength(1);
       const hash = createHash("sha256").update(inline[0]![1]!).digest("base64");
       expect(policy).toContain(`${tag}-src 'sha256-${hash}'`);
