@@ -48,7 +48,7 @@ export const CONTROL_SIZE = 256;
 
 export const CONTROL_FLAG_UNSETTLED = 1; // policy or gateways changed in mid-run: any connection may be moved at its next frame
 
-export const MAX_BATCH = 1024;
+export const MAX_BATCH = 4096;
 export const STAMP_COUNT = 16384;
 
 // ---- Columns: one value per frame of the piece. The first six are filled by the capture reader. ------------------------------------------
@@ -149,7 +149,7 @@ export const EVENT_PROTOCOL_AT = 4; // u32
 export const EVENT_ADDRESSES_AT = 8; // u64 raw
 export const EVENT_PORTS_AT = 16; // u32 raw
 export const EVENT_SIZE = 24;
-export const EVENT_COUNT = 2048;
+export const EVENT_COUNT = 8192;
 
 // ---- Copies of one packet that a capture shows on several interfaces. --------------------------------------------------------------------------------
 

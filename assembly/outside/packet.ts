@@ -7,6 +7,7 @@ import { SKIP_BAD_HEADER, SKIP_CUT, SKIP_NOT_IP, SKIP_TRUNCATED } from "./layout
 
 // A first look at a frame: enough to say whose it is. Results stand in globals until the next call; nothing is written to the frame.
 
+const PROTOCOL_SCTP: u32 = 132;
 const IPV6_SIZE: u32 = 40;
 const IPV6_SRC_AT: usize = 8;
 const IPV6_DST_AT: usize = 24;
@@ -79,7 +80,12 @@ function lookAtIpv6(captured: u32, wire: u32): u32 {
 
 /** True where source and destination port can be read. */
 export function hasPorts(): bool {
-  return (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) && !isFragment && l4 != 0 && l4 + 4 <= packetEnd;
+  return (
+    (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP) &&
+    !isFragment &&
+    l4 != 0 &&
+    l4 + 4 <= packetEnd
+  );
 }
 
 /** Host order; only where `hasPorts`. */

@@ -1,0 +1,88 @@
+import * as layout from "../../assembly/outside/layout.js";
+import type { MergedIndex } from "../capture/merge.js";
+import { HOOK_FROM_ENDPOINT, VERDICT_FLAG_POLICY_CHANGE, VERDICT_FLAG_REMAPPED } from "../engine/codes.js";
+import type { Verifier } from "../verify/verifier.js";
+import { outputLinkType } from "./outputs.js";
+import type { Columns } from "./outside.js";
+import { nameOfAction, nameOfReason } from "./reasons.js";
+import type { Machine } from "./setup.js";
+import { nanoseconds } from "./time.js";
+import type { Face } from "./viewpoint.js";
+
+const NO_EGRESS = layout.NO_EGRESS;
+
+/** Tells the verifier about every frame that the engine saw, with the bytes before and after. */
+export class Observer {
+  readonly #verifier: Verifier;
+  readonly #machine: Machine;
+  readonly #captures: readonly string[];
+  readonly #columns: Columns;
+  readonly #arena: Uint8Array;
+  /** The piece as captured, and its built frames as given to the engine; same offsets as in the arena. */
+  readonly #captured: Uint8Array;
+  readonly #given: Uint8Array;
+  #clock = 0n;
+
+  constructor(verifier: Verifier, machine: Machine, captures: readonly string[]) {
+    const { engine, outside, region } = machine;
+    this.#verifier = verifier;
+    this.#machine = machine;
+    this.#captures = captures;
+    this.#columns = outside.columns;
+    this.#arena = engine.arena;
+    this.#captured = engine.host.subarray(region.captured);
+    this.#given = engine.host.subarray(region.given);
+    this.#clock = nanoseconds(outside.clockLow, outside.clockHigh);
+  }
+
+  /** Copies the bytes of frames `first` to `end` - 1 before anything is done to them. */
+  keepCaptured(index: MergedIndex, first: number, end: number): void {
+    for (let i = first; i < end; i++) {
+      const at = index.offset[i]!;
+      this.#captured.set(this.#arena.subarray(at, at + index.capturedLength[i]!), at);
+    }
+  }
+
+  /** @param passed frames of the captures before this piece */
+  observe(first: number, end: number, passed: number, index: MergedIndex, faces: readonly Face[]): void {
+    const { evictedClosing, evictedUnreplied, evictedEstablished } = this.#machine.engine.counters();
+    const evictions = evictedClosing + evictedUnreplied + evictedEstablished;
+    const { hook, timeLow, timeHigh } = this.#columns;
+    for (let i = first; i < end; i++) {
+      const time = nanoseconds(timeLow[i]!, timeHigh[i]!);
+      if (time > this.#clock) this.#clock = time;
+      if (hook[i] !== 0)
+        this.#observeFrame(i, passed + i + 1, index.source[i]!, faces[this.#columns.interface[i]!]!, evictions);
+    }
+  }
+
+  #observeFrame(i: number, frame: number, file: number, face: Face, evictions: number): void {
+    const { offset, captured, wire, flags, verdictFlags, action, reason, egress, hook, link } = this.#columns;
+    const from = offset[i]!;
+    const to = from + captured[i]!;
+    const before = this.#captured.subarray(from, to);
+    const seen = flags[i]!;
+    this.#verifier.observe({
+      frame,
+      capture: this.#captures[file]!,
+      timeNs: this.#clock,
+      linkType: outputLinkType(face, link[i]!, (seen & layout.SLOT_DECAPSULATED) !== 0),
+      hook: hook[i] === HOOK_FROM_ENDPOINT ? "from-endpoint" : "from-network",
+      captured: before,
+      given: seen & layout.SLOT_BUILT ? this.#given.subarray(from, to) : before,
+      result: this.#arena.subarray(from, to),
+      wireLength: Math.max(wire[i]!, captured[i]!),
+      action: nameOfAction(action[i]!) ?? "skipped",
+      reason: nameOfReason(reason[i]!),
+      egress: egress[i]! === NO_EGRESS ? -1 : egress[i]!,
+      view: seen & layout.SLOT_REPLY || hook[i] === HOOK_FROM_ENDPOINT ? "endpoint" : "network",
+      remapped: remapCause(verdictFlags[i]!),
+      evictions,
+    });
+  }
+}
+
+function remapCause(flags: number): string {
+  if (!(flags & VERDICT_FLAG_REMAPPED)) return "";
+  return flags & VERDICT_FLAG_POLICY_CHANGE ? "policy-change" : "failover";
+}

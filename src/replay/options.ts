@@ -1,0 +1,48 @@
+import type { Readable } from "node:stream";
+import type { NatProfile, PolicyModel } from "../config/types.js";
+import type { ViewpointDecision } from "./report-types.js";
+
+/** What `replay` is to do. Everything that shows in a result is in here or in the files that it names. */
+export interface ReplayOptions {
+  /** Paths of captures, merged by time; `-` is standard input. */
+  readonly captures: readonly string[];
+  readonly model: PolicyModel;
+  /** Folder for `external.pcapng` and `endpoint.pcapng`; created where missing. Left out = no captures are written. */
+  readonly outDir?: string;
+  readonly viewpoint?: "auto" | "endpoint" | "network";
+  /** False: overlay packets are not replaced by what they carry. */
+  readonly decapsulate?: boolean;
+  /** Default: that of the model's settings. */
+  readonly natProfile?: NatProfile;
+  readonly balance?: "rendezvous" | "random";
+  /** Integer from 0 to 2^53 - 1; default 1. */
+  readonly seed?: number;
+  /** Filter expression, see `compileFilter`. */
+  readonly filter?: string;
+  /** Nanoseconds added to every timestamp of a capture, by its path. */
+  readonly skews?: ReadonlyMap<string, bigint>;
+  /** False: frames are not verified. */
+  readonly verify?: boolean;
+  /** Connections that the engine has room for; default 524,288. */
+  readonly connections?: number;
+  /** Frames given to the engine at once, 1 … 4096; results do not depend on it. */
+  readonly batchSize?: number;
+  /** What happens to a selected frame of a protocol that cannot be translated. */
+  readonly unsupported?: "drop" | "pass";
+  /** First and last frame to be replayed, 1-based, inclusive. */
+  readonly fromFrame?: number;
+  readonly toFrame?: number;
+  /** Files that the state is read from before, and written to after the frames. */
+  readonly loadState?: string;
+  readonly saveState?: string;
+  /** True: captures in which no frame is of an endpoint are no error. */
+  readonly allowNoMatch?: boolean;
+  /** What `-` reads instead of standard input. */
+  readonly stdin?: Readable;
+  /** Other builds of the two modules, for tests. */
+  readonly engineWasm?: string;
+  readonly outsideWasm?: string;
+  readonly onDecision?: (decision: ViewpointDecision) => void;
+  readonly onWarning?: (text: string) => void;
+  readonly onProgress?: (progress: { readonly frames: number; readonly bytes: number }) => void;
+}

@@ -1,0 +1,94 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { MergedInterface } from "../capture/merge.js";
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from "../capture/types.js";
+import { PcapngWriter } from "../capture/write.js";
+import type { Egress } from "../config/types.js";
+import { LINK_ETHERNET } from "../engine/codes.js";
+import { OutputError } from "../errors.js";
+
+/** Largest LINKTYPE_* number that is looked up in a table instead of a map. */
+const LINK_TYPES = 512;
+const ENDPOINT_INTERFACE = "endpoint";
+
+/**
+ * The two captures of a replay: `external.pcapng`, one interface per gateway node and link type, and `endpoint.pcapng`, one per link type.
+ * Frames keep their number, timestamp, lengths and link type.
+ */
+export class Outputs {
+  readonly #external: PcapngWriter;
+  readonly #endpoint: PcapngWriter;
+  readonly #egresses: readonly Egress[];
+  /** Interface numbers plus one, by egress × link type; 0 = not asked for yet. */
+  readonly #externalIds: Uint16Array;
+  readonly #endpointIds = new Uint16Array(LINK_TYPES);
+
+  /**
+   * @param buffers memory for the writers' buffers, in the memory that the frames lie in
+   * @throws {OutputError} where the folder or a file cannot be created
+   */
+  constructor(folder: string, egresses: readonly Egress[], buffers: readonly Uint8Array[]) {
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (cause) {
+      throw new OutputError(folder, (cause as NodeJS.ErrnoException).code ?? "unknown", { cause });
+    }
+    this.#egresses = egresses;
+    this.#externalIds = new Uint16Array(egresses.length * LINK_TYPES);
+    this.#external = new PcapngWriter(join(folder, "external.pcapng"), { buffer: buffers[0]! });
+    this.#endpoint = new PcapngWriter(join(folder, "endpoint.pcapng"), { buffer: buffers[1]! });
+  }
+
+  /** A frame that leaves for the outside. @param egress index into the model's egresses */
+  external(
+    egress: number,
+    linkType: number,
+    timeLow: number,
+    timeHigh: number,
+    captured: number,
+    wire: number,
+    number: number,
+    arena: Uint8Array,
+    at: number,
+  ): void {
+    const cell = egress * LINK_TYPES + linkType;
+    if (this.#externalIds[cell] === 0) {
+      this.#externalIds[cell] = this.#external.interfaceId(linkType, this.#egresses[egress]!.node) + 1;
+    }
+    const id = this.#externalIds[cell]! - 1;
+    this.#external.frame(id, timeLow, timeHigh, captured, wire, number, arena, at);
+  }
+
+  /** A restored reply, or a frame that passed. */
+  endpoint(
+    linkType: number,
+    timeLow: number,
+    timeHigh: number,
+    captured: number,
+    wire: number,
+    number: number,
+    arena: Uint8Array,
+    at: number,
+  ): void {
+    if (this.#endpointIds[linkType] === 0) {
+      this.#endpointIds[linkType] = this.#endpoint.interfaceId(linkType, ENDPOINT_INTERFACE) + 1;
+    }
+    const id = this.#endpointIds[linkType]! - 1;
+    this.#endpoint.frame(id, timeLow, timeHigh, captured, wire, number, arena, at);
+  }
+
+  /** Writes out what is buffered and closes both files. @throws {OutputError} */
+  close(): void {
+    try {
+      this.#external.close();
+    } finally {
+      this.#endpoint.close();
+    }
+  }
+}
+
+/** LINKTYPE_* that a frame is written with: that of its interface, or of the inner frame where one was decapsulated. */
+export function outputLinkType(merged: MergedInterface, link: number, isDecapsulated: boolean): number {
+  if (!isDecapsulated) return merged.interface.linkType;
+  return link === LINK_ETHERNET ? LINKTYPE_ETHERNET : LINKTYPE_RAW;
+}

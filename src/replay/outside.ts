@@ -1,0 +1,277 @@
+import * as layout from "../../assembly/outside/layout.js";
+import { REGION_FRAMES, REGION_VERDICTS } from "../engine/codes.js";
+import type { Engine } from "../engine/engine.js";
+import { packageFile } from "../engine/load.js";
+import { EngineError } from "../errors.js";
+import type { FilterInstruction } from "./filter.js";
+import type { HostRegion } from "./host-region.js";
+import type { KnownAddress } from "./known-addresses.js";
+
+interface OutsideExports {
+  outsideVersion(): number;
+  attach(control: number): number;
+  classify(count: number, piece: number): void;
+  insertAddress(row: number): void;
+  run(first: number, end: number): number;
+}
+
+const FUNCTIONS = ["outsideVersion", "attach", "classify", "insertAddress", "run"] as const;
+
+export interface OutsideOptions {
+  readonly engine: Engine;
+  readonly region: HostRegion;
+  /** Frames given to the engine at once. */
+  readonly batchSize: number;
+  readonly pieceFrames: number;
+  readonly interfaces: number;
+  readonly addresses: ReadonlyMap<string, KnownAddress>;
+  readonly ownerChanges: readonly bigint[];
+  readonly filter: readonly FilterInstruction[];
+  readonly tunnelPort: number;
+  /** 64 bits. */
+  readonly seed: bigint;
+  readonly keepsGiven: boolean;
+  readonly wasmFile?: string;
+}
+
+/** One value per frame of the piece in memory: windows onto the engine's memory, valid for its life. */
+export interface Columns {
+  readonly offset: Uint32Array;
+  readonly captured: Uint32Array;
+  readonly wire: Uint32Array;
+  readonly timeLow: Uint32Array;
+  readonly timeHigh: Uint32Array;
+  readonly interface: Uint32Array;
+  /** LINK_*, of the inner frame where one was decapsulated. */
+  readonly link: Uint8Array;
+  /** HOOK_*; 0 = not given to the engine. */
+  readonly hook: Uint8Array;
+  /** FRAME_FLAG_* and SLOT_*. */
+  readonly flags: Uint16Array;
+  readonly action: Uint8Array;
+  readonly reason: Uint8Array;
+  readonly verdictFlags: Uint16Array;
+  readonly egress: Uint16Array;
+  readonly oldEgress: Uint16Array;
+  readonly natPort: Uint16Array;
+}
+
+/** A connection whose external tuple changed, as `run` met it. */
+export interface MovedConnection {
+  /** Place of its frame in the piece. */
+  readonly slot: number;
+  readonly protocol: number;
+  readonly endpoint: string;
+  readonly endpointPort: number;
+  readonly remote: string;
+  readonly remotePort: number;
+}
+
+/**
+ * The outside simulator: classifies the frames of a piece, builds what the outside would have sent, takes the frames through the engine.
+ * All that it knows lies in the engine's host region.
+ */
+export class Outside {
+  readonly columns: Columns;
+  readonly #exports: OutsideExports;
+  readonly #view: DataView;
+  readonly #host: Uint8Array;
+  readonly #region: HostRegion;
+
+  /** @throws {EngineError} where outside.wasm is missing or was built from another layout */
+  static async start(options: OutsideOptions): Promise<Outside> {
+    const wasmFile = options.wasmFile ?? packageFile("build", "outside.wasm");
+    const exports = await options.engine.startCompanion<OutsideExports>(wasmFile, FUNCTIONS);
+    if (exports.outsideVersion() !== layout.OUTSIDE_VERSION) {
+      throw new EngineError(
+        `${wasmFile}: has another layout version, expected ${layout.OUTSIDE_VERSION}; build both together`,
+      );
+    }
+    return new Outside(options, exports);
+  }
+
+  private constructor(options: OutsideOptions, exports: OutsideExports) {
+    const { engine, region } = options;
+    this.#exports = exports;
+    this.#host = engine.host;
+    this.#region = region;
+    this.#view = new DataView(engine.host.buffer, engine.host.byteOffset, engine.host.byteLength);
+    this.columns = columnsOf(engine.host, region, options.pieceFrames);
+    this.#writeControl(options);
+    this.#writeTables(options);
+    const code = exports.attach(engine.host.byteOffset);
+    if (code !== 0) throw new EngineError(`outside.wasm: refuses its control block (${code}); build both together`);
+    for (const row of addressRows(options.addresses)) this.#insertAddress(row);
+  }
+
+  /** Classifies the first `count` frames of the columns. @param piece number of the piece, from 1 */
+  classify(count: number, piece: number): void {
+    this.#exports.classify(count, piece);
+  }
+
+  /**
+   * Takes frames `first` to `end` - 1 through the engine.
+   * @returns the frame to go on with; less than `end` where `moved` has to be read first
+   * @throws {EngineError} where the engine refuses a batch
+   */
+  run(first: number, end: number): number {
+    const next = this.#exports.run(first, end);
+    if (next < 0) throw new EngineError(`engine: process: refused a batch (${next})`);
+    return next;
+  }
+
+  /** What is decided for an interface: INTERFACE_FLAG_* bits, and the LINK_* of its frames (0 = unsupported). */
+  setInterface(number: number, link: number, flags: number): void {
+    const at = this.#region.interfaces + number * layout.INTERFACE_SIZE;
+    this.#view.setUint8(at + layout.INTERFACE_LINK_AT, link);
+    this.#view.setUint8(at + layout.INTERFACE_FLAGS_AT, flags);
+  }
+
+  /** Policy or gateways changed in mid-run: from now on any connection may be moved at its next frame. */
+  unsettle(): void {
+    this.#view.setUint32(layout.CONTROL_FLAGS_AT, layout.CONTROL_FLAG_UNSETTLED, true);
+  }
+
+  /** Connections that the last `run` saw moved. */
+  moved(): MovedConnection[] {
+    const count = this.#view.getUint32(layout.CONTROL_EVENT_COUNT_AT, true);
+    return Array.from({ length: count }, (_, i) => this.#movedAt(this.#region.events + i * layout.EVENT_SIZE));
+  }
+
+  /** Frames that the last `run` gave to the engine, and in how many batches. */
+  get given(): number {
+    return this.#view.getUint32(layout.CONTROL_GIVEN_COUNT_AT, true);
+  }
+
+  get batches(): number {
+    return this.#view.getUint32(layout.CONTROL_BATCHES_AT, true);
+  }
+
+  /** Mappings given up for others because the table was crowded. */
+  get evictedMappings(): number {
+    return this.#view.getUint32(layout.CONTROL_EVICTED_AT, true);
+  }
+
+  /** Latest timestamp that `run` has seen, as two halves. */
+  get clockLow(): number {
+    return this.#view.getUint32(layout.CONTROL_CLOCK_AT, true);
+  }
+
+  get clockHigh(): number {
+    return this.#view.getUint32(layout.CONTROL_CLOCK_AT + 4, true);
+  }
+
+  #movedAt(at: number): MovedConnection {
+    const host = this.#host;
+    const quad = (from: number) => host.subarray(from, from + 4).join(".");
+    return {
+      slot: this.#view.getUint32(at + layout.EVENT_SLOT_AT, true),
+      protocol: this.#view.getUint32(at + layout.EVENT_PROTOCOL_AT, true),
+      endpoint: quad(at + layout.EVENT_ADDRESSES_AT),
+      remote: quad(at + layout.EVENT_ADDRESSES_AT + 4),
+      endpointPort: this.#view.getUint16(at + layout.EVENT_PORTS_AT),
+      remotePort: this.#view.getUint16(at + layout.EVENT_PORTS_AT + 2),
+    };
+  }
+
+  #writeControl(options: OutsideOptions): void {
+    const { engine, region } = options;
+    const base = engine.host.byteOffset;
+    const put = (at: number, value: number) => this.#view.setUint32(at, value, true);
+    put(layout.CONTROL_VERSION_AT, layout.OUTSIDE_VERSION);
+    put(layout.CONTROL_ARENA_AT, engine.arena.byteOffset);
+    put(layout.CONTROL_ENGINE_FRAMES_AT, engine.regionBytes(REGION_FRAMES).byteOffset);
+    put(layout.CONTROL_ENGINE_VERDICTS_AT, engine.regionBytes(REGION_VERDICTS).byteOffset);
+    put(layout.CONTROL_BATCH_AT, options.batchSize);
+    put(layout.CONTROL_MAPPINGS_AT, base + region.mappings);
+    put(layout.CONTROL_MAPPING_SLOTS_AT, region.mappingSlots);
+    put(layout.CONTROL_ADDRESSES_AT, base + region.addresses);
+    put(layout.CONTROL_ADDRESS_SLOTS_AT, region.addressSlots);
+    put(layout.CONTROL_SPANS_AT, base + region.spans);
+    put(layout.CONTROL_CHANGES_AT, base + region.changes);
+    put(layout.CONTROL_CHANGE_COUNT_AT, options.ownerChanges.length);
+    put(layout.CONTROL_INTERFACES_AT, base + region.interfaces);
+    put(layout.CONTROL_INTERFACE_COUNT_AT, options.interfaces);
+    put(layout.CONTROL_CAPACITY_AT, options.pieceFrames);
+    region.columns.forEach((at, id) => {
+      put(layout.CONTROL_COLUMNS_AT + id * 4, base + at);
+    });
+    put(layout.CONTROL_PARSED_AT, base + region.parsed);
+    put(layout.CONTROL_PENDING_AT, base + region.pending);
+    put(layout.CONTROL_STAMPS_AT, base + region.stamps);
+    put(layout.CONTROL_COPIES_AT, base + region.copies);
+    put(layout.CONTROL_COPY_SLOTS_AT, region.copySlots);
+    put(layout.CONTROL_EVENTS_AT, base + region.events);
+    put(layout.CONTROL_GIVEN_AT, options.keepsGiven ? base + region.given : 0);
+    put(layout.CONTROL_FILTER_AT, base + region.filter);
+    put(layout.CONTROL_FILTER_COUNT_AT, options.filter.length);
+    put(layout.CONTROL_TUNNEL_PORT_AT, options.tunnelPort);
+    this.#view.setBigUint64(layout.CONTROL_SEED_AT, options.seed, true);
+  }
+
+  #writeTables({ filter, ownerChanges, addresses }: OutsideOptions): void {
+    ownerChanges.forEach((time, i) => {
+      this.#view.setBigUint64(this.#region.changes + i * 8, time, true);
+    });
+    filter.forEach(({ code, value, bytes }, i) => {
+      const at = this.#region.filter + i * layout.FILTER_SIZE;
+      this.#view.setUint32(at + layout.FILTER_CODE_AT, code, true);
+      this.#view.setUint32(at + layout.FILTER_VALUE_AT, value, true);
+      if (bytes) this.#host.set(bytes, at + layout.FILTER_BYTES_AT);
+    });
+    let at = this.#region.spans;
+    for (const { spans } of addresses.values()) {
+      for (const { from, to } of spans) {
+        this.#view.setBigUint64(at + layout.SPAN_FROM_AT, from, true);
+        this.#view.setBigUint64(at + layout.SPAN_TO_AT, to, true);
+        at += layout.SPAN_SIZE;
+      }
+    }
+  }
+
+  #insertAddress({ row, firstSpan }: AddressRow): void {
+    const at = this.#region.row;
+    this.#host.set(row.bytes, at + layout.ADDRESS_BYTES_AT);
+    this.#view.setUint32(at + layout.ADDRESS_FLAGS_AT, row.flags, true);
+    this.#view.setUint32(at + layout.ADDRESS_SPANS_AT, firstSpan, true);
+    this.#view.setUint32(at + layout.ADDRESS_SPAN_COUNT_AT, row.spans.length, true);
+    this.#exports.insertAddress(this.#host.byteOffset + at);
+  }
+}
+
+interface AddressRow {
+  readonly row: KnownAddress;
+  readonly firstSpan: number;
+}
+
+function* addressRows(addresses: ReadonlyMap<string, KnownAddress>): Generator<AddressRow> {
+  let firstSpan = 0;
+  for (const row of addresses.values()) {
+    yield { row, firstSpan };
+    firstSpan += row.spans.length;
+  }
+}
+
+function columnsOf(host: Uint8Array, region: HostRegion, count: number): Columns {
+  const at = (id: number) => host.byteOffset + region.columns[id]!;
+  const bytes = (id: number) => new Uint8Array(host.buffer, at(id), count);
+  const words = (id: number) => new Uint16Array(host.buffer, at(id), count);
+  const longs = (id: number) => new Uint32Array(host.buffer, at(id), count);
+  return {
+    offset: longs(layout.COLUMN_OFFSET),
+    captured: longs(layout.COLUMN_CAPTURED),
+    wire: longs(layout.COLUMN_WIRE),
+    timeLow: longs(layout.COLUMN_TIME_LOW),
+    timeHigh: longs(layout.COLUMN_TIME_HIGH),
+    interface: longs(layout.COLUMN_INTERFACE),
+    link: bytes(layout.COLUMN_LINK),
+    hook: bytes(layout.COLUMN_HOOK),
+    flags: words(layout.COLUMN_FLAGS),
+    action: bytes(layout.COLUMN_ACTION),
+    reason: bytes(layout.COLUMN_REASON),
+    verdictFlags: words(layout.COLUMN_VERDICT_FLAGS),
+    egress: words(layout.COLUMN_EGRESS),
+    oldEgress: words(layout.COLUMN_OLD_EGRESS),
+    natPort: words(layout.COLUMN_NAT_PORT),
+  };
+}

@@ -1,0 +1,120 @@
+import type { MergedCapture } from "../capture/merge.js";
+import { CaptureError } from "../errors.js";
+import { NoMatchError } from "./no-match.js";
+import type { ReplayOptions } from "./options.js";
+import { buildReport } from "./report.js";
+import type { ReplayReport, ViewpointDecision } from "./report-types.js";
+import { Session } from "./session.js";
+import { type ResolvedOptions, resolveOptions, startMachine } from "./setup.js";
+import { Faces, indexOver, openCaptures, pieceSizes, prescan } from "./sources.js";
+import { writeReplayState } from "./state.js";
+
+/** A capture was damaged; everything before the damage was replayed, and the outputs are complete up to there. */
+export class DamagedCaptureError extends CaptureError {
+  /** What came of the frames before the damage. */
+  readonly report: ReplayReport;
+
+  constructor(cause: CaptureError, report: ReplayReport) {
+    super(cause.file, cause.offset, cause.message.replace(`${cause.file}: byte ${cause.offset}: `, ""), { cause });
+    this.report = report;
+  }
+}
+
+/**
+ * Replays captures through the policy of a model: every frame goes through the engine as it would through the gateways, replies are built
+ * as the outside would have sent them, and (unless told otherwise) every result is verified. Captures of the results are written to
+ * `outDir`. Captures and report (its `timing` aside) are a pure function of the inputs. Memory does not grow with the captures: see
+ * `startMachine`; verification adds what it remembers of live connections.
+ * @throws {UsageError} for options out of range and captures that do not exist
+ * @throws {DamagedCaptureError} at damage, after everything before it was replayed and written
+ * @throws {NoMatchError} where no frame is of an endpoint, unless `allowNoMatch`
+ * @throws {OutputError} where a result cannot be written
+ */
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  const started = performance.now();
+  const resolved = resolveOptions(options);
+  const merged = await openCaptures(resolved);
+  try {
+    const session = new Session(await startMachine(resolved), resolved);
+    try {
+      return await replayInto(session, merged, started);
+    } finally {
+      session.closeOutputs();
+    }
+  } finally {
+    await merged.close();
+  }
+}
+
+async function replayInto(session: Session, merged: MergedCapture, started: number): Promise<ReplayReport> {
+  const { options } = session;
+  const startClock = session.machine.notes?.startClockNs;
+  const startClockNs = options.fromFrame === 1 || startClock === undefined ? clockOf(session).toString() : startClock;
+  const damage = await takeAll(session, merged);
+  session.closeOutputs();
+  if (options.saveState !== undefined) saveState(session, options.saveState, startClockNs);
+  session.machine.engine.advance(session.machine.outside.clockLow, session.machine.outside.clockHigh);
+  warn(session, merged);
+  const report = buildReport(session, merged, performance.now() - started);
+  if (damage) throw new DamagedCaptureError(damage, report);
+  if (session.framesMatched === 0 && session.framesRead > 0 && !isPartial(options) && !options.allowNoMatch) {
+    throw new NoMatchError(session.sources.busiest(options.model, session.machine.addresses), session.framesRead);
+  }
+  return report;
+}
+
+/** @returns what is wrong with a capture, once everything before it has been taken */
+async function takeAll(session: Session, merged: MergedCapture): Promise<CaptureError | undefined> {
+  const { options, machine } = session;
+  const faces = new Faces(merged);
+  const index = indexOver(machine.outside.columns, pieceSizes(options.captures.length).frames);
+  const arena = machine.engine.arena.subarray(0, pieceSizes(options.captures.length).bytes);
+  try {
+    tell(options, await prescan(options.captures, session.viewpoints));
+    while (!session.isDone && (await merged.next(arena, index))) {
+      faces.update();
+      tell(options, session.take(index, faces.list));
+      options.onProgress?.({ frames: session.framesRead, bytes: session.tally.bytes });
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof CaptureError) return error;
+    throw error;
+  }
+}
+
+function tell(options: ResolvedOptions, decisions: readonly ViewpointDecision[]): void {
+  for (const decision of decisions) options.onDecision?.(decision);
+}
+
+function warn({ options }: Session, merged: MergedCapture): void {
+  for (const reader of merged.readers) {
+    if (reader.truncated)
+      options.onWarning?.(`${reader.name}: its last record is cut off; everything before it was replayed`);
+  }
+}
+
+/** A part of the captures says nothing about whether they fit the manifests. */
+function isPartial(options: ResolvedOptions): boolean {
+  return options.fromFrame !== 1 || options.toFrame !== Number.MAX_SAFE_INTEGER;
+}
+
+function clockOf({ machine: { outside } }: Session): bigint {
+  return (BigInt(outside.clockHigh) << 32n) | BigInt(outside.clockLow);
+}
+
+function saveState(session: Session, path: string, startClockNs: string): void {
+  const { machine, options, tally } = session;
+  const { engine, region } = machine;
+  writeReplayState(path, {
+    notes: {
+      framesPassed: Math.min(session.framesPassed, options.toFrame),
+      startClockNs,
+      seed: options.seed,
+      balance: options.balance,
+      tally: tally.save(),
+    },
+    kept: engine.host.slice(0, region.keptSize),
+    engine: engine.saveState(),
+  });
+}

@@ -1,0 +1,159 @@
+import type { MergedCapture } from "../capture/merge.js";
+import type { Egress, PolicyModel, Timeouts } from "../config/types.js";
+import type { EgressStats, EngineCounters } from "../engine/counters.js";
+import { formatAddress } from "../net/address.js";
+import { CILIUM_WOULD } from "./reasons.js";
+import type { ReplayReport } from "./report-types.js";
+import type { Session } from "./session.js";
+import type { ResolvedOptions } from "./setup.js";
+import { formatTime } from "./time.js";
+
+/** The report of a finished session. All but `timing` is a pure function of the inputs. */
+export function buildReport(session: Session, merged: MergedCapture, wallMs: number): ReplayReport {
+  const { options, tally, machine } = session;
+  const { model } = options;
+  const counters = machine.engine.counters();
+  const { actions, reasons, reasonActions } = tally.summary();
+  const read = Object.values(actions).reduce((sum, frames) => sum + frames, 0);
+  const dropped = Object.keys(reasons).filter((reason) => (reasonActions[reason]?.drop ?? 0) > 0);
+  return {
+    schema: "sluicegate.io/replay-report/v1",
+    seed: options.seed,
+    natProfile: options.natProfile,
+    input: inputOf(session, merged),
+    frames: { read, bytes: tally.bytes, ...actions, generated: 0 },
+    reasons,
+    reasonActions,
+    ciliumWould: Object.fromEntries(
+      dropped.flatMap((reason) => (CILIUM_WOULD[reason] ? [[reason, CILIUM_WOULD[reason]]] : [])),
+    ),
+    connections: connectionsOf(counters, session),
+    gateways: gatewaysOf(model, machine.engine.egressStats()),
+    broken: tally.broken,
+    rebound: tally.rebound,
+    failovers: [],
+    verification: verificationOf(session),
+    viewpoints: session.viewpoints.decisions(),
+    settings: settingsOf(options),
+    assumedAddresses: assumedOf(model),
+    observations: {
+      partialChecksums: tally.partialChecksums,
+      superFrames: tally.superFrames,
+      decapsulated: tally.decapsulated,
+      checksumUnverifiable: tally.unverifiable,
+    },
+    ...rangeOf(options),
+    ...(options.filter !== undefined && { filter: options.filter }),
+    timing: {
+      engineNsPerFrame: session.framesGiven === 0 ? 0 : (session.engineMs * 1e6) / session.framesGiven,
+      framesPerSecond: wallMs > 0 ? (session.framesRead * 1000) / wallMs : 0,
+      wallMs,
+    },
+  };
+}
+
+function inputOf({ options, framesOfFile, tally }: Session, merged: MergedCapture): ReplayReport["input"] {
+  const { readers } = merged;
+  return {
+    truncated: readers.some(({ truncated }) => truncated),
+    files: readers.map((reader, i) => ({
+      name: options.captures[i]!,
+      frames: framesOfFile[i]!,
+      truncated: reader.truncated,
+      skippedBlocks: Object.fromEntries(reader.skippedBlocks),
+      adjusted: Object.fromEntries(reader.adjusted),
+    })),
+    ...(tally.firstNs !== undefined && { firstFrame: formatTime(tally.firstNs) }),
+    ...(tally.lastNs !== undefined && { lastFrame: formatTime(tally.lastNs) }),
+  };
+}
+
+function connectionsOf(counters: EngineCounters, { machine }: Session): ReplayReport["connections"] {
+  return {
+    opened: counters.opened,
+    closed: counters.closed,
+    expired: counters.expired,
+    broken: counters.broken,
+    rebound: counters.rebound,
+    peak: counters.peak,
+    live: counters.live,
+    removed: counters.removed,
+    directionGuessed: counters.directionGuessed,
+    evictions: {
+      expired: counters.evictedExpired,
+      closing: counters.evictedClosing,
+      unreplied: counters.evictedUnreplied,
+      established: counters.evictedEstablished,
+      mappings: machine.outside.evictedMappings,
+    },
+  };
+}
+
+function gatewaysOf(model: PolicyModel, stats: readonly EgressStats[]): ReplayReport["gateways"] {
+  const { low, high } = model.settings.snatPorts.value;
+  return model.egresses.map((egress, i) => {
+    const row = stats[i]!;
+    return {
+      node: egress.node,
+      egressIP: addressOf(egress),
+      ...(egress.assumed && { assumed: true }),
+      ...(egress.zone !== undefined && { zone: egress.zone }),
+      connections: row.connections,
+      frames: row.frames,
+      bytes: row.bytes,
+      replies: row.replies,
+      replyBytes: row.replyBytes,
+      portsPeak: row.portsPeak,
+      portsLimit: high - low + 1,
+    };
+  });
+}
+
+/** IPv4 first; empty where the gateway has no egress IP. */
+function addressOf(egress: Egress): string {
+  const address = egress.egressIPv4 ?? egress.egressIPv6;
+  return address ? formatAddress(address) : "";
+}
+
+function verificationOf({ verifier }: Session): ReplayReport["verification"] {
+  if (!verifier) return { enabled: false, ok: true, framesChecked: 0, mismatches: [], mismatchCount: 0, notes: {} };
+  const { ok, framesChecked, mismatches, mismatchCount, notes } = verifier.finish();
+  return { enabled: true, ok, framesChecked, mismatches: [...mismatches], mismatchCount, notes: { ...notes } };
+}
+
+function settingsOf(options: ResolvedOptions): ReplayReport["settings"] {
+  const { settings } = options.model;
+  const given = (isGiven: boolean) => (isGiven ? "option" : "default");
+  const rows: ReplayReport["settings"] = {
+    natProfile: { value: options.natProfile, source: settings.natProfile?.source ?? "default" },
+    snatPorts: {
+      value: `${settings.snatPorts.value.low}-${settings.snatPorts.value.high}`,
+      source: settings.snatPorts.source,
+    },
+    tunnelPort: { value: String(settings.tunnelPort.value), source: settings.tunnelPort.source },
+    balance: { value: options.balance, source: given(options.balance !== "rendezvous") },
+    connections: { value: String(options.connections), source: given(options.connections !== 512 << 10) },
+    unsupported: { value: options.unsupported, source: given(options.unsupported !== "drop") },
+  };
+  for (const [name, ms] of Object.entries(settings.timeouts.value)) {
+    const source = settings.timeoutSources?.[name as keyof Timeouts] ?? settings.timeouts.source;
+    rows[`timeouts.${name}`] = { value: `${ms} ms`, source };
+  }
+  return rows;
+}
+
+function assumedOf(model: PolicyModel): ReplayReport["assumedAddresses"] {
+  return model.egresses
+    .filter(({ assumed }) => assumed)
+    .map((egress) => ({
+      node: egress.node,
+      address: addressOf(egress),
+      note: egress.note ?? "the node's devices are unknown",
+    }));
+}
+
+function rangeOf(options: ResolvedOptions): Pick<ReplayReport, "range"> {
+  if (options.fromFrame === 1 && options.toFrame === Number.MAX_SAFE_INTEGER) return {};
+  const { fromFrame, toFrame } = options;
+  return { range: { fromFrame, ...(toFrame !== Number.MAX_SAFE_INTEGER && { toFrame }) } };
+}

@@ -1,0 +1,232 @@
+import * as layout from "../../assembly/outside/layout.js";
+import type { MergedIndex } from "../capture/merge.js";
+import { ACTION_PASS, ACTION_REVERSE, ACTION_SNAT } from "../engine/codes.js";
+import { formatAddress } from "../net/address.js";
+import { decodeFrame, destinationPort, sourceAddress } from "../net/decode.js";
+import { Verifier } from "../verify/verifier.js";
+import { movedConnection } from "./moved.js";
+import { SourceCounts } from "./no-match.js";
+import { Observer } from "./observer.js";
+import { Outputs, outputLinkType } from "./outputs.js";
+import type { Columns, MovedConnection } from "./outside.js";
+import type { ViewpointDecision } from "./report-types.js";
+import { type Machine, type ResolvedOptions, tunnelPort } from "./setup.js";
+import { MAX_LISTED, Tally } from "./tally.js";
+import { nanoseconds } from "./time.js";
+import { type Face, Viewpoints } from "./viewpoint.js";
+
+/** Frames whose source is counted while no frame has matched an endpoint. */
+const MAX_SOURCES_COUNTED = 1_000_000;
+const OVERLAY_PORTS = new Set([8472, 4789, 6081]);
+
+/** One replay: takes the pieces of the merged captures through the machine, writes and counts what becomes of their frames. */
+export class Session {
+  readonly machine: Machine;
+  readonly options: ResolvedOptions;
+  readonly tally = new Tally();
+  readonly viewpoints: Viewpoints;
+  readonly verifier: Verifier | undefined;
+  readonly sources = new SourceCounts();
+  /** Frames of the captures so far, those outside of the range among them. */
+  framesPassed = 0;
+  /** Frames that the range holds so far, and those of them that an endpoint sent or received. */
+  framesRead = 0;
+  framesMatched = 0;
+  readonly framesOfFile: number[];
+  /** Milliseconds spent in the two modules, and frames given to the engine. */
+  engineMs = 0;
+  framesGiven = 0;
+  readonly #outputs: Outputs | undefined;
+  readonly #observer: Observer | undefined;
+  readonly #columns: Columns;
+  readonly #arena: Uint8Array;
+  /** LINKTYPE_* by number of the interface. */
+  readonly #linkTypes: number[] = [];
+  #piece = 0;
+
+  constructor(machine: Machine, options: ResolvedOptions) {
+    this.machine = machine;
+    this.options = options;
+    const { engine, outside, region, addresses, notes } = machine;
+    this.#columns = outside.columns;
+    this.#arena = engine.arena;
+    this.framesOfFile = options.captures.map(() => 0);
+    this.viewpoints = new Viewpoints({
+      viewpoint: options.viewpoint,
+      decapsulate: options.decapsulate,
+      files: options.captures,
+      addresses,
+      tunnelPort: tunnelPort(options.model),
+    });
+    if (notes) this.tally.restore(notes.tally);
+    if (options.verify) {
+      this.verifier = new Verifier(options.model, {
+        natProfile: options.natProfile,
+        resumed: notes !== undefined,
+        unsupportedPasses: options.unsupported === "pass",
+      });
+      this.#observer = new Observer(this.verifier, machine, options.captures);
+    }
+    if (options.outDir !== undefined) {
+      const buffers = region.outputs.map((at) => engine.host.subarray(at, at + (1 << 20)));
+      this.#outputs = new Outputs(options.outDir, options.model.egresses, buffers);
+    }
+  }
+
+  /** True once every frame of the range has been taken. */
+  get isDone(): boolean {
+    return this.framesPassed >= this.options.toFrame;
+  }
+
+  /**
+   * Takes one piece, which lies in the arena and in the columns that `index` stands for.
+   * @returns decisions about interfaces that showed frames for the first time
+   */
+  take(index: MergedIndex, faces: readonly Face[]): ViewpointDecision[] {
+    const decisions = this.viewpoints.decide(this.#arena, index, faces);
+    const settled = this.#settleInterfaces(index.count, faces);
+    const first = Math.min(index.count, Math.max(0, this.options.fromFrame - 1 - this.framesPassed));
+    const end = Math.max(first, Math.min(index.count, this.options.toFrame - this.framesPassed));
+    this.#countRead(index, first, end);
+    if (this.#observer) this.#observer.keepCaptured(index, first, end);
+    if (this.framesMatched === 0) this.#countSources(index, first, end, faces);
+    const started = performance.now();
+    this.machine.outside.classify(index.count, ++this.#piece);
+    const moved = this.#run(first, end);
+    this.engineMs += performance.now() - started;
+    this.#noteMoved(moved);
+    this.#observer?.observe(first, end, this.framesPassed, index, settled);
+    if (this.#outputs) this.#write(this.#outputs, first, end, faces);
+    this.#count(first, end);
+    this.framesPassed += index.count;
+    return decisions;
+  }
+
+  /** Writes out and closes the captures. @throws {OutputError} */
+  closeOutputs(): void {
+    this.#outputs?.close();
+  }
+
+  /** Tells the outside what was decided for interfaces that it has not met. */
+  #settleInterfaces(count: number, faces: readonly Face[]): readonly Face[] {
+    const { interface: numbers } = this.#columns;
+    for (let i = 0; i < count; i++) {
+      const number = numbers[i]!;
+      if (this.#linkTypes[number] !== undefined) continue;
+      const face = faces[number]!;
+      const setting = this.viewpoints.setting(face)!;
+      this.machine.outside.setInterface(number, setting.link, setting.flags);
+      this.#linkTypes[number] = face.interface.linkType;
+    }
+    return faces;
+  }
+
+  #countRead(index: MergedIndex, first: number, end: number): void {
+    const { wire, timeLow, timeHigh } = this.#columns;
+    let bytes = 0;
+    for (let i = first; i < end; i++) {
+      bytes += wire[i]!;
+      const file = index.source[i]!;
+      this.framesOfFile[file] = this.framesOfFile[file]! + 1;
+    }
+    this.tally.bytes += bytes;
+    this.framesRead += end - first;
+    if (end === first) return;
+    this.tally.firstNs ??= nanoseconds(timeLow[first]!, timeHigh[first]!);
+    this.tally.lastNs = nanoseconds(timeLow[end - 1]!, timeHigh[end - 1]!);
+  }
+
+  /** Sources of frames while none has matched: for the message that says so. */
+  #countSources(index: MergedIndex, first: number, end: number, faces: readonly Face[]): void {
+    if (this.framesRead > MAX_SOURCES_COUNTED) return;
+    for (let i = first; i < end; i++) {
+      const at = index.offset[i]!;
+      const frame = this.#arena.subarray(at, at + index.capturedLength[i]!);
+      const packet = decodeFrame(
+        frame,
+        faces[index.interfaceIndex[i]!]!.interface.linkType,
+        Math.max(frame.length, index.wireLength[i]!),
+      );
+      if (!packet) continue;
+      const isOverlay = packet.kind === "udp" && OVERLAY_PORTS.has(destinationPort(frame, packet));
+      this.sources.add(formatAddress(sourceAddress(frame, packet)), isOverlay);
+    }
+  }
+
+  #run(first: number, end: number): MovedConnection[] {
+    const { outside } = this.machine;
+    const moved: MovedConnection[] = [];
+    let next = first;
+    do {
+      next = outside.run(next, end);
+      this.framesGiven += outside.given;
+      moved.push(...outside.moved());
+    } while (next < end);
+    return moved;
+  }
+
+  #noteMoved(moved: readonly MovedConnection[]): void {
+    const { egresses } = this.options.model;
+    for (const connection of moved) {
+      const { isBroken, row } = movedConnection(connection, this.#columns, egresses);
+      const list = isBroken ? this.tally.broken : this.tally.rebound;
+      if (list.length < MAX_LISTED) list.push(row);
+    }
+  }
+
+  #count(first: number, end: number): void {
+    const { action, reason, flags, verdictFlags } = this.#columns;
+    const { tally } = this;
+    let matched = 0;
+    for (let i = first; i < end; i++) {
+      const why = reason[i]!;
+      tally.add(action[i]!, why, flags[i]!, verdictFlags[i]!);
+      if (action[i]! !== layout.ACTION_SKIPPED || isOfEndpoint(why)) matched++;
+    }
+    this.framesMatched += matched;
+  }
+
+  #write(outputs: Outputs, first: number, end: number, faces: readonly Face[]): void {
+    const {
+      action,
+      flags,
+      link,
+      egress,
+      offset,
+      captured,
+      wire,
+      timeLow,
+      timeHigh,
+      interface: numbers,
+    } = this.#columns;
+    for (let i = first; i < end; i++) {
+      const what = action[i]!;
+      if (what !== ACTION_SNAT && what !== ACTION_REVERSE && what !== ACTION_PASS) continue;
+      const number = this.framesPassed + i + 1;
+      const linkType =
+        flags[i]! & layout.SLOT_DECAPSULATED
+          ? outputLinkType(faces[numbers[i]!]!, link[i]!, true)
+          : this.#linkTypes[numbers[i]!]!;
+      if (what === ACTION_SNAT) {
+        outputs.external(
+          egress[i]!,
+          linkType,
+          timeLow[i]!,
+          timeHigh[i]!,
+          captured[i]!,
+          wire[i]!,
+          number,
+          this.#arena,
+          offset[i]!,
+        );
+      } else {
+        outputs.endpoint(linkType, timeLow[i]!, timeHigh[i]!, captured[i]!, wire[i]!, number, this.#arena, offset[i]!);
+      }
+    }
+  }
+}
+
+/** Skipped frames that an endpoint sent or received all the same. */
+function isOfEndpoint(reason: number): boolean {
+  return reason === layout.SKIP_DUPLICATE || reason === layout.SKIP_FILTERED || reason === layout.SKIP_AFTER_BREAK;
+}

@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { deflateSync, inflateSync } from "node:zlib";
+import * as layout from "../../assembly/outside/layout.js";
+import { systemCode } from "../capture/byte-source.js";
+import { EngineError, OutputError, UsageError } from "../errors.js";
+import type { TallyState } from "./tally.js";
+
+// One file: magic, version, three lengths; then the host's notes as JSON, the kept part of the host region as a zlib stream, the engine's
+// own saved state; then SHA-256 of all before it. Little-endian.
+
+const MAGIC = 0x31524753; // "SGR1"
+const VERSION = 1;
+const HEADER_SIZE = 5 * 4;
+const HASH_SIZE = 32;
+
+/** What the host itself remembers beside the tables. */
+export interface HostNotes {
+  /** Frames of the captures that were passed, those before `fromFrame` among them: the next frame has this number plus one. */
+  readonly framesPassed: number;
+  /** Virtual time, nanoseconds, when frame 1 of the captures was read; the classification of a continued capture starts from it. */
+  readonly startClockNs: string;
+  readonly seed: number;
+  readonly balance: "rendezvous" | "random";
+  readonly tally: TallyState;
+}
+
+export interface ReplayState {
+  readonly notes: HostNotes;
+  /** Control block and mappings, as `planHostRegion` lays them out. */
+  readonly kept: Uint8Array;
+  readonly engine: Uint8Array;
+}
+
+export function encodeReplayState({ notes, kept, engine }: ReplayState): Uint8Array {
+  const json = Buffer.from(JSON.stringify(notes), "utf8");
+  const packed = deflateSync(kept, { level: 1 });
+  const head = Buffer.alloc(HEADER_SIZE);
+  [MAGIC, VERSION, json.length, packed.length, engine.length].forEach((value, i) => {
+    head.writeUInt32LE(value, i * 4);
+  });
+  const body = Buffer.concat([head, json, packed, engine]);
+  return Buffer.concat([body, createHash("sha256").update(body).digest()]);
+}
+
+/**
+ * @param keptSize bytes that the host region keeps; undefined = whatever the file holds, up to 2 GiB
+ * @throws {EngineError} where the file is cut, damaged or foreign
+ */
+export function decodeReplayState(file: Uint8Array, keptSize?: number): ReplayState {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  if (bytes.length < HEADER_SIZE + HASH_SIZE || bytes.readUInt32LE(0) !== MAGIC) {
+    throw damaged("does not start with SGR1, expected a file that `replay --save-state` wrote");
+  }
+  const version = bytes.readUInt32LE(4);
+  if (version !== VERSION) throw damaged(`has format ${version}, expected ${VERSION}`);
+  const end = bytes.length - HASH_SIZE;
+  const sum = createHash("sha256").update(bytes.subarray(0, end)).digest();
+  if (!sum.equals(bytes.subarray(end))) throw damaged("fails its SHA-256, expected an unchanged and complete file");
+  const [json, packed, engine] = [8, 12, 16].map((at) => bytes.readUInt32LE(at)) as [number, number, number];
+  if (HEADER_SIZE + json + packed + engine !== end) throw damaged("has lengths that do not add up to the file's");
+  const at = HEADER_SIZE + json;
+  return {
+    notes: readNotes(bytes.subarray(HEADER_SIZE, at)),
+    kept: unpack(bytes.subarray(at, at + packed), keptSize),
+    engine: bytes.subarray(at + packed, end),
+  };
+}
+
+/** @throws {UsageError} where the file cannot be read   @throws {EngineError} where it is not a saved state */
+export function readReplayState(path: string, keptSize?: number): ReplayState {
+  let file: Buffer;
+  try {
+    file = readFileSync(path);
+  } catch (cause) {
+    throw new UsageError(
+      `${path}: cannot be read (${systemCode(cause)}), expected a state that \`replay --save-state\` wrote`,
+      {
+        cause,
+      },
+    );
+  }
+  return decodeReplayState(file, keptSize);
+}
+
+/** @throws {OutputError} */
+export function writeReplayState(path: string, state: ReplayState): void {
+  try {
+    writeFileSync(path, encodeReplayState(state));
+  } catch (cause) {
+    throw new OutputError(path, systemCode(cause), { cause });
+  }
+}
+
+/**
+ * Checks what a saved host region says before it is used: counts that do not hold could make a search for room endless.
+ * @throws {EngineError}
+ */
+export function checkKept(kept: Uint8Array, mappingsAt: number, mappingSlots: number): void {
+  const view = new DataView(kept.buffer, kept.byteOffset, kept.byteLength);
+  let used = 0;
+  let broken = 0;
+  for (let slot = 0; slot < mappingSlots; slot++) {
+    const flags = view.getUint8(mappingsAt + slot * layout.MAPPING_SIZE + layout.MAPPING_FLAGS_AT);
+    if (flags !== 0) used++;
+    if (flags & layout.MAPPING_FLAG_BROKEN) broken++;
+  }
+  const stated = view.getUint32(layout.CONTROL_MAPPING_COUNT_AT, true);
+  const statedBroken = view.getUint32(layout.CONTROL_BROKEN_AT, true);
+  if (used !== stated || broken !== statedBroken || used > mappingSlots - mappingSlots / 8) {
+    throw damaged(`holds ${used} mappings, ${broken} of them broken, but says ${stated} and ${statedBroken}`);
+  }
+}
+
+function readNotes(json: Uint8Array): HostNotes {
+  try {
+    return JSON.parse(Buffer.from(json).toString("utf8")) as HostNotes;
+  } catch (cause) {
+    throw damaged("has notes that are no JSON", cause);
+  }
+}
+
+const MAX_KEPT = 2 ** 31;
+
+function unpack(packed: Uint8Array, keptSize: number | undefined): Uint8Array {
+  let kept: Uint8Array;
+  try {
+    kept = inflateSync(packed, { maxOutputLength: keptSize ?? MAX_KEPT });
+  } catch (cause) {
+    throw damaged(`cannot be unpacked into ${keptSize ?? MAX_KEPT} bytes: it may be of another table size`, cause);
+  }
+  if (keptSize !== undefined && kept.length !== keptSize) {
+    throw damaged(
+      `keeps ${kept.length} bytes of host tables, expected ${keptSize}: it was saved with another table size`,
+    );
+  }
+  return kept;
+}
+
+function damaged(what: string, cause?: unknown): EngineError {
+  return new EngineError(`saved state: ${what}`, cause === undefined ? undefined : { cause });
+}
