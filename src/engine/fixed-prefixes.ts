@@ -1,6 +1,6 @@
 import * as abi from "../../assembly/abi.js";
 import type { ClusterPrefix } from "../config/types.js";
-import { type Prefix, parsePrefix } from "../net/address.js";
+import { type Prefix, parsePrefix, prefixContains } from "../net/address.js";
 
 /** A destination that no policy ever selects, with the REASON_* under which its frames pass. */
 export interface UnselectedPrefix {
@@ -24,7 +24,7 @@ const FIXED: readonly (readonly [cidr: string, reason: number])[] = [
 
 /**
  * What policy set 0 holds: the fixed prefixes and the cluster's own. Each prefix once; a fixed one keeps its own reason where the
- * cluster claims the same prefix.
+ * cluster claims it or a part of it, such as a link-local address of a pod.
  */
 export function unselectedPrefixes(cluster: readonly ClusterPrefix[]): UnselectedPrefix[] {
   const byKey = new Map<string, UnselectedPrefix>();
@@ -32,11 +32,17 @@ export function unselectedPrefixes(cluster: readonly ClusterPrefix[]): Unselecte
     const prefix = parsePrefix(cidr)!;
     byKey.set(prefixKey(prefix), { prefix, reason });
   }
+  const fixed = [...byKey.values()];
   for (const { prefix } of cluster) {
     const key = prefixKey(prefix);
-    if (!byKey.has(key)) byKey.set(key, { prefix, reason: abi.REASON_CLUSTER_INTERNAL });
+    if (!fixed.some((row) => holds(row.prefix, prefix)))
+      byKey.set(key, { prefix, reason: abi.REASON_CLUSTER_INTERNAL });
   }
   return [...byKey.values()];
+}
+
+function holds(outer: Prefix, inner: Prefix): boolean {
+  return outer.family === inner.family && outer.length <= inner.length && prefixContains(outer, inner.bytes);
 }
 
 /** Two prefixes with the same key are the same prefix. */
