@@ -48,7 +48,7 @@ import {
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
 import { hopEnds, TTL_DELTA } from "./connection";
-import { stateless } from "./stateless";
+import { stateless, statelessToward } from "./stateless";
 import { Verdict } from "./verdict";
 
 // ICMP errors carry the head of the packet that they are about, as its receiver saw it (RFC 792; RFC 5508 section 4). The inner packet
@@ -63,7 +63,7 @@ export function icmpError(p: Parsed, v: Verdict): void {
   const reason = innerFault(p, inner);
   if (reason) return reason == REASON_ICMP_ERROR_UNMATCHED ? stateless(p, reason, v) : v.drop(reason);
   const line = findInner(p.hook, inner);
-  if (line == 0 || isExpired(line, nowMs())) return stateless(p, REASON_ICMP_ERROR_UNMATCHED, v);
+  if (line == 0 || isExpired(line, nowMs())) return unmatched(p, inner, v);
   if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return v.pass(load<u16>(line, LINE_PORT_AT));
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   // Forged: the error must be addressed to the host that the inner packet says it came from (CVE-2019-5598).
@@ -72,6 +72,15 @@ export function icmpError(p: Parsed, v: Verdict): void {
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
   rewriteError(p, inner, line, fromEndpoint, v);
   say(p, line, fromEndpoint, v);
+}
+
+/**
+ * No connection is known. From outside, any router may speak, and what counts is the remote that the endpoint had talked to; from an
+ * endpoint the outer destination counts, or a forged quotation would let it leave untranslated.
+ */
+function unmatched(p: Parsed, inner: usize, v: Verdict): void {
+  if (p.hook == HOOK_FROM_ENDPOINT) return stateless(p, REASON_ICMP_ERROR_UNMATCHED, v);
+  statelessToward(p, load<u32>(inner + IPV4_DST_AT), REASON_ICMP_ERROR_UNMATCHED, v);
 }
 
 /** Why the inner packet cannot be read, or 0. Afterwards its header and 8 bytes of its data lie inside the frame. */

@@ -21,27 +21,41 @@ const IPV6_DST_AT: usize = 24;
 
 /** @param reason what to call it where it must be dropped */
 export function stateless(p: Parsed, reason: u32, v: Verdict): void {
-  if (p.kind == KIND_IPV6) {
-    const src = p.l3 + IPV6_SRC_AT;
-    const dst = p.l3 + IPV6_DST_AT;
-    return decide(p.hook, half(src), half(src + 8), half(dst), half(dst + 8), reason, v);
-  }
-  decide(p.hook, 0, mappedLow(load<u32>(p.l3 + IPV4_SRC_AT)), 0, mappedLow(load<u32>(p.l3 + IPV4_DST_AT)), reason, v);
+  const outbound = p.hook == HOOK_FROM_ENDPOINT;
+  if (p.kind != KIND_IPV6)
+    return statelessToward(p, load<u32>(p.l3 + (outbound ? IPV4_DST_AT : IPV4_SRC_AT)), reason, v);
+  const src = p.l3 + IPV6_SRC_AT;
+  const dst = p.l3 + IPV6_DST_AT;
+  const own = outbound ? src : dst;
+  const remote = outbound ? dst : src;
+  decide(outbound, half(own), half(own + 8), half(remote), half(remote + 8), reason, v);
+}
+
+/** An IPv4 frame that is to be judged as traffic with `remote`, network order bytes, whoever stands in its header. */
+export function statelessToward(p: Parsed, remote: u32, reason: u32, v: Verdict): void {
+  const outbound = p.hook == HOOK_FROM_ENDPOINT;
+  const own = load<u32>(p.l3 + (outbound ? IPV4_SRC_AT : IPV4_DST_AT));
+  decide(outbound, 0, mappedLow(own), 0, mappedLow(remote), reason, v);
 }
 
 function half(at: usize): u64 {
   return bswap<u64>(load<u64>(at));
 }
 
-function decide(hook: u32, srcHigh: u64, srcLow: u64, dstHigh: u64, dstLow: u64, reason: u32, v: Verdict): void {
-  const outbound = hook == HOOK_FROM_ENDPOINT;
-  const endpoint = outbound ? findEndpoint(srcHigh, srcLow, nowNs()) : findEndpoint(dstHigh, dstLow, nowNs());
+function decide(
+  outbound: bool,
+  ownHigh: u64,
+  ownLow: u64,
+  remoteHigh: u64,
+  remoteLow: u64,
+  reason: u32,
+  v: Verdict,
+): void {
+  const endpoint = findEndpoint(ownHigh, ownLow, nowNs());
   if (endpoint == NO_INDEX) {
-    if (!outbound && isEgressAddress(dstHigh, dstLow)) return v.drop(REASON_NO_REVERSE_MAPPING);
+    if (!outbound && isEgressAddress(ownHigh, ownLow)) return v.drop(REASON_NO_REVERSE_MAPPING);
     return v.pass(REASON_ENDPOINT_UNKNOWN);
   }
-  const remoteHigh = outbound ? dstHigh : srcHigh;
-  const remoteLow = outbound ? dstLow : srcLow;
   const never = neverSelected(remoteHigh, remoteLow);
   if (never) return v.pass(never);
   const unselected = matchPolicy(endpoint, remoteHigh, remoteLow);

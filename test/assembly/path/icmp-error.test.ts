@@ -143,6 +143,27 @@ describe("ICMP errors that belong to nothing", () => {
   });
 });
 
+it.each([
+  ["excluded", "192.0.2.9"],
+  ["link-local", "169.254.169.254"],
+  ["cluster-internal", OTHER_ENDPOINT],
+])("an error from any router about untranslated traffic passes as that traffic did: %s", async (reason, dst) => {
+  const gateway = await GatewayRig.start(world(1));
+  const inner = ipv4({ src: ENDPOINT, dst }, udp({ srcPort: 999, dstPort: 7 }));
+  const frame = error(ROUTER, ENDPOINT, inner, 64);
+  expect(gateway.one({ hook: "from-network", frame })).toMatchObject({ action: "pass", reason, frame });
+});
+
+it("an endpoint cannot leave untranslated behind a quotation of untranslated traffic", async () => {
+  const gateway = await GatewayRig.start(world(1));
+  const inner = ipv4({ src: "192.0.2.9", dst: ENDPOINT }, udp({ srcPort: 999, dstPort: 7 }));
+  const frame = error(ENDPOINT, REMOTE, inner, 64);
+  expect(gateway.one({ hook: "from-endpoint", frame })).toMatchObject({
+    action: "drop",
+    reason: "icmp-error-unmatched",
+  });
+});
+
 it("errors about a connection from outside pass with it", async () => {
   const gateway = await GatewayRig.start(world(1));
   const opening = ipv4({ src: REMOTE, dst: ENDPOINT }, udp({ srcPort: 999, dstPort: 7 }));
