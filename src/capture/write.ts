@@ -189,12 +189,13 @@ export class PcapWriter {
     refuseLength(this.#sink.name, capturedLength);
     const { view } = this.#sink;
     const to = this.#sink.reserve(PCAP_RECORD_HEADER_SIZE + capturedLength);
-    // Both steps divide less than 2^53, so they are exact.
+    // A long division in base 2^16: both steps divide less than 2^48, where rounding cannot reach the next whole number.
     const upper = timeHigh * 65536 + (timeLow >>> 16);
-    const remainder = (upper % NANOSECONDS_PER_SECOND) * 65536 + (timeLow & 0xffff);
-    const seconds = Math.floor(upper / NANOSECONDS_PER_SECOND) * 65536 + Math.floor(remainder / NANOSECONDS_PER_SECOND);
-    view.setUint32(to, seconds, true);
-    view.setUint32(to + 4, remainder % NANOSECONDS_PER_SECOND, true);
+    const upperSeconds = Math.floor(upper / NANOSECONDS_PER_SECOND);
+    const rest = (upper - upperSeconds * NANOSECONDS_PER_SECOND) * 65536 + (timeLow & 0xffff);
+    const lowerSeconds = Math.floor(rest / NANOSECONDS_PER_SECOND);
+    view.setUint32(to, upperSeconds * 65536 + lowerSeconds, true);
+    view.setUint32(to + 4, rest - lowerSeconds * NANOSECONDS_PER_SECOND, true);
     view.setUint32(to + 8, capturedLength, true);
     view.setUint32(to + 12, wireLength, true);
     this.#sink.copy(source, at, capturedLength, to + PCAP_RECORD_HEADER_SIZE);
