@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -149,6 +150,19 @@ describe("what cannot be written", () => {
     expect(failure).toBeInstanceOf(OutputError);
     expect(failure).toMatchObject({ systemCode: "ENOSPC", file: "/dev/full" });
     expect(thrownBy(() => writer.close())).toBeUndefined();
+  });
+
+  test("a pipe whose reader has gone shows as EPIPE", async () => {
+    await withFolder(async (folder) => {
+      const pipe = join(folder, "pipe");
+      execFileSync("mkfifo", [pipe]);
+      const reader = openSync(pipe, "r+");
+      const fd = openSync(pipe, "w");
+      closeSync(reader);
+      const writer = new PcapngWriter(fd);
+      expect(thrownBy(() => writer.close())).toMatchObject({ code: "output", systemCode: "EPIPE" });
+      closeSync(fd);
+    });
   });
 
   test("a descriptor given stays open after close", async () => {
