@@ -40,8 +40,10 @@ class Walk:
             return Expected(ENDPOINT, "unknown-connection")
         if not self.opened_by_pod.setdefault(connection, from_pod):
             return Expected(ENDPOINT, "inbound", connection=connection)
+        if self.from_inside(packet, from_pod):
+            return Expected(ENDPOINT, "cluster-internal", connection=connection)
         choice = self.cluster.choose(connection[1], connection[2])
-        translated = choice.pairs is not None and not self.from_inside(packet, from_pod)
+        translated = choice.pairs is not None
         place = EXTERNAL if translated and from_pod else ENDPOINT
         return Expected(place, choice.why, translated, choice.pairs, connection)
 

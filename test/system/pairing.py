@@ -2,8 +2,8 @@
 
 usage: pairing.py --capture FILE --output DIR --manifests DIR [--decapsulate] [--may-miss REASON]...
 
-Prints {"faults": [{"check", "packet", "detail"}...], "counts": {...}} as JSON. Reasons that may be missed: "duplicate"
-(a frame of which another copy was used) and "ttl-exceeded".
+Prints {"faults": [{"check", "packet", "detail"}...], "counts": {...}} as JSON. A frame may be missing only for a reason that was
+named, that holds for this very frame, and that the report counts as often as frames are missing for it.
 """
 import argparse
 import json
@@ -16,6 +16,13 @@ import rewrite
 from expectation import ENDPOINT, EXTERNAL, NOWHERE, expectations
 from manifests import Cluster
 
+DUPLICATE = "duplicate"
+# Reason: what must hold for a packet that stays out of the outputs for it. Of duplicates another copy must be there.
+EXCUSES = {
+    "ttl-exceeded": lambda packet: packet.ttl <= 1,
+    "fragment-unsupported": lambda packet: packet.more or packet.fragment_at > 0,
+}
+
 
 @dataclass
 class Judgement:
@@ -24,6 +31,7 @@ class Judgement:
     faults: list = field(default_factory=list)
     emitted: dict = field(default_factory=dict)  # packet id -> place
     mappings: dict = field(default_factory=dict)  # connection -> (gateway, egress IP, port)
+    missed: Counter = field(default_factory=Counter)  # reason -> frames
     users: dict = field(default_factory=dict)  # (protocol, egress IP, port, remote) -> connection
 
     def fault(self, check, packet_id, detail):
@@ -80,22 +88,27 @@ class Judgement:
             self.fault("mapping-shared", identifier, f"{mapping} to {remote}:{remote_port} serves {user} too")
 
     def judge_missing(self):
-        """Every frame that should have come out did, or may be missed for a reason that holds for this very frame."""
+        """Every frame that should have come out did, or was missed for a permitted reason."""
         groups = defaultdict(list)
         for number, (_, packet, expected) in enumerate(self.inputs, 1):
             if expected.place != NOWHERE:
                 groups[twin_key(packet)].append(number)
         for numbers in groups.values():
             used = [n for n in numbers if n in self.emitted]
-            if "duplicate" in self.may_miss and len(numbers) > 1:
+            if DUPLICATE in self.may_miss and len(numbers) > 1 and used:
                 self.judge_copies(numbers, used)
-                if used:
-                    continue
+                self.missed[DUPLICATE] += len(numbers) - len(used)
+                continue
             for number in numbers:
-                _, packet, expected = self.inputs[number - 1]
-                excused = "ttl-exceeded" in self.may_miss and packet.ttl <= 1
-                if number not in self.emitted and not excused:
-                    self.fault("missing", number, f"expected in {expected.place}: {expected.why}")
+                if number not in self.emitted:
+                    self.judge_absence(number)
+
+    def judge_absence(self, number):
+        _, packet, expected = self.inputs[number - 1]
+        reason = next((r for r in sorted(self.may_miss - {DUPLICATE}) if EXCUSES[r](packet)), None)
+        self.missed[reason] += 1
+        if reason is None:
+            self.fault("missing", number, f"expected in {expected.place}: {expected.why}")
 
     def judge_copies(self, numbers, used):
         """Of the copies of one packet only one place's is used: the nearest to the pod, by TTL.
@@ -107,7 +120,7 @@ class Judgement:
         packet, expected = self.inputs[numbers[0] - 1][1:]
         if len(used_ttls) > 1 or (packet.ident and len(used) > 1):
             self.fault("duplicate-used", used[-1], f"copies {used} of one packet were all used")
-        elif used_ttls and expected.why != "cluster-internal":
+        elif expected.why != "cluster-internal":
             outbound = expected.connection is not None and expected.connection[1] == packet.source
             nearest = (max if outbound else min)(ttls.values())
             if used_ttls != {nearest}:
@@ -132,6 +145,10 @@ class Judgement:
         ways = ("pass", "snat", "reverse", "drop", "lost", "skipped")
         if frames["read"] != sum(frames[name] for name in ways):
             self.fault("report", None, f"frames.read is {frames['read']}, its ways add up to {sum(frames[n] for n in ways)}")
+        for reason in sorted(self.may_miss):
+            if report["reasons"].get(reason, 0) != self.missed[reason]:
+                said = report["reasons"].get(reason, 0)
+                self.fault("report", None, f"reasons.{reason} is {said}, {self.missed[reason]} frames are missing for it")
         gateways = Counter(node for node, _, _ in self.mappings.values())
         for gateway in report["gateways"]:
             if gateway["connections"] != gateways.get(gateway["node"], 0) and gateway_is_alone(report, gateway):
