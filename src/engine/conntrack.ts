@@ -26,6 +26,8 @@ export interface ConntrackLine {
   readonly egress: number;
   /** Policy index on the endpoint's side, endpoint row on the network's side. */
   readonly owner: number;
+  /** When the connection was made, coarse milliseconds of virtual time; from-network line of translated connections only, else 0. */
+  readonly createdMs: number;
   /** Last frame on this line, coarse milliseconds of virtual time. */
   readonly seenMs: number;
   readonly packets: number;
@@ -87,6 +89,7 @@ function readLine(view: DataView, slot: number): ConntrackLine {
     reason: isTranslated ? abi.REASON_NONE : view.getUint16(at + abi.LINE_PORT_AT, true),
     egress: view.getUint16(at + abi.LINE_EGRESS_AT, true),
     owner: view.getUint32(at + abi.LINE_OWNER_AT, true),
+    createdMs: isTranslated && !(flags & abi.LINE_FLAG_PRIMARY) ? view.getUint32(at + abi.LINE_EPOCH_AT, true) : 0,
     seenMs: view.getUint32(at + abi.LINE_SEEN_AT, true),
     packets: view.getUint32(at + abi.LINE_PACKETS_AT, true),
     bytes:

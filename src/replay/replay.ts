@@ -1,12 +1,14 @@
 import type { MergedCapture } from "../capture/merge.js";
+import { nodeTable } from "../engine/blob.js";
 import { CaptureError } from "../errors.js";
+import { takeAll } from "./drive.js";
 import { NoMatchError } from "./no-match.js";
 import type { ReplayOptions } from "./options.js";
 import { buildReport } from "./report.js";
-import type { ReplayReport, ViewpointDecision } from "./report-types.js";
+import type { ReplayReport } from "./report-types.js";
 import { Session } from "./session.js";
 import { type ResolvedOptions, resolveOptions, startMachine } from "./setup.js";
-import { Faces, indexOver, openCaptures, pieceSizes, prescan } from "./sources.js";
+import { openCaptures } from "./sources.js";
 import { writeReplayState } from "./state.js";
 
 /** A capture was damaged; everything before the damage was replayed, and the outputs are complete up to there. */
@@ -63,30 +65,6 @@ async function replayInto(session: Session, merged: MergedCapture, started: numb
   return report;
 }
 
-/** @returns what is wrong with a capture, once everything before it has been taken */
-async function takeAll(session: Session, merged: MergedCapture): Promise<CaptureError | undefined> {
-  const { options, machine } = session;
-  const faces = new Faces(merged);
-  const index = indexOver(machine.outside.columns, pieceSizes(options.captures.length).frames);
-  const arena = machine.engine.arena.subarray(0, pieceSizes(options.captures.length).bytes);
-  try {
-    tell(options, await prescan(options.captures, session.viewpoints));
-    while (!session.isDone && (await merged.next(arena, index))) {
-      faces.update();
-      tell(options, session.take(index, faces.list));
-      options.onProgress?.({ frames: session.framesRead, bytes: session.tally.bytes });
-    }
-    return undefined;
-  } catch (error) {
-    if (error instanceof CaptureError) return error;
-    throw error;
-  }
-}
-
-function tell(options: ResolvedOptions, decisions: readonly ViewpointDecision[]): void {
-  for (const decision of decisions) options.onDecision?.(decision);
-}
-
 function warn({ options }: Session, merged: MergedCapture): void {
   for (const reader of merged.readers) {
     if (reader.truncated)
@@ -113,8 +91,11 @@ function saveState(session: Session, path: string, startClockNs: string): void {
       seed: options.seed,
       balance: options.balance,
       tally: tally.save(),
+      nodes: nodeTable(options.model).map(({ name }) => name),
+      policies: options.model.policies.map(({ name }) => name),
     },
     kept: engine.host.slice(0, region.keptSize),
+    blob: machine.blob,
     engine: engine.saveState(),
   });
 }

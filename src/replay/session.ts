@@ -19,6 +19,17 @@ import { type Face, Viewpoints } from "./viewpoint.js";
 const MAX_SOURCES_COUNTED = 1_000_000;
 const OVERLAY_PORTS = new Set([8472, 4789, 6081]);
 
+/** Somebody who wants to look at the machine right before and after one frame. */
+export interface Inspector {
+  /** 1-based number. */
+  readonly frame: number;
+  /** @param slot place of the frame in the piece */
+  before(slot: number, face: Face): void;
+  after(slot: number, face: Face, index: MergedIndex): void;
+  /** The piece has been verified. */
+  judged(): void;
+}
+
 /** One replay: takes the pieces of the merged captures through the machine, writes and counts what becomes of their frames. */
 export class Session {
   readonly machine: Machine;
@@ -33,6 +44,7 @@ export class Session {
   framesRead = 0;
   framesMatched = 0;
   readonly framesOfFile: number[];
+  inspector: Inspector | undefined;
   /** Milliseconds spent in the two modules, and frames given to the engine. */
   engineMs = 0;
   framesGiven = 0;
@@ -92,10 +104,11 @@ export class Session {
     if (this.framesMatched === 0) this.#countSources(index, first, end, faces);
     const started = performance.now();
     this.machine.outside.classify(index.count, ++this.#piece);
-    const moved = this.#run(first, end);
+    const moved = this.inspector ? this.#runInspected(first, end, index, faces) : this.#run(first, end);
     this.engineMs += performance.now() - started;
     this.#noteMoved(moved);
     this.#observer?.observe(first, end, this.framesPassed, index, settled);
+    if (this.inspector) this.inspector.judged();
     if (this.#outputs) this.#write(this.#outputs, first, end, faces);
     this.#count(first, end);
     this.framesPassed += index.count;
@@ -157,11 +170,23 @@ export class Session {
     const { outside } = this.machine;
     const moved: MovedConnection[] = [];
     let next = first;
-    do {
+    while (next < end) {
       next = outside.run(next, end);
       this.framesGiven += outside.given;
       moved.push(...outside.moved());
-    } while (next < end);
+    }
+    return moved;
+  }
+
+  #runInspected(first: number, end: number, index: MergedIndex, faces: readonly Face[]): MovedConnection[] {
+    const slot = this.inspector!.frame - this.framesPassed - 1;
+    if (slot < first || slot >= end) return this.#run(first, end);
+    const face = faces[this.#columns.interface[slot]!]!;
+    const moved = this.#run(first, slot);
+    this.inspector!.before(slot, face);
+    moved.push(...this.#run(slot, slot + 1));
+    this.inspector!.after(slot, face, index);
+    moved.push(...this.#run(slot + 1, end));
     return moved;
   }
 

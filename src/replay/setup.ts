@@ -41,6 +41,8 @@ export interface Machine {
   readonly outside: Outside;
   readonly region: HostRegion;
   readonly addresses: ReadonlyMap<string, KnownAddress>;
+  /** The policy in force. */
+  readonly blob: Uint8Array;
   /** What a loaded state said; undefined at a cold start. */
   readonly notes: HostNotes | undefined;
 }
@@ -120,7 +122,7 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
     keepsGiven: options.verify,
     ...(options.outsideWasm !== undefined && { wasmFile: options.outsideWasm }),
   });
-  return { engine, outside, region, addresses, notes };
+  return { engine, outside, region, addresses, blob, notes };
 }
 
 export function tunnelPort(model: PolicyModel): number {

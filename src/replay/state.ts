@@ -6,12 +6,12 @@ import { systemCode } from "../capture/byte-source.js";
 import { EngineError, OutputError, UsageError } from "../errors.js";
 import type { TallyState } from "./tally.js";
 
-// One file: magic, version, three lengths; then the host's notes as JSON, the kept part of the host region as a zlib stream, the engine's
-// own saved state; then SHA-256 of all before it. Little-endian.
+// One file: magic, version, four lengths; then the host's notes as JSON, the kept part of the host region and the policy blob as zlib
+// streams, the engine's own saved state; then SHA-256 of all before it. Little-endian.
 
 const MAGIC = 0x31524753; // "SGR1"
 const VERSION = 1;
-const HEADER_SIZE = 5 * 4;
+const HEADER_SIZE = 6 * 4;
 const HASH_SIZE = 32;
 
 /** What the host itself remembers beside the tables. */
@@ -23,23 +23,28 @@ export interface HostNotes {
   readonly seed: number;
   readonly balance: "rendezvous" | "random";
   readonly tally: TallyState;
+  /** Names of the policy blob's rows, for `list`. */
+  readonly nodes: readonly string[];
+  readonly policies: readonly string[];
 }
 
 export interface ReplayState {
   readonly notes: HostNotes;
   /** Control block and mappings, as `planHostRegion` lays them out. */
   readonly kept: Uint8Array;
+  /** The policy in force (docs/abi.md). */
+  readonly blob: Uint8Array;
   readonly engine: Uint8Array;
 }
 
-export function encodeReplayState({ notes, kept, engine }: ReplayState): Uint8Array {
+export function encodeReplayState({ notes, kept, blob, engine }: ReplayState): Uint8Array {
   const json = Buffer.from(JSON.stringify(notes), "utf8");
-  const packed = deflateSync(kept, { level: 1 });
+  const parts = [json, deflateSync(kept, { level: 1 }), deflateSync(blob), engine];
   const head = Buffer.alloc(HEADER_SIZE);
-  [MAGIC, VERSION, json.length, packed.length, engine.length].forEach((value, i) => {
+  [MAGIC, VERSION, ...parts.map((part) => part.length)].forEach((value, i) => {
     head.writeUInt32LE(value, i * 4);
   });
-  const body = Buffer.concat([head, json, packed, engine]);
+  const body = Buffer.concat([head, ...parts]);
   return Buffer.concat([body, createHash("sha256").update(body).digest()]);
 }
 
@@ -57,14 +62,16 @@ export function decodeReplayState(file: Uint8Array, keptSize?: number): ReplaySt
   const end = bytes.length - HASH_SIZE;
   const sum = createHash("sha256").update(bytes.subarray(0, end)).digest();
   if (!sum.equals(bytes.subarray(end))) throw damaged("fails its SHA-256, expected an unchanged and complete file");
-  const [json, packed, engine] = [8, 12, 16].map((at) => bytes.readUInt32LE(at)) as [number, number, number];
-  if (HEADER_SIZE + json + packed + engine !== end) throw damaged("has lengths that do not add up to the file's");
-  const at = HEADER_SIZE + json;
-  return {
-    notes: readNotes(bytes.subarray(HEADER_SIZE, at)),
-    kept: unpack(bytes.subarray(at, at + packed), keptSize),
-    engine: bytes.subarray(at + packed, end),
-  };
+  const lengths = [8, 12, 16, 20].map((at) => bytes.readUInt32LE(at));
+  if (HEADER_SIZE + lengths.reduce((sum, length) => sum + length, 0) !== end) {
+    throw damaged("has lengths that do not add up to the file's");
+  }
+  let at = HEADER_SIZE;
+  const [json, kept, blob, engine] = lengths.map((length) => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  }) as [Buffer, Buffer, Buffer, Buffer];
+  return { notes: readNotes(json), kept: unpack(kept, keptSize), blob: unpack(blob, undefined), engine };
 }
 
 /** @throws {UsageError} where the file cannot be read   @throws {EngineError} where it is not a saved state */

@@ -1,0 +1,225 @@
+import * as layout from "../../assembly/outside/layout.js";
+import type { MergedIndex } from "../capture/merge.js";
+import type { Egress } from "../config/types.js";
+import {
+  ACTION_REVERSE,
+  ACTION_SNAT,
+  FRAME_FLAG_GSO,
+  FRAME_FLAG_PARTIAL,
+  HOOK_FROM_ENDPOINT,
+  VERDICT_FLAG_CREATED,
+} from "../engine/codes.js";
+import { describePolicy } from "../engine/describe-blob.js";
+import { UsageError } from "../errors.js";
+import { formatAddress } from "../net/address.js";
+import { takeAll } from "./drive.js";
+import { connectionOf, keyOfPacket, type PacketKey, parseForPeople } from "./explain-packet.js";
+import { gatewayCandidates, policyMatch } from "./explain-policy.js";
+import type {
+  Classification,
+  ConntrackPair,
+  FrameExplanation,
+  ReplyExpectation,
+  Translation,
+} from "./explain-types.js";
+import type { ReplayOptions } from "./options.js";
+import { outputLinkType } from "./outputs.js";
+import { CILIUM_WOULD, nameOfAction, nameOfReason } from "./reasons.js";
+import { type Inspector, Session } from "./session.js";
+import { type ResolvedOptions, resolveOptions, startMachine } from "./setup.js";
+import { openCaptures } from "./sources.js";
+import { formatTime, nanoseconds } from "./time.js";
+import type { Face } from "./viewpoint.js";
+
+/**
+ * Replays up to one frame and tells what becomes of it, step by step.
+ * @param frame 1-based number in capture order (merged order of several captures)
+ * @throws {UsageError} where the captures have no such frame   @throws {CaptureError} at damage before it
+ */
+export async function explainFrame(options: ReplayOptions, frame: number): Promise<FrameExplanation> {
+  const { outDir: _, saveState: __, ...rest } = options;
+  const resolved = resolveOptions({ ...rest, toFrame: frame });
+  if (frame < resolved.fromFrame) {
+    throw new UsageError(`frame is ${frame}, expected a number from ${resolved.fromFrame}`);
+  }
+  const merged = await openCaptures(resolved);
+  try {
+    const session = new Session(await startMachine(resolved), resolved);
+    const explainer = new Explainer(session, resolved, frame);
+    session.inspector = explainer;
+    const damage = await takeAll(session, merged);
+    const explanation = explainer.explanation;
+    if (explanation) return explanation;
+    if (damage) throw damage;
+    throw new UsageError(`frame is ${frame}, expected 1 to ${session.framesPassed}: the captures have no more`);
+  } finally {
+    await merged.close();
+  }
+}
+
+/** Looks at the machine right before and after one frame. */
+class Explainer implements Inspector {
+  readonly frame: number;
+  explanation: FrameExplanation | undefined;
+  readonly #session: Session;
+  readonly #options: ResolvedOptions;
+  #captured: Uint8Array = new Uint8Array(0);
+  #key: PacketKey | undefined;
+  #before: ConntrackPair | undefined;
+
+  constructor(session: Session, options: ResolvedOptions, frame: number) {
+    this.#session = session;
+    this.#options = options;
+    this.frame = frame;
+  }
+
+  before(slot: number, face: Face): void {
+    this.#captured = this.#bytes(slot);
+    const linkType = this.#linkType(slot, face);
+    this.#key = keyOfPacket(this.#captured, linkType, this.#isOutbound(slot, linkType));
+    this.#before = this.#key && connectionOf(this.#session.machine.engine.conntrack(), this.#key);
+  }
+
+  after(slot: number, face: Face, index: MergedIndex): void {
+    const { columns } = this.#session.machine.outside;
+    const action = nameOfAction(columns.action[slot]!) ?? "skipped";
+    const reason = nameOfReason(columns.reason[slot]!);
+    const linkType = this.#linkType(slot, face);
+    const after = this.#key && connectionOf(this.#session.machine.engine.conntrack(), this.#key);
+    const policy = this.#key && policyMatch(this.#options.model, this.#key, this.#time(slot));
+    const translation = this.#translation(slot);
+    const reply = this.#reply(after);
+    this.explanation = {
+      frame: this.frame,
+      at: formatTime(this.#time(slot)),
+      file: this.#options.captures[index.source[slot]!]!,
+      viewpoint: this.#session.viewpoints.setting(face)!.decision,
+      capturedLength: columns.captured[slot]!,
+      wireLength: columns.wire[slot]!,
+      action,
+      reason: action === "snat" || action === "reverse" ? "" : reason,
+      ...(action === "drop" && CILIUM_WOULD[reason] && { ciliumWould: CILIUM_WOULD[reason] }),
+      parse: parseForPeople(this.#captured, linkType, columns.wire[slot]!),
+      classification: this.#classification(slot),
+      conntrack: { ...(this.#before && { before: this.#before }), ...(after && { after }) },
+      ...(policy && { policy: policy.match }),
+      gateways: this.#key && policy ? this.#candidates(policy, this.#key, slot) : [],
+      ...(translation && { translation }),
+      ...(reply && { replyExpected: reply }),
+      bytes: {
+        captured: hex(this.#captured),
+        ...(columns.flags[slot]! & layout.SLOT_BUILT && { given: hex(this.#given(slot)) }),
+        result: hex(this.#bytes(slot)),
+      },
+      mismatches: [],
+    };
+  }
+
+  /** The verifier has judged the frame. */
+  judged(): void {
+    const found = this.#session.verifier?.finish().mismatches.filter(({ frame }) => frame === this.frame) ?? [];
+    if (this.explanation) this.explanation = { ...this.explanation, mismatches: found };
+  }
+
+  #candidates(policy: NonNullable<ReturnType<typeof policyMatch>>, key: PacketKey, slot: number) {
+    const used = this.#session.machine.outside.columns.egress[slot]!;
+    return gatewayCandidates(this.#options, policy, key, used === layout.NO_EGRESS ? -1 : used);
+  }
+
+  /** A frame that never entered the engine is an endpoint's own unless only its destination is one. */
+  #isOutbound(slot: number, linkType: number): boolean {
+    const hook = this.#session.machine.outside.columns.hook[slot]!;
+    if (hook !== 0) return hook === HOOK_FROM_ENDPOINT;
+    const key = keyOfPacket(this.#captured, linkType, true);
+    return !key || this.#isEndpoint(key.source) || !this.#isEndpoint(key.destination);
+  }
+
+  #isEndpoint(address: string): boolean {
+    return ((this.#session.machine.addresses.get(address)?.flags ?? 0) & layout.ADDRESS_ENDPOINT) !== 0;
+  }
+
+  #bytes(slot: number): Uint8Array {
+    const { machine } = this.#session;
+    const { offset, captured } = machine.outside.columns;
+    return machine.engine.arena.slice(offset[slot]!, offset[slot]! + captured[slot]!);
+  }
+
+  #given(slot: number): Uint8Array {
+    const { engine, outside, region } = this.#session.machine;
+    const from = region.given + outside.columns.offset[slot]!;
+    return engine.host.slice(from, from + outside.columns.captured[slot]!);
+  }
+
+  #linkType(slot: number, face: Face): number {
+    const { link, flags } = this.#session.machine.outside.columns;
+    return outputLinkType(face, link[slot]!, (flags[slot]! & layout.SLOT_DECAPSULATED) !== 0);
+  }
+
+  #time(slot: number): bigint {
+    const { timeLow, timeHigh } = this.#session.machine.outside.columns;
+    return nanoseconds(timeLow[slot]!, timeHigh[slot]!);
+  }
+
+  #classification(slot: number): Classification {
+    const { hook, flags } = this.#session.machine.outside.columns;
+    const seen = flags[slot]!;
+    const entered = hook[slot]!;
+    return {
+      hook: entered === 0 ? undefined : entered === HOOK_FROM_ENDPOINT ? "from-endpoint" : "from-network",
+      sourceIs: this.#whatIs(this.#key?.source),
+      destinationIs: this.#whatIs(this.#key?.destination),
+      decapsulated: (seen & layout.SLOT_DECAPSULATED) !== 0,
+      partialChecksum: (seen & FRAME_FLAG_PARTIAL) !== 0,
+      superFrame: (seen & FRAME_FLAG_GSO) !== 0,
+      replyBuilt: (seen & layout.SLOT_BUILT) !== 0,
+    };
+  }
+
+  #whatIs(address: string | undefined): string {
+    const flags = address === undefined ? 0 : (this.#session.machine.addresses.get(address)?.flags ?? 0);
+    const names = [
+      flags & layout.ADDRESS_ENDPOINT ? "endpoint" : "",
+      flags & layout.ADDRESS_NODE ? "node" : "",
+      flags & layout.ADDRESS_EGRESS ? "egress IP" : "",
+    ].filter((name) => name !== "");
+    return names.length > 0 ? names.join(", ") : "outside";
+  }
+
+  #translation(slot: number): Translation | undefined {
+    const { action, egress, natPort, verdictFlags } = this.#session.machine.outside.columns;
+    if ((action[slot] !== ACTION_SNAT && action[slot] !== ACTION_REVERSE) || !this.#key) return undefined;
+    const row = this.#options.model.egresses[egress[slot]!]!;
+    const linkType = this.#key.linkType;
+    const given = action[slot] === ACTION_SNAT ? this.#captured : this.#given(slot);
+    return {
+      gateway: row.node,
+      egressIP: addressOf(row),
+      natPort: natPort[slot]!,
+      portKept: natPort[slot] === this.#key.endpointPort,
+      ttlBefore: parseForPeople(given, linkType, given.length)?.ttl ?? 0,
+      ttlAfter: parseForPeople(this.#bytes(slot), linkType, given.length)?.ttl ?? 0,
+      isNew: (verdictFlags[slot]! & VERDICT_FLAG_CREATED) !== 0,
+    };
+  }
+
+  #reply(after: ConntrackPair | undefined): ReplyExpectation | undefined {
+    if (after?.original.reason !== 0) return undefined;
+    const { original, reply } = after;
+    const policy = describePolicy(this.#session.machine.blob);
+    return {
+      from: `${reply.src}:${reply.srcPort}`,
+      to: `${reply.dst}:${reply.dstPort}`,
+      restoredTo: `${original.src}:${original.srcPort}`,
+      lifetimeMs: policy.timeouts[original.lifetimeRow]?.[original.lifetimeClass] ?? 0,
+    };
+  }
+}
+
+function addressOf(egress: Egress): string {
+  const address = egress.egressIPv4 ?? egress.egressIPv6;
+  return address ? formatAddress(address) : "";
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
