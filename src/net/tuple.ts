@@ -40,19 +40,35 @@ export function portAtOf(packet: IpPacket, end: InsideEnd): number {
 
 /** A string that two tuples share exactly when they are equal. Its length tells the families apart. */
 export function tupleKey(bytes: Uint8Array, tuple: Tuple): string {
-  const { protocol, insidePort, remotePort } = tuple;
-  const inside = addressKey(bytes, tuple.insideAt, tuple.family);
-  return (
-    inside + addressKey(bytes, tuple.remoteAt, tuple.family) + String.fromCharCode(protocol, insidePort, remotePort)
-  );
+  const { protocol, insideAt, remoteAt, insidePort, remotePort } = tuple;
+  if (tuple.family === 4) {
+    return String.fromCharCode(
+      readBe16(bytes, insideAt),
+      readBe16(bytes, insideAt + 2),
+      readBe16(bytes, remoteAt),
+      readBe16(bytes, remoteAt + 2),
+      protocol,
+      insidePort,
+      remotePort,
+    );
+  }
+  const addresses = addressKey(bytes, insideAt, 6) + addressKey(bytes, remoteAt, 6);
+  return addresses + String.fromCharCode(protocol, insidePort, remotePort);
 }
 
 /** Two UTF-16 units for an IPv4 address, eight for IPv6. */
 export function addressKey(bytes: Uint8Array, at: number, family: Family): string {
   if (family === 4) return String.fromCharCode(readBe16(bytes, at), readBe16(bytes, at + 2));
-  let key = "";
-  for (let i = 0; i < 16; i += 2) key += String.fromCharCode(readBe16(bytes, at + i));
-  return key;
+  return String.fromCharCode(
+    readBe16(bytes, at),
+    readBe16(bytes, at + 2),
+    readBe16(bytes, at + 4),
+    readBe16(bytes, at + 6),
+    readBe16(bytes, at + 8),
+    readBe16(bytes, at + 10),
+    readBe16(bytes, at + 12),
+    readBe16(bytes, at + 14),
+  );
 }
 
 /** The same key for an address in its 16-byte form. */

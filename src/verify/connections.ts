@@ -1,11 +1,10 @@
-import type { Endpoint, Timeouts } from "../config/types.js";
+import type { Endpoint } from "../config/types.js";
 import { PROTOCOL_TCP } from "../net/decode.js";
 import {
   CLOCK_GRAIN_MS,
-  FOREIGN_BOUNDS,
   type LifetimeBounds,
-  type NatProfile,
-  statelessBounds,
+  type LifetimeProfile,
+  type LifetimeTable,
   surelyRefreshes,
   TcpHistory,
 } from "./lifetimes.js";
@@ -13,7 +12,7 @@ import {
 /** How long dead connections are remembered, in longest lifetimes, so that a mapping that lives on is told from an unknown one. */
 const REMEMBERED_LIFETIMES = 2;
 
-/** Entries that the sweep looks at per frame: it keeps up with one new connection a frame. */
+/** Entries that the sweep looks at per frame: more than one, so that it overtakes captures in which every frame opens a connection. */
 const SWEPT_PER_FRAME = 2;
 
 /** What a connection is from its first frame on. */
@@ -24,7 +23,7 @@ export interface ConnectionStart {
   readonly direction: "outbound" | "inbound";
   readonly endpoint: Endpoint;
   /** Of its policy, or the defaults for an inbound one. */
-  readonly timeouts: Timeouts;
+  readonly lifetimes: LifetimeTable;
   /** Where replies go, as an `addressKey` and a port or echo identifier. */
   readonly insideAddress: string;
   readonly insidePort: number;
@@ -34,9 +33,11 @@ export interface ConnectionStart {
 export interface Mapping {
   /** External tuple. */
   readonly key: string;
+  /** Egress IP as `addressKey`. */
+  readonly address: string;
+  readonly natPort: number;
   /** Name of the gateway node. */
   readonly gateway: string;
-  readonly natPort: number;
 }
 
 /** One connection between an endpoint and a remote, as frames showed it. */
@@ -45,6 +46,8 @@ export class Connection {
   readonly tcp: TcpHistory | undefined;
   /** Undefined for inbound connections. */
   mapping: Mapping | undefined;
+  /** True while no other connection took the external tuple of `mapping`. */
+  isHolder = false;
   /** Policy of the last decision, index into `PolicyModel.policies`; -1 for inbound connections. */
   policy = -1;
   /** Policy epoch of the last decision. */
@@ -62,17 +65,14 @@ export class Connection {
     this.sureAt = this.maybeAt = nowMs;
   }
 
-  bounds(profile: NatProfile | "foreign"): LifetimeBounds {
-    if (profile === "foreign") return FOREIGN_BOUNDS;
-    return this.tcp
-      ? this.tcp.bounds(this.start.timeouts, profile)
-      : statelessBounds(this.start.protocol, this.start.timeouts);
+  get bounds(): LifetimeBounds {
+    return this.tcp ? this.start.lifetimes.tcp(this.tcp) : this.start.lifetimes.stateless(this.start.protocol);
   }
 }
 
 /** All connections that may still matter, by their inside tuple and (translated ones) by their external tuple. */
 export class ConnectionTable {
-  readonly #profile: NatProfile | "foreign";
+  readonly #profile: LifetimeProfile;
   readonly #byKey = new Map<string, Connection>();
   readonly #byExternal = new Map<string, Connection>();
   /** How many external tuples are taken per (egress IP, remote, remote port, protocol). */
@@ -84,7 +84,7 @@ export class ConnectionTable {
   /** Policy epoch: grows with each change of policies. */
   epoch = 0;
 
-  constructor(profile: NatProfile | "foreign") {
+  constructor(profile: LifetimeProfile) {
     this.#profile = profile;
   }
 
@@ -118,11 +118,11 @@ export class ConnectionTable {
 
   /** Gives `connection` its external tuple; whoever held it and what it held before are released. */
   claim(connection: Connection, mapping: Mapping): void {
-    if (connection.mapping?.key === mapping.key && this.#byExternal.get(mapping.key) === connection) return;
     this.#release(connection);
     const holder = this.#byExternal.get(mapping.key);
     if (holder) this.#release(holder);
     connection.mapping = mapping;
+    connection.isHolder = true;
     connection.gatewayLosses = this.#losses.get(mapping.gateway) ?? 0;
     this.#byExternal.set(mapping.key, connection);
     const toward = withoutNatPort(mapping.key);
@@ -152,7 +152,7 @@ export class ConnectionTable {
   /** True when no lifetime, eviction or gateway loss can have ended the entry. Says nothing about changes of policy or owner. */
   mustLive(connection: Connection, nowMs: number): boolean {
     if (connection.evictions !== this.evictions || this.hasLostGateway(connection)) return false;
-    const { shortest } = connection.bounds(this.#profile);
+    const { shortest } = connection.bounds;
     const closingAt = connection.tcp?.closingAt ?? -1;
     if (closingAt >= 0 && this.#profile === "foreign") return false;
     const since = closingAt >= 0 ? closingAt : connection.sureAt;
@@ -161,12 +161,12 @@ export class ConnectionTable {
 
   /** True when every lifetime that may apply has passed. */
   mustBeDead(connection: Connection, nowMs: number): boolean {
-    return nowMs - connection.maybeAt > connection.bounds(this.#profile).longest + CLOCK_GRAIN_MS;
+    return nowMs - connection.maybeAt > connection.bounds.longest + CLOCK_GRAIN_MS;
   }
 
   /** `idle 61.0 s, lifetime 60 s`, for messages. */
   describeAge(connection: Connection, nowMs: number): string {
-    const { shortest, longest } = connection.bounds(this.#profile);
+    const { shortest, longest } = connection.bounds;
     const limits = shortest === longest ? `${shortest / 1000} s` : `${shortest / 1000} to ${longest / 1000} s`;
     return `idle ${((nowMs - connection.maybeAt) / 1000).toFixed(1)} s, lifetime ${limits}`;
   }
@@ -187,14 +187,15 @@ export class ConnectionTable {
         this.#sweep = undefined;
         return;
       }
-      const { longest } = next.value.bounds(this.#profile);
+      const { longest } = next.value.bounds;
       if (nowMs - next.value.maybeAt > longest * REMEMBERED_LIFETIMES) this.forget(next.value.start.key);
     }
   }
 
   #release(connection: Connection): void {
     const key = connection.mapping?.key;
-    if (key === undefined || this.#byExternal.get(key) !== connection) return;
+    if (key === undefined || !connection.isHolder) return;
+    connection.isHolder = false;
     this.#byExternal.delete(key);
     const toward = withoutNatPort(key);
     const left = (this.#taken.get(toward) ?? 0) - 1;

@@ -169,7 +169,7 @@ function judgePass(judge: Judge, frame: Frame): void {
     return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
   }
   if (!opensInbound(packet) && !servesPort(endpoint, packet, tuple.insidePort)) return;
-  const start = startOf(o.captured, tuple, "inbound", endpoint, judge.model.settings.timeouts.value);
+  const start = startOf(o.captured, tuple, "inbound", endpoint, judge.lifetimesOf(-1));
   judge.table.refresh(judge.table.open(start, nowMs), packet.tcpFlags, true, nowMs);
 }
 

@@ -1,11 +1,11 @@
-import type { Egress, Endpoint, Policy, PolicyModel, Timeouts } from "../config/types.js";
+import type { Egress, Endpoint, Policy, PolicyModel } from "../config/types.js";
 import { type IpPacket, isFragment } from "../net/decode.js";
 import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "../net/tuple.js";
 import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
 import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
 import { FragmentMemory } from "./fragments.js";
-import { type Decision, PolicyInterpreter } from "./interpreter.js";
-import type { NatProfile } from "./lifetimes.js";
+import { PolicyInterpreter } from "./interpreter.js";
+import { LifetimeTable, type NatProfile } from "./lifetimes.js";
 import { firstDifference } from "./rewrite.js";
 import type { FrameObservation } from "./types.js";
 
@@ -41,6 +41,7 @@ export class Judge {
   readonly table: ConnectionTable;
   readonly fragments = new FragmentMemory();
   policies: PolicyInterpreter;
+  readonly #lifetimes = new Map<number, LifetimeTable>();
   /** Once a frame was lost on a dead gateway the engine may hold mappings that no emitted frame showed. */
   hasHiddenMappings: boolean;
   /** Milliseconds of the last change of policies; those from the start are in force from the start. */
@@ -61,6 +62,7 @@ export class Judge {
   /** Begins a new policy epoch: every connection is decided anew at its next frame. */
   changePolicies(model: PolicyModel, timeNs: bigint): void {
     this.policies = new PolicyInterpreter(model);
+    this.#lifetimes.clear();
     this.table.epoch++;
     this.policiesChangedAtMs = this.log.sinceStart(timeNs);
   }
@@ -78,10 +80,15 @@ export class Judge {
     return this.policies.ownerOfKey(addressKey(bytes, addressAt, frame.packet.family), frame.o.timeNs);
   }
 
-  timeoutsOf(decision: Decision): Timeouts {
-    const defaults = this.model.settings.timeouts.value;
-    const own = this.model.policies[decision.policy]?.timeouts;
-    return own ? { ...defaults, ...own } : defaults;
+  /** Lifetimes of connections under a policy; -1 = the defaults. */
+  lifetimesOf(policy: number): LifetimeTable {
+    let table = this.#lifetimes.get(policy);
+    if (!table) {
+      const timeouts = { ...this.model.settings.timeouts.value, ...this.model.policies[policy]?.timeouts };
+      table = new LifetimeTable(timeouts, this.options.foreign ? "foreign" : this.options.natProfile);
+      this.#lifetimes.set(policy, table);
+    }
+    return table;
   }
 
   /** True when nothing at all can have ended the mapping: no lifetime, eviction, gateway loss, change of policy or of the address's owner. */
@@ -131,14 +138,14 @@ export function startOf(
   tuple: Tuple,
   direction: "outbound" | "inbound",
   endpoint: Endpoint,
-  timeouts: Timeouts,
+  lifetimes: LifetimeTable,
 ): ConnectionStart {
   return {
     key: tupleKey(bytes, tuple),
     protocol: tuple.protocol,
     direction,
     endpoint,
-    timeouts,
+    lifetimes,
     insideAddress: addressKey(bytes, tuple.insideAt, tuple.family),
     insidePort: tuple.insidePort,
   };

@@ -13,6 +13,9 @@ import {
 
 export type NatProfile = "cilium" | "rfc";
 
+/** `foreign`: another system, whose lifetimes are unknown. */
+export type LifetimeProfile = NatProfile | "foreign";
+
 /**
  * What is known of another system's lifetimes: no NAT in use ends a mapping within ten seconds of a frame (Linux and Cilium keep even a
  * reset one that long), and none keeps it for more than twelve days (Linux: five).
@@ -57,37 +60,68 @@ export class TcpHistory {
     this.withoutSyn = 0;
   }
 
-  bounds(timeouts: Timeouts, profile: NatProfile): LifetimeBounds {
-    const { tcpOpening, tcpEstablished, tcpClosing } = timeouts;
-    if (this.#restarted || this.closingAt >= 0) {
-      const reset = profile === "rfc" ? RESET_MS : tcpClosing;
-      return span(tcpOpening, tcpEstablished, tcpClosing, reset);
-    }
-    const bothSyn = this.synOriginal && this.synReply;
-    if (this.withoutSyn === 0) return bothSyn ? span(tcpOpening, tcpEstablished) : span(tcpOpening);
-    const established = profile === "rfc" ? bothSyn : this.withoutSyn > 1 || this.synOriginal || this.synReply;
-    return established ? span(tcpEstablished) : span(tcpOpening, tcpEstablished);
+  get isRestarted(): boolean {
+    return this.#restarted;
   }
 }
 
-/** Bounds of a connection of a protocol without states. SCTP may be counted with TCP's timers (it has none of its own) or as "other". */
-export function statelessBounds(protocol: number, timeouts: Timeouts): LifetimeBounds {
-  switch (protocol) {
-    case PROTOCOL_UDP:
-      return span(timeouts.udp);
-    case PROTOCOL_ICMP:
-    case PROTOCOL_ICMPV6:
-      return span(timeouts.icmp);
-    case PROTOCOL_SCTP:
-      return span(timeouts.other, timeouts.tcpOpening, timeouts.tcpEstablished, timeouts.tcpClosing);
-    default:
-      return span(timeouts.other);
+/** The bounds that follow from one set of timeouts, made once. */
+export class LifetimeTable {
+  readonly #profile: LifetimeProfile;
+  readonly #opening: LifetimeBounds;
+  readonly #established: LifetimeBounds;
+  readonly #openingOrEstablished: LifetimeBounds;
+  readonly #closing: LifetimeBounds;
+  readonly #udp: LifetimeBounds;
+  readonly #icmp: LifetimeBounds;
+  readonly #other: LifetimeBounds;
+  readonly #sctp: LifetimeBounds;
+
+  constructor(timeouts: Timeouts, profile: LifetimeProfile) {
+    const { tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other } = timeouts;
+    const reset = profile === "rfc" ? RESET_MS : tcpClosing;
+    this.#profile = profile;
+    this.#opening = span(tcpOpening);
+    this.#established = span(tcpEstablished);
+    this.#openingOrEstablished = span(tcpOpening, tcpEstablished);
+    this.#closing = span(tcpOpening, tcpEstablished, tcpClosing, reset);
+    this.#udp = span(udp);
+    this.#icmp = span(icmp);
+    this.#other = span(other);
+    // SCTP may be counted by TCP's timers (it has none of its own) or as "other".
+    this.#sctp = span(other, tcpOpening, tcpEstablished, tcpClosing);
+  }
+
+  tcp(history: TcpHistory): LifetimeBounds {
+    if (this.#profile === "foreign") return FOREIGN_BOUNDS;
+    if (history.isRestarted || history.closingAt >= 0) return this.#closing;
+    const { synOriginal, synReply, withoutSyn } = history;
+    const bothSyn = synOriginal && synReply;
+    if (withoutSyn === 0) return bothSyn ? this.#openingOrEstablished : this.#opening;
+    const established = this.#profile === "rfc" ? bothSyn : withoutSyn > 1 || synOriginal || synReply;
+    return established ? this.#established : this.#openingOrEstablished;
+  }
+
+  /** Of a protocol without states. */
+  stateless(protocol: number): LifetimeBounds {
+    if (this.#profile === "foreign") return FOREIGN_BOUNDS;
+    switch (protocol) {
+      case PROTOCOL_UDP:
+        return this.#udp;
+      case PROTOCOL_ICMP:
+      case PROTOCOL_ICMPV6:
+        return this.#icmp;
+      case PROTOCOL_SCTP:
+        return this.#sctp;
+      default:
+        return this.#other;
+    }
   }
 }
 
 /** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
 export function surelyRefreshes(
-  profile: NatProfile | "foreign",
+  profile: LifetimeProfile,
   protocol: number,
   tcpFlags: number,
   original: boolean,

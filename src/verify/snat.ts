@@ -31,10 +31,11 @@ export function judgeSnat(judge: Judge, frame: Frame): void {
     rewriteFindings(o.given, packet, o.result, "source", hopsOf(judge, frame, endpoint, egress.node)),
   );
   if (o.result.length !== o.given.length) return;
+  if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment")
+    return judgeTranslated(judge, frame, endpoint, egress);
   checkSourceAddress(judge, frame, egress);
   if (packet.kind === "icmp-error") judgeError(judge, frame, endpoint, egress);
-  else if (packet.kind === "later-fragment") judgeLaterFragment(judge, frame, endpoint, egress);
-  else judgeTranslated(judge, frame, endpoint, egress);
+  else judgeLaterFragment(judge, frame, endpoint, egress);
 }
 
 function checkSourceAddress(judge: Judge, frame: Frame, egress: Egress): void {
@@ -58,14 +59,19 @@ function judgeTranslated(judge: Judge, frame: Frame, endpoint: Endpoint, egress:
   const known = judge.table.get(tupleKey(o.given, tuple));
   checkNotInbound(judge, frame, known);
   const current = isSame(judge, known, endpoint, nowMs) ? known : undefined;
-  const mapping = mappingOf(frame, tuple, egress);
-  checkNatPort(judge, frame, mapping);
-  if (current) checkConstancy(judge, frame, current, mapping);
-  const connection =
-    current && current.epoch === judge.table.epoch ? current : decide(judge, frame, endpoint, tuple, current);
+  const isDecided = current?.epoch === judge.table.epoch;
+  const mapping = mappingOf(frame, tuple, egress, current);
+  if (mapping !== current?.mapping || !isDecided) {
+    checkSourceAddress(judge, frame, egress);
+    checkNatPort(judge, frame, mapping);
+    if (current) checkConstancy(judge, frame, current, mapping);
+  }
+  const connection = current && isDecided ? current : decide(judge, frame, endpoint, tuple, current);
   checkHealth(judge, frame, connection.policy, egress);
-  checkUnshared(judge, frame, connection, mapping);
-  judge.table.claim(connection, mapping);
+  if (mapping !== connection.mapping || !connection.isHolder) {
+    checkUnshared(judge, frame, connection, mapping);
+    judge.table.claim(connection, mapping);
+  }
   judge.table.refresh(connection, packet.tcpFlags, true, nowMs);
   judge.rememberFragment(frame, connection);
 }
@@ -88,18 +94,22 @@ function decide(
   const decision = judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
   checkDecision(judge, frame, endpoint, decision);
   const connection =
-    current ?? judge.table.open(startOf(o.given, tuple, "outbound", endpoint, judge.timeoutsOf(decision)), nowMs);
+    current ??
+    judge.table.open(startOf(o.given, tuple, "outbound", endpoint, judge.lifetimesOf(decision.policy)), nowMs);
   connection.policy = decision.policy;
   connection.epoch = judge.table.epoch;
   return connection;
 }
 
-/** The external tuple, read from the frame that left. */
-function mappingOf(frame: Frame, tuple: Tuple, egress: Egress): Mapping {
+/** The external tuple, read from the frame that left; the connection's own mapping where it is the same. */
+function mappingOf(frame: Frame, tuple: Tuple, egress: Egress, current: Connection | undefined): Mapping {
   const { o, packet } = frame;
   const portAt = portAtOf(packet, "source");
   const natPort = portAt < 0 ? 0 : readBe16(o.result, portAt);
-  return { key: tupleKey(o.result, { ...tuple, insidePort: natPort }), gateway: egress.node, natPort };
+  const address = addressKey(o.result, packet.sourceAt, packet.family);
+  const before = current?.mapping;
+  if (before?.natPort === natPort && before.address === address && before.gateway === egress.node) return before;
+  return { key: tupleKey(o.result, { ...tuple, insidePort: natPort }), address, natPort, gateway: egress.node };
 }
 
 /** Ports of TCP, UDP and SCTP come from the configured range; echo identifiers may be any. */
@@ -180,7 +190,13 @@ function judgeError(judge: Judge, frame: Frame, endpoint: Endpoint, egress: Egre
   }
   const natPortAt = portAtOf(inner, "destination");
   const natPort = natPortAt < 0 ? 0 : readBe16(o.result, natPortAt);
-  const mapping = { key: tupleKey(o.result, { ...tuple, insidePort: natPort }), gateway: egress.node, natPort };
+  const address = addressKey(o.result, inner.destinationAt, inner.family);
+  const mapping = {
+    key: tupleKey(o.result, { ...tuple, insidePort: natPort }),
+    address,
+    natPort,
+    gateway: egress.node,
+  };
   if (connection.mapping && connection.mapping.key !== mapping.key && o.remapped === "") {
     judge.find(
       frame,
@@ -220,6 +236,5 @@ function judgeLaterFragment(judge: Judge, frame: Frame, endpoint: Endpoint, egre
 }
 
 function describe(mapping: Mapping): string {
-  const addressUnits = mapping.key.length > 10 ? 8 : 2;
-  return `${formatKeySocket(mapping.key.slice(0, addressUnits), mapping.natPort)} on ${mapping.gateway}`;
+  return `${formatKeySocket(mapping.address, mapping.natPort)} on ${mapping.gateway}`;
 }
