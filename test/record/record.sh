@@ -4,7 +4,7 @@
 #   test/record/record.sh [-o DIR] [CASE...]      as root; all cases and pcaps/ by default
 #
 # Everything runs in mount, process and network namespaces of its own, which end with this script however it ends.
-set -euo pipefail
+set -eEuo pipefail
 
 readonly TOOLS="ip tc nft ethtool tcpdump dumpcap mergecap capinfos curl iperf3 dig ping openssl python3 ss gzip"
 
@@ -75,7 +75,7 @@ run_case() (
 )
 
 main() {
-  OUT=$(cd "$(dirname "$0")/../../pcaps" && pwd)
+  OUT=""
   while getopts "o:h" option; do
     case $option in
       o) mkdir -p "$OPTARG" && OUT=$(cd "$OPTARG" && pwd) ;;
@@ -83,6 +83,7 @@ main() {
     esac
   done
   shift $((OPTIND - 1))
+  [ -n "$OUT" ] || OUT=$(cd "$(dirname "$0")/../../pcaps" && pwd)
   local wanted=${*:-$CASES} case tool
   for case in $wanted; do
     [[ " $CASES " == *" $case "* ]] || fail "no case \"$case\", expected one of: $CASES"
@@ -107,7 +108,7 @@ isolate() {
   setpriv --pdeathsig KILL unshare --mount --net --pid --fork --kill-child --mount-proc -- "$0" "$@" &
   local inner=$!
   # shellcheck disable=SC2064 # the values of now
-  trap "kill -KILL $inner 2>/dev/null; rm -rf '$SLUICEGATE_RECORD_SCRATCH'" EXIT
+  trap "kill -KILL $inner 2>/dev/null || true; rm -rf '$SLUICEGATE_RECORD_SCRATCH'" EXIT
   trap 'exit 143' TERM INT HUP
   wait "$inner"
 }
@@ -117,6 +118,7 @@ if [ -z "${SLUICEGATE_RECORD_SCRATCH:-}" ]; then
   exit
 fi
 mount -t tmpfs none /run/netns
+trap 'echo "record.sh: ${BASH_SOURCE[0]}:$LINENO: failed: $BASH_COMMAND" >&2' ERR
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/record/lab.sh
 . "$here/lab.sh"
