@@ -64,10 +64,20 @@ export function checkModel(model: PolicyModel): CheckReport {
     rows,
     pastOwners: model.endpoints.length - present.length,
     settings: model.settings,
-    warnings: [...model.warnings, ...prerequisiteWarnings(model, rows.length)],
+    warnings: [...model.warnings, ...prerequisiteWarnings(model, rows.length), ...idleWarnings(model)],
     ignoredKinds: model.ignoredKinds,
     skippedPods: model.skippedPods ?? new Map(),
   };
+}
+
+/** Policies that select no endpoint of these manifests: a slip in a selector, or simply nobody there. */
+function idleWarnings(model: PolicyModel): ManifestWarning[] {
+  const busy = new Set(model.policySets.flatMap(({ entries }) => entries.map(({ policy }) => policy)));
+  return model.policies.flatMap(({ kind, name, destinations }, index) => {
+    if (busy.has(index) || destinations.length === 0) return [];
+    const text = `${kind} ${name} decides for no endpoint of these manifests`;
+    return [{ file: "", line: undefined, column: undefined, text }];
+  });
 }
 
 function rowsOf(

@@ -3,6 +3,7 @@ import type { FaultLog } from "./fault-log.js";
 import { type JsonDocument, splitJson } from "./json-read.js";
 import { JsonFault } from "./json-walk.js";
 import type { Origin } from "./origin.js";
+import { type YamlPiece, yamlPieces } from "./yaml-pieces.js";
 import { readYaml } from "./yaml-read.js";
 
 /** Lists inside of lists: deeper ones are a mistake or an attack. */
@@ -105,11 +106,24 @@ function readYamlFile(file: string, bytes: Buffer, log: FaultLog, sink: Document
     log.textFault(file, "json", 0, `${bytes.length} bytes of YAML`, `at most ${LONGEST_TEXT}; JSON may be larger`);
     return;
   }
-  const { values, faults } = readYaml(bytes.toString("utf8"));
-  for (const { offset, found, expected } of faults) log.textFault(file, "yaml", offset, found, expected);
-  values.forEach((value, at) => {
-    if (value !== null && value !== undefined) expand(value, { file, at, format: "yaml", prefix: [] }, {}, 0, sink);
+  const text = bytes.toString("utf8");
+  for (const piece of yamlPieces(text)) readYamlPiece(file, text, piece, log, sink);
+}
+
+function readYamlPiece(file: string, text: string, piece: YamlPiece, log: FaultLog, sink: DocumentSink): void {
+  const { start, end, list } = piece;
+  const { values, faults } = readYaml(ownText(text.slice(start, end)));
+  for (const { offset, found, expected } of faults) log.textFault(file, "yaml", start + offset, found, expected);
+  values.forEach((value, document) => {
+    const origin = { file, format: "yaml" as const, at: start, end, document, prefix: [] };
+    if (list && Array.isArray(value)) expandMembers(value, origin, memberKind({ ...list, items: value }), 1, sink);
+    else if (value !== null && value !== undefined) expand(value, origin, {}, 0, sink);
   });
+}
+
+/** A copy of its own: V8 reads parts of a long string more slowly, and keeps all of that alive for them. */
+function ownText(part: string): string {
+  return Buffer.from(part, "utf8").toString("utf8");
 }
 
 interface ListObject {
@@ -136,8 +150,18 @@ function expand(value: unknown, origin: Origin, inherited: Inherited, depth: num
     sink(value, origin, inherited);
     return;
   }
-  const passedOn = memberKind(value);
-  value.items.forEach((item, index) => {
-    expand(item, { ...origin, prefix: [...origin.prefix, "items", index] }, passedOn, depth + 1, sink);
+  const items = { ...origin, prefix: [...origin.prefix, "items"] };
+  expandMembers(value.items, items, memberKind(value), depth + 1, sink);
+}
+
+function expandMembers(
+  members: readonly unknown[],
+  origin: Origin,
+  inherited: Inherited,
+  depth: number,
+  sink: DocumentSink,
+): void {
+  members.forEach((member, index) => {
+    expand(member, { ...origin, prefix: [...origin.prefix, index] }, inherited, depth, sink);
   });
 }

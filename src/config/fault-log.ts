@@ -181,11 +181,25 @@ function jsonOffsets(bytes: Buffer, entries: readonly Pending[]): number[] {
 }
 
 function yamlOffsets(text: string, entries: readonly Pending[]): number[] {
-  const places = entries.some(({ place }) => place && "origin" in place) ? new YamlPlaces(text) : undefined;
-  return entries.map(({ place }) => {
-    if (!place || !("origin" in place)) return place?.offset ?? 0;
-    return places!.locate(place.origin.at, { path: [...place.origin.prefix, ...place.path], target: place.target });
+  const offsets = new Array<number>(entries.length).fill(0);
+  const byPiece = new Map<number, { end: number; wanted: { index: number; document: number; query: LocateQuery }[] }>();
+  entries.forEach(({ place }, index) => {
+    if (!place || !("origin" in place)) {
+      offsets[index] = place?.offset ?? 0;
+      return;
+    }
+    const { origin, target } = place;
+    if (origin.format !== "yaml") return;
+    const wanted = { index, document: origin.document, query: { path: [...origin.prefix, ...place.path], target } };
+    const known = byPiece.get(origin.at);
+    if (known) known.wanted.push(wanted);
+    else byPiece.set(origin.at, { end: origin.end, wanted: [wanted] });
   });
+  for (const [at, { end, wanted }] of byPiece) {
+    const places = new YamlPlaces(text.slice(at, end));
+    for (const { index, document, query } of wanted) offsets[index] = at + places.locate(document, query);
+  }
+  return offsets;
 }
 
 interface Lines {

@@ -27,6 +27,11 @@ export class Field {
     return new Field(this.#subject, value, this.#parent, this.#step);
   }
 
+  /** For messages about the object as a whole, later on: does not keep all of it in memory. */
+  withoutValue(): Field {
+    return this.withValue(undefined);
+  }
+
   get label(): string {
     return this.#subject.label;
   }

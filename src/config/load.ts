@@ -7,6 +7,7 @@ import { FaultLog } from "./fault-log.js";
 import { Field } from "./field.js";
 import { listManifestFiles, type ManifestFile, readManifestFile } from "./files.js";
 import { resolveGateways } from "./gateways.js";
+import { warnGuesses } from "./guesses.js";
 import { ObjectReader } from "./objects.js";
 import { settleOwnership, type Tenure } from "./ownership.js";
 import { buildPolicySets, byPrecedence, type PolicySetModel } from "./policy-sets.js";
@@ -70,6 +71,7 @@ function resolve(records: ClusterRecords, devices: DeviceTable, log: FaultLog, o
   const ignoresOwnershipTimes = options.ignoreOwnershipTimes ?? false;
   const tenures = settleOwnership(workloads, { ignoresTimes: ignoresOwnershipTimes }, log);
   const sets = buildPolicySets(tenures, policies, records.nodes, log);
+  warnGuesses(policies, gateways.policies, sets, log);
   const config = records.ciliumConfig;
   return {
     nodes: clusterNodes(records),

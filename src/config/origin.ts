@@ -1,12 +1,25 @@
 export type PathStep = string | number;
 
 /** Where an object came from: enough to find its line and column again, should something be wrong with it. */
-export interface Origin {
+export type Origin = JsonOrigin | YamlOrigin;
+
+export interface JsonOrigin {
   readonly file: string;
-  /** JSON: byte offset of the value that `prefix` starts in; YAML: number of the document in the file. */
+  readonly format: "json";
+  /** Byte offset of the value that `prefix` starts in. */
   readonly at: number;
-  readonly format: "json" | "yaml";
   /** Steps from there to the object (members of nested lists). */
+  readonly prefix: readonly PathStep[];
+}
+
+export interface YamlOrigin {
+  readonly file: string;
+  readonly format: "yaml";
+  /** The piece of the text that was parsed on its own: characters, `end` exclusive. */
+  readonly at: number;
+  readonly end: number;
+  /** Number of the document in that piece. */
+  readonly document: number;
   readonly prefix: readonly PathStep[];
 }
 

@@ -74,7 +74,7 @@ export function readPod(object: Field): PodRecord | undefined {
       finished: phase === "Succeeded" || phase === "Failed",
       addresses,
       ports: readContainerPorts(spec),
-      field: object,
+      field: object.withoutValue(),
     }
   );
 }
@@ -128,7 +128,7 @@ export function readCiliumEndpoint(object: Field): CiliumEndpointRecord | undefi
       labels: labels.isMissing ? undefined : resolveSources(labels.items().flatMap((label) => splitLabel(label))),
       nodeIP: nodeField.value === "" ? undefined : readAddress(nodeField),
       addresses,
-      field: object,
+      field: object.withoutValue(),
     }
   );
 }

@@ -115,6 +115,16 @@ describe("checkModel", () => {
     ]);
   });
 
+  test("warns of a policy that decides for nobody", () => {
+    const idle = ciliumPolicy("idle", { selectors: [{ podSelector: { matchLabels: { no: "pod" } } }] });
+    const texts = checkModel(load([...GATEWAYS, FIRST, idle, ciliumPolicy("busy", {})])).warnings.map(
+      ({ text }) => text,
+    );
+    expect(texts.filter((text) => text.includes("decides for no endpoint"))).toEqual([
+      "CiliumEgressGatewayPolicy idle decides for no endpoint of these manifests",
+    ]);
+  });
+
   test("says so where nothing is selected", () => {
     expect(renderCheckTable(checkModel(load([FIRST])).rows)).toBe("No entries found.\n");
   });
