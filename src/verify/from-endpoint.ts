@@ -122,7 +122,8 @@ function answersInbound(judge: Judge, frame: Frame, endpoint: Endpoint): boolean
   }
   if (!looksLikeAnswer(o.given, packet, endpoint)) return false;
   const tuple = tupleOf(o.given, packet, "source");
-  if (judge.table.get(tupleKey(o.given, tuple))?.start.direction === "outbound") return false;
+  const other = judge.table.get(tupleKey(o.given, tuple));
+  if (other?.start.direction === "outbound" && judge.surelyLives(other, frame)) return false;
   const start = startOf(o.given, tuple, "inbound", endpoint, judge.lifetimesOf(-1));
   judge.table.refresh(judge.table.open(start, nowMs), packet.tcpFlags, false, nowMs);
   return true;
