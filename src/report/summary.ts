@@ -69,24 +69,22 @@ export function reasonsOf({ reasonActions }: ReplayReport, action: FrameAction):
 }
 
 function inputLines({ input, viewpoints, filter }: ReplayReport, p: Paint): string[] {
-  const lines = [p.bold("Input")];
+  const out = [p.bold("Input")];
   for (const file of input.files) {
-    lines.push(
+    out.push(
       `  ${file.name}  ${counted(file.frames, "frame")}${file.truncated ? p.warn(", the last record is cut off") : ""}`,
     );
     for (const view of viewpoints.filter((decision) => decision.file === file.name)) {
-      const extras = [view.copies && "duplicates sorted out", view.decapsulate && "overlay decapsulated"].filter(
-        Boolean,
-      );
-      const what = [`${view.viewpoint} view`, ...extras].join(", ");
-      lines.push(`    ${view.interface} (${view.linkType})  ${what}`);
-      for (const reason of view.reasons) lines.push(p.dim(`      ${reason}`));
-      for (const hint of view.hints) lines.push(p.warn(`      hint: ${hint}`));
+      const name = `    ${view.interface} (${view.linkType})  `;
+      const lines = view.reasons.length > 0 ? view.reasons : [`${view.viewpoint} view`];
+      const indent = " ".repeat(name.length);
+      out.push(...lines.map((reason, i) => `${i === 0 ? name : indent}${reason}`));
+      out.push(...view.hints.map((hint) => p.warn(`${indent}hint: ${hint}`)));
     }
   }
-  if (input.firstFrame && input.lastFrame) lines.push(`  from ${input.firstFrame} to ${input.lastFrame}`);
-  if (filter !== undefined) lines.push(`  only frames that match: ${filter}`);
-  return lines;
+  if (input.firstFrame && input.lastFrame) out.push(`  from ${input.firstFrame} to ${input.lastFrame}`);
+  if (filter !== undefined) out.push(`  only frames that match: ${filter}`);
+  return out;
 }
 
 function frameLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {

@@ -8,10 +8,11 @@ describe("the summary", () => {
   const text = summary(exampleReport(), PLAIN);
 
   test("says what was read and what was decided about each interface", () => {
-    expect(text).toContain("web.pcap  900 frames\n    eth0 (ethernet)  endpoint view\n      3 endpoints send here\n");
+    expect(text).toContain("web.pcap  900 frames\n    eth0 (ethernet)  3 endpoints send here\n");
     expect(text).toContain("dns.pcap.gz  100 frames, the last record is cut off\n");
-    expect(text).toContain("endpoint view, duplicates sorted out, overlay decapsulated\n");
-    expect(text).toContain("hint: capture on one device");
+    expect(text).toContain(
+      "    0 (linux-sll2)  packets show on several devices\n                    hint: capture on one device\n",
+    );
   });
 
   test("shows frames by verdict, each with its reasons, the most frequent first", () => {

@@ -1,0 +1,180 @@
+import type { Console } from "./console.js";
+import type { FlagKey, FlagValues } from "./flags.js";
+
+/** All as expected. */
+export const EXIT_OK = 0;
+/** A verification mismatch, a regression, or a condition of `--fail-on` that holds. */
+export const EXIT_MISMATCH = 1;
+/** Bad usage or input. */
+export const EXIT_USAGE = 2;
+
+/** What a command is given; it returns its exit code. */
+export type CommandRun = (args: readonly string[], flags: FlagValues, console: Console) => Promise<number>;
+
+/** A command, declared once: parsing, `--help` and docs/cli.md read it from here. */
+export interface CommandSpec {
+  readonly name: string;
+  /** In the notation of commander: `<capture...>`. */
+  readonly args: readonly string[];
+  /** One line. */
+  readonly summary: string;
+  /** A paragraph or more. */
+  readonly description: string;
+  readonly flags: readonly FlagKey[];
+  /** Flags without which the command makes no sense. */
+  readonly required?: readonly FlagKey[];
+  readonly examples: readonly string[];
+  readonly load: () => Promise<{ readonly run: CommandRun }>;
+}
+
+const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershipTimes"] as const;
+const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "connections"] as const;
+const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter"] as const;
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "replay",
+    args: ["<capture...>"],
+    summary: "send captures through the gateways of the manifests and check every frame",
+    description:
+      "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time.",
+    flags: [
+      ...MANIFEST_FLAGS,
+      "output",
+      "report",
+      "html",
+      ...CAPTURE_FLAGS,
+      "frames",
+      "allowNoMatch",
+      ...NAT_FLAGS,
+      "batch",
+      "noVerify",
+      "saveState",
+      "loadState",
+      "failOn",
+      "redact",
+      "json",
+      "verbose",
+      "topology",
+      "scenario",
+      "workers",
+    ],
+    required: ["manifests"],
+    examples: [
+      "sluicegate replay pcaps/web/in.pcap -m pcaps/manifests",
+      "sluicegate replay node1.pcap node2.pcap -m dump/ -o out/ --fail-on 'broken>0'",
+    ],
+    load: () => import("./commands/replay.js"),
+  },
+  {
+    name: "check",
+    args: [],
+    summary: "validate manifests and print who leaves by which address",
+    description:
+      "Prints one row per endpoint address and destination: source IP, destination CIDR, egress IP and gateway IP, with zone and policy; assumed addresses are marked. Faults of manifests are printed all at once, with file, line and column.",
+    flags: [...MANIFEST_FLAGS, "redact", "json", "verbose"],
+    required: ["manifests"],
+    examples: ["sluicegate check -m pcaps/manifests"],
+    load: () => import("./commands/check.js"),
+  },
+  {
+    name: "collect",
+    args: [],
+    summary: "print a shell script that dumps what counts of a cluster",
+    description:
+      "The script calls kubectl once per kind, goes on where a kind does not exist, strips container environments and writes into one folder. Read it before you run it: `sluicegate collect > collect.sh`.",
+    flags: [],
+    examples: ["sluicegate collect > collect.sh", "sluicegate collect | sh"],
+    load: () => import("./commands/collect.js"),
+  },
+  {
+    name: "init",
+    args: ["<capture>"],
+    summary: "print starter manifests made from a capture",
+    description:
+      "Looks at who talks to whom in a capture and prints manifests to begin with: pods for the private sources, gateway nodes, and a policy. Edit them, then `check` and `replay`.",
+    flags: [],
+    examples: ["sluicegate init capture.pcap > manifests.yaml"],
+    load: () => import("./commands/init.js"),
+  },
+  {
+    name: "allowlist",
+    args: [],
+    summary: "print every source address that a firewall must allow",
+    description:
+      "For every destination: all egress IPs under which a selected pod can show, with up to K gateways lost (`--failures K`).",
+    flags: [...MANIFEST_FLAGS, "failures", "redact", "json", "csv"],
+    required: ["manifests"],
+    examples: ["sluicegate allowlist -m pcaps/manifests --failures 1"],
+    load: () => import("./commands/allowlist.js"),
+  },
+  {
+    name: "list",
+    args: ["<what>", "<state>"],
+    summary: "print the tables of a state that `replay --save-state` wrote",
+    description:
+      "WHAT is `nat`, `ct`, `egress` or `gateways`; the output has the shape of the original's `bpf nat list`, `bpf ct list` and `bpf egress list`. STATE is the file.",
+    flags: ["redact", "json"],
+    examples: ["sluicegate list nat state.bin"],
+    load: () => import("./commands/list.js"),
+  },
+  {
+    name: "verify",
+    args: ["<before>", "<after>"],
+    summary: "judge the translation of another system by two captures",
+    description:
+      "BEFORE is taken inside, at the pods; AFTER on the uplink of the gateways. Frames are paired by remote address and port and TCP sequence numbers, else by IP ID and payload, within two seconds; paired, unpaired and ambiguous ones are counted, and only paired ones can mismatch.",
+    flags: [...MANIFEST_FLAGS, "skew", "report", "failOn", "redact", "json", "verbose"],
+    required: ["manifests"],
+    examples: ["sluicegate verify inside.pcap uplink.pcap -m manifests/"],
+    load: () => import("./commands/verify.js"),
+  },
+  {
+    name: "explain",
+    args: ["<capture...>"],
+    summary: "follow one frame through the engine",
+    description:
+      "Replays the capture up to frame N and prints that frame's walk: what it is, what conntrack knew, which policy applied, which gateway was picked, what was rewritten, with the bytes before and after.",
+    flags: [...MANIFEST_FLAGS, "frame", ...CAPTURE_FLAGS, ...NAT_FLAGS, "json", "verbose"],
+    required: ["manifests", "frame"],
+    examples: ["sluicegate explain pcaps/web/in.pcap --frame 4 -m pcaps/manifests"],
+    load: () => import("./commands/explain.js"),
+  },
+  {
+    name: "generate",
+    args: [],
+    summary: "write a synthetic capture with matching manifests",
+    description:
+      "Writes capture.pcap and manifests.yaml into DIR: many flows of usual forms between pods and remotes, with some fragments, ICMP errors and malformed frames. The same seed and flags give the same bytes on every machine.",
+    flags: [
+      "output",
+      "seed",
+      "packets",
+      "flows",
+      "endpoints",
+      "remotes",
+      "remotePort",
+      "sizes",
+      "rate",
+      "noReplies",
+      "share",
+      "json",
+    ],
+    required: ["output"],
+    examples: ["sluicegate generate -o trial/ --packets 100000 --share ipv6=0"],
+    load: () => import("./commands/generate.js"),
+  },
+  {
+    name: "bench",
+    args: [],
+    summary: "measure the engine's throughput on this machine",
+    description:
+      "Nanoseconds per frame for forward, reverse and new connections at several table sizes, beside a fixed reference kernel that runs in between; `--compare` judges against an earlier `--json` and exits 1 on a regression.",
+    flags: ["quick", "compare", "json"],
+    examples: ["sluicegate bench --json > before.json", "sluicegate bench --compare before.json"],
+    load: () => import("./commands/bench.js"),
+  },
+];
+
+/** Commands that design.md has a place for and that do not exist yet: refused by name. */
+export const LATER_COMMANDS = ["diff", "failover", "ports", "drain", "zones", "who", "demo"] as const;

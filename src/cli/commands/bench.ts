@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { runBench } from "../../bench/bench.js";
+import { compareBench, parseBenchReport } from "../../bench/compare.js";
+import type { BenchReport } from "../../bench/report-types.js";
+import { UsageError } from "../../errors.js";
+import { paint } from "../../report/paint.js";
+import { benchText, comparisonText } from "../bench-text.js";
+import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
+
+/** `bench [--compare FILE]`: what this machine makes of the engine. */
+export const run: CommandRun = async (_args, flags, console) => {
+  const before = flags.compare === undefined ? undefined : readReport(flags.compare);
+  const report = await runBench({
+    quick: flags.quick ?? false,
+    onProgress: (text) => console.err(`${text}\n`),
+  });
+  const comparison = before && compareBench(before, report);
+  const p = paint(console.colour);
+  if (flags.json) console.out(`${JSON.stringify(comparison ? { ...report, comparison } : report, undefined, 2)}\n`);
+  else console.out(benchText(report, p) + (comparison ? `\n${comparisonText(comparison, p)}` : ""));
+  return comparison?.regressed ? EXIT_MISMATCH : EXIT_OK;
+};
+
+function readReport(file: string): BenchReport {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new UsageError(`${file}: cannot be read (${code}), expected what bench --json printed`, { cause });
+  }
+  return parseBenchReport(text, file);
+}

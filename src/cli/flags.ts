@@ -1,0 +1,347 @@
+import {
+  type FlagParser,
+  frameRange,
+  integer,
+  oneOf,
+  type PortRange,
+  portRange,
+  refused,
+  SHARE_KINDS,
+  type Share,
+  type Skew,
+  seed,
+  share,
+  skew,
+  text,
+} from "./flag-values.js";
+
+/** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
+export interface Flag<T = unknown> {
+  /** With its dashes: `--manifests`, or `--no-verify` for a switch that turns something off. */
+  readonly name: string;
+  /** One letter with its dash. */
+  readonly short?: string;
+  /** What follows the flag, in capitals; a flag without one is a switch. */
+  readonly argument?: string;
+  /** May be given several times; its value is then a list. */
+  readonly repeats?: true;
+  /** What holds without the flag, in words. */
+  readonly default?: string;
+  /** One line. */
+  readonly help: string;
+  /** More, for `sluicegate help COMMAND` and docs/cli.md. */
+  readonly details?: string;
+  /** Names a thing that design has a place for and the program does not do: refused, and shown nowhere. */
+  readonly hidden?: true;
+  readonly parse: FlagParser<T>;
+}
+
+type ValueOf<F> =
+  F extends Flag<infer T> ? (F extends { repeats: true } ? T[] : F extends { argument: string } ? T : boolean) : never;
+
+/** Values of the flags that were given, by their keys in `FLAGS`; switches are true when given, `--no-…` ones too. */
+export type FlagValues = { readonly [K in FlagKey]?: ValueOf<(typeof FLAGS)[K]> };
+export type FlagKey = keyof typeof FLAGS;
+
+const MAX_CONNECTIONS = 8 << 20;
+const MAX_BATCH = 4096;
+const MAX_FRAME = Number.MAX_SAFE_INTEGER;
+
+/** Identity that keeps the literal parts of a declaration, which `FlagValues` is made from. */
+function flag<T, const F extends Omit<Flag<T>, "parse">>(declared: F & { parse: FlagParser<T> }) {
+  return declared;
+}
+
+function switchFlag<const F extends Omit<Flag<boolean>, "parse" | "argument" | "repeats">>(declared: F) {
+  return { ...declared, parse: (() => true) as FlagParser<boolean> };
+}
+
+/** A value that later versions will take. */
+function only<const T extends string>(supported: T, ...later: readonly string[]): FlagParser<T> {
+  return (value, name) => {
+    if (value === supported) return supported;
+    if (later.includes(value)) throw refused(name, value, `${supported}: ${value} is not supported yet`);
+    throw refused(name, value, supported);
+  };
+}
+
+const oneWorker: FlagParser<number> = (value, name) => {
+  const count = integer(1, 1024)(value, name);
+  if (count > 1) throw refused(name, value, "1: more than one worker is not supported yet");
+  return count;
+};
+
+const noScenario: FlagParser<string> = (value, name) => {
+  throw refused(name, value, "no scenario: scenarios are not supported yet");
+};
+
+export const FLAGS = {
+  manifests: flag({
+    name: "--manifests",
+    short: "-m",
+    argument: "PATH",
+    repeats: true,
+    help: "manifests of the cluster: a file or folder of YAML or JSON, also gzipped",
+    details:
+      "What `sluicegate collect` dumps, or files of your own. Takes one path and repeats. All faults of all files are reported at once, with file, line and column.",
+    parse: text,
+  }),
+  interface: flag({
+    name: "--interface",
+    argument: "NODE:IF=ADDRESS/LENGTH",
+    repeats: true,
+    help: "an address on a device of a node, which no cluster dump holds",
+    details:
+      "For example `--interface gw-a:eth1=203.0.113.10/24`. An `interfaces.yaml` beside the manifests, the output of `ip -j addr` as `NODE.addr.json`, or the Node annotation `sluicegate.io/interfaces` say the same. Where a node's devices are unknown, addresses are assumed and marked so.",
+    parse: text,
+  }),
+  serviceCidr: flag({
+    name: "--service-cidr",
+    argument: "CIDR",
+    repeats: true,
+    help: "a range of Service addresses: such destinations are cluster-internal",
+    parse: text,
+  }),
+  ignoreOwnershipTimes: switchFlag({
+    name: "--ignore-ownership-times",
+    help: "let every pod own its address at all times",
+    details:
+      "For a capture that is older than the pods of the dump. Otherwise a pod owns its address from its creation to its deletion.",
+  }),
+  scenario: flag({
+    name: "--scenario",
+    short: "-s",
+    argument: "FILE",
+    hidden: true,
+    help: "events of gateways over virtual time",
+    parse: noScenario,
+  }),
+  output: flag({
+    name: "--output",
+    short: "-o",
+    argument: "DIR",
+    help: "write external.pcapng, endpoint.pcapng, report.json and index.html there",
+    details: "Creates DIR. Refuses to overwrite a file that is among the inputs.",
+    parse: text,
+  }),
+  report: flag({ name: "--report", argument: "FILE", help: "write the report as JSON", parse: text }),
+  html: flag({ name: "--html", argument: "FILE", help: "write the report as one self-contained page", parse: text }),
+  topology: flag({
+    name: "--topology",
+    argument: "single",
+    default: "single",
+    help: "one engine plays every node",
+    parse: only("single", "cluster"),
+  }),
+  viewpoint: flag({
+    name: "--viewpoint",
+    argument: "auto|endpoint|network",
+    default: "auto",
+    help: "where the capture was taken: at the pods, or outside of the gateways",
+    details:
+      "`auto` decides for each capture and interface and prints every decision. `endpoint`: frames of pods are translated, and each reply is built as the outside would have sent it and translated back. `network`: frames to egress IPs enter as they are.",
+    parse: oneOf("auto", "endpoint", "network"),
+  }),
+  balance: flag({
+    name: "--balance",
+    argument: "rendezvous|random",
+    default: "rendezvous",
+    help: "how a new connection picks among the gateways of a group",
+    details:
+      "`rendezvous` hashes the five-tuple, so that a change of the group moves as few connections as it can; `random` is what the original does, here from a seed.",
+    parse: oneOf("rendezvous", "random"),
+  }),
+  seed: flag({
+    name: "--seed",
+    argument: "N",
+    default: "1",
+    help: "seed of gateway picks and port choices, 0 to 4294967295",
+    parse: seed,
+  }),
+  natProfile: flag({
+    name: "--nat-profile",
+    argument: "cilium|rfc",
+    default: "cilium",
+    help: "port range and lifetimes: the original's, or those the RFCs recommend",
+    parse: oneOf("cilium", "rfc"),
+  }),
+  snatPorts: flag({
+    name: "--snat-ports",
+    argument: "LO-HI",
+    help: "NAT ports, instead of those of the profile or of cilium-config",
+    parse: portRange,
+  }) satisfies Flag<PortRange>,
+  filter: flag({
+    name: "--filter",
+    argument: "EXPR",
+    help: "replay only frames that match, e.g. 'host 198.51.100.10 and tcp port 443'",
+    parse: text,
+  }),
+  frames: flag({
+    name: "--frames",
+    argument: "FROM-TO",
+    help: "replay only these frames, counted from 1; either end may be left out",
+    parse: frameRange,
+  }),
+  unsupported: flag({
+    name: "--unsupported",
+    argument: "drop|pass",
+    default: "drop",
+    help: "what happens to a selected frame that cannot be translated (GRE, ESP …)",
+    details: "`drop`: nothing selected leaves with a pod's own address. `pass`: it does, as with the original.",
+    parse: oneOf("drop", "pass"),
+  }),
+  workers: flag({
+    name: "--workers",
+    argument: "1",
+    default: "1",
+    hidden: true,
+    help: "number of worker threads",
+    parse: oneWorker,
+  }),
+  noVerify: switchFlag({
+    name: "--no-verify",
+    help: "do not check every frame independently of the engine",
+  }),
+  json: switchFlag({ name: "--json", help: "print one JSON document instead of text" }),
+  csv: switchFlag({ name: "--csv", help: "print comma-separated values instead of text" }),
+  allowNoMatch: switchFlag({
+    name: "--allow-no-match",
+    help: "do not fail where no frame belongs to any endpoint of the manifests",
+  }),
+  noDecap: switchFlag({
+    name: "--no-decap",
+    help: "take VXLAN and Geneve frames as they are instead of the frames inside",
+  }),
+  skew: flag({
+    name: "--skew",
+    argument: "FILE=±T",
+    repeats: true,
+    help: "add T (seconds, or with ns, us, ms, s) to the timestamps of one capture",
+    details:
+      "FILE is written as on the command line. Several captures are merged by time; this sets their clocks right.",
+    parse: skew,
+  }) satisfies Flag<Skew>,
+  saveState: flag({
+    name: "--save-state",
+    argument: "FILE",
+    help: "write all connections and mappings at the end; `list` reads them",
+    parse: text,
+  }),
+  loadState: flag({
+    name: "--load-state",
+    argument: "FILE",
+    help: "go on from a state that --save-state wrote under the same manifests",
+    parse: text,
+  }),
+  connections: flag({
+    name: "--connections",
+    argument: "N",
+    default: "524288",
+    help: `size of the connection table, 64 to ${MAX_CONNECTIONS}`,
+    parse: integer(64, MAX_CONNECTIONS),
+  }),
+  batch: flag({
+    name: "--batch",
+    argument: "N",
+    help: "frames that the engine takes at a time, 1 to 4096; changes speed, never results",
+    parse: integer(1, MAX_BATCH),
+  }),
+  failOn: flag({
+    name: "--fail-on",
+    argument: "EXPR",
+    repeats: true,
+    help: "exit 1 where this holds, e.g. 'broken>0 or reasons.no-nat-mapping>=10'",
+    details:
+      "Comparisons (> >= < <= = !=) of a number of the report with a number, joined by and, or, not and parentheses. Names: `frames.X`, `connections.X`, `reasons.X`, `verification.mismatches`, or X alone. A misspelled name is an error, not a condition that never holds.",
+    parse: text,
+  }),
+  redact: switchFlag({
+    name: "--redact",
+    help: "pseudonymise names and addresses in report and views",
+    details:
+      "The same name gives the same pseudonym throughout, and in every run over the same inputs. Pseudonyms are not secret against someone who has the inputs. Captures that `-o` writes are not redacted.",
+  }),
+  verbose: switchFlag({
+    name: "--verbose",
+    short: "-v",
+    help: "say more: settings and where they came from, every warning",
+  }),
+  frame: flag({
+    name: "--frame",
+    argument: "N",
+    help: "number of the frame, counted from 1 over the whole capture",
+    parse: integer(1, MAX_FRAME),
+  }),
+  failures: flag({
+    name: "--failures",
+    argument: "K",
+    default: "0",
+    help: "allow for the loss of up to K gateways",
+    parse: integer(0, 64),
+  }),
+  packets: flag({
+    name: "--packets",
+    argument: "N",
+    default: "1000000, or ten a flow",
+    help: "frames to write",
+    parse: integer(3, 2 ** 32 - 1),
+  }),
+  flows: flag({
+    name: "--flows",
+    argument: "N",
+    default: "a tenth of the packets",
+    help: "connections and exchanges to write",
+    parse: integer(1, 2 ** 32 - 1),
+  }),
+  endpoints: flag({
+    name: "--endpoints",
+    argument: "N",
+    default: "4096",
+    help: "pods that send",
+    parse: integer(1, 819_200),
+  }),
+  remotes: flag({
+    name: "--remotes",
+    argument: "N",
+    default: "50000",
+    help: "hosts outside that they send to",
+    parse: integer(1, 131_072),
+  }),
+  remotePort: flag({
+    name: "--remote-port",
+    argument: "N",
+    help: "one port for all remotes, instead of a mix of usual ones",
+    parse: integer(1, 65_535),
+  }),
+  sizes: flag({
+    name: "--sizes",
+    argument: "measured|imix|small",
+    default: "measured",
+    help: "packet lengths: like an ISP's, 40/576/1500 at 7:4:1, or 60-byte frames only",
+    parse: oneOf("measured", "imix", "small"),
+  }),
+  rate: flag({
+    name: "--rate",
+    argument: "N",
+    default: "10000",
+    help: "frames per second of capture time",
+    parse: integer(1, 1e9),
+  }),
+  noReplies: switchFlag({ name: "--no-replies", help: "leave out what the remotes answer" }),
+  share: flag({
+    name: "--share",
+    argument: "KIND=FRACTION",
+    repeats: true,
+    help: "how much of a kind to write, 0 to 1, e.g. --share udp=0.5 --share ipv6=0",
+    details: `KIND is one of ${SHARE_KINDS.map((kind) => `\`${kind}\``).join(", ")}.`,
+    parse: share,
+  }) satisfies Flag<Share>,
+  quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
+  compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
+} as const;
+
+/** Attribute key of `FLAGS` for every flag, by its name on the command line. */
+export const FLAG_KEYS: ReadonlyMap<string, FlagKey> = new Map(
+  (Object.keys(FLAGS) as FlagKey[]).map((key) => [FLAGS[key].name, key]),
+);

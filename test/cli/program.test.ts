@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import { COMMANDS } from "../../src/cli/commands.js";
+import { FLAGS, type Flag } from "../../src/cli/flags.js";
+import { shownFlags } from "../../src/cli/help.js";
+import { parseCommandLine } from "../../src/cli/program.js";
+import { FakeConsole, sluicegate } from "./fake-console.js";
+
+async function parse(...argv: string[]) {
+  const invocation = await parseCommandLine(argv, "1.2.3", new FakeConsole());
+  return { args: invocation?.args, flags: invocation?.flags };
+}
+
+describe("a command line that is right", () => {
+  test("gives the arguments and only the flags that were given", async () => {
+    expect(await parse("replay", "a.pcap", "-", "-m", "x", "--manifests", "y", "--seed", "7", "--no-verify")).toEqual({
+      args: ["a.pcap", "-"],
+      flags: { manifests: ["x", "y"], seed: 7, noVerify: true },
+    });
+  });
+
+  test("-m takes one path, so that a capture may follow it", async () => {
+    expect(await parse("replay", "-m", "x", "a.pcap")).toEqual({ args: ["a.pcap"], flags: { manifests: ["x"] } });
+  });
+
+  test("values come parsed: port ranges, skews, words", async () => {
+    const { flags } = await parse(
+      ...["replay", "a", "-m", "x", "--snat-ports", "1024-65535", "--viewpoint", "network"],
+      ...["--skew", "a=-0.25", "--skew", "b=c=+3ms"],
+    );
+    expect(flags).toEqual({
+      manifests: ["x"],
+      snatPorts: { low: 1024, high: 65535 },
+      viewpoint: "network",
+      skew: [
+        { file: "a", ns: -250_000_000n },
+        { file: "b=c", ns: 3_000_000n },
+      ],
+    });
+  });
+
+  test("what is the only thing supported may be asked for by name", async () => {
+    const { flags } = await parse("replay", "a", "-m", "x", "--topology", "single", "--workers", "1");
+    expect(flags).toMatchObject({ topology: "single", workers: 1 });
+  });
+});
+
+describe("a command line that is wrong ends with 2 and says where, what and what was expected", () => {
+  test.each([
+    [["replya"], 'sluicegate: "replya" is not a command, did you mean replay?'],
+    [["frobnicate"], 'sluicegate: "frobnicate" is not a command, expected one of replay, check'],
+    [["failover"], "sluicegate failover: is not supported yet"],
+    [["replay", "-m", "x"], "sluicegate replay: CAPTURE is missing, expected CAPTURE..."],
+    [["replay", "a"], "sluicegate replay: --manifests is missing, expected -m PATH"],
+    [["replay", "a", "-m"], "--manifests has no value, expected PATH"],
+    [["replay", "a", "-m", ""], '--manifests is "", expected a text that is not empty'],
+    [
+      ["replay", "a", "-m", "x", "--seeed", "1"],
+      "sluicegate replay: --seeed is not a flag of it, expected perhaps --seed",
+    ],
+    [["check", "-m", "x", "--frobnicate"], "expected those that sluicegate check --help names"],
+    [["check", "-m", "x", "extra"], "sluicegate check: has too many arguments, expected none"],
+    [["replay", "a", "-m", "x", "--seed", "1", "--seed", "2"], "--seed is given twice, expected once"],
+    [["replay", "a", "-m", "x", "--seed", "-1"], '--seed is "-1", expected an integer from 0 to 4294967295'],
+    [["replay", "a", "-m", "x", "--seed", "1e3"], '--seed is "1e3"'],
+    [["replay", "a", "-m", "x", "--snat-ports", "9-8"], '--snat-ports is "9-8", expected LOW-HIGH within 1-65535'],
+    [["replay", "a", "-m", "x", "--snat-ports", "0-8"], '--snat-ports is "0-8"'],
+    [["replay", "a", "-m", "x", "--viewpoint", "sideways"], "expected one of auto, endpoint, network"],
+    [["replay", "a", "-m", "x", "--skew", "a"], '--skew is "a", expected FILE=±T'],
+    [["replay", "a", "-m", "x", "--skew", "a=1h"], '--skew is "a=1h"'],
+    [["replay", "a", "-m", "x", "-s", "events.yaml"], "scenarios are not supported yet"],
+    [["replay", "a", "-m", "x", "--topology", "cluster"], "cluster is not supported yet"],
+    [["replay", "a", "-m", "x", "--workers", "2"], "more than one worker is not supported yet"],
+    [["explain", "a", "-m", "x"], "sluicegate explain: --frame is missing, expected --frame N"],
+    [["explain", "a", "-m", "x", "--frame", "0"], '--frame is "0", expected an integer from 1'],
+    [[], "no command given"],
+    [["help", "repaly"], "did you mean replay?"],
+  ])("%j", async (argv, message) => {
+    const { code, stdout, stderr } = await sluicegate(...argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+});
+
+describe("help", () => {
+  test("names every command", async () => {
+    const { code, stdout } = await sluicegate("--help");
+    expect(code).toBe(0);
+    for (const { name, summary } of COMMANDS)
+      expect(stdout).toMatch(new RegExp(`^  ${name} +${summary.slice(0, 20)}`, "m"));
+    expect(await sluicegate("help")).toEqual({ code: 0, stdout, stderr: "" });
+  });
+
+  test.each(COMMANDS.map((command) => [command.name, command] as const))(
+    "%s --help names its flags",
+    async (name, command) => {
+      const { code, stdout } = await sluicegate(name, "--help");
+      expect(code).toBe(0);
+      for (const flag of shownFlags(command)) expect(stdout).toContain(flag.name);
+      expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+      const long = (await sluicegate("help", name)).stdout;
+      for (const { details } of shownFlags(command))
+        if (details) expect(long).toContain(details.split(" ")[0]!.replaceAll("`", ""));
+    },
+  );
+
+  test("does not advertise what is not there yet", async () => {
+    const { stdout } = await sluicegate("help", "replay");
+    expect(stdout).not.toMatch(/scenario|workers|cluster topology/i);
+  });
+
+  test("--version prints that of package.json", async () => {
+    const { stdout } = await sluicegate("--version");
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+test("every flag belongs to a command, and no two share a name", () => {
+  const used = new Set(COMMANDS.flatMap(({ flags }) => flags));
+  expect(Object.keys(FLAGS).filter((key) => !used.has(key as never))).toEqual([]);
+  const names = (Object.values(FLAGS) as Flag[]).flatMap(({ name, short }) => [name, ...(short ? [short] : [])]);
+  expect(new Set(names).size).toBe(names.length);
+});
