@@ -1,5 +1,5 @@
 import { PolicyError, type PolicyFault } from "../errors.js";
-import { readManifestFile } from "./files.js";
+import type { ManifestReader } from "./files.js";
 import { locateInJson } from "./json-read.js";
 import type { LocateQuery, Origin, PathStep } from "./origin.js";
 import type { ManifestWarning } from "./types.js";
@@ -47,9 +47,15 @@ export class FaultLog {
   readonly #known = new Set<string>();
   #unlistedFaults = 0;
 
-  /** @param files in the order in which faults are to be reported */
-  constructor(files: readonly string[]) {
+  readonly #reader: Pick<ManifestReader, "read">;
+
+  /**
+   * @param files in the order in which faults are to be reported
+   * @param reader reads a file again to find lines
+   */
+  constructor(files: readonly string[], reader: Pick<ManifestReader, "read">) {
     this.#files = files;
+    this.#reader = reader;
   }
 
   get hasFaults(): boolean {
@@ -58,9 +64,11 @@ export class FaultLog {
 
   /** Something at `place` is not as expected; said once, however often it is found. */
   fault(place: Place, path: string, value: string | undefined, expected: string): void {
-    const key = JSON.stringify([place, path, expected]);
-    if (this.#known.has(key)) return;
-    this.#known.add(key);
+    if (this.#faults.length < MOST_FAULTS) {
+      const key = JSON.stringify([place, path, expected]);
+      if (this.#known.has(key)) return;
+      this.#known.add(key);
+    }
     this.#add({ file: place.origin.file, place, path, value, expected });
   }
 
@@ -134,7 +142,7 @@ export class FaultLog {
       else byFile.set(entry.file, [entry]);
     }
     const places = new Map<T, LineColumn>();
-    for (const [file, members] of byFile) locateInFile(readManifestFile(file), members, places);
+    for (const [file, members] of byFile) locateInFile(this.#reader.read(file), members, places);
     return places;
   }
 }

@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { UsageError } from "../errors.js";
 
 /** Largest file that is read, after decompression: bytes. Beyond it a `.gz` is taken for a bomb. */
 export const LARGEST_FILE = 2 ** 31 - 1;
+
+/** Most that is read from a pipe or device: bytes. */
+const LARGEST_STREAM = 2 ** 29;
 
 /** What a file holds, by its name. */
 export type FileRole =
@@ -37,16 +40,29 @@ export function listManifestFiles(paths: readonly string[]): FileList {
   return { files, passedOver };
 
   function visit(path: string, named: boolean): void {
-    const real = guarded(path, () => realpathSync(path));
+    const real = realPath(path);
     if (seen.has(real)) return;
     seen.add(real);
-    if (guarded(path, () => statSync(real)).isDirectory()) {
+    const status = guarded(path, () => statSync(path));
+    if (status.isCharacterDevice() || status.isBlockDevice()) {
+      throw new UsageError(`${path}: cannot be read: it is a device, expected a file, a folder or a pipe`);
+    }
+    if (status.isDirectory()) {
       const names = guarded(path, () => readdirSync(path)).sort();
       for (const name of names) if (!name.startsWith(".")) visit(join(path, name), false);
       return;
     }
     if (named || /\.(ya?ml|json)(\.gz)?$/i.test(path)) files.push({ name: path, role: roleOf(path) });
     else passedOver.push(path);
+  }
+}
+
+/** Links resolved, so that loops end; a pipe (`<(kubectl …)`) has no such path. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 
@@ -58,16 +74,51 @@ function roleOf(path: string): FileRole {
   return { kind: "manifests" };
 }
 
-/**
- * The bytes of a file, decompressed where they begin with gzip's magic number, without a byte order mark.
- * @throws {UsageError} where the file cannot be read, is larger than `LARGEST_FILE`, or is broken gzip
- */
-export function readManifestFile(name: string): Buffer {
-  const raw = guarded(name, () => readFileSync(name));
+/** Reads files, whole; those that can be read only once (pipes) are kept for a second look at their lines. */
+export class ManifestReader {
+  readonly #kept = new Map<string, Buffer>();
+
+  /**
+   * The bytes of a file, decompressed where they begin with gzip's magic number, without a byte order mark.
+   * @throws {UsageError} where the file cannot be read, is larger than `LARGEST_FILE`, or is broken gzip
+   */
+  read(name: string): Buffer {
+    const kept = this.#kept.get(name);
+    if (kept) return kept;
+    const isRegular = guarded(name, () => statSync(name)).isFile();
+    const bytes = decode(name, isRegular ? guarded(name, () => readFileSync(name)) : readStream(name));
+    if (!isRegular) this.#kept.set(name, bytes);
+    return bytes;
+  }
+}
+
+function decode(name: string, raw: Buffer): Buffer {
   const gzipped = raw[0] === 0x1f && raw[1] === 0x8b;
   const bytes = gzipped ? guarded(name, () => gunzipSync(raw, { maxOutputLength: LARGEST_FILE })) : raw;
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   return hasMark ? bytes.subarray(3) : bytes;
+}
+
+const CHUNK = 1 << 20;
+
+/** A pipe or device up to its end, which has to come. */
+function readStream(name: string): Buffer {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const file = guarded(name, () => openSync(name, "r"));
+  try {
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(CHUNK);
+      const length = guarded(name, () => readSync(file, chunk));
+      if (length === 0) return Buffer.concat(chunks);
+      size += length;
+      if (size > LARGEST_STREAM)
+        throw new UsageError(`${name}: cannot be read: it does not end within ${LARGEST_STREAM} bytes`);
+      chunks.push(chunk.subarray(0, length));
+    }
+  } finally {
+    closeSync(file);
+  }
 }
 
 function guarded<T>(path: string, act: () => T): T {

@@ -5,7 +5,7 @@ import { DeviceTable } from "./devices.js";
 import { readDocuments } from "./documents.js";
 import { FaultLog } from "./fault-log.js";
 import { Field } from "./field.js";
-import { listManifestFiles, type ManifestFile, readManifestFile } from "./files.js";
+import { listManifestFiles, type ManifestFile, ManifestReader } from "./files.js";
 import { resolveGateways } from "./gateways.js";
 import { warnGuesses } from "./guesses.js";
 import { ObjectReader } from "./objects.js";
@@ -37,7 +37,11 @@ export function loadManifests(paths: readonly string[], options: LoadOptions = {
   const { files, passedOver } = listManifestFiles(paths);
   if (files.length === 0)
     throw new UsageError(`${paths.join(", ") || "no path"}: no manifests there, expected .yaml, .yml or .json files`);
-  const log = new FaultLog(files.map(({ name }) => name));
+  const reader = new ManifestReader();
+  const log = new FaultLog(
+    files.map(({ name }) => name),
+    reader,
+  );
   if (passedOver.length > 0) {
     log.warn(
       "file passed over",
@@ -47,14 +51,19 @@ export function loadManifests(paths: readonly string[], options: LoadOptions = {
   const records = new ClusterRecords();
   const devices = new DeviceTable();
   const objects = new ObjectReader(records, devices, log);
-  for (const file of files) readFile(file, objects, devices, log);
+  for (const file of files) takeFile(file, reader.read(file.name), { objects, devices, log });
   for (const text of options.interfaces ?? []) devices.addFlag(text);
   return resolve(records, devices, log, options);
 }
 
-function readFile(file: ManifestFile, objects: ObjectReader, devices: DeviceTable, log: FaultLog): void {
-  const { role } = file;
-  readDocuments(file.name, readManifestFile(file.name), log, (value, origin, inherited) => {
+interface Destination {
+  readonly objects: ObjectReader;
+  readonly devices: DeviceTable;
+  readonly log: FaultLog;
+}
+
+function takeFile({ name, role }: ManifestFile, bytes: Buffer, { objects, devices, log }: Destination): void {
+  readDocuments(name, bytes, log, (value, origin, inherited) => {
     if (role.kind === "manifests") objects.read(value, origin, inherited);
     else if (role.kind === "addresses") devices.addLink(role.node, Field.ofObject(origin, value, "", log));
     else devices.addInterfacesFile(Field.ofObject(origin, value, "", log));

@@ -1,10 +1,11 @@
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { loadManifests } from "../../src/config/load.js";
 import type { PolicyModel } from "../../src/config/types.js";
-import { UsageError } from "../../src/errors.js";
+import { PolicyError, UsageError } from "../../src/errors.js";
 import {
   faultsOf,
   list,
@@ -107,6 +108,37 @@ status: {podIP: 10.0.0.2}
     const model = loadYaml(text);
     expect(model.endpoints.map(({ namespace: ns, name }) => `${ns}/${name}`)).toEqual(["n/a", "m/b"]);
     expect(model.endpoints[0]!.fromNs).toBe(BigInt(Date.parse("2026-01-01T00:00:00Z")) * 1_000_000n);
+  });
+});
+
+describe("loadManifests takes pipes", () => {
+  /** Runs `loadManifests` on a named pipe that another process writes `text` to. */
+  function loadFromPipe(text: string): { endpoints: string[]; message: string } {
+    const folder = writeFiles({ text });
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const writer = spawn("sh", ["-c", 'cat "$1" > "$2"', "sh", join(folder, "text"), pipe], { stdio: "ignore" });
+    try {
+      return { endpoints: names(loadManifests([pipe])), message: "" };
+    } catch (error) {
+      if (error instanceof PolicyError) return { endpoints: [], message: error.message.replace(pipe, "pipe") };
+      throw error;
+    } finally {
+      writer.kill();
+    }
+  }
+
+  test("and finds the lines of faults though they can be read only once", () => {
+    expect(loadFromPipe(yamlPod("a", "10.0.0.1")).endpoints).toEqual(["a"]);
+    expect(loadFromPipe(yamlPod("a", "10.0.0")).message).toBe(
+      'pipe:4:17: Pod default/a status.podIP is "10.0.0", expected an IPv4 or IPv6 address',
+    );
+  });
+
+  test("but no devices, which may never end", () => {
+    expect(() => loadManifests(["/dev/zero"])).toThrow(
+      "/dev/zero: cannot be read: it is a device, expected a file, a folder or a pipe",
+    );
   });
 });
 
