@@ -25,6 +25,8 @@ const OWN_WORDS: ReadonlySet<string> = new Set([
   "viewpoint",
   "kind",
 ]);
+/** Parts of a report whose keys and values are all our own words. */
+const OWN_SECTIONS: ReadonlySet<string> = new Set(["reasons", "reasonActions", "ciliumWould", "settings"]);
 /** Anything that may be an address; what is not one is left alone. A port may follow an IPv4 address, and a prefix length either. */
 const ADDRESS_LIKE =
   /[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){1,6}:\d{1,3}(?:\.\d{1,3}){3}|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,5}){2,9}/g;
@@ -33,8 +35,9 @@ const TOKEN_EDGE = "[A-Za-z0-9_]";
 
 /**
  * Replaces names and addresses by pseudonyms, the same one for the same thing. Pseudonyms count up in the order of first sight, so that
- * equal inputs give equal outputs and nothing of a name or an address is left in its pseudonym: IPv4 from 240.0.0.0/4, which nobody
- * has (RFC 1112 section 4), IPv6 from 100::/64, which goes nowhere (RFC 6666). The unspecified address stays.
+ * equal inputs give equal outputs and nothing of a name or an address is left in its pseudonym. Names become capitals, which Kubernetes
+ * objects cannot have; IPv4 addresses come from 240.0.0.0/4, which nobody has (RFC 1112 section 4), IPv6 from 100::/64, which goes
+ * nowhere (RFC 6666). The unspecified address stays.
  */
 export class Redactor {
   readonly #names: ReadonlyMap<string, string>;
@@ -68,7 +71,7 @@ export class Redactor {
     if (typeof value === "string") return OWN_WORDS.has(key) ? value : this.text(value);
     if (Array.isArray(value)) return value.map((item) => this.#data(item, key));
     if (typeof value !== "object" || value === null) return value;
-    if (key === "reasons") return value;
+    if (OWN_SECTIONS.has(key)) return value;
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [this.#key(name), this.#data(item, name)]));
   }
 
@@ -111,7 +114,8 @@ function pseudonyms(names: SecretNames): ReadonlyMap<string, string> {
   const map = new Map<string, string>();
   for (const [kind, list] of Object.entries(names) as [string, Iterable<string>][]) {
     let number = 0;
-    for (const name of new Set(list)) if (name !== "" && !map.has(name)) map.set(name, `${kind}-${++number}`);
+    for (const name of new Set(list))
+      if (name !== "" && !map.has(name)) map.set(name, `${kind.toUpperCase()}-${++number}`);
   }
   return map;
 }

@@ -7,7 +7,7 @@ describe("a redactor", () => {
   test("gives the same thing the same pseudonym, different things different ones", () => {
     const redactor = new Redactor(NAMES);
     expect(redactor.text("gw-a 10.1.0.7:51514 > 203.0.113.9:443, then gw-b 10.1.0.7")).toBe(
-      "node-1 240.0.0.1:51514 > 240.0.0.2:443, then node-2 240.0.0.1",
+      "NODE-1 240.0.0.1:51514 > 240.0.0.2:443, then NODE-2 240.0.0.1",
     );
     expect(redactor.text("203.0.113.9")).toBe("240.0.0.2");
   });
@@ -40,12 +40,12 @@ describe("a redactor", () => {
 
   test("replaces a name as a whole word only", () => {
     expect(new Redactor(NAMES).text("shop/web, webserver, gw-a.example, eu-1a")).toBe(
-      "namespace-1/pod-1, webserver, node-1.example, zone-1",
+      "NAMESPACE-1/POD-1, webserver, NODE-1.example, ZONE-1",
     );
   });
 
   test("takes a name for a text, not for a pattern", () => {
-    expect(new Redactor({ node: ["a.b", "(x"] }).text("a.b axb (x")).toBe("node-1 axb node-2");
+    expect(new Redactor({ node: ["a.b", "(x"] }).text("a.b axb (x")).toBe("NODE-1 axb NODE-2");
   });
 
   test("keeps the program's own words in data, whatever nodes are called", () => {
@@ -53,7 +53,7 @@ describe("a redactor", () => {
     const data = { reasons: { drop: 2 }, broken: [{ cause: "failover", from: { node: "failover" } }] };
     expect(redactor.data(data)).toEqual({
       reasons: { drop: 2 },
-      broken: [{ cause: "failover", from: { node: "node-1" } }],
+      broken: [{ cause: "failover", from: { node: "NODE-1" } }],
     });
   });
 
