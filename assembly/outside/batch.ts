@@ -1,6 +1,10 @@
 import {
   ACTION_PASS,
   ACTION_SNAT,
+  COUNTER_ENTRIES_AT,
+  COUNTER_EVICTED_CLOSING_AT,
+  COUNTER_EVICTED_ESTABLISHED_AT,
+  COUNTER_EVICTED_UNREPLIED_AT,
   FRAME_CAPTURED_AT,
   FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
@@ -34,9 +38,11 @@ import {
   batchSize,
   captureds,
   control,
+  counters,
   egresses,
   engineFrames,
   engineVerdicts,
+  evictions,
   field,
   frameTime,
   givenAt,
@@ -61,6 +67,7 @@ import {
   CONTROL_CHANGE_COUNT_AT,
   CONTROL_CHANGES_AT,
   CONTROL_CLOCK_AT,
+  CONTROL_CONNECTIONS_AT,
   CONTROL_EVENT_COUNT_AT,
   CONTROL_EVENTS_AT,
   CONTROL_FLAG_UNSETTLED,
@@ -114,8 +121,9 @@ const KIND_OTHER: u32 = 0;
 
 /** Number of the running batch; a stamp that equals it marks a connection with a frame in the batch. */
 let batch: u32 = 0;
-/** Frames in the running batch. */
+/** Frames in the running batch, and how many it may hold. */
 let size: u32 = 0;
+let limit: u32 = 0;
 
 /**
  * Takes frames `first` to `end` - 1 of the piece through the engine and fills their result columns.
@@ -127,6 +135,7 @@ export function run(first: u32, end: u32): i32 {
   putField(CONTROL_BATCHES_AT, 0);
   size = 0;
   batch++;
+  limit = nextLimit();
   let clock = load<u64>(control, CONTROL_CLOCK_AT);
   let i = first;
   while (i < end) {
@@ -135,13 +144,32 @@ export function run(first: u32, end: u32): i32 {
     store<u64>(control, clock, CONTROL_CLOCK_AT);
     const outcome = load<u8>(hooks + i) ? takeFrame(i, clock) : SKIPPED;
     if (outcome != CUT) i++;
-    if (outcome != CUT && size < batchSize) continue;
+    if (outcome != CUT && size < limit) continue;
     const error = flush();
     if (error < 0) return error;
     if (field(CONTROL_EVENT_COUNT_AT) + batchSize > <u32>EVENT_COUNT) return i;
   }
   const error = flush();
   return error < 0 ? error : i;
+}
+
+/**
+ * Frames of the next batch. The verifier has to know before which frame a live connection was evicted, so where that can happen, and
+ * somebody wants to know, frames are taken one at a time.
+ */
+function nextLimit(): u32 {
+  if (!givenAt) return batchSize;
+  const entries = load<u64>(counters, COUNTER_ENTRIES_AT) + batchSize;
+  return evicted() > 0 || entries > <u64>field(CONTROL_CONNECTIONS_AT) ? 1 : batchSize;
+}
+
+/** Live connections that the engine has evicted. */
+function evicted(): u32 {
+  return (
+    load<u32>(counters, COUNTER_EVICTED_CLOSING_AT) +
+    load<u32>(counters, COUNTER_EVICTED_UNREPLIED_AT) +
+    load<u32>(counters, COUNTER_EVICTED_ESTABLISHED_AT)
+  );
 }
 
 /** Puts frame `i` into the batch, as what the engine is to see. */
@@ -282,6 +310,7 @@ function flush(): i32 {
     verdict += VERDICT_SIZE;
     pending += PENDING_SIZE;
   }
+  limit = nextLimit();
   return 0;
 }
 
@@ -294,6 +323,7 @@ function note(i: u32, verdict: usize): void {
   store<u16>(egresses + at16, <u16>load<u32>(verdict, VERDICT_EGRESS_AT));
   store<u16>(oldEgresses + at16, load<u16>(verdict, VERDICT_OLD_EGRESS_AT));
   store<u16>(natPorts + at16, load<u16>(verdict, VERDICT_NAT_PORT_AT));
+  if (givenAt) store<u32>(evictions + ((<usize>i) << 2), evicted());
 }
 
 /** Bookkeeping of a frame that left: a connection's external tuple changes only with a frame that created it, or left untranslated. */

@@ -3,6 +3,7 @@ import {
   COLUMN_ACTION,
   COLUMN_CAPTURED,
   COLUMN_EGRESS,
+  COLUMN_EVICTIONS,
   COLUMN_FLAGS,
   COLUMN_HOOK,
   COLUMN_INTERFACE,
@@ -23,6 +24,7 @@ import {
   CONTROL_COLUMNS_AT,
   CONTROL_COPIES_AT,
   CONTROL_COPY_SLOTS_AT,
+  CONTROL_COUNTERS_AT,
   CONTROL_ENGINE_FRAMES_AT,
   CONTROL_ENGINE_VERDICTS_AT,
   CONTROL_GIVEN_AT,
@@ -58,6 +60,8 @@ export let copiesAt: usize = 0;
 export let copyMask: u32 = 0;
 export let givenAt: usize = 0;
 export let seed: u64 = 0;
+/** The engine's counters. */
+export let counters: usize = 0;
 
 function word(at: usize): u32 {
   return load<u32>(control + at);
@@ -96,6 +100,7 @@ export let verdictFlags: usize = 0;
 export let egresses: usize = 0;
 export let oldEgresses: usize = 0;
 export let natPorts: usize = 0;
+export let evictions: usize = 0;
 
 /** Timestamp of frame `i` as captured. */
 export function frameTime(i: u32): u64 {
@@ -119,6 +124,7 @@ function takeColumns(): void {
   egresses = column(COLUMN_EGRESS);
   oldEgresses = column(COLUMN_OLD_EGRESS);
   natPorts = column(COLUMN_NAT_PORT);
+  evictions = column(COLUMN_EVICTIONS);
 }
 
 function isPowerOfTwo(value: u32): bool {
@@ -149,6 +155,7 @@ export function attach(at: usize): i32 {
   copiesAt = word(CONTROL_COPIES_AT);
   copyMask = copySlots - 1;
   givenAt = word(CONTROL_GIVEN_AT);
+  counters = word(CONTROL_COUNTERS_AT);
   seed = load<u64>(control + CONTROL_SEED_AT);
   takeColumns();
   return OK;

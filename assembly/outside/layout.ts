@@ -33,7 +33,9 @@ export const CONTROL_FILTER_COUNT_AT = CONTROL_FILTER_AT + 4; // u32, instructio
 export const CONTROL_FLAGS_AT = CONTROL_FILTER_COUNT_AT + 4; // u32, CONTROL_FLAG_*
 export const CONTROL_TUNNEL_PORT_AT = CONTROL_FLAGS_AT + 4; // u32, of the cluster's overlay, host order
 export const CONTROL_PARSED_AT = CONTROL_TUNNEL_PORT_AT + 4; // u32, PARSED_SIZE bytes of scratch
-export const CONTROL_READ_CLOCK_AT = 176; // u64, the latest timestamp classified so far
+export const CONTROL_COUNTERS_AT = CONTROL_PARSED_AT + 4; // u32, the engine's counters
+export const CONTROL_CONNECTIONS_AT = CONTROL_COUNTERS_AT + 4; // u32, that the engine has room for
+export const CONTROL_READ_CLOCK_AT = 184; // u64, the latest timestamp classified so far
 export const CONTROL_SEED_AT = 192; // u64, keys the tables' hashes; never shows in results while no table is full
 export const CONTROL_CLOCK_AT = CONTROL_SEED_AT + 8; // u64, virtual time: the latest timestamp run through so far
 export const CONTROL_MAPPING_COUNT_AT = CONTROL_CLOCK_AT + 8; // u32, mappings in the table now
@@ -68,6 +70,7 @@ export const COLUMN_VERDICT_FLAGS = 11; // u16, VERDICT_FLAG_*
 export const COLUMN_EGRESS = 12; // u16, index; NO_EGRESS where none applies
 export const COLUMN_OLD_EGRESS = 13; // u16
 export const COLUMN_NAT_PORT = 14; // u16, host order
+export const COLUMN_EVICTIONS = 15; // u32, live connections evicted so far; where frames as given are kept
 
 export const NO_EGRESS = 0xffff;
 

@@ -14,7 +14,6 @@ const NO_EGRESS = layout.NO_EGRESS;
 /** Tells the verifier about every frame that the engine saw, with the bytes before and after. */
 export class Observer {
   readonly #verifier: Verifier;
-  readonly #machine: Machine;
   readonly #captures: readonly string[];
   readonly #columns: Columns;
   readonly #arena: Uint8Array;
@@ -26,7 +25,6 @@ export class Observer {
   constructor(verifier: Verifier, machine: Machine, captures: readonly string[]) {
     const { engine, outside, region } = machine;
     this.#verifier = verifier;
-    this.#machine = machine;
     this.#captures = captures;
     this.#columns = outside.columns;
     this.#arena = engine.arena;
@@ -45,18 +43,15 @@ export class Observer {
 
   /** @param passed frames of the captures before this piece */
   observe(first: number, end: number, passed: number, index: MergedIndex, faces: readonly Face[]): void {
-    const { evictedClosing, evictedUnreplied, evictedEstablished } = this.#machine.engine.counters();
-    const evictions = evictedClosing + evictedUnreplied + evictedEstablished;
     const { hook, timeLow, timeHigh } = this.#columns;
     for (let i = first; i < end; i++) {
       const time = nanoseconds(timeLow[i]!, timeHigh[i]!);
       if (time > this.#clock) this.#clock = time;
-      if (hook[i] !== 0)
-        this.#observeFrame(i, passed + i + 1, index.source[i]!, faces[this.#columns.interface[i]!]!, evictions);
+      if (hook[i] !== 0) this.#observeFrame(i, passed + i + 1, index.source[i]!, faces[this.#columns.interface[i]!]!);
     }
   }
 
-  #observeFrame(i: number, frame: number, file: number, face: Face, evictions: number): void {
+  #observeFrame(i: number, frame: number, file: number, face: Face): void {
     const { offset, captured, wire, flags, verdictFlags, action, reason, egress, hook, link } = this.#columns;
     const from = offset[i]!;
     const to = from + captured[i]!;
@@ -77,7 +72,7 @@ export class Observer {
       egress: egress[i]! === NO_EGRESS ? -1 : egress[i]!,
       view: seen & layout.SLOT_REPLY || hook[i] === HOOK_FROM_ENDPOINT ? "endpoint" : "network",
       remapped: remapCause(verdictFlags[i]!),
-      evictions,
+      evictions: this.#columns.evictions[i]!,
     });
   }
 }

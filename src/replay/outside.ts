@@ -1,5 +1,5 @@
 import * as layout from "../../assembly/outside/layout.js";
-import { REGION_FRAMES, REGION_VERDICTS } from "../engine/codes.js";
+import { REGION_COUNTERS, REGION_FRAMES, REGION_VERDICTS } from "../engine/codes.js";
 import type { Engine } from "../engine/engine.js";
 import { packageFile } from "../engine/load.js";
 import { EngineError } from "../errors.js";
@@ -54,6 +54,8 @@ export interface Columns {
   readonly egress: Uint16Array;
   readonly oldEgress: Uint16Array;
   readonly natPort: Uint16Array;
+  /** Live connections that the engine had evicted by then; only where frames as given are kept. */
+  readonly evictions: Uint32Array;
 }
 
 /** A connection whose external tuple changed, as `run` met it. */
@@ -196,6 +198,8 @@ export class Outside {
     region.columns.forEach((at, id) => {
       put(layout.CONTROL_COLUMNS_AT + id * 4, base + at);
     });
+    put(layout.CONTROL_COUNTERS_AT, engine.regionBytes(REGION_COUNTERS).byteOffset);
+    put(layout.CONTROL_CONNECTIONS_AT, engine.config.connections);
     put(layout.CONTROL_PARSED_AT, base + region.parsed);
     put(layout.CONTROL_PENDING_AT, base + region.pending);
     put(layout.CONTROL_STAMPS_AT, base + region.stamps);
@@ -273,5 +277,6 @@ function columnsOf(host: Uint8Array, region: HostRegion, count: number): Columns
     egress: words(layout.COLUMN_EGRESS),
     oldEgress: words(layout.COLUMN_OLD_EGRESS),
     natPort: words(layout.COLUMN_NAT_PORT),
+    evictions: longs(layout.COLUMN_EVICTIONS),
   };
 }
