@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import yaml
 
-NAMESPACE_LABELS, POD = "namespace", "pod"
-
 
 def documents(folder):
     for path in sorted(glob.glob(os.path.join(folder, "*.yaml"))):
@@ -50,6 +48,7 @@ class Choice:
 class Cluster:
     def __init__(self, folder):
         self.nodes, self.pods, self.policies, self.namespaces, self.services = {}, {}, [], {}, set()
+        self.endpoint_uids = {}
         for document in documents(folder):
             getattr(self, "read_" + document["kind"])(document)
 
@@ -77,6 +76,13 @@ class Cluster:
             return
         for entry in document["status"]["podIPs"]:
             self.pods[entry["ip"]] = document["metadata"]
+
+    def read_CiliumIdentity(self, document):
+        """The labels of pods and namespaces say the same in these manifests."""
+
+    def read_CiliumEndpoint(self, document):
+        for entry in document["status"]["networking"]["addressing"]:
+            self.endpoint_uids[entry["ipv4"]] = document["metadata"]["uid"]
 
     def read_Service(self, document):
         self.services.update(document["spec"]["clusterIPs"])
@@ -132,7 +138,7 @@ class Cluster:
             return Choice("no-policy")
         if best[0][1]:
             return Choice("excluded")
-        return Choice("selected", self.pairs(best[1], pod))
+        return Choice("selected", self.pairs(best[1], self.endpoint_uids[source]))
 
     def nodes_of(self, entry):
         chosen = entry["nodeSelector"]
@@ -145,12 +151,12 @@ class Cluster:
             return entry["egressIP"] if entry["egressIP"] in known else None
         return devices[entry.get("interface", self.nodes[node]["default"])][0]
 
-    def pairs(self, policy, pod):
+    def pairs(self, policy, uid):
         spec = policy["spec"]
         if policy["kind"] == "IsovalentEgressGatewayPolicy":
             return {(n, self.egress_ip(n, g)) for g in spec["egressGroups"] for n in self.nodes_of(g)}
         entries = spec.get("egressGateways") or [spec["egressGateway"]]
         resolved = [(self.nodes_of(entry)[0], entry) for entry in entries]
         resolved.sort(key=lambda pair: ipaddress.ip_address(self.nodes[pair[0]]["address"]))
-        node, entry = resolved[fnv1a(pod["uid"]) % len(resolved)]
+        node, entry = resolved[fnv1a(uid) % len(resolved)]
         return {(node, self.egress_ip(node, entry))}
