@@ -88,11 +88,33 @@ function rowsOf(
   entry: PolicySetEntry,
 ): CheckRow[] {
   const policy = model.policies[entry.policy]!;
-  const none = entry.prefix.family === 4 ? "0.0.0.0" : "::";
-  const base = {
+  const base = emptyRow(endpoint, address, entry, policy);
+  if (entry.excluded) return [{ ...base, gatewayIP: EXCLUDED }];
+  const indexes = egressesOf(policy, endpoint);
+  if (indexes.length === 0) return [base];
+  return indexes.map((index) => {
+    const egress = model.egresses[index]!;
+    const egressIP = entry.prefix.family === 4 ? egress.egressIPv4 : egress.egressIPv6;
+    return {
+      ...base,
+      ...(egressIP && { egressIP: formatAddress(egressIP) }),
+      ...(egress.gatewayIP && { gatewayIP: formatAddress(egress.gatewayIP) }),
+      gatewayNode: egress.node,
+      zone: egress.zone,
+      ...standings.get(policy, index),
+      assumed: egress.assumed && egressIP !== undefined,
+      note: noteOf(egress, egressIP, entry.prefix.family),
+    };
+  });
+}
+
+/** A row without gateway. */
+function emptyRow(endpoint: Endpoint, address: AddressBytes, entry: PolicySetEntry, policy: Policy): CheckRow {
+  return {
     sourceIP: formatAddress(address),
     destinationCIDR: entry.prefix.text,
-    egressIP: none,
+    egressIP: entry.prefix.family === 4 ? "0.0.0.0" : "::",
+    gatewayIP: NOT_FOUND,
     endpoint: `${endpoint.namespace}/${endpoint.name}`,
     policy: policy.name,
     policyKind: policy.kind,
@@ -103,25 +125,6 @@ function rowsOf(
     assumed: false,
     note: undefined,
   };
-  if (entry.excluded) return [{ ...base, gatewayIP: EXCLUDED }];
-  const indexes = egressesOf(policy, endpoint);
-  if (indexes.length === 0) return [{ ...base, gatewayIP: NOT_FOUND }];
-  return indexes.map((index) => {
-    const egress = model.egresses[index]!;
-    const egressIP = entry.prefix.family === 4 ? egress.egressIPv4 : egress.egressIPv6;
-    const { health, active } = standings.get(policy, index);
-    return {
-      ...base,
-      egressIP: egressIP ? formatAddress(egressIP) : none,
-      gatewayIP: egress.gatewayIP ? formatAddress(egress.gatewayIP) : NOT_FOUND,
-      gatewayNode: egress.node,
-      zone: egress.zone,
-      health,
-      active,
-      assumed: egress.assumed && egressIP !== undefined,
-      note: noteOf(egress, egressIP, entry.prefix.family),
-    };
-  });
 }
 
 /** Gateways that may carry connections of `endpoint`: one by hash for a Cilium policy, all members for an Isovalent one. */

@@ -45,62 +45,85 @@ export interface JsonVisitor {
  * @throws {JsonFault}
  */
 export function walkJson(bytes: Uint8Array, at: number, visitor: JsonVisitor): number {
-  const opened = new Uint8Array(DEEPEST_NESTING + 1);
-  const starts = new Float64Array(DEEPEST_NESTING + 1);
-  const keys: KeySet[] = [];
-  let depth = 0;
-  let i = skipSpace(bytes, at);
-  for (;;) {
-    visitor.valueStart?.(depth, i);
-    starts[depth] = i;
-    const first = bytes[i];
-    if (first === OPEN_OBJECT || first === OPEN_LIST) {
-      if (depth === DEEPEST_NESTING) throw new JsonFault(i, "nesting too deep", `at most ${DEEPEST_NESTING} levels`);
-      depth++;
-      opened[depth] = first;
-      i = skipSpace(bytes, i + 1);
-      if (first === OPEN_OBJECT) {
-        keys[depth] ??= new KeySet(bytes);
-        keys[depth]!.clear();
+  return new Walk(bytes, visitor).run(at);
+}
+
+class Walk {
+  readonly #bytes: Uint8Array;
+  readonly #visitor: JsonVisitor;
+  /** By depth: what kind of container is open, where the value of that depth starts, which keys its object has. */
+  readonly #opened = new Uint8Array(DEEPEST_NESTING + 1);
+  readonly #starts = new Float64Array(DEEPEST_NESTING + 1);
+  readonly #keys: KeySet[] = [];
+  #depth = 0;
+
+  constructor(bytes: Uint8Array, visitor: JsonVisitor) {
+    this.#bytes = bytes;
+    this.#visitor = visitor;
+  }
+
+  run(at: number): number {
+    const bytes = this.#bytes;
+    let i = skipSpace(bytes, at);
+    for (;;) {
+      this.#visitor.valueStart?.(this.#depth, i);
+      this.#starts[this.#depth] = i;
+      const first = bytes[i];
+      if (first === OPEN_OBJECT || first === OPEN_LIST) {
+        i = this.#open(i, first);
+        if (bytes[i] !== closerOf(first)) {
+          if (first === OPEN_OBJECT) i = this.#takeKey(i);
+          continue;
+        }
+      } else {
+        i = scalarEnd(bytes, i);
+        this.#visitor.valueEnd?.(this.#depth, this.#starts[this.#depth]!, i);
       }
-      if (bytes[i] !== closerOf(first)) {
-        if (first === OPEN_OBJECT) i = takeKey(i);
-        continue;
-      }
-    } else {
-      i = scalarEnd(bytes, i);
-      visitor.valueEnd?.(depth, starts[depth]!, i);
+      i = this.#closeContainers(i);
+      if (this.#depth === 0) return i;
     }
-    i = closeContainers(i);
-    if (depth === 0) return i;
+  }
+
+  /** @returns the offset of what follows the opening bracket */
+  #open(at: number, bracket: number): number {
+    if (this.#depth === DEEPEST_NESTING)
+      throw new JsonFault(at, "nesting too deep", `at most ${DEEPEST_NESTING} levels`);
+    this.#depth++;
+    this.#opened[this.#depth] = bracket;
+    if (bracket === OPEN_OBJECT) {
+      this.#keys[this.#depth] ??= new KeySet(this.#bytes);
+      this.#keys[this.#depth]!.clear();
+    }
+    return skipSpace(this.#bytes, at + 1);
   }
 
   /** From behind a value (or inside an empty container) to the next value, or to the end at depth 0. */
-  function closeContainers(from: number): number {
-    let j = from;
-    while (depth > 0) {
-      j = skipSpace(bytes, j);
-      const kind = opened[depth]!;
-      if (bytes[j] === COMMA) {
-        j = skipSpace(bytes, j + 1);
-        return kind === OPEN_OBJECT ? takeKey(j) : j;
+  #closeContainers(from: number): number {
+    const bytes = this.#bytes;
+    let i = from;
+    while (this.#depth > 0) {
+      i = skipSpace(bytes, i);
+      const kind = this.#opened[this.#depth]!;
+      if (bytes[i] === COMMA) {
+        i = skipSpace(bytes, i + 1);
+        return kind === OPEN_OBJECT ? this.#takeKey(i) : i;
       }
-      if (bytes[j] !== closerOf(kind)) throw unexpected(bytes, j, kind === OPEN_OBJECT ? '"," or "}"' : '"," or "]"');
-      depth--;
-      j++;
-      visitor.valueEnd?.(depth, starts[depth]!, j);
+      if (bytes[i] !== closerOf(kind)) throw unexpected(bytes, i, kind === OPEN_OBJECT ? '"," or "}"' : '"," or "]"');
+      this.#depth--;
+      i++;
+      this.#visitor.valueEnd?.(this.#depth, this.#starts[this.#depth]!, i);
     }
-    return j;
+    return i;
   }
 
-  function takeKey(start: number): number {
-    if (bytes[start] !== QUOTE) throw unexpected(bytes, start, "a key in double quotes");
-    const end = stringEnd(bytes, start);
-    if (!keys[depth]!.add(start, end)) visitor.duplicateKey?.(depth, start, end);
-    visitor.key?.(depth, start, end);
-    const colon = skipSpace(bytes, end);
-    if (bytes[colon] !== COLON) throw unexpected(bytes, colon, '":"');
-    return skipSpace(bytes, colon + 1);
+  #takeKey(start: number): number {
+    if (this.#bytes[start] !== QUOTE) throw unexpected(this.#bytes, start, "a key in double quotes");
+    const end = stringEnd(this.#bytes, start);
+    if (!this.#keys[this.#depth]!.add(start, end)) this.#visitor.duplicateKey?.(this.#depth, start, end);
+    this.#visitor.key?.(this.#depth, start, end);
+    const colon = skipSpace(this.#bytes, end);
+    if (this.#bytes[colon] !== COLON) throw unexpected(this.#bytes, colon, '":"');
+    return skipSpace(this.#bytes, colon + 1);
   }
 }
 

@@ -35,18 +35,26 @@ export function prerequisiteWarnings(model: PolicyModel, entries: number): Manif
     "enable-cilium-endpoint-slice is true, egress policies do not see endpoints in slices",
   );
   need(isNotOff("enable-ipv4"), "enable-ipv4 is false, the tunnel to a gateway is IPv4");
-  const wantsIPv6 = model.policies.some(({ destinations }) => destinations.some(({ family }) => family === 6));
-  need(!wantsIPv6 || isOn("enable-ipv6"), "enable-ipv6 is not true, but policies have IPv6 destinations");
-  need(
-    !wantsIPv6 || isNotOff("enable-ipv6-masquerade"),
-    "enable-ipv6-masquerade is false, but policies have IPv6 destinations",
-  );
+  needIPv6(model, config, need);
   const most = readCount(config.get("egress-gateway-policy-map-max")) ?? POLICY_MAP_MAX;
   need(
     entries <= most,
     `the policies need ${entries} entries, more than egress-gateway-policy-map-max (${most}): the original leaves some out`,
   );
   return warnings;
+}
+
+function needIPv6(
+  model: PolicyModel,
+  config: ReadonlyMap<string, string>,
+  need: (isMet: boolean, text: string) => void,
+): void {
+  if (!model.policies.some(({ destinations }) => destinations.some(({ family }) => family === 6))) return;
+  need(config.get("enable-ipv6") === "true", "enable-ipv6 is not true, but policies have IPv6 destinations");
+  need(
+    config.get("enable-ipv6-masquerade") !== "false",
+    "enable-ipv6-masquerade is false, but policies have IPv6 destinations",
+  );
 }
 
 /** The values of newer releases are true and false, those of older ones name degrees. */
