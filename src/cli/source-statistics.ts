@@ -1,7 +1,7 @@
+import type { CaptureFrame } from "../capture/frames.js";
 import type { SourceStatistics } from "../config/init.js";
 import { decodeFrame, destinationAddress, sourceAddress } from "../net/decode.js";
 import { addressKey } from "../net/tuple.js";
-import type { CaptureFrame } from "./capture-frames.js";
 
 interface Talk {
   readonly address: Uint8Array;

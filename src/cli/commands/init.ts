@@ -1,7 +1,7 @@
 import { basename } from "node:path";
+import { type CaptureNotes, captureFrames } from "../../capture/frames.js";
 import { starterManifests } from "../../config/init.js";
 import { counted } from "../../report/units.js";
-import { type CaptureNotes, captureFrames } from "../capture-frames.js";
 import { type CommandRun, EXIT_OK } from "../commands.js";
 import { countTalkers } from "../source-statistics.js";
 

@@ -1,8 +1,8 @@
+import { type CaptureNotes, captureFrames } from "../../capture/frames.js";
 import { UsageError } from "../../errors.js";
 import { verifyCapturePair } from "../../pair/verify-pair.js";
 import { reportJson } from "../../report/json.js";
 import { pairReport, pairSummary } from "../../report/pair-view.js";
-import { type CaptureNotes, captureFrames } from "../capture-frames.js";
 import { loadCluster, printWarnings, redaction } from "../cluster.js";
 import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 import type { FlagValues } from "../flags.js";

@@ -79,7 +79,13 @@ export function reasonSection(report: ReplayReport): Markup | undefined {
   );
   if (rows.length === 0) return undefined;
   const heads = columns("Verdict", "Reason", "Frames#", "Share#", "Meaning", "The original");
-  return section("reasons", "Why frames were not translated", sortableTable("Frames by reason", heads, rows));
+  const hasOriginal = report.frames.drop > 0;
+  const shown = hasOriginal ? rows : rows.map((row) => row.slice(0, -1));
+  return section(
+    "reasons",
+    "Why frames were not translated",
+    sortableTable("Frames by reason", hasOriginal ? heads : heads.slice(0, -1), shown),
+  );
 }
 
 export function gatewaySection({ gateways, connections, assumedAddresses }: ReplayReport): Markup {
@@ -111,7 +117,7 @@ export function gatewaySection({ gateways, connections, assumedAddresses }: Repl
     "Bytes out#",
     "Replies#",
     "Reply bytes#",
-    "Ports toward one remote#",
+    "Peak ports#",
   );
   const { opened, closed, expired, broken, rebound, live, peak } = connections;
   const notes = assumedAddresses.map(

@@ -23,7 +23,7 @@ th button { font: inherit; color: inherit; background: none; border: 0; padding:
 th button::after { content: " \\2195"; color: var(--dim); } th[aria-sort=ascending] button::after { content: " \\2191"; } th[aria-sort=descending] button::after { content: " \\2193"; }
 code, pre { font-family: ui-monospace, monospace; font-size: .92em; } td code { white-space: nowrap; }
 pre { background: var(--panel); border: 1px solid var(--line); padding: .7rem 1rem; overflow-x: auto; max-height: 30rem; }
-svg.bar { width: 9rem; height: .8rem; display: block; margin-top: .3rem; } svg.stack { width: 100%; height: 1.4rem; display: block; margin: .5rem 0; }
+svg.bar { width: 6rem; margin-left: auto; height: .8rem; display: block; margin-top: .3rem; } svg.stack { width: 100%; height: 1.4rem; display: block; margin: .5rem 0; }
 .track { fill: var(--line); } .f-snat { fill: var(--snat); } .f-reverse { fill: var(--reverse); } .f-pass { fill: var(--pass); }
 .f-drop { fill: var(--drop); } .f-lost { fill: var(--lost); } .f-skipped { fill: var(--skipped); }
 .key { display: inline-block; width: .8em; height: .8em; vertical-align: -.05em; margin-right: .4em; }

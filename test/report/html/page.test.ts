@@ -105,17 +105,21 @@ describe("pressing the head of a column", () => {
 });
 
 /** As much of a document as the page's script touches: one table whose second column is a number. */
-function fakeTable(rows: string[][]) {
+function fakeTable(texts: string[][]) {
+  const row = (cells: string[]) => ({
+    cells: cells.map((textContent, i) => ({ textContent, dataset: i === 1 ? { v: textContent } : {} })),
+  });
+  let rows = texts.map(row);
   const body = {
-    rows: rows.map((cells) => ({
-      cells: cells.map((textContent, i) => ({ textContent, dataset: i === 1 ? { v: textContent } : {} })),
-    })),
-    append(...sorted: typeof body.rows) {
-      body.rows = sorted;
+    get rows() {
+      return rows;
+    },
+    append(...sorted: typeof rows) {
+      rows = sorted;
     },
   };
   const presses: (() => void)[] = [];
-  const heads = rows[0]!.map((_, cellIndex) => ({
+  const heads = texts[0]!.map((_, cellIndex) => ({
     ariaSort: "none",
     cellIndex,
     classList: { contains: (name: string) => name === "n" && cellIndex === 1 },
@@ -130,7 +134,7 @@ function fakeTable(rows: string[][]) {
   runInNewContext(SCRIPT, { document: { querySelectorAll: () => buttons } });
   return {
     press: (column: number) => presses[column]!(),
-    column: (at: number) => body.rows.map((row) => row.cells[at]!.textContent),
+    column: (at: number) => rows.map(({ cells }) => cells[at]!.textContent),
     sorts: () => heads.map(({ ariaSort }) => ariaSort),
   };
 }

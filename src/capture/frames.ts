@@ -1,5 +1,5 @@
-import { openCapture } from "../capture/open.js";
-import { createFrameIndex } from "../capture/types.js";
+import { openCapture } from "./open.js";
+import { createFrameIndex } from "./types.js";
 
 /** One frame of a capture. `bytes` is a view that is good until the next frame is asked for. */
 export interface CaptureFrame {
@@ -21,7 +21,7 @@ const MEMORY_SIZE = 4 << 20;
 const INDEX_CAPACITY = 1 << 14;
 
 /**
- * The frames of a capture one by one, for the commands that look at frames without an engine. Memory is bounded for files of any size.
+ * The frames of a capture one by one, for whoever looks at frames without an engine. Memory is bounded for files of any size.
  * @param path file, or `-` for standard input
  * @throws {CaptureError} at damage, after everything before it
  */

@@ -1,0 +1,80 @@
+/**
+ * Sluicegate as a library: read a cluster's manifests, send captures through its egress gateways, judge the result.
+ *
+ * ```ts
+ * import { loadManifests, replay, summary } from "sluicegate";
+ *
+ * const model = loadManifests(["manifests/"]);
+ * const report = await replay({ captures: ["capture.pcap"], model });
+ * console.log(summary(report, { colour: false, verbose: false }));
+ * ```
+ *
+ * Errors raised on purpose are `EgressError`s; their `code` is stable.
+ */
+
+export {
+  type CaptureFrame,
+  type CaptureNotes,
+  captureFrames,
+} from "./capture/frames.js";
+export { openCapture } from "./capture/open.js";
+export type { CaptureInterface, CaptureReader, FrameIndex } from "./capture/types.js";
+export { createFrameIndex } from "./capture/types.js";
+export { PcapngWriter, PcapWriter } from "./capture/write.js";
+export { type Allowlist, type AllowlistRow, allowlist } from "./config/allowlist.js";
+export { type CheckReport, type CheckRow, checkModel } from "./config/check.js";
+export { collectScript } from "./config/collect.js";
+export { type StarterManifests, starterManifests } from "./config/init.js";
+export { type LoadOptions, loadManifests } from "./config/load.js";
+export type {
+  ClusterNode,
+  ClusterSettings,
+  Egress,
+  Endpoint,
+  ManifestWarning,
+  NatProfile,
+  Policy,
+  PolicyModel,
+  PolicySet,
+  Timeouts,
+} from "./config/types.js";
+export { compilePolicy } from "./engine/blob.js";
+export { createEngine, type Engine, type GatewayState } from "./engine/engine.js";
+export { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine/engine-config.js";
+export {
+  CaptureError,
+  EgressError,
+  EngineError,
+  OutputError,
+  PolicyError,
+  type PolicyFault,
+  UsageError,
+} from "./errors.js";
+export { type FrameSink, type GenerateSummary, generateCapture } from "./generate/generate.js";
+export { generateManifests } from "./generate/manifests.js";
+export { GENERATE_DEFAULTS, type GenerateOptions } from "./generate/options.js";
+export {
+  type AddressBytes,
+  formatAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from "./net/address.js";
+export { type PairOptions, type PairResult, verifyCapturePair } from "./pair/verify-pair.js";
+export { explainFrame } from "./replay/explain.js";
+export type { FrameExplanation } from "./replay/explain-types.js";
+export { StateListing } from "./replay/list-state.js";
+export { type BusySource, NoMatchError } from "./replay/no-match.js";
+export type { ReplayOptions } from "./replay/options.js";
+export { DamagedCaptureError, replay } from "./replay/replay.js";
+export type { FrameAction, ReplayReport, ViewpointDecision } from "./replay/report-types.js";
+export { type Condition, type ConditionNames, parseCondition } from "./report/condition.js";
+export { explainText } from "./report/explain-view.js";
+export { reportPage } from "./report/html/page.js";
+export { reportJson } from "./report/json.js";
+export { type PairReport, pairReport, pairSummary } from "./report/pair-view.js";
+export { REASON_TEXTS, reasonText } from "./report/reasons.js";
+export { Redactor, type SecretNames } from "./report/redact.js";
+export { type SummaryOptions, summary } from "./report/summary.js";
+export { formatMismatch } from "./verify/fields.js";
+export type { Mismatch, VerificationResult } from "./verify/types.js";
