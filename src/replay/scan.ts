@@ -62,8 +62,11 @@ export class Scan {
     if (!packet) return;
     this.packets++;
     const time = (BigInt(index.timeHigh[i]!) << 32n) | BigInt(index.timeLow[i]!);
-    this.#lookForCopy(frame, packet, time, linkType);
-    this.#count(frame, packet);
+    const inner = this.#count(frame, packet);
+    const innerPacket = inner && decodeFrame(inner, LINKTYPE_ETHERNET, inner.length);
+    // Overlay packets are told apart by what they carry: their own IP ID is often zero.
+    if (inner && innerPacket) this.#lookForCopy(inner, innerPacket, time, LINKTYPE_ETHERNET);
+    else this.#lookForCopy(frame, packet, time, linkType);
   }
 
   #flags(frame: Uint8Array, packet: IpPacket): { src: number; dst: number } {
@@ -71,28 +74,31 @@ export class Scan {
     return { src: of(sourceAddress(frame, packet)), dst: of(destinationAddress(frame, packet)) };
   }
 
-  #count(frame: Uint8Array, packet: IpPacket): void {
+  /** @returns the inner frame of an overlay packet */
+  #count(frame: Uint8Array, packet: IpPacket): Uint8Array | undefined {
     const { src, dst } = this.#flags(frame, packet);
     if (src & layout.ADDRESS_ENDPOINT) this.fromEndpoint++;
     if (dst & layout.ADDRESS_ENDPOINT) this.toEndpoint++;
-    if ((src | dst) & layout.ADDRESS_ENDPOINT) return;
+    if ((src | dst) & layout.ADDRESS_ENDPOINT) return undefined;
     if (packet.kind === "udp" && this.#overlayPorts.has(destinationPort(frame, packet)))
       return this.#countOverlay(frame, packet);
-    if (!((src | dst) & (layout.ADDRESS_NODE | layout.ADDRESS_EGRESS))) return;
+    if (!((src | dst) & (layout.ADDRESS_NODE | layout.ADDRESS_EGRESS))) return undefined;
     if (isEncrypted(frame, packet)) this.encrypted++;
     else if (src) this.translated++;
     else if (dst & layout.ADDRESS_EGRESS) this.toEgress++;
+    return undefined;
   }
 
-  #countOverlay(frame: Uint8Array, packet: IpPacket): void {
+  #countOverlay(frame: Uint8Array, packet: IpPacket): Uint8Array | undefined {
     this.overlay++;
     const inner = innerFrame(frame, packet);
     const innerPacket = inner && decodeFrame(inner, LINKTYPE_ETHERNET, inner.length);
-    if (!inner) return;
+    if (!inner) return undefined;
     this.overlayReadable++;
-    if (!innerPacket) return;
+    if (!innerPacket) return inner;
     const { src, dst } = this.#flags(inner, innerPacket);
     if ((src | dst) & layout.ADDRESS_ENDPOINT) this.innerOfEndpoint++;
+    return inner;
   }
 
   #lookForCopy(frame: Uint8Array, packet: IpPacket, time: bigint, linkType: number): void {

@@ -60,18 +60,20 @@ export function inbound(flags: string, side: Side = {}, payload: Uint8Array = ne
 
 /** A whole short TCP connection, `gapUs` between frames. */
 export function conversation(startUs: number, side: Side = {}, gapUs = 100): TimedFrame[] {
-  const frames = [
-    outbound("SYN", side),
-    inbound("SYN ACK", side),
-    outbound("ACK", side),
-    outbound("PSH ACK", side, patterned(120)),
-    inbound("ACK", side),
-    inbound("PSH ACK", side, patterned(700, 2)),
-    outbound("FIN ACK", side),
-    inbound("FIN ACK", side),
-    outbound("ACK", side),
+  const steps = [
+    () => outbound("SYN", at(0)),
+    () => inbound("SYN ACK", at(1)),
+    () => outbound("ACK", at(2)),
+    () => outbound("PSH ACK", at(3), patterned(120)),
+    () => inbound("ACK", at(4)),
+    () => inbound("PSH ACK", at(5), patterned(700, 2)),
+    () => outbound("FIN ACK", at(6)),
+    () => inbound("FIN ACK", at(7)),
+    () => outbound("ACK", at(8)),
   ];
-  return frames.map((frame, i) => ({ us: startUs + i * gapUs, frame }));
+  // Every packet has an IP ID of its own, as a real host sends them.
+  const at = (step: number) => ({ id: 100 + step, ...side });
+  return steps.map((build, i) => ({ us: startUs + i * gapUs, frame: build() }));
 }
 
 /** DNS-like question and answer. */
