@@ -1,1 +1,2 @@
+export { layoutFill, layoutLookup } from "./layout";
 export { batched, configure, learn, single } from "./reference";

@@ -1,5 +1,6 @@
 import type { ClusterNode, Egress, Endpoint, Policy, PolicyModel, PolicySet, PolicySetEntry } from "../config/types.js";
 import { type AddressBytes, parseAddress, parsePrefix } from "../net/address.js";
+import { Random } from "./random.js";
 
 // The cluster that benchmark traffic comes from: pods on one worker, gateways on other nodes (so frames take the routed hop), remotes in
 // the range that RFC 2544 sets aside for benchmarks.
@@ -10,6 +11,8 @@ export const ENDPOINT_COUNT = 1024;
 export const ENDPOINT_BASE = 0x0a010000;
 export const REMOTE_BASE = 0xc6120000;
 export const REMOTE_COUNT = 4096;
+
+const PREFIX_SEED = 1918;
 
 export interface ClusterShape {
   readonly gateways: number;
@@ -47,14 +50,22 @@ export function benchCluster(shape: ClusterShape): PolicyModel {
   };
 }
 
-/**
- * One policy selects everything; more share the remotes out: policy `i` takes the remotes whose number is `i` modulo the count, one
- * /32 each, and prefixes beyond the remotes stand beside them, so that longest-prefix matching has that many rows to choose from.
- */
+/** Lengths of the prefixes beside 0.0.0.0/0; each one in use costs a lookup a probe until it finds something. */
+const PREFIX_LENGTHS = [32, 28, 24, 20, 16];
+
+/** One policy selects everything; each further one adds a prefix: every fifth a remote's own address, the others spread over 192.0.0.0/2. */
 function policySet(policies: number): PolicySet {
   const entries: PolicySetEntry[] = [{ prefix: cidr("0.0.0.0/0"), excluded: false, policy: 0 }];
+  const taken = new Set<string>();
+  const random = new Random(PREFIX_SEED);
   for (let i = 1; i < policies; i++) {
-    entries.push({ prefix: cidr(`${dotted(REMOTE_BASE + i - 1)}/32`), excluded: false, policy: i });
+    const length = PREFIX_LENGTHS[i % PREFIX_LENGTHS.length]!;
+    let text = `${dotted(REMOTE_BASE + Math.floor(i / PREFIX_LENGTHS.length))}/32`;
+    while (length !== 32 && (text.endsWith("/32") || taken.has(text))) {
+      text = `${dotted((0xc0000000 + random.below(0x40000000)) & (-1 << (32 - length)))}/${length}`;
+    }
+    taken.add(text);
+    entries.push({ prefix: cidr(text), excluded: false, policy: i });
   }
   return { entries };
 }

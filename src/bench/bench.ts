@@ -1,0 +1,130 @@
+import { type Case, type CaseInfo, type Group, type GroupOptions, policyGroup, sizeGroup, udpGroup } from "./cases.js";
+import { measuringClock } from "./cpu-clock.js";
+import { describeMachine } from "./machine.js";
+import { type MeasureOptions, measurePairs, type PairResult } from "./measure.js";
+import { BENCH_SCHEMA, type BenchCase, type BenchReport, type Bound } from "./report-types.js";
+import { estimate, spread } from "./statistics.js";
+
+export interface BenchOptions {
+  /** Fewer turns, shorter blocks, no table of a million connections: for a first look, and for tests. */
+  readonly quick?: boolean;
+  /** Frames per call of the engine in the batched cases. Default 256. */
+  readonly batch?: number;
+  /** Blind-store prefetch. Default on. */
+  readonly touch?: boolean;
+  /** Another build of the engine than the package's. */
+  readonly wasmFile?: string;
+  /** Overrides what `quick` chooses: table sizes, turns per case, milliseconds per block. */
+  readonly sizes?: readonly number[];
+  readonly turns?: number;
+  readonly blockMs?: number;
+  /** Size of the UDP and policy cases; 0 leaves them out. */
+  readonly variantSize?: number;
+  /** Called before each group and each case, for progress. */
+  onProgress?(text: string): void;
+}
+
+export const DEFAULT_BATCH = 256;
+
+const FULL = { sizes: [1000, 10_000, 100_000, 1_000_000], turns: 15, blockMs: 50, variantSize: 100_000 };
+const QUICK = { sizes: [1000, 10_000, 100_000], turns: 7, blockMs: 15, variantSize: 10_000 };
+
+/** What every release is held to. */
+const BOUNDS = [
+  {
+    name: "forward at 10,000 connections, divided by the reference kernel",
+    caseId: "forward/10000/batched",
+    kind: "at-most",
+    limit: 2.5,
+  },
+  {
+    name: "one frame per call at 1,000,000 connections, divided by batched",
+    caseId: "batching/1000000",
+    kind: "at-least",
+    limit: 1.5,
+  },
+] as const;
+
+/**
+ * Runs the benchmark: some minutes, or well under one with `quick`. Nothing else should run meanwhile.
+ * @throws {EngineError} where the engine or the kernel did not do its work, or did it wrong: then no time is reported at all
+ */
+export async function runBench(options: BenchOptions = {}): Promise<BenchReport> {
+  const machine = describeMachine();
+  const { sizes, turns, blockMs, variantSize } = { ...(options.quick ? QUICK : FULL), ...defined(options) };
+  const clock = measuringClock();
+  const groupOptions: GroupOptions = {
+    batch: options.batch ?? DEFAULT_BATCH,
+    touch: options.touch ?? true,
+    wasmFile: options.wasmFile,
+  };
+  const progress = options.onProgress ?? (() => {});
+  const measureOptions: MeasureOptions = { turns, blockMs, clock, onPair: progress };
+  const cases: BenchCase[] = [];
+  for (const group of groups(sizes, variantSize, groupOptions)) {
+    progress(`${group.name}: setting up`);
+    cases.push(...(await measureGroup(group, measureOptions)));
+  }
+  return {
+    schema: BENCH_SCHEMA,
+    machine,
+    clock: clock.name,
+    batch: groupOptions.batch,
+    touch: groupOptions.touch,
+    turns,
+    blockMs,
+    cases,
+    bounds: boundsOf(cases),
+  };
+}
+
+function groups(sizes: readonly number[], variantSize: number, options: GroupOptions): Group[] {
+  const bySize = sizes.map((size) => sizeGroup(size, options));
+  return variantSize > 0 ? [...bySize, udpGroup(variantSize, options), policyGroup(variantSize, options)] : bySize;
+}
+
+async function measureGroup(group: Group, options: MeasureOptions): Promise<BenchCase[]> {
+  const cases = await group.cases();
+  const results = measurePairs(
+    group.name,
+    cases.map(({ pair }: Case) => pair),
+    options,
+  );
+  return cases.map(({ info }, i) => benchCase(info, results[i]!));
+}
+
+/** The figures that a case's samples come to. */
+export function benchCase(
+  info: CaseInfo,
+  { samples, marginOfError }: Pick<PairResult, "samples" | "marginOfError">,
+): BenchCase {
+  const yardsticks = samples.map(([, yardstick]) => yardstick);
+  return {
+    ...info,
+    ns: estimate(samples.map(([subject]) => subject)),
+    yardstickNs: estimate(yardsticks),
+    ratio: estimate(samples.map(([subject, yardstick]) => subject / yardstick)),
+    unrest: spread(yardsticks),
+    marginOfError,
+    samples,
+  };
+}
+
+/** Bounds whose case was measured. */
+export function boundsOf(cases: readonly BenchCase[]): Bound[] {
+  return BOUNDS.flatMap((bound) => {
+    const value = cases.find(({ id }) => id === bound.caseId)?.ratio.median;
+    if (value === undefined) return [];
+    return [{ ...bound, value, met: bound.kind === "at-most" ? value <= bound.limit : value >= bound.limit }];
+  });
+}
+
+/** Options without those that are undefined, which would hide a default. */
+function defined({ sizes, turns, blockMs, variantSize }: BenchOptions) {
+  return {
+    ...(sizes && { sizes }),
+    ...(turns !== undefined && { turns }),
+    ...(blockMs !== undefined && { blockMs }),
+    ...(variantSize !== undefined && { variantSize }),
+  };
+}

@@ -1,0 +1,143 @@
+import type { ClusterShape } from "./cluster.js";
+import { establishedContestant, kernelContestant, openingContestant } from "./contestants.js";
+import { type Protocol, TCP_ACK } from "./frames.js";
+import { ReferenceKernel } from "./kernel.js";
+import type { Contestant, Pair } from "./measure.js";
+import { Subject } from "./subject.js";
+import { Traffic } from "./traffic.js";
+
+/** Frames of established connections in either direction, or the first frames of new ones. */
+export type Work = "forward" | "reverse" | "new";
+
+/** What a figure is about. */
+export interface CaseInfo {
+  readonly id: string;
+  readonly connections: number;
+  readonly protocol: Protocol;
+  readonly work: Work;
+  /** Frames per call of the engine. */
+  readonly batch: number;
+  /** What the time is divided by, in words. */
+  readonly yardstick: string;
+}
+
+export interface Case {
+  readonly info: CaseInfo;
+  readonly pair: Pair;
+}
+
+/** Cases that share tables; made when their turn comes and given up afterwards, as the largest take hundreds of megabytes. */
+export interface Group {
+  readonly name: string;
+  cases(): Promise<Case[]>;
+}
+
+export interface GroupOptions {
+  /** Frames per call where it is not one. */
+  readonly batch: number;
+  /** Blind-store prefetch of the engine. */
+  readonly touch: boolean;
+  /** Another build of the engine; undefined = the package's. */
+  readonly wasmFile: string | undefined;
+}
+
+const PLAIN_CLUSTER: ClusterShape = { gateways: 4, policies: 1 };
+const MANY_GATEWAYS: ClusterShape = { gateways: 64, policies: 1 };
+const MANY_POLICIES: ClusterShape = { gateways: 4, policies: 16 << 10 };
+
+const MODES = ["batched", "single"] as const;
+
+/**
+ * One size of table: forward, reverse and new connections, batched and one frame per call, each divided by the reference kernel in the
+ * same mode; and forward one frame per call divided by forward batched, which is what batching gains.
+ */
+export function sizeGroup(connections: number, options: GroupOptions): Group {
+  return {
+    name: `${connections} connections`,
+    cases: async () => {
+      const { subject, forward } = await established(connections, "tcp", PLAIN_CLUSTER, options);
+      const kernel = await ReferenceKernel.create(forward, connections);
+      const answers = subject.answers();
+      const batchOf = (mode: (typeof MODES)[number]) => (mode === "single" ? 1 : options.batch);
+      const make = (work: Work, contestant: (batch: number) => Contestant) =>
+        MODES.map((mode) => {
+          const batch = batchOf(mode);
+          const info = { connections, protocol: "tcp", work, batch, yardstick: `reference kernel, ${mode}` } as const;
+          return toCase(`${work}/${connections}/${mode}`, info, contestant(batch), kernelContestant(kernel, batch));
+        });
+      const forwardBy = (batch: number) => establishedContestant(subject, forward, "forward", batch);
+      const gain = { connections, protocol: "tcp", work: "forward", batch: 1, yardstick: "the same, batched" } as const;
+      return [
+        ...make("forward", forwardBy),
+        ...make("reverse", (batch) => establishedContestant(subject, answers, "reverse", batch)),
+        toCase(`batching/${connections}`, gain, forwardBy(1), forwardBy(options.batch)),
+        // Last, as they forget the established connections.
+        ...make("new", (batch) => openingContestant(subject, "tcp", batch)),
+      ];
+    },
+  };
+}
+
+/** UDP at one size of table, beside the reference kernel over the same frames. */
+export function udpGroup(connections: number, options: GroupOptions): Group {
+  return {
+    name: `UDP, ${connections} connections`,
+    cases: async () => {
+      const { subject, forward } = await established(connections, "udp", PLAIN_CLUSTER, options);
+      const kernel = await ReferenceKernel.create(forward, connections);
+      const { batch } = options;
+      const make = (work: Work, contestant: Contestant) => {
+        const info = { connections, protocol: "udp", work, batch, yardstick: "reference kernel, batched" } as const;
+        return toCase(`udp-${work}/${connections}`, info, contestant, kernelContestant(kernel, batch));
+      };
+      return [
+        make("forward", establishedContestant(subject, forward, "forward", batch)),
+        make("reverse", establishedContestant(subject, subject.answers(), "reverse", batch)),
+        make("new", openingContestant(subject, "udp", batch)),
+      ];
+    },
+  };
+}
+
+/** The engine with a larger policy divided by the engine with a small one: what an established and a new connection notice of it. */
+export function policyGroup(connections: number, options: GroupOptions): Group {
+  return {
+    name: `policy size, ${connections} connections`,
+    cases: async () => {
+      const { subject: plain, forward } = await established(connections, "tcp", PLAIN_CLUSTER, options);
+      const { batch } = options;
+      const cases: Case[] = [];
+      for (const [name, shape, yardstick] of [
+        ["gateways-64", MANY_GATEWAYS, "4 gateways"],
+        ["policies-16384", MANY_POLICIES, "1 policy"],
+      ] as const) {
+        const { subject: large } = await established(connections, "tcp", shape, options);
+        const info = { connections, protocol: "tcp", batch, yardstick } as const;
+        const forwardOf = (subject: Subject) => establishedContestant(subject, forward, "forward", batch);
+        const openingOf = (subject: Subject) => openingContestant(subject, "tcp", batch);
+        cases.push(
+          toCase(`${name}/forward`, { ...info, work: "forward" }, forwardOf(large), forwardOf(plain)),
+          toCase(`${name}/new`, { ...info, work: "new" }, openingOf(large), openingOf(plain)),
+        );
+      }
+      // Established connections before those that forget them.
+      return cases.sort((a, b) => Number(a.info.work === "new") - Number(b.info.work === "new"));
+    },
+  };
+}
+
+async function established(
+  connections: number,
+  protocol: Protocol,
+  shape: ClusterShape,
+  { batch, touch, wasmFile }: GroupOptions,
+): Promise<{ subject: Subject; forward: Uint8Array }> {
+  const traffic = new Traffic(connections, protocol);
+  const subject = await Subject.create(traffic, { ...shape, maxBatch: batch, touch, wasmFile });
+  subject.establish(batch);
+  return { subject, forward: traffic.forward(TCP_ACK) };
+}
+
+function toCase(id: string, info: Omit<CaseInfo, "id">, subject: Contestant, yardstick: Contestant): Case {
+  return { info: { id, ...info }, pair: { id, subject, yardstick } };
+}

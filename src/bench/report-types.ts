@@ -1,0 +1,42 @@
+import type { CaseInfo } from "./cases.js";
+import type { Machine } from "./machine.js";
+import type { Sample } from "./measure.js";
+import type { Estimate } from "./statistics.js";
+
+export const BENCH_SCHEMA = "sluicegate.io/bench-report/v1";
+
+/** One figure. */
+export interface BenchCase extends CaseInfo {
+  /** Nanoseconds per frame. */
+  readonly ns: Estimate;
+  readonly yardstickNs: Estimate;
+  /** Median of the ratios of the turns: what comparisons are about. */
+  readonly ratio: Estimate;
+  /** Distance of the yardstick's quartiles as a share of its median. */
+  readonly unrest: number;
+  /** Relative margin of error of a turn's wall time, percent. */
+  readonly marginOfError: number;
+  readonly samples: readonly Sample[];
+}
+
+/** A bound that a release is held to, and whether this run keeps it. */
+export interface Bound {
+  readonly name: string;
+  readonly caseId: string;
+  readonly kind: "at-most" | "at-least";
+  readonly limit: number;
+  readonly value: number;
+  readonly met: boolean;
+}
+
+export interface BenchReport {
+  readonly schema: typeof BENCH_SCHEMA;
+  readonly machine: Machine;
+  readonly clock: "cpu" | "wall";
+  readonly batch: number;
+  readonly touch: boolean;
+  readonly turns: number;
+  readonly blockMs: number;
+  readonly cases: readonly BenchCase[];
+  readonly bounds: readonly Bound[];
+}
