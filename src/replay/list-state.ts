@@ -129,6 +129,7 @@ export class StateListing {
     for (const { address, set, uidHash } of this.#policy.endpoints) {
       if (set === 0) continue;
       for (const { text, value } of bySet.get(set) ?? []) {
+        if (text.includes(":") !== address.includes(":")) continue;
         const rule = { sourceIP: address, destinationCIDR: cidrText(text) };
         if (value === EXCLUDED) {
           yield { ...rule, egressIP: NO_ADDRESS, gatewayIP: "Excluded CIDR", gateway: "" };
