@@ -3,6 +3,7 @@
  * header is damaged, because a damaged frame can leak a private source address as well as a sound one.
  */
 import type { AddressBytes, Family } from "./address.js";
+import { copyBytes } from "./bytes.js";
 import { findTransport } from "./ipv6-headers.js";
 import { ipOffset, NOT_IP } from "./link-layer.js";
 
@@ -117,11 +118,6 @@ export function sourcePort(bytes: Uint8Array, packet: IpPacket): number {
 /** Destination port; 0 for an echo (its identifier is the source port) and for what has none. Host order. */
 export function destinationPort(bytes: Uint8Array, packet: IpPacket): number {
   return packet.destinationPortAt < 0 ? 0 : readBe16(bytes, packet.destinationPortAt);
-}
-
-/** A copy of bytes[from, to). `slice` would share memory where the bytes are a Buffer. */
-export function copyBytes(bytes: Uint8Array, from = 0, to = bytes.length): Uint8Array {
-  return new Uint8Array(bytes.subarray(from, to));
 }
 
 export function readBe16(bytes: Uint8Array, at: number): number {

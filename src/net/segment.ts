@@ -1,4 +1,5 @@
-import { copyBytes, type IpPacket, isWhole, PROTOCOL_TCP, readBe16 } from "./decode.js";
+import { copyBytes } from "./bytes.js";
+import { type IpPacket, isWhole, PROTOCOL_TCP, readBe16 } from "./decode.js";
 import { addWords, checksumState, fold, pseudoHeaderSum } from "./recount.js";
 
 /** Where TCP's sequence number, acknowledgement and flags stand in its header (RFC 9293 section 3.1). */

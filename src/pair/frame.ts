@@ -1,4 +1,5 @@
-import { copyBytes, decodeFrame, type IpPacket, readBe16 } from "../net/decode.js";
+import { copyBytes } from "../net/bytes.js";
+import { decodeFrame, type IpPacket, readBe16 } from "../net/decode.js";
 import { acknowledgementOf, payloadLength, sequenceOf } from "../net/segment.js";
 import { addressKey, type InsideEnd, tupleKey, tupleOf } from "../net/tuple.js";
 

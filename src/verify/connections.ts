@@ -131,7 +131,12 @@ export class ConnectionTable {
 
   /** Counts a frame that the engine took for `connection`; `original` = in the direction of its first frame. */
   refresh(connection: Connection, tcpFlags: number, original: boolean, nowMs: number): void {
-    connection.tcp?.see(tcpFlags, original, nowMs);
+    if (connection.tcp) {
+      // A reply to a translated connection proves that it went on; any other frame may have opened it again.
+      const mayOpen = original || connection.start.direction === "inbound";
+      if (mayOpen && !this.mustLive(connection, nowMs)) connection.tcp.mayBeAnew();
+      connection.tcp.see(tcpFlags, original, nowMs);
+    }
     connection.maybeAt = nowMs;
     if (!surelyRefreshes(this.#profile, connection.start.protocol, tcpFlags, original)) return;
     connection.sureAt = nowMs;

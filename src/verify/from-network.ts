@@ -1,11 +1,12 @@
-import { copyBytes, type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import { copyBytes, firstDifference } from "../net/bytes.js";
+import { type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { addressKey, formatKeySocket, portAtOf, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
 import { checkShapeReason } from "./drops.js";
 import { servesPort } from "./from-endpoint.js";
 import { type Frame, hopsOf, type Judge, startOf } from "./judge.js";
-import { firstDifference, rewriteFindings } from "./rewrite.js";
+import { rewriteFindings } from "./rewrite.js";
 
 /** Drop reasons that say "this reply belongs to no mapping". */
 const NO_MAPPING = new Set(["no-reverse-mapping", "reply-without-connection", "icmp-error-unmatched"]);
@@ -54,7 +55,7 @@ function judgeReverse(judge: Judge, frame: Frame): void {
       judge.table.describeAge(connection, nowMs),
     );
   }
-  if (o.view === "endpoint") checkRestored(judge, frame, hops);
+  if (o.view === "endpoint") checkOwnReply(judge, frame, connection, hops);
   if (packet.kind === "icmp-error" || packet.kind === "later-fragment") {
     connection.maybeAt = nowMs;
     return;
@@ -120,6 +121,13 @@ function checkDestination(judge: Judge, frame: Frame, connection: Connection): v
     got,
     "another endpoint holds this external tuple",
   );
+}
+
+/** A reply may come so late that its external tuple serves another connection by now: then it is that one's, as it would really be. */
+function checkOwnReply(judge: Judge, frame: Frame, holder: Connection, hops: number): void {
+  const own = frame.packet.kind === "later-fragment" ? holder : insideConnectionOf(judge, frame);
+  if (own === holder || (own && judge.surelyLives(own, frame))) return checkRestored(judge, frame, hops);
+  judge.log.note("reply after its external tuple passed to another connection");
 }
 
 /** Endpoint view: the frame that comes out must be the one that the endpoint really received. */

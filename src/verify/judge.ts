@@ -1,4 +1,5 @@
 import type { Egress, Endpoint, Policy, PolicyModel } from "../config/types.js";
+import { firstDifference } from "../net/bytes.js";
 import { type IpPacket, isFragment } from "../net/decode.js";
 import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "../net/tuple.js";
 import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
@@ -6,7 +7,7 @@ import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
 import { FragmentMemory } from "./fragments.js";
 import { PolicyInterpreter } from "./interpreter.js";
 import { LifetimeTable, type NatProfile } from "./lifetimes.js";
-import { firstDifference } from "./rewrite.js";
+
 import type { FrameObservation } from "./types.js";
 
 export interface VerifierOptions {

@@ -39,29 +39,41 @@ export class TcpHistory {
   synOriginal = false;
   synReply = false;
   withoutSyn = 0;
+  /** The connection began with a SYN; a first frame in mid-stream counts for less than the ones after it. */
+  beganWithSyn = false;
   /** Milliseconds at which the first FIN or RST passed; -1 = none since the connection began (anew). */
   closingAt = -1;
   /** A SYN came on a closing connection: the engine may treat it as new or not. */
-  #restarted = false;
+  isRestarted = false;
+  /** What is counted may be the later part of a longer history. */
+  mayBeOlder = false;
 
   /** Takes one frame into account; `original` = in the direction of the connection's first frame. */
   see(flags: number, original: boolean, nowMs: number): void {
     if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && original && this.closingAt >= 0) this.#restart();
+    const isFirst = this.withoutSyn === 0 && !this.synOriginal && !this.synReply;
+    if (isFirst) this.beganWithSyn = (flags & TCP_SYN) !== 0;
     if ((flags & TCP_SYN) === 0) this.withoutSyn++;
     else if (original) this.synOriginal = true;
     else this.synReply = true;
     if ((flags & (TCP_FIN | TCP_RST)) !== 0 && this.closingAt < 0) this.closingAt = nowMs;
   }
 
-  #restart(): void {
-    this.#restarted = true;
-    this.closingAt = -1;
-    this.synOriginal = this.synReply = false;
-    this.withoutSyn = 0;
+  /** The connection may have ended before the frame that comes next, which would then have begun it anew. */
+  mayBeAnew(): void {
+    this.mayBeOlder = true;
+    this.#forget();
   }
 
-  get isRestarted(): boolean {
-    return this.#restarted;
+  #restart(): void {
+    this.isRestarted = true;
+    this.closingAt = -1;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.synOriginal = this.synReply = this.beganWithSyn = false;
+    this.withoutSyn = 0;
   }
 }
 
@@ -72,6 +84,8 @@ export class LifetimeTable {
   readonly #established: LifetimeBounds;
   readonly #openingOrEstablished: LifetimeBounds;
   readonly #closing: LifetimeBounds;
+  /** The three before, where the connection may be older than what was counted. */
+  readonly #older: ReadonlyMap<LifetimeBounds, LifetimeBounds>;
   readonly #udp: LifetimeBounds;
   readonly #icmp: LifetimeBounds;
   readonly #other: LifetimeBounds;
@@ -85,6 +99,9 @@ export class LifetimeTable {
     this.#established = span(tcpEstablished);
     this.#openingOrEstablished = span(tcpOpening, tcpEstablished);
     this.#closing = span(tcpOpening, tcpEstablished, tcpClosing, reset);
+    const { longest } = this.#closing;
+    const bases = [this.#opening, this.#established, this.#openingOrEstablished];
+    this.#older = new Map(bases.map((bounds) => [bounds, { shortest: bounds.shortest, longest }]));
     this.#udp = span(udp);
     this.#icmp = span(icmp);
     this.#other = span(other);
@@ -95,10 +112,14 @@ export class LifetimeTable {
   tcp(history: TcpHistory): LifetimeBounds {
     if (this.#profile === "foreign") return FOREIGN_BOUNDS;
     if (history.isRestarted || history.closingAt >= 0) return this.#closing;
-    const { synOriginal, synReply, withoutSyn } = history;
+    const bounds = this.#open(history);
+    return history.mayBeOlder ? this.#older.get(bounds)! : bounds;
+  }
+
+  #open({ synOriginal, synReply, withoutSyn, beganWithSyn }: TcpHistory): LifetimeBounds {
     const bothSyn = synOriginal && synReply;
     if (withoutSyn === 0) return bothSyn ? this.#openingOrEstablished : this.#opening;
-    const established = this.#profile === "rfc" ? bothSyn : withoutSyn > 1 || synOriginal || synReply;
+    const established = this.#profile === "rfc" ? bothSyn : withoutSyn > 1 || beganWithSyn;
     return established ? this.#established : this.#openingOrEstablished;
   }
 

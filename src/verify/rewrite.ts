@@ -1,3 +1,4 @@
+import { differenceIn } from "../net/bytes.js";
 import { type IpPacket, PROTOCOL_SCTP, PROTOCOL_UDP, readBe16 } from "../net/decode.js";
 import { addWords, checksumState, fold, ipv4HeaderSum, isSameSum, pseudoHeaderSum, sctpCrc } from "../net/recount.js";
 import { type InsideEnd, portAtOf } from "../net/tuple.js";
@@ -17,14 +18,8 @@ export function rewriteFindings(
   hops: number,
 ): Finding[] {
   if (result.length !== given.length) {
-    return [
-      finding(
-        "length",
-        `${given.length} bytes`,
-        `${result.length} bytes`,
-        "translation never changes a frame's length",
-      ),
-    ];
+    const [expected, got] = [`${given.length} bytes`, `${result.length} bytes`];
+    return [finding("length", expected, got, "translation never changes a frame's length")];
   }
   const findings: Finding[] = [];
   const changed = firstChange(given, result, permittedSpans(packet, rewritten));
@@ -41,12 +36,6 @@ export function rewriteFindings(
     checkTransport(given, result, packet.inner, "inner-checksum", false, findings);
   }
   return findings;
-}
-
-/** Where the first byte differs, or -1. */
-export function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  if (a.length !== b.length) return Math.min(a.length, b.length);
-  return differenceIn(a, b, 0, a.length);
 }
 
 /** Half-open spans of bytes that translation may change, in ascending order: from, to, from, to, … */
@@ -78,15 +67,6 @@ function firstChange(given: Uint8Array, result: Uint8Array, spans: readonly numb
     at = spans[i + 1]!;
   }
   return differenceIn(given, result, at, given.length);
-}
-
-/** Spans longer than this are compared by the platform's memory comparison first. */
-const LONG_SPAN = 64;
-
-function differenceIn(a: Uint8Array, b: Uint8Array, from: number, to: number): number {
-  if (to - from > LONG_SPAN && Buffer.compare(a.subarray(from, to), b.subarray(from, to)) === 0) return -1;
-  for (let at = from; at < to; at++) if (a[at] !== b[at]) return at;
-  return -1;
 }
 
 function byteFinding(given: Uint8Array, result: Uint8Array, packet: IpPacket, at: number): Finding {

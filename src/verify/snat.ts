@@ -17,13 +17,8 @@ export function judgeSnat(judge: Judge, frame: Frame): void {
     return;
   }
   if (!egress) {
-    judge.find(
-      frame,
-      "egress-eligible",
-      `0 to ${judge.model.egresses.length - 1}`,
-      `${o.egress}`,
-      "the frame names no egress",
-    );
+    const range = `0 to ${judge.model.egresses.length - 1}`;
+    judge.find(frame, "egress-eligible", range, `${o.egress}`, "the frame left with the address of no gateway");
     return;
   }
   judge.findAll(

@@ -1,5 +1,6 @@
 /** The outside world of a replay in miniature: turns a reply as an endpoint received it into what the remote sent to the egress IP. */
-import { copyBytes, type IpPacket, PROTOCOL_UDP, readBe16 } from "../../src/net/decode.js";
+import { copyBytes } from "../../src/net/bytes.js";
+import { type IpPacket, PROTOCOL_UDP, readBe16 } from "../../src/net/decode.js";
 import { addWords, checksumState, fold, pseudoHeaderSum } from "../../src/net/recount.js";
 import { portAtOf } from "../../src/net/tuple.js";
 

@@ -22,8 +22,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "tuple-shared",
     mutation: {
       file: "assembly/tables/nat-ports.ts",
-      search: "if (own - low < ports && !holderExpiry(remote, egressIp, replyKey(remotePort, own, protocol), now)) {",
-      replace: "if (own - low < ports) {",
+      search: "if (own - low < ports &&",
+      replace: "if (own - low < ports ||",
     },
   },
   {
@@ -31,8 +31,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "reply-destination",
     mutation: {
       file: "assembly/path/connection.ts",
-      search: "putMapping(network, address, src, port, own, p.protocol, hop);",
-      replace: "putMapping(network, address, src ^ 0x0f000000, port, own, p.protocol, hop);",
+      search: "putMapping(network, address, src,",
+      replace: "putMapping(network, address, src ^ 0x0f000000,",
     },
   },
   {

@@ -365,6 +365,18 @@ describe("replies", () => {
     expect(new Scene().snat().reverse({}, { captured }).faults).toEqual(["reply-restored at 2"]);
   });
 
+  test("that come after their external tuple passed to another connection are that one's", () => {
+    const stray = {
+      given: packet(REMOTE, EGRESS_A, datagram(443, 40000), 51),
+      result: packet(REMOTE, POD_B, datagram(443, 40000), 50),
+    };
+    const scene = new Scene().snat({ content: datagram }).snat({ content: datagram, from: POD_B, at: 61 });
+    expect(scene.reverse({ content: datagram, at: 62 }, stray).result).toMatchObject({
+      ok: true,
+      notes: { "reply after its external tuple passed to another connection": 1 },
+    });
+  });
+
   test("with a TTL of 255 are compared without it", () => {
     const given = packet(REMOTE, EGRESS_A, data(443, 40000), 255);
     const result = packet(REMOTE, POD, data(443, 40000), 254);
