@@ -1,5 +1,6 @@
 import { type Case, type CaseInfo, type Group, type GroupOptions, policyGroup, sizeGroup, udpGroup } from "./cases.js";
 import { measuringClock } from "./cpu-clock.js";
+import { layoutGroup } from "./layouts.js";
 import { describeMachine } from "./machine.js";
 import { type MeasureOptions, measurePairs, type PairResult } from "./measure.js";
 import { BENCH_SCHEMA, type BenchCase, type BenchReport, type Bound } from "./report-types.js";
@@ -80,7 +81,9 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
 
 function groups(sizes: readonly number[], variantSize: number, options: GroupOptions): Group[] {
   const bySize = sizes.map((size) => sizeGroup(size, options));
-  return variantSize > 0 ? [...bySize, udpGroup(variantSize, options), policyGroup(variantSize, options)] : bySize;
+  const layouts = sizes.map((size) => layoutGroup(size));
+  const variants = variantSize > 0 ? [udpGroup(variantSize, options), policyGroup(variantSize, options)] : [];
+  return [...bySize, ...variants, ...layouts];
 }
 
 async function measureGroup(group: Group, options: MeasureOptions): Promise<BenchCase[]> {

@@ -6,8 +6,8 @@ import type { Contestant, Pair } from "./measure.js";
 import { Subject } from "./subject.js";
 import { Traffic } from "./traffic.js";
 
-/** Frames of established connections in either direction, or the first frames of new ones. */
-export type Work = "forward" | "reverse" | "new";
+/** Frames of established connections in either direction, the first frames of new ones, or bare lookups without frames. */
+export type Work = "forward" | "reverse" | "new" | "lookup";
 
 /** What a figure is about. */
 export interface CaseInfo {
@@ -138,6 +138,7 @@ async function established(
   return { subject, forward: traffic.forward(TCP_ACK) };
 }
 
-function toCase(id: string, info: Omit<CaseInfo, "id">, subject: Contestant, yardstick: Contestant): Case {
+/** A case whose pair goes by the same id. */
+export function toCase(id: string, info: Omit<CaseInfo, "id">, subject: Contestant, yardstick: Contestant): Case {
   return { info: { id, ...info }, pair: { id, subject, yardstick } };
 }

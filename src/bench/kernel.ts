@@ -4,12 +4,15 @@ import { packageFile } from "../engine/load.js";
 import { EngineError } from "../errors.js";
 import { FRAME_BYTES } from "./frames.js";
 
-interface KernelExports extends Record<string, unknown> {
+/** What `reference.wasm` exports (assembly/bench/index.ts). */
+export interface KernelExports extends Record<string, unknown> {
   readonly memory: { readonly buffer: ArrayBuffer };
   configure(connections: number, frames: number): number;
   learn(count: number, length: number, address: number): number;
   single(first: number, count: number, length: number, now: number): number;
   batched(first: number, count: number, length: number, now: number): number;
+  layoutFill(connections: number, lineSize: number): number;
+  layoutLookup(count: number, start: number, ahead: number): number;
 }
 
 /** 203.0.113.200 as it lies in memory. */
@@ -36,7 +39,7 @@ export class ReferenceKernel {
    * @throws {EngineError} where the kernel is not built, has no memory, or finds another number of connections
    */
   static async create(frames: Uint8Array, connections: number): Promise<ReferenceKernel> {
-    const { exports } = await instantiate<KernelExports>(await kernelBytes());
+    const exports = await instantiateKernel();
     const framesAt = exports.configure(connections, frames.length / FRAME_BYTES) >>> 0;
     if (framesAt === 0) throw new EngineError(`reference kernel: no memory for ${connections} connections`);
     const kernel = new ReferenceKernel(exports, framesAt, frames);
@@ -71,11 +74,11 @@ export class ReferenceKernel {
   }
 }
 
-async function kernelBytes(): Promise<Uint8Array<ArrayBuffer>> {
+/** A fresh instance, with a memory of its own. @throws {EngineError} where the kernel has not been built */
+export async function instantiateKernel(): Promise<KernelExports> {
   const file = packageFile("build", "reference.wasm");
-  try {
-    return Uint8Array.from(await readFile(file));
-  } catch (cause) {
+  const bytes = await readFile(file).catch((cause: unknown) => {
     throw new EngineError(`${file}: cannot be read, expected the kernel that \`npm run build\` makes`, { cause });
-  }
+  });
+  return (await instantiate<KernelExports>(Uint8Array.from(bytes))).exports;
 }

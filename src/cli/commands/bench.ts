@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { runBench } from "../../bench/bench.js";
 import { compareBench, parseBenchReport } from "../../bench/compare.js";
+import { printBench, printComparison } from "../../bench/print.js";
 import type { BenchReport } from "../../bench/report-types.js";
 import { UsageError } from "../../errors.js";
 import { paint } from "../../report/paint.js";
-import { benchText, comparisonText } from "../bench-text.js";
 import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 
 /** `bench [--compare FILE]`: what this machine makes of the engine. */
@@ -17,7 +17,7 @@ export const run: CommandRun = async (_args, flags, console) => {
   const comparison = before && compareBench(before, report);
   const p = paint(console.colour);
   if (flags.json) console.out(`${JSON.stringify(comparison ? { ...report, comparison } : report, undefined, 2)}\n`);
-  else console.out(benchText(report, p) + (comparison ? `\n${comparisonText(comparison, p)}` : ""));
+  else console.out(printBench(report, p) + (comparison ? `\n${printComparison(comparison, p)}` : ""));
   return comparison?.regressed ? EXIT_MISMATCH : EXIT_OK;
 };
 

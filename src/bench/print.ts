@@ -1,0 +1,81 @@
+import type { Paint } from "../report/paint.js";
+import { type Column, textTable } from "../report/text-table.js";
+import { count } from "../report/units.js";
+import type { BenchComparison, CaseComparison } from "./compare.js";
+import type { BenchCase, BenchReport, Bound } from "./report-types.js";
+
+const CASE_COLUMNS: readonly Column[] = [
+  { title: "case" },
+  { title: "connections", align: "right" },
+  { title: "ns/frame", align: "right" },
+  { title: "yardstick", align: "right" },
+  { title: "ratio", align: "right" },
+  { title: "99 % interval", align: "right" },
+  { title: "divided by" },
+];
+
+const COMPARISON_COLUMNS: readonly Column[] = [
+  { title: "case" },
+  { title: "before", align: "right" },
+  { title: "now", align: "right" },
+  { title: "change", align: "right" },
+  { title: "noise", align: "right" },
+  { title: "verdict" },
+];
+
+/** A report for people: the machine, a table of the figures, the bounds. Ends in a line break. */
+export function printBench(report: BenchReport, ink: Paint): string {
+  const { machine } = report;
+  const lines = [
+    `${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(2)}, ${machine.platform}, huge pages ${machine.pages}`,
+    `Node ${machine.node}, V8 ${machine.v8}; ${report.batch} frames per call, touch ${report.touch ? "on" : "off"}`,
+    `${report.turns} turns of ${report.blockMs} ms blocks, ${report.clock} time; 64-byte frames in random order`,
+    "",
+    ...textTable(CASE_COLUMNS, report.cases.map(caseRow)),
+    ...(report.bounds.length > 0 ? ["", ...report.bounds.map((bound) => boundLine(bound, ink))] : []),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function caseRow({ id, connections, ns, yardstickNs, ratio, yardstick }: BenchCase): string[] {
+  const interval = `${ratio.low.toFixed(2)} … ${ratio.high.toFixed(2)}`;
+  const times = [ns.median.toFixed(1), yardstickNs.median.toFixed(1), ratio.median.toFixed(2)];
+  return [id, count(connections), ...times, interval, yardstick];
+}
+
+function boundLine({ name, kind, limit, value, met }: Bound, ink: Paint): string {
+  const wanted = `${value.toFixed(2)}, wanted ${kind === "at-most" ? "at most" : "at least"} ${limit}`;
+  return `${met ? ink.good("met   ") : ink.bad("missed")}  ${name}: ${wanted}`;
+}
+
+/** A comparison for people. Ends in a line break. */
+export function printComparison(comparison: BenchComparison, ink: Paint): string {
+  const { cases, unmatched, inconclusive } = comparison;
+  const own = cases.filter(({ why }) => why !== undefined && why !== inconclusive);
+  const lines = [
+    ...textTable(COMPARISON_COLUMNS, cases.map(comparisonRow)),
+    ...own.map(({ id, why }) => `${id}: inconclusive, ${why}`),
+    ...(unmatched.length > 0 ? [`only in one of the two runs: ${unmatched.join(", ")}`] : []),
+    "",
+    summary(comparison, ink),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function summary({ cases, inconclusive, regressed }: BenchComparison, ink: Paint): string {
+  if (inconclusive !== undefined) return ink.warn(`inconclusive: ${inconclusive}`);
+  if (cases.length === 0) return ink.warn("inconclusive: the two runs have no case in common");
+  if (regressed) {
+    const slower = cases.filter(({ verdict }) => verdict === "worse").map(({ id }) => id);
+    return ink.bad(`slower by more than the noise: ${slower.join(", ")}`);
+  }
+  const open = cases.filter(({ verdict }) => verdict === "inconclusive").length;
+  if (open > 0) return ink.warn(`inconclusive in ${open} of ${cases.length} cases; none of the others is slower`);
+  return ink.good("no case is slower by more than the noise");
+}
+
+function comparisonRow({ id, before, now, change, noise, verdict }: CaseComparison): string[] {
+  const sign = change < 0 ? "−" : "+";
+  const shown = `${sign}${(Math.abs(change) * 100).toFixed(1)} %`;
+  return [id, before.toFixed(2), now.toFixed(2), shown, `±${(noise * 100).toFixed(1)} %`, verdict];
+}
