@@ -192,12 +192,12 @@ export const LINE_SRC_AT = 0; // u32, source address as in the frame (network or
 export const LINE_DST_AT = LINE_SRC_AT + 4; // u32
 export const LINE_PORTS_AT = LINE_DST_AT + 4; // source and destination port as in the frame; ICMP: id as source (request) or destination (reply)
 export const LINE_PROTOCOL_AT = LINE_PORTS_AT + 4; // u8
-export const LINE_HOOK_AT = LINE_PROTOCOL_AT + 1; // u8, HOOK_* the key is seen at; 0 = empty slot
+export const LINE_HOOK_AT = LINE_PROTOCOL_AT + 1; // u8, HOOK_* the key is seen at, | LINE_HOOK_ANSWER; 0 = empty slot
 export const LINE_STATE_AT = LINE_HOOK_AT + 1; // u8, STATE_* bits
 export const LINE_CLASS_AT = LINE_STATE_AT + 1; // u8, TIMEOUT_*: which lifetime applies
 export const LINE_PAIR_AT = LINE_CLASS_AT + 1; // u32, slot of the other line
 export const LINE_SEEN_AT = LINE_PAIR_AT + 4; // u32, last frame on this line, coarse milliseconds
-export const LINE_EPOCH_AT = LINE_SEEN_AT + 4; // u32, policy epoch of the decision (endpoint side); creation time in ms (network side)
+export const LINE_EPOCH_AT = LINE_SEEN_AT + 4; // u32, policy epoch of the decision
 export const LINE_ADDRESS_AT = LINE_EPOCH_AT + 4; // u32, address to write (network order bytes)
 export const LINE_PORT_AT = LINE_ADDRESS_AT + 4; // u16, port to write (network order bytes); passed connections: REASON_*
 export const LINE_L4_DELTA_AT = LINE_PORT_AT + 2; // u16, one's-complement change of the transport checksum
@@ -206,18 +206,20 @@ export const LINE_EGRESS_AT = LINE_IP_DELTA_AT + 2; // u16, index of the egress:
 export const LINE_OWNER_AT = LINE_EGRESS_AT + 2; // u32, endpoint side: policy index; network side: FNV-1a-32 of the endpoint's UID
 export const LINE_BYTES_AT = LINE_OWNER_AT + 4; // u64, on the wire
 export const LINE_PACKETS_AT = LINE_BYTES_AT + 8; // u32
-export const LINE_ACK_AT = LINE_PACKETS_AT + 4; // u32, highest TCP acknowledgement seen on this line (for RST checks)
+export const LINE_ACK_AT = LINE_PACKETS_AT + 4; // u32, highest TCP acknowledgement of the endpoint, for RST checks (endpoint side); creation time in ms (network side)
 export const LINE_TIMEOUT_ROW_AT = LINE_ACK_AT + 4; // u8, row of the lifetime table
 export const LINE_FLAGS_AT = LINE_TIMEOUT_ROW_AT + 1; // u8, LINE_FLAG_*
 export const LINE_TOUCH_AT = LINE_FLAGS_AT + 1; // u16, written blindly by pass 1, read by nobody
 export const LINE_SIZE = LINE_TOUCH_AT + 2; // 64
+
+/** Set in LINE_HOOK_AT of an echo reply's key, or request and reply with id 0 would look alike. */
+export const LINE_HOOK_ANSWER = 0x80;
 
 export const LINE_FLAG_PRIMARY = 1; // key of the original direction
 export const LINE_FLAG_TRANSLATED = 2;
 export const LINE_FLAG_HOP = 4; // gateway and endpoint are on different nodes
 export const LINE_FLAG_STEADY = 8; // a frame without SYN, FIN or RST on this line changes no state
 export const LINE_FLAG_GUESSED = 16;
-export const LINE_FLAG_BITMAP = 32; // its NAT port is in a port bitmap
 
 export const STATE_SEEN_NON_SYN = 1;
 export const STATE_TX_CLOSING = 2;

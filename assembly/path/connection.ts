@@ -11,6 +11,7 @@ import {
   ENDPOINT_UID_HASH_AT,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
+  LINE_ACK_AT,
   LINE_ADDRESS_AT,
   LINE_BYTES_AT,
   LINE_CLASS_AT,
@@ -27,6 +28,7 @@ import {
   LINE_PACKETS_AT,
   LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
+  REASON_BAD_SOURCE,
   REASON_INBOUND,
   REASON_NO_NAT_MAPPING,
   REASON_REPLY_OF_INBOUND,
@@ -36,6 +38,7 @@ import {
   VERDICT_FLAG_CREATED,
   VERDICT_FLAG_GUESSED,
   VERDICT_FLAG_HOP,
+  VERDICT_FLAG_REMAPPED,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
 import { epoch, nowMs } from "../tables/clock";
@@ -44,12 +47,12 @@ import { count, egressStats } from "../tables/counters";
 import { tupleHash4 } from "../tables/hash";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { portSeed } from "../tables/memory";
-import { findPort, NO_PORT } from "../tables/nat-ports";
+import { findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt } from "../tables/policy";
 import { portExpiresSooner, takePort } from "../tables/port-groups";
 import { combine, delta16, delta32 } from "../wire/checksum";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
-import { makeKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { answerKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_SYN } from "../wire/transport";
 import { egressIpv4, isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
@@ -59,10 +62,6 @@ import { Verdict } from "./verdict";
 
 /** One's-complement change of the word (TTL, protocol) when the TTL falls by one, as words lie in memory. */
 export const TTL_DELTA: u32 = 0xfffe;
-
-function swapHalves(ports: u32): u32 {
-  return rotl<u32>(ports, 16);
-}
 
 function swapAddresses(addresses: u64): u64 {
   return rotl<u64>(addresses, 32);
@@ -135,22 +134,25 @@ function begin(line: usize, flags: u32, row: u32): void {
  */
 export function openTranslated(p: Parsed, endpoint: u32, flags: u32, v: Verdict): void {
   const egress = selectedEgress;
+  v.flag(flags);
   const hop = isHop(endpoint, egress);
   if (hop && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
   const address = egressIpv4(egress);
   const src = <u32>p.addresses;
   const remote = <u32>(p.addresses >> 32);
+  // Both would stand in one header as source and destination.
+  if (address == remote) return v.drop(REASON_BAD_SOURCE);
   const own = p.ports & 0xffff;
   const remotePort = p.ports >> 16;
   const found = findPort(address, remote, remotePort, p.protocol, bswap<u16>(<u16>own), portHash(p), nowMs());
   if (found == NO_PORT) return v.drop(REASON_NO_NAT_MAPPING);
   const port = <u32>bswap<u16>(<u16>found);
-  const replyKey = makeKey(remotePort | (port << 16), p.protocol, HOOK_FROM_NETWORK);
+  const replyKey = mappingKey(remotePort, found, p.protocol);
   const line = insertPair(p.addresses, p.key, <u64>remote | ((<u64>address) << 32), replyKey, nowMs());
   if (line == 0) return v.drop(REASON_TABLE_FULL);
   const network = otherLine(line);
   const hopFlag: u32 = hop ? LINE_FLAG_HOP : 0;
-  const guessed = isMidStream(p);
+  const guessed = !(flags & VERDICT_FLAG_REMAPPED) && isMidStream(p);
   begin(
     line,
     LINE_FLAG_PRIMARY | LINE_FLAG_TRANSLATED | hopFlag | (guessed ? LINE_FLAG_GUESSED : 0),
@@ -164,7 +166,7 @@ export function openTranslated(p: Parsed, endpoint: u32, flags: u32, v: Verdict)
   countConnection(egress);
   takePort(network);
   if (guessed) count(COUNTER_GUESSED_AT);
-  v.flag(flags | VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
+  v.flag(VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
   translate(p, line, v);
 }
 
@@ -184,7 +186,8 @@ function putIdentity(line: usize, network: usize, endpoint: u32): void {
   store<u32>(line, selectedPolicy, LINE_OWNER_AT);
   store<u32>(network, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT), LINE_OWNER_AT);
   store<u32>(line, epoch(), LINE_EPOCH_AT);
-  store<u32>(network, nowMs(), LINE_EPOCH_AT);
+  store<u32>(network, epoch(), LINE_EPOCH_AT);
+  store<u32>(network, nowMs(), LINE_ACK_AT);
 }
 
 function countConnection(egress: u32): void {
@@ -206,7 +209,7 @@ const TAKEN: u32 = 2;
  */
 function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Verdict): u32 {
   const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
-  const otherKey = makeKey(swapHalves(p.ports), p.protocol, otherHook);
+  const otherKey = answerKey(p.key, otherHook);
   const otherAddresses = swapAddresses(p.addresses);
   const holder = find(homeLine(otherAddresses, otherKey), otherAddresses, otherKey);
   if (holder != 0) {

@@ -12,19 +12,23 @@ import { bumpEpoch, NEXT_CHANGE_AT, nowNs, tickBy } from "../tables/clock";
 import { arenaAt, arenaSize, gatewaysAt, isConfigured, maxNodes, stateAt } from "../tables/memory";
 import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
+import { rebindLines, rememberPolicy } from "../tables/reload";
 import { checkState } from "../tables/restore";
 
 // Everything that changes decisions between batches: policy, gateway health, a restored state.
 
 /**
  * Checks the policy blob that lies at `offset` of the arena and puts it in force at once; a refused blob changes nothing.
- * All gateways start ACTIVE; connections are decided anew with their next frame.
+ * All gateways start ACTIVE and egress statistics at zero; connections are decided anew with their next frame.
  */
 export function loadPolicy(offset: u32, length: u32): i32 {
   if (!isConfigured) return ERROR_NOT_CONFIGURED;
   if (<u64>offset + length > <u64>arenaSize) return ERROR_FRAME_OUTSIDE_ARENA;
+  const first = !isPolicyLoaded;
+  rememberPolicy();
   const error = loadBlob(arenaAt + offset, length);
   if (error != OK) return error;
+  if (!first) rebindLines();
   memory.fill(gatewaysAt, <u8>GATEWAY_ACTIVE, maxNodes);
   let next: u32 = 0;
   while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) next++;

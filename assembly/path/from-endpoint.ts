@@ -1,5 +1,6 @@
 import {
   COUNTER_BROKEN_AT,
+  COUNTER_OPENED_AT,
   COUNTER_REBOUND_AT,
   COUNTER_REMOVED_AT,
   EGRESS_NODE_AT,
@@ -18,17 +19,20 @@ import {
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
   REASON_NONE,
+  REASON_TTL_EXCEEDED,
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_POLICY_CHANGE,
   VERDICT_FLAG_REMAPPED,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { removeConnection, removeCounted } from "../tables/conntrack";
+import { count } from "../tables/counters";
 import { tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import { egressAt, egressTotal, endpointAt, findEndpoint, hasServicePort } from "../tables/policy";
-import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { egressAt, egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
+import { portExpiresSooner } from "../tables/port-groups";
+import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, openInbound, openPassed, openTranslated } from "./connection";
@@ -36,6 +40,7 @@ import {
   decision,
   egressIpv4,
   gatewayState,
+  isHop,
   isPassed,
   mappedLow,
   neverSelected,
@@ -58,6 +63,11 @@ export function fromEndpoint(p: Parsed, line: usize, v: Verdict): void {
   const isOutbound = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;
   if (isOutbound && (load<u32>(line, LINE_EPOCH_AT) != epoch() || restarts(line, p.tcpFlags)))
     return decideAnew(p, line, v);
+  // A new connection of the endpoint over a closed one from outside.
+  if (!isOutbound && restarts(line, p.tcpFlags)) {
+    removeConnection(line);
+    return first(p, v);
+  }
   follow(p, line, v);
 }
 
@@ -77,13 +87,19 @@ function isAnswer(p: Parsed, endpoint: u32): bool {
   return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));
 }
 
+/** Sources that no host may use: loopback, multicast, reserved, and the gateways' own egress IPs. */
+function isSpoofed(src: u32): bool {
+  const first = src & 0xff;
+  return first == 127 || first >= 224 || isEgressAddress(0, mappedLow(src));
+}
+
 /** The first frame of a connection, as far as we know. */
 function first(p: Parsed, v: Verdict): void {
   const src = <u32>p.addresses;
   const remote = <u32>(p.addresses >> 32);
   if (src == remote) return v.drop(REASON_BAD_SOURCE);
   const endpoint = findEndpoint(0, mappedLow(src), nowNs());
-  if (endpoint == NO_INDEX) return v.pass(REASON_ENDPOINT_UNKNOWN);
+  if (endpoint == NO_INDEX) return isSpoofed(src) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(0, mappedLow(remote));
   if (never) return v.pass(never);
   if (isAnswer(p, endpoint)) return openInbound(p, true, v);
@@ -133,14 +149,24 @@ function keep(p: Parsed, line: usize, v: Verdict): void {
   store<u32>(line, selectedPolicy, LINE_OWNER_AT);
   store<u8>(line, row, LINE_TIMEOUT_ROW_AT);
   store<u8>(otherLine(line), row, LINE_TIMEOUT_ROW_AT);
+  portExpiresSooner(otherLine(line));
   follow(p, line, v);
 }
 
-/** The connection goes on through another egress: TCP breaks, UDP and ICMP are rebound (design: High availability). */
+/**
+ * The connection goes on through another egress: TCP breaks, UDP and ICMP are rebound (design: High availability). One that was not
+ * translated before counts as opened, too, so that opened = live + closed + expired + broken + rebound + removed holds.
+ */
 function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
+  if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
   const breaks = p.protocol == PROTOCOL_TCP;
+  const counter = breaks ? COUNTER_BROKEN_AT : COUNTER_REBOUND_AT;
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
   v.oldEgress = translated ? load<u16>(line, LINE_EGRESS_AT) : 0xffff;
-  removeCounted(line, breaks ? COUNTER_BROKEN_AT : COUNTER_REBOUND_AT);
+  removeCounted(line, counter);
+  if (!translated) {
+    count(COUNTER_OPENED_AT);
+    count(counter);
+  }
   openTranslated(p, endpoint, VERDICT_FLAG_REMAPPED | cause | (breaks ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0), v);
 }

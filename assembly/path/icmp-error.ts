@@ -25,6 +25,7 @@ import { nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { isExpired } from "../tables/lifetime";
+import { egressTotal } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate } from "../wire/checksum";
 import {
   IPV4_CHECKSUM_AT,
@@ -37,7 +38,7 @@ import {
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from "../wire/ipv4";
-import { makeKey, Parsed } from "../wire/parse";
+import { answerKey, echoKey, makeKey, Parsed } from "../wire/parse";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_ECHO_REPLY,
@@ -64,14 +65,23 @@ export function icmpError(p: Parsed, v: Verdict): void {
   if (reason) return reason == REASON_ICMP_ERROR_UNMATCHED ? stateless(p, reason, v) : v.drop(reason);
   const line = findInner(p.hook, inner);
   if (line == 0 || isExpired(line, nowMs())) return unmatched(p, inner, v);
-  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return v.pass(load<u16>(line, LINE_PORT_AT));
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
-  // Forged: the error must be addressed to the host that the inner packet says it came from (CVE-2019-5598).
-  if (!fromEndpoint && load<u32>(p.l3 + IPV4_DST_AT) != load<u32>(inner + IPV4_SRC_AT))
-    return v.drop(REASON_ICMP_ERROR_UNMATCHED);
+  if (isForged(p.l3, inner, fromEndpoint)) return unmatched(p, inner, v);
+  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return v.pass(load<u16>(line, LINE_PORT_AT));
+  // Its gateway went with a policy; the endpoint's next own frame will find another.
+  if (<u32>load<u16>(line, LINE_EGRESS_AT) >= egressTotal) return unmatched(p, inner, v);
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
   rewriteError(p, inner, line, fromEndpoint, v);
   say(p, line, fromEndpoint, v);
+}
+
+/**
+ * An error goes to the host that the inner packet came from (CVE-2019-5598); one of an endpoint also comes from whom that packet went to,
+ * or a quotation of somebody else's connection would let a frame out.
+ */
+function isForged(l3: usize, inner: usize, fromEndpoint: bool): bool {
+  if (load<u32>(l3 + IPV4_DST_AT) != load<u32>(inner + IPV4_SRC_AT)) return true;
+  return fromEndpoint && load<u32>(l3 + IPV4_SRC_AT) != load<u32>(inner + IPV4_DST_AT);
 }
 
 /**
@@ -106,13 +116,12 @@ function findInner(hook: u32, inner: usize): usize {
   const ip = changetype<Ipv4>(inner);
   const protocol = ip.protocol;
   const l4 = inner + ip.headerLength;
-  let ports: u32 = 0;
-  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) ports = load<u32>(l4);
-  else if (isEcho(protocol, l4))
-    ports = load<u8>(l4) == ICMP_ECHO_REQUEST ? <u32>load<u16>(l4, ICMP_ID_AT) : (<u32>load<u16>(l4, ICMP_ID_AT)) << 16;
+  let key: u64 = 0;
+  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol, hook);
+  else if (isEcho(protocol, l4)) key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4), hook);
   else return 0;
   const addresses = rotl<u64>(ip.addresses, 32);
-  const key = makeKey(rotl<u32>(ports, 16), protocol, hook);
+  key = answerKey(key, hook);
   return find(homeLine(addresses, key), addresses, key);
 }
 

@@ -17,7 +17,6 @@ import {
   LINE_CLASS_AT,
   LINE_EPOCH_AT,
   LINE_FLAG_HOP,
-  LINE_FLAG_PRIMARY,
   LINE_FLAG_STEADY,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
@@ -42,6 +41,7 @@ import {
   nowMs,
   nowNs,
   SWEEP_DUE_AT,
+  SWEEP_LINES,
   tickBy,
 } from "../tables/clock";
 import { find, homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
@@ -82,9 +82,6 @@ import { Verdict } from "./verdict";
 // A batch goes through in blocks. Pass 1 parses and hashes every frame of a block and stores blindly into the padding of the conntrack
 // line it will need, which is a prefetch that WebAssembly lacks: stores retire without waiting, so the cache misses overlap. Pass 2 takes
 // the frames in order; whatever is not the straight line is a call out of it, so the result is that of one frame at a time.
-
-/** Lines looked through for expired connections, every so many frames. */
-const SWEEP_LINES: u32 = 16;
 
 /** Processes frame records 0 … count-1. On an error nothing was processed. @returns `count`, or ERROR_* */
 export function process(count: u32): i32 {
@@ -171,7 +168,7 @@ function plain(p: Parsed, v: Verdict): void {
       (flags & straight) == straight &&
       !(p.tcpFlags & TCP_CONTROL) &&
       now - load<u32>(line, LINE_SEEN_AT) < lifetime &&
-      (!(flags & LINE_FLAG_PRIMARY) || load<u32>(line, LINE_EPOCH_AT) == epoch()) &&
+      load<u32>(line, LINE_EPOCH_AT) == epoch() &&
       (!(flags & LINE_FLAG_HOP) || load<u8>(p.l3, IPV4_TTL_AT) > 1)
     ) {
       store<u32>(line, now, LINE_SEEN_AT);

@@ -15,6 +15,9 @@ export const BITMAPS_USED_AT: usize = 44; // u32, bitmaps handed out so far
 export const BITMAP_FREE_AT: usize = 48; // u32, head of the list of free bitmaps + 1
 export const SWEEP_DUE_AT: usize = 52; // u32, frames since the last sweep
 
+/** So many lines are looked through for expired connections every so many frames. */
+export const SWEEP_LINES: u32 = 16;
+
 const NS_PER_MS: u64 = 1_000_000;
 
 /** Coarse time may reach this before the base must move. */

@@ -40,6 +40,9 @@ import { releasePort } from "./port-groups";
 
 const NONE: u32 = 0xffffffff;
 
+/** Lines swept for each new connection in a table that is getting full: faster than new ones can fill it. */
+const SWEEP_PER_INSERTION: u32 = 24;
+
 /** Lines behind a new connection's home among which a full table looks for one to give up. */
 const EVICTION_WINDOW: u32 = 32;
 
@@ -96,6 +99,8 @@ function claim(slot: u32, addresses: u64, key: u64): usize {
  * @returns the line of the first key, or 0 where nothing could be given up (table-full)
  */
 export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, now: u32): usize {
+  // From three quarters on the sweep runs ahead of new connections, so that no live one is given up while dead ones take the room.
+  if (load<u64>(countersAt + COUNTER_ENTRIES_AT) * 4 >= <u64>maxConnections * 3) sweep(SWEEP_PER_INSERTION, now);
   if (
     load<u64>(countersAt + COUNTER_ENTRIES_AT) >= <u64>maxConnections &&
     !evict(evictionStart(homeSlot(addressesA, keyA)), EVICTION_WINDOW, now)

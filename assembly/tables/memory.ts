@@ -185,7 +185,8 @@ function layOut(): void {
   stateAt = take(CLOCK_SIZE);
   gatewaysAt = take(maxNodes);
   countersAt = take(COUNTERS_SIZE);
-  egressStatsAt = take(<u64>maxEgresses * EGRESS_STATS_SIZE);
+  // One row more, for connections whose egress a new policy no longer has.
+  egressStatsAt = take(<u64>(maxEgresses + 1) * EGRESS_STATS_SIZE);
   linesAt = take(<u64>(lineCount + PROBE_LIMIT + 1) * LINE_SIZE);
   groupsAt = take(<u64>(groupCount + GROUP_PROBE_LIMIT + 1) * GROUP_SIZE);
   bitmapsAt = take(<u64>maxBitmaps * BITMAP_SIZE);

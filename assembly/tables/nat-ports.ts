@@ -1,4 +1,4 @@
-import { COUNTER_BITMAP_SEARCHES_AT, COUNTER_PORT_PROBES_AT, HOOK_FROM_NETWORK } from "../abi";
+import { COUNTER_BITMAP_SEARCHES_AT, COUNTER_PORT_PROBES_AT, HOOK_FROM_NETWORK, LINE_HOOK_ANSWER } from "../abi";
 import { makeKey } from "../wire/parse";
 import { bit } from "./blob";
 import { find, homeLine, removeConnection } from "./conntrack";
@@ -6,16 +6,19 @@ import { count, countMany } from "./counters";
 import { scale } from "./hash";
 import { expiryOf, isExpired } from "./lifetime";
 import { BITMAP_BITS_SIZE } from "./memory";
-import { snatHigh, snatLow } from "./policy";
 import {
   bitmapAt,
+  bitmapOf,
   boundAt,
   clearBit,
   findGroup,
-  freeBitmap,
-  GROUP_BITMAP_AT,
+  holdBitmap,
+  isExhausted,
+  lowest,
   newBitmap,
+  portCount,
   setBit,
+  settleBitmap,
   wordAt,
 } from "./port-groups";
 
@@ -34,19 +37,11 @@ const STRIDES: usize = memory.data<u32>([7919, 10007, 12289, 16411, 20011, 24989
 
 export const NO_PORT: u32 = 0xffffffff;
 
-/** Lowest and highest port for a protocol; ICMP ids have the whole range (cilium-semantics 4.1). */
-function lowest(protocol: u32): u32 {
-  return protocol == ICMP ? 0 : snatLow;
-}
-
-export function portCount(protocol: u32): u32 {
-  return protocol == ICMP ? 65536 : snatHigh - snatLow + 1;
-}
-
-/** Network-side key of a mapping: the remote's port in front, ours behind; an echo reply has no remote port. */
-function replyKey(remotePort: u32, port: u32, protocol: u32): u64 {
+/** Network-side key of a mapping to `port` (host order): the remote's port in front, ours behind; an echo reply has no remote port. */
+export function mappingKey(remotePort: u32, port: u32, protocol: u32): u64 {
   const ours = (port >> 8) | ((port & 0xff) << 8);
-  return makeKey(remotePort | (ours << 16), protocol, HOOK_FROM_NETWORK);
+  const mark: u32 = protocol == ICMP ? LINE_HOOK_ANSWER : 0;
+  return makeKey(remotePort | (ours << 16), protocol, HOOK_FROM_NETWORK | mark);
 }
 
 /** Removes the connection that holds a port if it has expired. @returns 0 when the port is free now, else when its holder expires */
@@ -72,10 +67,11 @@ export function findPort(
   random: u64,
   now: u32,
 ): u32 {
+  if (isExhausted(egressIp, remote, remotePort, protocol, now)) return NO_PORT;
   const low = lowest(protocol);
   const ports = portCount(protocol);
   let probes: u64 = 1;
-  if (own - low < ports && !holderExpiry(remote, egressIp, replyKey(remotePort, own, protocol), now)) {
+  if (own - low < ports && !holderExpiry(remote, egressIp, mappingKey(remotePort, own, protocol), now)) {
     countMany(COUNTER_PORT_PROBES_AT, probes);
     return own;
   }
@@ -84,7 +80,7 @@ export function findPort(
   const tries = ports < CANDIDATES ? ports : CANDIDATES;
   for (let i: u32 = 0; i < tries; i++) {
     probes++;
-    if (!holderExpiry(remote, egressIp, replyKey(remotePort, low + offset, protocol), now)) {
+    if (!holderExpiry(remote, egressIp, mappingKey(remotePort, low + offset, protocol), now)) {
       countMany(COUNTER_PORT_PROBES_AT, probes);
       return low + offset;
     }
@@ -111,17 +107,30 @@ function strideFor(random: u64, ports: u32): u32 {
 function searchAll(egressIp: u32, remote: u32, remotePort: u32, protocol: u32, from: u32, now: u32): u32 {
   count(COUNTER_BITMAP_SEARCHES_AT);
   const group = findGroup(egressIp, remote, remotePort, protocol);
-  let number = group ? load<u32>(group, GROUP_BITMAP_AT) : 0;
-  if (number) return search(bitmapAt(number), egressIp, remote, remotePort, protocol, from, now);
-  number = group ? newBitmap() : 0;
+  let number = group ? bitmapOf(group) : 0;
+  const isNew = group != 0 && number == 0;
+  if (isNew) number = newBitmap();
   if (!number) return search(0, egressIp, remote, remotePort, protocol, from, now);
-  fillBitmap(bitmapAt(number), egressIp, remote, remotePort, protocol, now);
+  holdBitmap(number);
+  if (isNew) fillBitmap(bitmapAt(number), egressIp, remote, remotePort, protocol, now);
   const free = search(bitmapAt(number), egressIp, remote, remotePort, protocol, from, now);
-  // Given to its group only now: removing expired holders must not touch a bitmap in the making. The row may have moved or gone meanwhile.
-  const after = findGroup(egressIp, remote, remotePort, protocol);
-  if (after) store<u32>(after, number, GROUP_BITMAP_AT);
-  else freeBitmap(number);
+  holdBitmap(0);
+  // Removing expired holders may have moved the group's row or ended it.
+  settleBitmap(egressIp, remote, remotePort, protocol, number, free == NO_PORT ? earliest(number, protocol) : 0);
   return free;
+}
+
+/** Earliest coarse time at which a port of a full bitmap can be free. */
+function earliest(number: u32, protocol: u32): u32 {
+  const bitmap = bitmapAt(number);
+  const low = lowest(protocol);
+  const last = (low + portCount(protocol) - 1) >> 6;
+  let time: u32 = 0xffffffff;
+  for (let word = low >> 6; word <= last; word++) {
+    const bound = load<u32>(boundAt(bitmap, word));
+    if (bound < time) time = bound;
+  }
+  return time;
 }
 
 /** Makes an empty bitmap true to conntrack. */
@@ -130,7 +139,7 @@ function fillBitmap(bitmap: usize, egressIp: u32, remote: u32, remotePort: u32, 
   const low = lowest(protocol);
   const ports = portCount(protocol);
   for (let i: u32 = 0; i < ports; i++) {
-    const expiry = holderExpiry(remote, egressIp, replyKey(remotePort, low + i, protocol), now);
+    const expiry = holderExpiry(remote, egressIp, mappingKey(remotePort, low + i, protocol), now);
     if (expiry) setBit(bitmap, low + i, expiry);
   }
 }
@@ -164,7 +173,8 @@ function freeInWord(word: u32, inside: u64, egressIp: u32, remote: u32, remotePo
   let free: u64 = 0;
   for (let left = inside; left; left &= left - 1) {
     const offset = <u32>ctz<u64>(left);
-    if (!holderExpiry(remote, egressIp, replyKey(remotePort, (word << 6) + offset, protocol), now)) free |= bit(offset);
+    if (!holderExpiry(remote, egressIp, mappingKey(remotePort, (word << 6) + offset, protocol), now))
+      free |= bit(offset);
   }
   return free;
 }
@@ -195,9 +205,14 @@ function renewWord(
     const offset = <u32>ctz<u64>(left);
     left &= left - 1;
     const port = (word << 6) + offset;
-    const expiry = holderExpiry(remote, egressIp, replyKey(remotePort, port, protocol), now);
-    if (!expiry) clearBit(bitmap, port);
-    else if (expiry < bound) bound = expiry;
+    const expiry = holderExpiry(remote, egressIp, mappingKey(remotePort, port, protocol), now);
+    if (!expiry) {
+      clearBit(bitmap, port);
+    } else {
+      // The range may have been narrower when the bitmap was made.
+      setBit(bitmap, port, expiry);
+      if (expiry < bound) bound = expiry;
+    }
   }
   store<u32>(boundAt(bitmap, word), bound);
 }

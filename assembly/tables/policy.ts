@@ -52,7 +52,7 @@ let endpointTotal: u32 = 0;
 let prefixesAt: usize = 0;
 let policiesAt: usize = 0;
 let membersAt: usize = 0;
-let egressesAt: usize = 0;
+export let egressesAt: usize = 0;
 let portsAt: usize = 0;
 export let nodesAt: usize = 0;
 export let nodeTotal: u32 = 0;
@@ -137,6 +137,7 @@ function buildIndexes(): void {
     const row = prefixesAt + <usize>i * PREFIX_SIZE;
     const set = load<u32>(row, PREFIX_SET_AT);
     const length = load<u32>(row, PREFIX_LENGTH_AT);
+    if (exactPrefix(set, length, high(row), low(row)) != NO_MATCH) continue;
     let slot = prefixHash(set, length, high(row), low(row)) & prefixMask;
     while (load<u32>(prefixIndexAt + <usize>slot * 4)) slot = (slot + 1) & prefixMask;
     store<u32>(prefixIndexAt + <usize>slot * 4, i + 1);
@@ -146,7 +147,7 @@ function buildIndexes(): void {
 }
 
 function indexEgressAddress(egress: u32, address: usize): void {
-  if (high(address) == 0 && low(address) == 0) return;
+  if ((high(address) == 0 && low(address) == 0) || findEgressAddress(high(address), low(address)) != NO_INDEX) return;
   let slot = addressHash(tableSeed, high(address), low(address)) & egressMask;
   while (load<u32>(egressIndexAt + <usize>slot * 4)) slot = (slot + 1) & egressMask;
   store<u32>(egressIndexAt + <usize>slot * 4, egress + 1);
@@ -154,13 +155,18 @@ function indexEgressAddress(egress: u32, address: usize): void {
 
 /** True for an address that some gateway translates to. */
 export function isEgressAddress(addressHigh: u64, addressLow: u64): bool {
+  return findEgressAddress(addressHigh, addressLow) != NO_INDEX;
+}
+
+/** The first egress with this address, or NO_INDEX. */
+export function findEgressAddress(addressHigh: u64, addressLow: u64): u32 {
   let slot = addressHash(tableSeed, addressHigh, addressLow) & egressMask;
   while (true) {
     const found = load<u32>(egressIndexAt + <usize>slot * 4);
-    if (!found) return false;
+    if (!found) return NO_INDEX;
     const row = egressAt(found - 1);
-    if (high(row + EGRESS_IPV4_AT) == addressHigh && low(row + EGRESS_IPV4_AT) == addressLow) return true;
-    if (high(row + EGRESS_IPV6_AT) == addressHigh && low(row + EGRESS_IPV6_AT) == addressLow) return true;
+    if (high(row + EGRESS_IPV4_AT) == addressHigh && low(row + EGRESS_IPV4_AT) == addressLow) return found - 1;
+    if (high(row + EGRESS_IPV6_AT) == addressHigh && low(row + EGRESS_IPV6_AT) == addressLow) return found - 1;
     slot = (slot + 1) & egressMask;
   }
 }

@@ -23,6 +23,7 @@ import {
   stateAt,
   tableSeed,
 } from "./memory";
+import { snatHigh, snatLow } from "./policy";
 
 // How many ports each (egress IP, remote, remote port, protocol) has in use, and near exhaustion a bitmap of them: one bit per port, and
 // per 64 ports a lower bound of the coarse time at which one of them can be free. A bit is set exactly while conntrack holds the port.
@@ -33,11 +34,23 @@ const GROUP_REMOTE_AT: usize = 4; // u32
 const GROUP_PORT_AT: usize = 8; // u16 remote port, network order bytes
 const GROUP_PROTOCOL_AT: usize = 10; // u8; 0 = empty row
 const GROUP_USED_AT: usize = 12; // u32, connections that hold a port
-export const GROUP_BITMAP_AT: usize = 16; // u32, number of its bitmap, from 1; 0 = none
+const GROUP_BITMAP_AT: usize = 16; // u32, number of its bitmap, from 1; 0 = none
 const GROUP_HASH_AT: usize = 20; // u32, home of the row
+const GROUP_NOT_BEFORE_AT: usize = 24; // u32, coarse time before which no port can be free; 0 = not known
 
 /** Where a bitmap that nobody uses keeps the number of the next one. */
 const BITMAP_NEXT_AT: usize = BITMAP_BITS_SIZE + 1024 * 4;
+
+const ICMP: u32 = 1;
+
+/** Lowest and highest port for a protocol; ICMP ids have the whole range (cilium-semantics 4.1). */
+export function lowest(protocol: u32): u32 {
+  return protocol == ICMP ? 0 : snatLow;
+}
+
+export function portCount(protocol: u32): u32 {
+  return protocol == ICMP ? 65536 : snatHigh - snatLow + 1;
+}
 
 function groupHash(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): u32 {
   return scale(keyHash(((<u64>egressIp) << 32) | remote, ((<u64>remotePort) << 8) | protocol, tableSeed), groupCount);
@@ -137,7 +150,7 @@ export function newBitmap(): u32 {
   return number;
 }
 
-export function freeBitmap(number: u32): void {
+function freeBitmap(number: u32): void {
   const at = bitmapAt(number);
   memory.fill(at, 0, BITMAP_SIZE);
   store<u32>(at + BITMAP_NEXT_AT, load<u32>(stateAt, BITMAP_FREE_AT));
@@ -176,35 +189,76 @@ export function takePort(networkLine: usize): void {
   if (number) setBit(bitmapAt(number), ourPort(networkLine), expiryOf(networkLine));
 }
 
-/** Undoes `takePort`; the line still stands. */
+/** Bitmap that a search reads at this moment: it may not go. Not part of the state. */
+let heldBitmap: u32 = 0;
+
+export function holdBitmap(number: u32): void {
+  heldBitmap = number;
+}
+
+export function bitmapOf(group: usize): u32 {
+  return load<u32>(group, GROUP_BITMAP_AT);
+}
+
+/** After a search: gives the bitmap to its group, or back where the group has ended. @param notBefore when a port can be free, 0 = now */
+export function settleBitmap(
+  egressIp: u32,
+  remote: u32,
+  remotePort: u32,
+  protocol: u32,
+  number: u32,
+  notBefore: u32,
+): void {
+  const group = findGroup(egressIp, remote, remotePort, protocol);
+  if (!group) return freeBitmap(number);
+  store<u32>(group, number, GROUP_BITMAP_AT);
+  store<u32>(group, notBefore, GROUP_NOT_BEFORE_AT);
+}
+
+/** True where the last search found every port taken and none can have expired since. */
+export function isExhausted(egressIp: u32, remote: u32, remotePort: u32, protocol: u32, now: u32): bool {
+  // Only a group with a bitmap can know.
+  if (load<u32>(stateAt, BITMAPS_USED_AT) == 0) return false;
+  const group = findGroup(egressIp, remote, remotePort, protocol);
+  return group != 0 && now < load<u32>(group, GROUP_NOT_BEFORE_AT);
+}
+
+/** Undoes `takePort`; the line still stands. A bitmap goes back when half of the ports are free again. */
 export function releasePort(networkLine: usize): void {
   const group = groupOf(networkLine);
   if (!group) return;
-  const number = load<u32>(group, GROUP_BITMAP_AT);
+  const number = bitmapOf(group);
   if (number) clearBit(bitmapAt(number), ourPort(networkLine));
+  store<u32>(group, 0, GROUP_NOT_BEFORE_AT);
   const used = load<u32>(group, GROUP_USED_AT);
-  if (used > 1) {
-    store<u32>(group, used - 1, GROUP_USED_AT);
-    return;
+  const left = used > 1 ? used - 1 : 0;
+  store<u32>(group, left, GROUP_USED_AT);
+  if (number && number != heldBitmap && left < portCount(load<u8>(networkLine, LINE_PROTOCOL_AT)) >> 1) {
+    freeBitmap(number);
+    store<u32>(group, 0, GROUP_BITMAP_AT);
   }
-  if (number) freeBitmap(number);
-  removeGroup(group);
+  if (!left) removeGroup(group);
 }
 
-/** A connection's lifetime got shorter: the bound of its port's word must not lie behind it. */
+/** A connection's lifetime may have got shorter: bounds must not lie behind its end. */
 export function portExpiresSooner(networkLine: usize): void {
+  if (load<u32>(stateAt, BITMAPS_USED_AT) == 0) return;
   const group = groupOf(networkLine);
-  const number = group ? load<u32>(group, GROUP_BITMAP_AT) : 0;
+  const number = group ? bitmapOf(group) : 0;
   if (!number) return;
   const bound = boundAt(bitmapAt(number), ourPort(networkLine) >> 6);
   const expiry = expiryOf(networkLine);
   if (expiry < load<u32>(bound)) store<u32>(bound, expiry);
+  if (expiry < load<u32>(group, GROUP_NOT_BEFORE_AT)) store<u32>(group, expiry, GROUP_NOT_BEFORE_AT);
 }
 
-/** After the clock's base moved, bounds are unknown: 0 makes every word be looked through again. */
+/** After the clock's base moved, or lifetimes or ports changed, bounds are unknown: 0 makes every word be looked through again. */
 export function rebasePorts(): void {
   const used = load<u32>(stateAt, BITMAPS_USED_AT);
+  if (used == 0) return;
   for (let number: u32 = 1; number <= used; number++) memory.fill(bitmapAt(number) + BITMAP_BITS_SIZE, 0, 1024 * 4);
+  const total = groupCount + GROUP_PROBE_LIMIT;
+  for (let slot: u32 = 0; slot < total; slot++) store<u32>(rowAt(slot), 0, GROUP_NOT_BEFORE_AT);
 }
 
 /** For a restored state: every bitmap number exists, and the row behind the last one, which ends every walk, is empty. */

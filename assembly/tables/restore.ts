@@ -6,13 +6,18 @@ import {
   HOOK_FROM_NETWORK,
   LINE_CLASS_AT,
   LINE_EGRESS_AT,
+  LINE_FLAG_TRANSLATED,
+  LINE_FLAGS_AT,
+  LINE_HOOK_ANSWER,
   LINE_HOOK_AT,
   LINE_PAIR_AT,
+  LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
   OK,
+  REASON_COUNT,
   TIMEOUT_COUNT,
 } from "../abi";
-import { BITMAP_FREE_AT, BITMAPS_USED_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT } from "./clock";
+import { BITMAP_FREE_AT, BITMAPS_USED_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT, SWEEP_LINES } from "./clock";
 import { lineAt } from "./conntrack";
 import {
   countersAt,
@@ -33,7 +38,7 @@ import { areGroupsSound } from "./port-groups";
 
 /** @returns OK, or ERROR_BAD_STATE */
 export function checkState(): i32 {
-  if (load<u32>(stateAt, SWEEP_AT) >= lineCount + PROBE_LIMIT || load<u32>(stateAt, SWEEP_DUE_AT) > 64)
+  if (load<u32>(stateAt, SWEEP_AT) >= lineCount + PROBE_LIMIT || load<u32>(stateAt, SWEEP_DUE_AT) >= SWEEP_LINES)
     return ERROR_BAD_STATE;
   if (load<u32>(stateAt, NEXT_CHANGE_AT) > changeTotal) return ERROR_BAD_STATE;
   if (load<u32>(stateAt, BITMAPS_USED_AT) > maxBitmaps || load<u32>(stateAt, BITMAP_FREE_AT) > maxBitmaps)
@@ -60,12 +65,15 @@ function areLinesSound(): bool {
 }
 
 function isLineSound(line: usize, slot: u32, total: u32): bool {
-  const hook = <u32>load<u8>(line, LINE_HOOK_AT);
+  const hook = <u32>load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER;
   if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK) return false;
   const pair = load<u32>(line, LINE_PAIR_AT);
   if (pair >= total || pair == slot || load<u32>(lineAt(pair), LINE_PAIR_AT) != slot) return false;
   if (!load<u8>(lineAt(pair), LINE_HOOK_AT)) return false;
   if (load<u8>(line, LINE_CLASS_AT) >= <u32>TIMEOUT_COUNT || load<u8>(line, LINE_TIMEOUT_ROW_AT) >= timeoutRows)
     return false;
-  return load<u16>(line, LINE_EGRESS_AT) < maxEgresses || load<u16>(line, LINE_EGRESS_AT) == 0;
+  const translated = load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED;
+  if ((load<u8>(lineAt(pair), LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != translated) return false;
+  if (translated) return <u32>load<u16>(line, LINE_EGRESS_AT) <= maxEgresses;
+  return <u32>load<u16>(line, LINE_PORT_AT) < <u32>REASON_COUNT;
 }

@@ -7,6 +7,7 @@ import {
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
   FRAME_WIRE_AT,
+  LINE_HOOK_ANSWER,
   REASON_BAD_HEADER,
   REASON_NOT_IP,
   REASON_SNAPLEN_CUT,
@@ -82,7 +83,7 @@ export class Parsed {
   }
 
   get hook(): u32 {
-    return <u32>(this.key >> HOOK_SHIFT) & 0xff;
+    return <u32>(this.key >> HOOK_SHIFT) & ~LINE_HOOK_ANSWER & 0xff;
   }
 
   get ports(): u32 {
@@ -98,9 +99,18 @@ export function makeKey(ports: u32, protocol: u32, hook: u32): u64 {
   return <u64>ports | ((<u64>protocol) << PROTOCOL_SHIFT) | ((<u64>hook) << HOOK_SHIFT);
 }
 
-/** Key of an ICMP echo: the id stands where the side that pinged has its port. */
+/** Key of an ICMP echo: the id stands where the side that pinged has its port, and the hook says whether it asks or answers. */
 export function echoKey(id: u32, type: u32, hook: u32): u64 {
-  return makeKey(type == ICMP_ECHO_REQUEST ? id : id << 16, PROTOCOL_ICMP, hook);
+  if (type == ICMP_ECHO_REQUEST) return makeKey(id, PROTOCOL_ICMP, hook);
+  return makeKey(id << 16, PROTOCOL_ICMP, hook | LINE_HOOK_ANSWER);
+}
+
+/** Key that the answer to a frame with this key shows at `hook`. */
+export function answerKey(key: u64, hook: u32): u64 {
+  const protocol = <u32>(key >> PROTOCOL_SHIFT) & 0xff;
+  const answers = (<u32>(key >> HOOK_SHIFT) & LINE_HOOK_ANSWER) != 0;
+  const mark: u32 = protocol == PROTOCOL_ICMP && !answers ? LINE_HOOK_ANSWER : 0;
+  return makeKey(rotl<u32>(<u32>key, 16), protocol, hook | mark);
 }
 
 /**

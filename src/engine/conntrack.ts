@@ -24,7 +24,7 @@ export interface ConntrackLine {
   readonly reason: number;
   /** Index of the egress that the connection is pinned to; translated connections only. */
   readonly egress: number;
-  /** Policy index on the endpoint's side, endpoint row on the network's side. */
+  /** Policy index on the endpoint's side, FNV-1a-32 of the endpoint's UID on the network's side. */
   readonly owner: number;
   /** When the connection was made, coarse milliseconds of virtual time; from-network line of translated connections only, else 0. */
   readonly createdMs: number;
@@ -74,7 +74,7 @@ function readLine(view: DataView, slot: number): ConntrackLine {
   const isTranslated = (flags & abi.LINE_FLAG_TRANSLATED) !== 0;
   return {
     slot,
-    hook: view.getUint8(at + abi.LINE_HOOK_AT),
+    hook: view.getUint8(at + abi.LINE_HOOK_AT) & ~abi.LINE_HOOK_ANSWER,
     protocol: view.getUint8(at + abi.LINE_PROTOCOL_AT),
     src: quadAt(view, at + abi.LINE_SRC_AT),
     srcPort: view.getUint16(at + abi.LINE_PORTS_AT),
@@ -89,7 +89,7 @@ function readLine(view: DataView, slot: number): ConntrackLine {
     reason: isTranslated ? abi.REASON_NONE : view.getUint16(at + abi.LINE_PORT_AT, true),
     egress: view.getUint16(at + abi.LINE_EGRESS_AT, true),
     owner: view.getUint32(at + abi.LINE_OWNER_AT, true),
-    createdMs: isTranslated && !(flags & abi.LINE_FLAG_PRIMARY) ? view.getUint32(at + abi.LINE_EPOCH_AT, true) : 0,
+    createdMs: isTranslated && !(flags & abi.LINE_FLAG_PRIMARY) ? view.getUint32(at + abi.LINE_ACK_AT, true) : 0,
     seenMs: view.getUint32(at + abi.LINE_SEEN_AT, true),
     packets: view.getUint32(at + abi.LINE_PACKETS_AT, true),
     bytes:
