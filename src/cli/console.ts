@@ -15,17 +15,29 @@ export interface Console {
 }
 
 const DEFAULT_WIDTH = 100;
+const MIN_WIDTH = 60;
 
-/** The console of this process. NO_COLOR (https://no-color.org) and TERM=dumb turn colours off. */
-export function processConsole(): Console {
-  const { stdout, stderr, env } = process;
+/** The part of a process that a console needs. */
+export interface Terminal {
+  readonly stdout: TextStream & { readonly columns?: number };
+  readonly stderr: TextStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+interface TextStream {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+/** The console of a process. NO_COLOR (https://no-color.org) and TERM=dumb turn colours off; a pipe never gets any. */
+export function processConsole({ stdout, stderr, env }: Terminal): Console {
   const plain = (env.NO_COLOR ?? "") !== "" || env.TERM === "dumb";
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
     colour: Boolean(stdout.isTTY) && !plain,
     progress: Boolean(stderr.isTTY) && env.TERM !== "dumb",
-    width: stdout.isTTY ? Math.max(60, stdout.columns ?? DEFAULT_WIDTH) : DEFAULT_WIDTH,
+    width: stdout.isTTY ? Math.max(MIN_WIDTH, stdout.columns ?? DEFAULT_WIDTH) : DEFAULT_WIDTH,
     now: () => performance.now(),
   };
 }

@@ -52,5 +52,5 @@ function isEntryPoint(): boolean {
 if (isEntryPoint()) {
   endQuietlyOnClosedPipe();
   // Not process.exit: what is still on its way to a pipe must arrive.
-  process.exitCode = await main(process.argv.slice(2), processConsole());
+  process.exitCode = await main(process.argv.slice(2), processConsole(process));
 }
