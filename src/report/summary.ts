@@ -13,6 +13,8 @@ export interface SummaryOptions {
 
 const BAR_CELLS = 20;
 const SHOWN = 5;
+/** Below this, starting up is a good part of the time. */
+const WARM_MS = 2000;
 /** How a frame can end, in the order of a frame's fortune. */
 export const OUTCOMES: readonly (readonly [FrameAction, string])[] = [
   ["snat", "translated on the way out"],
@@ -119,7 +121,7 @@ function observationLines({ observations }: ReplayReport, p: Paint): string[] {
 function gatewayLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
   const { gateways, connections, assumedAddresses } = report;
   const { opened, closed, expired, broken, rebound, live, peak, directionGuessed } = connections;
-  const ended = `${count(closed)} closed, ${count(expired)} expired, ${count(broken)} broken, ${count(rebound)} rebound, ${count(live)} still open`;
+  const ended = `${count(closed)} closed, ${count(expired)} expired, ${count(broken)} broken, ${count(rebound)} rebound, ${count(live)} still in the table`;
   const title = `${p.bold("Connections")}  ${count(opened)} opened, ${ended}; at most ${count(peak)} at a time`;
   const guessed =
     directionGuessed > 0
@@ -191,7 +193,8 @@ function verificationLines(report: ReplayReport, p: Paint, { verbose }: SummaryO
 function speedLine({ frames, timing }: ReplayReport, p: Paint): string {
   const { framesPerSecond, engineNsPerFrame, wallMs } = timing;
   const engine = `${duration(engineNsPerFrame)} per frame in the engine`;
-  return `${p.bold("Speed")}  ${rate(framesPerSecond)} frames/s, ${engine}; ${counted(frames.read, "frame")} in ${duration(wallMs * 1e6)}`;
+  const startUp = wallMs < WARM_MS ? " with start-up" : "";
+  return `${p.bold("Speed")}  ${rate(framesPerSecond)} frames/s${startUp}, ${engine}; ${counted(frames.read, "frame")} in ${duration(wallMs * 1e6)}`;
 }
 
 function more(hidden: number, p: Paint): string[] {

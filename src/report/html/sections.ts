@@ -126,7 +126,7 @@ export function gatewaySection({ gateways, connections, assumedAddresses }: Repl
   return section(
     "gateways",
     "Gateways and connections",
-    html`<p>${count(opened)} connections opened, ${count(closed)} closed, ${count(expired)} expired, ${count(broken)} broken, ${count(rebound)} rebound, ${count(live)} still open; at most ${count(peak)} at a time.</p>
+    html`<p>${count(opened)} connections opened, ${count(closed)} closed, ${count(expired)} expired, ${count(broken)} broken, ${count(rebound)} rebound, ${count(live)} still in the table; at most ${count(peak)} at a time.</p>
 ${rows.length > 0 ? sortableTable("Gateways", heads, rows) : html`<p class="dim">The policies name no gateway.</p>`}
 ${notes}`,
   );
