@@ -1,6 +1,7 @@
 import {
   ACTION_REVERSE,
   ACTION_SNAT,
+  CONFIG_FLAG_TOUCH,
   COUNTER_GUESSED_AT,
   EGRESS_STATS_BYTES_AT,
   EGRESS_STATS_CONNECTIONS_AT,
@@ -28,6 +29,7 @@ import {
   LINE_PACKETS_AT,
   LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
+  LINE_TOUCH_AT,
   REASON_BAD_SOURCE,
   REASON_INBOUND,
   REASON_NO_NAT_MAPPING,
@@ -46,10 +48,10 @@ import { countOpened, find, homeLine, insertPair, removeConnection } from "../ta
 import { count, egressStats } from "../tables/counters";
 import { tupleHash4 } from "../tables/hash";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
-import { portSeed } from "../tables/memory";
+import { configFlags, portSeed } from "../tables/memory";
 import { findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt } from "../tables/policy";
-import { portExpiresSooner, takePort } from "../tables/port-groups";
+import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32 } from "../wire/checksum";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
@@ -129,6 +131,17 @@ function begin(line: usize, flags: u32, row: u32): void {
 }
 
 /**
+ * Blind stores into what the search for a port and the new mapping read next, so that the two cache misses overlap. Right only where the
+ * endpoint keeps its port, which most do.
+ */
+function touchMapping(address: u32, remote: u32, remotePort: u32, own: u32, protocol: u32): void {
+  if (!(configFlags & CONFIG_FLAG_TOUCH)) return;
+  const key = mappingKey(remotePort, own, protocol);
+  store<u16>(homeLine(<u64>remote | ((<u64>address) << 32), key), 0, LINE_TOUCH_AT);
+  touchGroup(address, remote, remotePort, protocol);
+}
+
+/**
  * Opens a translated connection by what `resolve` selected and sends its first frame through it.
  * @param endpoint row of the source   @param flags VERDICT_FLAG_* to add
  */
@@ -143,8 +156,10 @@ export function openTranslated(p: Parsed, endpoint: u32, flags: u32, v: Verdict)
   // Both would stand in one header as source and destination.
   if (address == remote) return v.drop(REASON_BAD_SOURCE);
   const own = p.ports & 0xffff;
+  const ownPort = <u32>bswap<u16>(<u16>own);
   const remotePort = p.ports >> 16;
-  const found = findPort(address, remote, remotePort, p.protocol, bswap<u16>(<u16>own), portHash(p), nowMs());
+  touchMapping(address, remote, remotePort, ownPort, p.protocol);
+  const found = findPort(address, remote, remotePort, p.protocol, ownPort, portHash(p), nowMs());
   if (found == NO_PORT) return v.drop(REASON_NO_NAT_MAPPING);
   const port = <u32>bswap<u16>(<u16>found);
   const replyKey = mappingKey(remotePort, found, p.protocol);

@@ -14,14 +14,7 @@ import {
   FRAME_TIME_AT,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
-  LINE_CLASS_AT,
-  LINE_EPOCH_AT,
-  LINE_FLAG_HOP,
-  LINE_FLAG_STEADY,
-  LINE_FLAG_TRANSLATED,
-  LINE_FLAGS_AT,
-  LINE_SEEN_AT,
-  LINE_TIMEOUT_ROW_AT,
+  LINE_SIZE,
   LINE_TOUCH_AT,
   LINK_COUNT,
   OK,
@@ -29,7 +22,6 @@ import {
   REASON_IPV6_UNSUPPORTED,
   REASON_NOT_IP,
   REASON_UNSUPPORTED_PROTOCOL,
-  TIMEOUT_ROW_SIZE,
   VERDICT_SIZE,
 } from "../abi";
 import {
@@ -44,13 +36,15 @@ import {
   SWEEP_LINES,
   tickBy,
 } from "../tables/clock";
-import { find, homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
-import { TCP_CONTROL } from "../tables/lifetime";
+import { homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
+
 import {
   arenaAt,
   arenaSize,
   BLOCK,
   configFlags,
+  countersAt,
+  egressStatsAt,
   framesAt,
   isConfigured,
   maxBatch,
@@ -61,7 +55,7 @@ import {
 } from "../tables/memory";
 import { changesAt, changeTotal, isPolicyLoaded, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
-import { IPV4_TTL_AT } from "../wire/ipv4";
+
 import {
   KIND_FAULT,
   KIND_FRAGMENT,
@@ -72,15 +66,16 @@ import {
   Parsed,
   parseFrame,
 } from "../wire/parse";
-import { translate } from "./connection";
+import { PlainFrame } from "../wire/plain";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
 import { icmpError } from "./icmp-error";
 import { stateless } from "./stateless";
+import { Straight } from "./straight";
 import { Verdict } from "./verdict";
 
-// A batch goes through in blocks. Pass 1 parses and hashes every frame of a block and stores blindly into the padding of the conntrack
-// line it will need, which is a prefetch that WebAssembly lacks: stores retire without waiting, so the cache misses overlap. Pass 2 takes
+// A batch goes through in blocks. Pass 1 parses and hashes every frame of a block, then stores blindly into the padding of the conntrack
+// lines it will need, which is a prefetch that WebAssembly lacks: stores retire without waiting, so the cache misses overlap. Pass 2 takes
 // the frames in order; whatever is not the straight line is a call out of it, so the result is that of one frame at a time.
 
 /** Processes frame records 0 … count-1. On an error nothing was processed. @returns `count`, or ERROR_* */
@@ -117,33 +112,64 @@ function prepare(record: usize, size: u32, touch: bool): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
-    parseFrame(record, arena, p);
-    if (p.kind == KIND_PLAIN) {
-      const line = homeLine(p.addresses, p.key);
-      p.line = line;
-      if (touch) store<u16>(line, <u16>i, LINE_TOUCH_AT);
-    }
+    if (!PlainFrame.parse(record, arena, p)) parseFrame(record, arena, p);
+    if (p.kind == KIND_PLAIN) p.line = homeLine(p.addresses, p.key);
     record += FRAME_SIZE;
+    scratch += PARSED_SIZE;
+  }
+  if (touch) touchLines(size);
+}
+
+/**
+ * In a loop of its own: stores become visible in order, so a line that is missing holds up whatever is stored behind it. The line after a
+ * home line is where every third key is found.
+ */
+function touchLines(size: u32): void {
+  let scratch = scratchAt;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    if (p.kind == KIND_PLAIN) {
+      store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
+      store<u16>(p.line + LINE_SIZE, <u16>i, LINE_TOUCH_AT);
+    }
     scratch += PARSED_SIZE;
   }
 }
 
-/** Pass 2. */
+/** Pass 2. What lies in globals and in the state is kept in locals: it would be loaded anew after every store. */
 function settle(record: usize, verdict: usize, size: u32): void {
+  const timeouts = timeoutsAt;
+  const stats = egressStatsAt;
+  const counters = countersAt;
   let scratch = scratchAt;
   let due = load<u32>(stateAt, SWEEP_DUE_AT);
+  let next = nextTick();
+  let now = nowMs();
+  let age = epoch();
   for (let i: u32 = 0; i < size; i++) {
     const time = load<u64>(record, FRAME_TIME_AT);
-    if (time >= nextTick()) tick(time);
+    if (time >= next) {
+      tick(time);
+      next = nextTick();
+      now = nowMs();
+      age = epoch();
+    }
     const p = changetype<Parsed>(scratch);
     const v = changetype<Verdict>(verdict);
-    v.clear(load<u32>(record, FRAME_CAPTURED_AT));
-    if (p.kind == KIND_PLAIN) plain(p, v);
-    else odd(p, v);
+    const captured = load<u32>(record, FRAME_CAPTURED_AT);
+    if (p.kind == KIND_PLAIN) {
+      const line = Straight.find(p.line, p.addresses, p.key);
+      if (line != 0 && Straight.holds(p, line, now, age, timeouts))
+        Straight.translate(p, line, v, captured, now, stats, counters);
+      else plain(p, line, v, captured);
+    } else {
+      v.clear(captured);
+      odd(p, v);
+    }
     // By frames, not by calls, so that batch sizes do not show.
     if (++due == SWEEP_LINES) {
       due = 0;
-      sweep(SWEEP_LINES, nowMs());
+      sweep(SWEEP_LINES, now);
     }
     record += FRAME_SIZE;
     verdict += VERDICT_SIZE;
@@ -152,29 +178,9 @@ function settle(record: usize, verdict: usize, size: u32): void {
   store<u32>(stateAt, due, SWEEP_DUE_AT);
 }
 
-/** TCP, UDP and echoes. The straight line is a live translated connection that this frame changes nothing about but its age. */
-function plain(p: Parsed, v: Verdict): void {
-  const line = find(p.line, p.addresses, p.key);
-  if (line != 0) {
-    const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-    const straight = LINE_FLAG_STEADY | LINE_FLAG_TRANSLATED;
-    const now = nowMs();
-    const lifetime = load<u32>(
-      timeoutsAt +
-        <usize>load<u8>(line, LINE_TIMEOUT_ROW_AT) * TIMEOUT_ROW_SIZE +
-        ((<usize>load<u8>(line, LINE_CLASS_AT)) << 2),
-    );
-    if (
-      (flags & straight) == straight &&
-      !(p.tcpFlags & TCP_CONTROL) &&
-      now - load<u32>(line, LINE_SEEN_AT) < lifetime &&
-      load<u32>(line, LINE_EPOCH_AT) == epoch() &&
-      (!(flags & LINE_FLAG_HOP) || load<u8>(p.l3, IPV4_TTL_AT) > 1)
-    ) {
-      store<u32>(line, now, LINE_SEEN_AT);
-      return translate(p, line, v);
-    }
-  }
+/** TCP, UDP and echoes off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
+function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
+  v.clear(captured);
   if (p.hook == HOOK_FROM_ENDPOINT) fromEndpoint(p, line, v);
   else fromNetwork(p, line, v);
 }

@@ -35,6 +35,20 @@ export class Verdict {
     store<u64>(at, 0, VERDICT_TARGET_AT + 8);
   }
 
+  /**
+   * All of a translated frame's verdict in six stores, for the straight line; it counts the action itself.
+   * @param port NAT port as on the wire   @param address egress IPv4, network order bytes
+   */
+  @inline whole(action: u32, flags: u32, length: u32, egress: u32, port: u32, address: u32): void {
+    const at = changetype<usize>(this);
+    store<u64>(at, <u64>(action | (flags << 16)) | ((<u64>length) << 32), VERDICT_ACTION_AT);
+    store<u64>(at, <u64>egress | ((<u64>bswap<u16>(<u16>port)) << 32), VERDICT_EGRESS_AT);
+    store<u64>(at, 0, VERDICT_EGRESS_IP_AT);
+    store<u64>(at, <u64>MAPPED_WORD | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
+    store<u64>(at, 0, VERDICT_TARGET_AT);
+    store<u64>(at, 0, VERDICT_TARGET_AT + 8);
+  }
+
   /** Adds VERDICT_FLAG_* bits. */
   flag(bits: u32): void {
     const at = changetype<usize>(this);

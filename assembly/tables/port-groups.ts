@@ -37,6 +37,7 @@ const GROUP_USED_AT: usize = 12; // u32, connections that hold a port
 const GROUP_BITMAP_AT: usize = 16; // u32, number of its bitmap, from 1; 0 = none
 const GROUP_HASH_AT: usize = 20; // u32, home of the row
 const GROUP_NOT_BEFORE_AT: usize = 24; // u32, coarse time before which no port can be free; 0 = not known
+const GROUP_TOUCH_AT: usize = 28; // u32, always 0, written blindly
 
 /** Where a bitmap that nobody uses keeps the number of the next one. */
 const BITMAP_NEXT_AT: usize = BITMAP_BITS_SIZE + 1024 * 4;
@@ -67,6 +68,11 @@ function isRow(row: usize, egressIp: u32, remote: u32, remotePort: u32, protocol
     <u32>load<u16>(row, GROUP_PORT_AT) == remotePort &&
     <u32>load<u8>(row, GROUP_PROTOCOL_AT) == protocol
   );
+}
+
+/** Blind store of a zero into padding at the home of a group: a prefetch. */
+export function touchGroup(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): void {
+  store<u32>(rowAt(groupHash(egressIp, remote, remotePort, protocol)), 0, GROUP_TOUCH_AT);
 }
 
 /** Row of a group, or 0. */

@@ -8,10 +8,10 @@ import { be16, be32 } from "./bytes";
 //   |  Time to Live |    Protocol   |         Header Checksum       |
 //   |                       Source Address                          |
 //   |                    Destination Address                        |
-const TOTAL_LENGTH_AT: usize = 2;
-const FRAGMENT_AT: usize = 6;
+export const IPV4_TOTAL_LENGTH_AT: usize = 2;
+export const IPV4_FRAGMENT_AT: usize = 6;
 export const IPV4_TTL_AT: usize = 8;
-const PROTOCOL_AT: usize = 9;
+export const IPV4_PROTOCOL_AT: usize = 9;
 export const IPV4_CHECKSUM_AT: usize = 10;
 export const IPV4_SRC_AT: usize = 12;
 export const IPV4_DST_AT: usize = 16;
@@ -37,11 +37,11 @@ export class Ipv4 {
 
   /** Bytes from the header's start, as the header says. */
   get totalLength(): u32 {
-    return be16(changetype<usize>(this) + TOTAL_LENGTH_AT);
+    return be16(changetype<usize>(this) + IPV4_TOTAL_LENGTH_AT);
   }
 
   get isFragment(): bool {
-    return (be16(changetype<usize>(this) + FRAGMENT_AT) & FRAGMENT_MASK) != 0;
+    return (be16(changetype<usize>(this) + IPV4_FRAGMENT_AT) & FRAGMENT_MASK) != 0;
   }
 
   get ttl(): u32 {
@@ -49,7 +49,7 @@ export class Ipv4 {
   }
 
   get protocol(): u32 {
-    return load<u8>(changetype<usize>(this), PROTOCOL_AT);
+    return load<u8>(changetype<usize>(this), IPV4_PROTOCOL_AT);
   }
 
   /** Source in the low, destination in the high 32 bits, bytes as on the wire. */

@@ -78,6 +78,11 @@ export class Parsed {
   tcpFlags: u8;
   flags: u8;
 
+  /** Kind and TCP flags; no reason, no flags: all four in one store. */
+  @inline setKind(kind: u32, tcpFlags: u32): void {
+    store<u32>(changetype<usize>(this), kind | (tcpFlags << 16), offsetof<Parsed>("kind"));
+  }
+
   get protocol(): u32 {
     return <u32>(this.key >> PROTOCOL_SHIFT) & 0xff;
   }

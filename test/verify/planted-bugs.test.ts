@@ -57,9 +57,9 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     bug: "a payload byte changes",
     caughtAs: "payload",
     mutation: {
-      file: "assembly/path/rewrite.ts",
-      search: "  const protocol = p.protocol;\n",
-      replace: "  const protocol = p.protocol;\n  store<u8>(p.l4 + 36, 0x58);\n",
+      file: "assembly/path/straight.ts",
+      search: "    const l4 = p.l4;\n",
+      replace: "    const l4 = p.l4;\n    store<u8>(l4 + 36, 0x58);\n",
     },
   },
   {
@@ -84,15 +84,9 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     bug: "a tuple changes in mid-connection",
     caughtAs: "tuple-changed",
     mutation: {
-      file: "assembly/path/connection.ts",
-      search: "  rewrite(p, line);\n",
-      replace: `  if (p.hook == HOOK_FROM_ENDPOINT && load<u32>(line, LINE_PACKETS_AT) == 3) {
-    const was = <u32>load<u16>(line, LINE_PORT_AT);
-    store<u16>(line, <u16>(was ^ 0x0100), LINE_PORT_AT);
-    store<u16>(line, <u16>combine(load<u16>(line, LINE_L4_DELTA_AT), delta16(was, was ^ 0x0100)), LINE_L4_DELTA_AT);
-  }
-  rewrite(p, line);
-`,
+      file: "assembly/path/straight.ts",
+      search: "store<u16>(l4, <u16>port);",
+      replace: "store<u16>(l4, <u16>(port ^ 1));",
     },
   },
   {

@@ -1,0 +1,123 @@
+import {
+  ACTION_REVERSE,
+  ACTION_SNAT,
+  COUNTER_ACTIONS_AT,
+  EGRESS_STATS_BYTES_AT,
+  EGRESS_STATS_FRAMES_AT,
+  EGRESS_STATS_REPLIES_AT,
+  EGRESS_STATS_REPLY_BYTES_AT,
+  EGRESS_STATS_SIZE,
+  HOOK_FROM_ENDPOINT,
+  LINE_ADDRESS_AT,
+  LINE_BYTES_AT,
+  LINE_CLASS_AT,
+  LINE_EGRESS_AT,
+  LINE_EPOCH_AT,
+  LINE_FLAG_HOP,
+  LINE_FLAG_STEADY,
+  LINE_FLAG_TRANSLATED,
+  LINE_FLAGS_AT,
+  LINE_IP_DELTA_AT,
+  LINE_L4_DELTA_AT,
+  LINE_PACKETS_AT,
+  LINE_PORT_AT,
+  LINE_PORTS_AT,
+  LINE_SEEN_AT,
+  LINE_SIZE,
+  LINE_SRC_AT,
+  LINE_TIMEOUT_ROW_AT,
+  TIMEOUT_ROW_SIZE,
+  VERDICT_FLAG_HOP,
+} from "../abi";
+import { TCP_CONTROL } from "../tables/lifetime";
+import { PROBE_LIMIT } from "../tables/memory";
+import { applyDelta, applyUdpDelta } from "../wire/checksum";
+import { IPV4_CHECKSUM_AT, IPV4_DST_AT, IPV4_SRC_AT, IPV4_TTL_AT, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { KEY_MASK, Parsed } from "../wire/parse";
+import { TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "../wire/transport";
+import { Verdict } from "./verdict";
+
+const STRAIGHT: u32 = LINE_FLAG_STEADY | LINE_FLAG_TRANSLATED;
+
+/**
+ * The straight line: a TCP or UDP frame of a live translated connection that changes nothing about it but its age. All that is done for
+ * it is one piece of code without calls. It is a short cut only: `fromEndpoint` and `fromNetwork` come to the same for every frame.
+ * Static methods, as only those may carry the decorator that puts them into their caller.
+ */
+export class Straight {
+  /** The same as `find`. */
+  @inline static find(home: usize, addresses: u64, key: u64): usize {
+    const end = home + PROBE_LIMIT * LINE_SIZE;
+    let line = home;
+    while (true) {
+      const second = load<u64>(line, LINE_PORTS_AT) & KEY_MASK;
+      if (second == key && load<u64>(line, LINE_SRC_AT) == addresses) break;
+      line += LINE_SIZE;
+      if (second >> 40 == 0 || line == end) {
+        line = 0;
+        break;
+      }
+    }
+    return line;
+  }
+
+  /** True where frame and line are of the simple kind. @param timeouts the lifetime table */
+  @inline static holds(p: Parsed, line: usize, now: u32, epoch: u32, timeouts: usize): bool {
+    const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+    if ((flags & STRAIGHT) != STRAIGHT || p.tcpFlags & TCP_CONTROL || p.flags != 0) return false;
+    const row = <usize>load<u8>(line, LINE_TIMEOUT_ROW_AT) * TIMEOUT_ROW_SIZE;
+    const lifetime = load<u32>(timeouts + row + ((<usize>load<u8>(line, LINE_CLASS_AT)) << 2));
+    if (now - load<u32>(line, LINE_SEEN_AT) >= lifetime) return false;
+    if (load<u32>(line, LINE_EPOCH_AT) != epoch) return false;
+    if (p.protocol != PROTOCOL_TCP && p.protocol != PROTOCOL_UDP) return false;
+    return !(flags & LINE_FLAG_HOP) || load<u8>(p.l3, IPV4_TTL_AT) > 1;
+  }
+
+  /** Ages, counts and rewrites. @param stats, counters their regions   @param captured bytes of the frame */
+  @inline static translate(
+    p: Parsed,
+    line: usize,
+    v: Verdict,
+    captured: u32,
+    now: u32,
+    stats: usize,
+    counters: usize,
+  ): void {
+    const wire = <u64>p.wire;
+    store<u32>(line, now, LINE_SEEN_AT);
+    store<u64>(line, load<u64>(line, LINE_BYTES_AT) + wire, LINE_BYTES_AT);
+    store<u32>(line, load<u32>(line, LINE_PACKETS_AT) + 1, LINE_PACKETS_AT);
+    const l3 = p.l3;
+    const l4 = p.l4;
+    const hop = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0;
+    if (hop) store<u8>(l3, load<u8>(l3, IPV4_TTL_AT) - 1, IPV4_TTL_AT);
+    const ipDelta = <u32>load<u16>(line, LINE_IP_DELTA_AT);
+    store<u16>(l3, <u16>applyDelta(load<u16>(l3, IPV4_CHECKSUM_AT), ipDelta), IPV4_CHECKSUM_AT);
+    const delta = <u32>load<u16>(line, LINE_L4_DELTA_AT);
+    if (p.protocol == PROTOCOL_TCP)
+      store<u16>(l4, <u16>applyDelta(load<u16>(l4, TCP_CHECKSUM_AT), delta), TCP_CHECKSUM_AT);
+    else store<u16>(l4, <u16>applyUdpDelta(load<u16>(l4, UDP_CHECKSUM_AT), delta), UDP_CHECKSUM_AT);
+    const flags: u32 = hop ? VERDICT_FLAG_HOP : 0;
+    const address = load<u32>(line, LINE_ADDRESS_AT);
+    const port = <u32>load<u16>(line, LINE_PORT_AT);
+    const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+    const row = stats + <usize>egress * EGRESS_STATS_SIZE;
+    if (p.hook == HOOK_FROM_ENDPOINT) {
+      store<u32>(l3, address, IPV4_SRC_AT);
+      store<u16>(l4, <u16>port);
+      store<u64>(row, load<u64>(row, EGRESS_STATS_FRAMES_AT) + 1, EGRESS_STATS_FRAMES_AT);
+      store<u64>(row, load<u64>(row, EGRESS_STATS_BYTES_AT) + wire, EGRESS_STATS_BYTES_AT);
+      const count = counters + COUNTER_ACTIONS_AT + ACTION_SNAT * 8;
+      store<u64>(count, load<u64>(count) + 1);
+      v.whole(ACTION_SNAT, flags, captured, egress, port, address);
+    } else {
+      store<u32>(l3, address, IPV4_DST_AT);
+      store<u16>(l4, <u16>port, 2);
+      store<u64>(row, load<u64>(row, EGRESS_STATS_REPLIES_AT) + 1, EGRESS_STATS_REPLIES_AT);
+      store<u64>(row, load<u64>(row, EGRESS_STATS_REPLY_BYTES_AT) + wire, EGRESS_STATS_REPLY_BYTES_AT);
+      const count = counters + COUNTER_ACTIONS_AT + ACTION_REVERSE * 8;
+      store<u64>(count, load<u64>(count) + 1);
+      v.whole(ACTION_REVERSE, flags, captured, egress, p.ports >> 16, <u32>(p.addresses >> 32));
+    }
+  }
+}
