@@ -1,0 +1,142 @@
+import { describe, expect, it, test } from "vitest";
+import { type BenchComparison, compareBench, parseBenchReport } from "../../src/bench/compare.js";
+import { UsageError } from "../../src/errors.js";
+import { syntheticReport } from "./synthetic.js";
+
+function onlyVerdict({ cases }: BenchComparison): string {
+  expect(cases).toHaveLength(1);
+  return cases[0]!.verdict;
+}
+
+describe("a run compared with an earlier one", () => {
+  it("is no regression where both are drawn from the same distribution, whatever the seed", () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const before = syntheticReport([{ seed, ratio: 2 }]);
+      const now = syntheticReport([{ seed: seed + 1000, ratio: 2 }]);
+      const comparison = compareBench(before, now);
+      expect(onlyVerdict(comparison)).toBe("same");
+      expect(comparison.regressed).toBe(false);
+    }
+  });
+
+  it("is a regression with a planted slowdown of 10 %, whatever the seed", () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const before = syntheticReport([{ seed, ratio: 2 }]);
+      const now = syntheticReport([{ seed: seed + 1000, ratio: 2.2 }]);
+      const comparison = compareBench(before, now);
+      expect(onlyVerdict(comparison)).toBe("worse");
+      expect(comparison.regressed).toBe(true);
+      expect(comparison.cases[0]!.change).toBeGreaterThan(0.05);
+    }
+  });
+
+  it("is better, and no regression, when a tenth faster", () => {
+    const comparison = compareBench(
+      syntheticReport([{ seed: 1, ratio: 2 }]),
+      syntheticReport([{ seed: 2, ratio: 1.8 }]),
+    );
+    expect(onlyVerdict(comparison)).toBe("better");
+    expect(comparison.regressed).toBe(false);
+  });
+
+  it("does not mind a machine that is twice as slow as before, as both contestants feel it", () => {
+    const before = syntheticReport([{ seed: 1, ratio: 2 }]);
+    const [item] = syntheticReport([{ seed: 2, ratio: 2 }]).cases;
+    const slow = { ...item!, samples: item!.samples.map(([a, b]) => [a * 2, b * 2] as const) };
+    const now = parseBenchReport(JSON.stringify({ ...before, cases: [slow] }), "now.json");
+    expect(now.cases[0]!.ns.median).toBeGreaterThan(60);
+    expect(onlyVerdict(compareBench(before, now))).toBe("same");
+  });
+
+  it("is inconclusive, not failed, where the yardstick was unstable, on either side", () => {
+    const steady = syntheticReport([{ seed: 1, ratio: 2 }]);
+    const unsteady = syntheticReport([{ seed: 2, ratio: 3, drift: 0.6 }]);
+    for (const [before, now] of [
+      [steady, unsteady],
+      [unsteady, steady],
+    ] as const) {
+      const comparison = compareBench(before, now);
+      expect(onlyVerdict(comparison)).toBe("inconclusive");
+      expect(comparison.cases[0]!.why).toContain("the yardstick was unstable");
+      expect(comparison.regressed).toBe(false);
+    }
+  });
+
+  it("is inconclusive where the noise hides any change", () => {
+    const noisy = { ratio: 2, noise: 0.9, turns: 7 };
+    const comparison = compareBench(
+      syntheticReport([{ seed: 1, ...noisy }]),
+      syntheticReport([{ seed: 2, ...noisy, ratio: 2.4 }]),
+    );
+    expect(onlyVerdict(comparison)).toBe("inconclusive");
+    expect(comparison.cases[0]!.why).toContain("hides any change");
+  });
+
+  it("takes a smaller gain from batching as worse", () => {
+    const gain = (seed: number, ratio: number) => syntheticReport([{ id: "batching/1000000", seed, ratio }]);
+    expect(onlyVerdict(compareBench(gain(1, 2), gain(2, 1.5)))).toBe("worse");
+    expect(onlyVerdict(compareBench(gain(1, 2), gain(2, 3)))).toBe("better");
+  });
+
+  it("names what differs where the two ran under other conditions", () => {
+    const before = syntheticReport([{ seed: 1, ratio: 2 }]);
+    const now = syntheticReport([{ seed: 2, ratio: 3 }], { machine: { ...before.machine, cpu: "Other 4000" } });
+    const comparison = compareBench(before, now);
+    expect(comparison.inconclusive).toBe("CPU was Made-up 3000, now is Other 4000");
+    expect(comparison.regressed).toBe(false);
+    expect(compareBench(before, syntheticReport([], { batch: 64 })).inconclusive).toBe("batch size was 256, now is 64");
+  });
+
+  it("lists the cases that only one of them has", () => {
+    const before = syntheticReport([
+      { id: "forward/1000/batched", seed: 1, ratio: 2 },
+      { id: "gone", seed: 2, ratio: 2 },
+    ]);
+    const now = syntheticReport([
+      { id: "forward/1000/batched", seed: 3, ratio: 2 },
+      { id: "added", seed: 4, ratio: 2 },
+    ]);
+    const { cases, unmatched } = compareBench(before, now);
+    expect(cases.map(({ id }) => id)).toEqual(["forward/1000/batched"]);
+    expect(unmatched).toEqual(["gone", "added"]);
+  });
+});
+
+describe("a report read back", () => {
+  it("is the report that was written", () => {
+    const report = syntheticReport([{ seed: 9, ratio: 2.7 }]);
+    expect(parseBenchReport(JSON.stringify(report), "a.json")).toEqual(report);
+  });
+
+  it("has its figures from its samples, not from what it says of them", () => {
+    const report = syntheticReport([{ seed: 9, ratio: 2 }]);
+    const doctored = { ...report.cases[0]!, ratio: { median: 1, low: 1, high: 1 } };
+    const read = parseBenchReport(JSON.stringify({ ...report, cases: [doctored] }), "a.json");
+    expect(read.cases[0]!.ratio).toEqual(report.cases[0]!.ratio);
+  });
+
+  test.each([
+    ["not JSON at all", "a.json: is no JSON, expected what `sluicegate bench --json` prints"],
+    ["null", "a.json: schema is undefined, expected sluicegate.io/bench-report/v1"],
+    ['{"schema":"other"}', "a.json: schema is other, expected sluicegate.io/bench-report/v1"],
+    [
+      JSON.stringify({ ...syntheticReport([]), cases: [{ samples: [[1, 0]] }] }),
+      "a.json: cases[0].samples is no list of pairs of times above 0",
+    ],
+    [
+      JSON.stringify({ ...syntheticReport([]), cases: [{ samples: [] }] }),
+      "a.json: cases[0].samples is no list of pairs of times above 0",
+    ],
+  ])("is refused by name where it is no report: %s", (text, message) => {
+    expect(() => parseBenchReport(text, "a.json")).toThrow(new UsageError(message));
+  });
+});
+
+test("a bound is met or missed by the median ratio of its case", () => {
+  const forward = (ratio: number) => syntheticReport([{ seed: 3, ratio, noise: 0 }]).bounds;
+  expect(forward(2.4)).toMatchObject([{ kind: "at-most", limit: 2.5, met: true }]);
+  expect(forward(2.6)).toMatchObject([{ kind: "at-most", limit: 2.5, met: false }]);
+  const gain = (ratio: number) => syntheticReport([{ id: "batching/1000000", seed: 3, ratio, noise: 0 }]).bounds;
+  expect(gain(1.6)).toMatchObject([{ kind: "at-least", limit: 1.5, met: true }]);
+  expect(gain(1.4)).toMatchObject([{ kind: "at-least", limit: 1.5, met: false }]);
+});
