@@ -78,9 +78,12 @@ export class PolicyInterpreter {
       this.#decisionCount = 0;
       ofSet = undefined;
     }
-    if (!ofSet) this.#decisions.set(endpoint.policySet, (ofSet = new Map()));
-    const decision =
-      this.#neverSelected(destination, family, key) ?? this.#scan(endpoint.policySet, destination, family);
+    if (!ofSet) {
+      ofSet = new Map();
+      this.#decisions.set(endpoint.policySet, ofSet);
+    }
+    const never = this.#neverSelected(destination, family, key);
+    const decision = never ?? this.#scan(endpoint.policySet, destination, family);
     ofSet.set(key, decision);
     this.#decisionCount++;
     return decision;

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { datagram, EGRESS_B, model, POD_B, POD6, ping, REMOTE6, Scene, seconds } from "./scene.js";
+
+describe("the external tuple", () => {
+  test("shared by two live connections is a mismatch, by two after each other is none", () => {
+    const first = { content: datagram };
+    const second = { content: datagram, from: POD_B, at: 20 };
+    expect(new Scene().snat(first).snat(second).faults).toEqual(["tuple-shared at 2"]);
+    expect(new Scene().snat(first).snat({ ...second, at: 61 }).faults).toEqual([]);
+    expect(new Scene().snat(first).snat({ ...second, to: "198.51.100.10" }).faults).toEqual([]);
+    expect(new Scene().snat(first).snat({ ...second, natPort: 40001 }).faults).toEqual([]);
+  });
+
+  test("reused after the engine evicted live entries, or after its gateway was lost, is no mismatch", () => {
+    const second = { content: datagram, from: POD_B, at: 20 };
+    expect(new Scene().snat({ content: datagram }).snat(second, { evictions: 1 }).faults).toEqual([]);
+    const lost = new Scene().snat({ content: datagram });
+    lost.verifier.gatewayLost("gw-a");
+    expect(lost.snat(second).faults).toEqual([]);
+  });
+
+  test("that changes in mid-connection is a mismatch, after the lifetime none", () => {
+    expect(new Scene().snat().snat({ at: 5, natPort: 40001 }).faults).toEqual(["tuple-changed at 2"]);
+    expect(new Scene().snat().snat({ at: 5, as: EGRESS_B }).faults).toEqual(["tuple-changed at 2"]);
+    expect(new Scene().snat({ content: datagram }).snat({ content: datagram, at: 61, natPort: 40001 }).faults).toEqual(
+      [],
+    );
+  });
+
+  test("may change by a failover or a policy change that happened, not by one that did not", () => {
+    const moved = { at: 5, as: EGRESS_B };
+    const both = new Set(["gw-a", "gw-b"]);
+    const onlyB = new Set(["gw-b"]);
+    const start = () => new Scene().snat({}, { healthy: both });
+    expect(start().snat(moved, { remapped: "failover", healthy: onlyB }).faults).toEqual([]);
+    expect(start().snat(moved, { remapped: "failover", healthy: both }).faults).toEqual(["remap-cause at 2"]);
+    expect(start().snat(moved, { remapped: "policy-change", healthy: both }).faults).toEqual(["remap-cause at 2"]);
+    const changed = start();
+    changed.verifier.policiesChanged(model({ policies: [{ egresses: [1] }] }), seconds(4));
+    expect(changed.snat(moved, { remapped: "policy-change", healthy: both }).faults).toEqual([]);
+  });
+
+  test("has a NAT port in the configured range, an echo identifier any value", () => {
+    expect(new Scene().snat({ port: 700 }).faults).toEqual(["nat-port at 1"]);
+    expect(new Scene(model({ snatPorts: { low: 40001, high: 40010 } })).snat({}).faults).toEqual(["nat-port at 1"]);
+    expect(new Scene().snat({ content: ping, port: 3 }).faults).toEqual([]);
+  });
+
+  test("has the egress IP of the gateway that was named", () => {
+    expect(new Scene().snat({ as: "203.0.113.99" }).faults).toEqual(["egress-address at 1"]);
+    expect(new Scene().snat({ as: EGRESS_B, egress: 0 }).faults).toEqual(["egress-address at 1"]);
+    expect(new Scene().snat({ from: POD6, to: REMOTE6, as: "2001:db8:bb::1", egress: 1 }).faults).toEqual([
+      "egress-address at 1",
+    ]);
+  });
+
+  test("refused while ports are free is a mismatch, when all are taken none", () => {
+    const two = model({ snatPorts: { low: 40000, high: 40001 }, policies: [{ egresses: [0] }] });
+    const first = new Scene(two).snat({ content: datagram });
+    expect(first.fromEndpoint("drop", "no-nat-mapping", { port: 2, content: datagram }).faults).toEqual([
+      "refused-while-free at 2",
+    ]);
+    const full = new Scene(two).snat({ content: datagram }).snat({ content: datagram, port: 1, natPort: 40001 });
+    expect(full.fromEndpoint("drop", "no-nat-mapping", { port: 2, content: datagram }).faults).toEqual([]);
+  });
+});
