@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -50,6 +50,24 @@ describe("check", () => {
     expect(verbose.match(/unknown\d+/g)?.length).toBeGreaterThanOrEqual(14);
     expect(verbose).not.toContain("more warnings");
   });
+});
+
+test("replay says which settings of high availability it does not apply", async () => {
+  const yaml = readdirSync("pcaps/manifests").filter((name) => name.endsWith(".yaml"));
+  const dir = join(folder, "ha");
+  mkdirSync(dir);
+  for (const name of yaml) {
+    const text = readFileSync(join("pcaps/manifests", name), "utf8");
+    writeFileSync(
+      join(dir, name),
+      text.replace(/^ {2}egressGroups:$/m, "  azAffinity: localOnlyFirst\n  egressGroups:"),
+    );
+  }
+  const { stderr } = await sluicegate("replay", "pcaps/icmp/in.pcap", "-m", dir);
+  expect(stderr).toMatch(
+    /^warning: IsovalentEgressGatewayPolicy shop-egress: azAffinity localOnlyFirst is not applied yet/m,
+  );
+  expect((await sluicegate("replay", "pcaps/icmp/in.pcap", ...MANIFESTS)).stderr).toBe("");
 });
 
 test("collect prints a shell script and nothing else", async () => {

@@ -13,6 +13,7 @@ import { makeFolder, writeTextFile } from "../output-files.js";
 import { ProgressBar, totalBytes } from "../progress.js";
 import { type ReplayFiles, replayFiles } from "../replay-files.js";
 import { replayOptions } from "../replay-options.js";
+import { unappliedSettings } from "../unapplied.js";
 
 /** `replay CAPTURE… -m PATH`: the main job. */
 export const run: CommandRun = async (captures, flags, console) => {
@@ -21,6 +22,7 @@ export const run: CommandRun = async (captures, flags, console) => {
   const model = loadCluster(flags);
   const redact = redaction(model, captures, flags);
   printWarnings(model.warnings, flags, console, redact);
+  for (const line of unappliedSettings(model)) console.err(`warning: ${redact.text(line)}\n`);
   const { report, damage } = await replayWithProgress(captures, model, flags, files, console, redact);
   const shown = redact.data(report);
   writeViews(shown, files);
