@@ -20,6 +20,8 @@ export const run: CommandRun = async ([capture = "-"], _flags, console) => {
   const { frames, unreadable, beyondBound } = talkers;
   const looked = `${counted(frames, "frame")}, ${counted(talkers.sources.length, "source")}`;
   console.err(`${looked}: wrote ${counted(starter.endpoints, "pod")}\n`);
+  if (starter.endpoints === 0)
+    console.err("warning: no source looks like a pod: a replay under these manifests matches nothing\n");
   for (const [reason, count] of starter.leftOut) {
     console.err(`left out: ${counted(count, "source")} ${LEFT_OUT[reason] ?? reason}\n`);
   }
