@@ -1,4 +1,4 @@
-import { addressesAt, addressMask, control, seed } from "./control";
+import { addressesAt, addressMask, control, seed, shortAt } from "./control";
 import {
   ADDRESS_BYTES_AT,
   ADDRESS_ENDPOINT,
@@ -6,7 +6,11 @@ import {
   ADDRESS_SIZE,
   ADDRESS_SPAN_COUNT_AT,
   ADDRESS_SPANS_AT,
+  ADDRESS_TIMED,
   CONTROL_SPANS_AT,
+  SHORT_ADDRESS_AT,
+  SHORT_INFO_AT,
+  SHORT_SIZE,
   SPAN_FROM_AT,
   SPAN_SIZE,
   SPAN_TO_AT,
@@ -27,11 +31,38 @@ function home(first: u64, second: u64): u32 {
   return <u32>seal(mix(mix(seed, first), second)) & addressMask;
 }
 
+function shortHome(raw: u32): u32 {
+  return <u32>seal(mix(seed, raw)) & addressMask;
+}
+
 /** Copies a row of ADDRESS_SIZE bytes into the table. The table has room: its size is more than twice the number of rows. */
 export function insertAddress(row: usize): void {
   let slot = home(load<u64>(row, ADDRESS_BYTES_AT), load<u64>(row, ADDRESS_BYTES_AT + 8));
   while (load<u32>(addressesAt + <usize>slot * ADDRESS_SIZE, ADDRESS_FLAGS_AT)) slot = (slot + 1) & addressMask;
   memory.copy(addressesAt + <usize>slot * ADDRESS_SIZE, row, ADDRESS_SIZE);
+  if (load<u64>(row, ADDRESS_BYTES_AT) != 0 || load<u32>(row, ADDRESS_BYTES_AT + 8) != <u32>MAPPED) return;
+  insertShort(load<u32>(row, ADDRESS_BYTES_AT + 12), load<u32>(row, ADDRESS_FLAGS_AT));
+}
+
+function insertShort(raw: u32, flags: u32): void {
+  let slot = shortHome(raw);
+  while (load<u32>(shortAt + <usize>slot * SHORT_SIZE, SHORT_INFO_AT)) slot = (slot + 1) & addressMask;
+  const at = shortAt + <usize>slot * SHORT_SIZE;
+  store<u32>(at, raw, SHORT_ADDRESS_AT);
+  store<u32>(at, flags, SHORT_INFO_AT);
+}
+
+/** ADDRESS_* flags of an IPv4 address, given as on the wire, at a time. */
+export function ipv4Flags(raw: u32, time: u64): u32 {
+  let slot = shortHome(raw);
+  for (let left = addressMask; left > 0; left--) {
+    const entry = load<u64>(shortAt + <usize>slot * SHORT_SIZE);
+    const info = <u32>(entry >> 32);
+    if (info == 0) return 0;
+    if (<u32>entry == raw) return info & ADDRESS_TIMED ? addressFlags(0, mapped(raw), time) : info;
+    slot = (slot + 1) & addressMask;
+  }
+  return 0;
 }
 
 /**

@@ -46,8 +46,11 @@ import {
   field,
   frameTime,
   givenAt,
+  hashes,
   hooks,
   links,
+  mappingMask,
+  mappingsAt,
   natPorts,
   offsets,
   oldEgresses,
@@ -87,6 +90,8 @@ import {
   MAPPING_FLAG_USED,
   MAPPING_FLAGS_AT,
   MAPPING_NAT_PORT_AT,
+  MAPPING_SIZE,
+  MAPPING_TOUCH_AT,
   PENDING_ADDRESSES_AT,
   PENDING_KIND_AT,
   PENDING_PORTS_AT,
@@ -116,6 +121,9 @@ const TAKEN: u32 = 0;
 const CUT: u32 = 1;
 const SKIPPED: u32 = 2;
 
+/** Frames whose mappings are fetched at once. */
+const AHEAD: u32 = 64;
+
 const KIND_CONNECTION: u32 = 1;
 const KIND_OTHER: u32 = 0;
 
@@ -138,7 +146,9 @@ export function run(first: u32, end: u32): i32 {
   limit = nextLimit();
   let clock = load<u64>(control, CONTROL_CLOCK_AT);
   let i = first;
+  let touched = first;
   while (i < end) {
+    if (i == touched) touched = touchAhead(i, end);
     const time = frameTime(i);
     if (time > clock) clock = time;
     store<u64>(control, clock, CONTROL_CLOCK_AT);
@@ -151,6 +161,19 @@ export function run(first: u32, end: u32): i32 {
   }
   const error = flush();
   return error < 0 ? error : i;
+}
+
+/**
+ * Writes blindly into the mappings that the next frames will look up: stores retire without waiting, so that the cache misses overlap.
+ * @returns the first frame that was not looked at
+ */
+function touchAhead(first: u32, end: u32): u32 {
+  const last = end - first < AHEAD ? end : first + AHEAD;
+  for (let i = first; i < last; i++) {
+    const hash = load<u32>(hashes + ((<usize>i) << 2));
+    if (hash) store<u16>(mappingsAt + <usize>(hash & mappingMask) * MAPPING_SIZE, 1, MAPPING_TOUCH_AT);
+  }
+  return last;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK } from "../abi";
-import { addressFlags } from "./addresses";
+import { addressFlags, ipv4Flags } from "./addresses";
 import {
   actions,
   arenaAt,
@@ -7,6 +7,7 @@ import {
   control,
   egresses,
   frameTime,
+  hashes,
   hooks,
   interfaces,
   links,
@@ -43,9 +44,22 @@ import {
   SLOT_DECAPSULATED,
   SLOT_REPLY,
 } from "./layout";
+import { connectionHash } from "./mappings";
 import { offloadFlags } from "./offload";
 import { innerFrame, innerLink, innerWire, isEncrypted, isOverlay, openOverlay } from "./overlay";
-import { dstFirst, dstSecond, look, packetEnd, srcFirst, srcSecond } from "./packet";
+import {
+  dstFirst,
+  dstSecond,
+  hasPorts,
+  ipv4Addresses,
+  l4,
+  look,
+  packetEnd,
+  protocol,
+  srcFirst,
+  srcSecond,
+  version,
+} from "./packet";
 
 // Says for every frame of a piece where it enters the engine, or why it does not: a pure function of the captures, of what was decided
 // for their interfaces and of the known addresses. Time is the latest timestamp so far, as in the engine.
@@ -57,6 +71,7 @@ let wire: u32 = 0;
 let link: u32 = 0;
 let flags: u32 = 0;
 let hook: u32 = 0;
+let hash: u32 = 0;
 /** ADDRESS_* of its source. */
 let src: u32 = 0;
 
@@ -89,25 +104,40 @@ function take(i: u32, linkOfInterface: u32): void {
   link = linkOfInterface;
   flags = 0;
   hook = 0;
+  hash = 0;
   src = 0;
 }
 
 /** Sets `hook` and `flags`. @returns 0 or SKIP_* */
 function place(options: u32, clock: u64): u32 {
-  src = addressFlags(srcFirst, srcSecond, clock);
+  src = sourceFlags(clock);
   if (src & ADDRESS_ENDPOINT) return fromEndpoint();
-  let dst = addressFlags(dstFirst, dstSecond, clock);
+  let dst = destinationFlags(clock);
   if (!(dst & ADDRESS_ENDPOINT) && isOverlay()) {
     if (!(options & INTERFACE_FLAG_DECAPSULATE) || !decapsulate()) return SKIP_OVERLAY;
-    src = addressFlags(srcFirst, srcSecond, clock);
+    src = sourceFlags(clock);
     if (src & ADDRESS_ENDPOINT) return fromEndpoint();
-    dst = addressFlags(dstFirst, dstSecond, clock);
+    dst = destinationFlags(clock);
   }
   if (dst & ADDRESS_ENDPOINT) return fromOutside(options & INTERFACE_FLAG_NETWORK ? 0 : SLOT_REPLY);
   if (options & INTERFACE_FLAG_NETWORK && dst & ADDRESS_EGRESS) return fromOutside(0);
   if ((src | dst) & (ADDRESS_NODE | ADDRESS_EGRESS))
     return isEncrypted() ? SKIP_ENCRYPTED_UNDERLAY : SKIP_ALREADY_TRANSLATED;
   return SKIP_ENDPOINT_UNKNOWN;
+}
+
+/** Low bits of the hash of the connection that this frame answers, if it is the usual kind: only ever a hint at where to look soon. */
+function replyHash(): u32 {
+  if (version != 4 || !hasPorts()) return 0;
+  return <u32>connectionHash(rotl<u64>(ipv4Addresses(), 32), rotl<u32>(load<u32>(l4), 16), protocol);
+}
+
+function sourceFlags(clock: u64): u32 {
+  return version == 4 ? ipv4Flags(<u32>(srcSecond >> 32), clock) : addressFlags(srcFirst, srcSecond, clock);
+}
+
+function destinationFlags(clock: u64): u32 {
+  return version == 4 ? ipv4Flags(<u32>(dstSecond >> 32), clock) : addressFlags(dstFirst, dstSecond, clock);
 }
 
 function fromEndpoint(): u32 {
@@ -119,6 +149,7 @@ function fromEndpoint(): u32 {
 function fromOutside(more: u32): u32 {
   hook = HOOK_FROM_NETWORK;
   flags |= offloadFlags() | more;
+  if (more & SLOT_REPLY) hash = replyHash();
   return 0;
 }
 
@@ -144,6 +175,7 @@ function put(i: u32, reason: u32): void {
   store<u32>(offsets + at32, offset);
   store<u32>(captureds + at32, captured);
   store<u32>(wires + at32, wire);
+  store<u32>(hashes + at32, hash);
   store<u8>(links + i, <u8>link);
   store<u16>(slotFlags + at16, <u16>flags);
   store<u16>(verdictFlags + at16, 0);

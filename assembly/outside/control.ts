@@ -5,6 +5,7 @@ import {
   COLUMN_EGRESS,
   COLUMN_EVICTIONS,
   COLUMN_FLAGS,
+  COLUMN_HASH,
   COLUMN_HOOK,
   COLUMN_INTERFACE,
   COLUMN_LINK,
@@ -33,6 +34,7 @@ import {
   CONTROL_PARSED_AT,
   CONTROL_PENDING_AT,
   CONTROL_SEED_AT,
+  CONTROL_SHORT_AT,
   CONTROL_STAMPS_AT,
   CONTROL_VERSION_AT,
   MAX_BATCH,
@@ -52,6 +54,7 @@ export let mappingsAt: usize = 0;
 export let mappingMask: u32 = 0;
 export let addressesAt: usize = 0;
 export let addressMask: u32 = 0;
+export let shortAt: usize = 0;
 export let pendingAt: usize = 0;
 /** Scratch of one `Parsed`. */
 export let parsedAt: usize = 0;
@@ -100,12 +103,17 @@ export let verdictFlags: usize = 0;
 export let egresses: usize = 0;
 export let oldEgresses: usize = 0;
 export let natPorts: usize = 0;
+export let hashes: usize = 0;
 export let evictions: usize = 0;
 
-/** Timestamp of frame `i` as captured. */
+/**
+ * Timestamp of frame `i` as captured. The last nanosecond of 64 bits, to which readers clamp nonsense, counts as the one before: where
+ * ownership of addresses ends it stands for "never".
+ */
 export function frameTime(i: u32): u64 {
   const at = (<usize>i) << 2;
-  return <u64>load<u32>(timesLow + at) | ((<u64>load<u32>(timesHigh + at)) << 32);
+  const time = <u64>load<u32>(timesLow + at) | ((<u64>load<u32>(timesHigh + at)) << 32);
+  return time == u64.MAX_VALUE ? time - 1 : time;
 }
 
 function takeColumns(): void {
@@ -124,6 +132,7 @@ function takeColumns(): void {
   egresses = column(COLUMN_EGRESS);
   oldEgresses = column(COLUMN_OLD_EGRESS);
   natPorts = column(COLUMN_NAT_PORT);
+  hashes = column(COLUMN_HASH);
   evictions = column(COLUMN_EVICTIONS);
 }
 
@@ -149,6 +158,7 @@ export function attach(at: usize): i32 {
   mappingMask = mappingSlots - 1;
   addressesAt = word(CONTROL_ADDRESSES_AT);
   addressMask = addressSlots - 1;
+  shortAt = word(CONTROL_SHORT_AT);
   pendingAt = word(CONTROL_PENDING_AT);
   parsedAt = word(CONTROL_PARSED_AT);
   stampsAt = word(CONTROL_STAMPS_AT);

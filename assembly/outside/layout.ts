@@ -14,14 +14,15 @@ export const CONTROL_MAPPINGS_AT = CONTROL_BATCH_AT + 4; // u32, MAPPING_SIZE ea
 export const CONTROL_MAPPING_SLOTS_AT = CONTROL_MAPPINGS_AT + 4; // u32, a power of two
 export const CONTROL_ADDRESSES_AT = CONTROL_MAPPING_SLOTS_AT + 4; // u32, ADDRESS_SIZE each
 export const CONTROL_ADDRESS_SLOTS_AT = CONTROL_ADDRESSES_AT + 4; // u32, a power of two, more than twice the addresses
-export const CONTROL_SPANS_AT = CONTROL_ADDRESS_SLOTS_AT + 4; // u32, SPAN_SIZE each
+export const CONTROL_SHORT_AT = CONTROL_ADDRESS_SLOTS_AT + 4; // u32, SHORT_SIZE each, as many as CONTROL_ADDRESS_SLOTS_AT
+export const CONTROL_SPANS_AT = CONTROL_SHORT_AT + 4; // u32, SPAN_SIZE each
 export const CONTROL_CHANGES_AT = CONTROL_SPANS_AT + 4; // u32, u64 each: times at which an address changes its owner, ascending
 export const CONTROL_CHANGE_COUNT_AT = CONTROL_CHANGES_AT + 4; // u32
 export const CONTROL_INTERFACES_AT = CONTROL_CHANGE_COUNT_AT + 4; // u32, INTERFACE_SIZE each
 export const CONTROL_INTERFACE_COUNT_AT = CONTROL_INTERFACES_AT + 4; // u32, room
 export const CONTROL_CAPACITY_AT = CONTROL_INTERFACE_COUNT_AT + 4; // u32, frames of one piece
 export const CONTROL_COLUMNS_AT = CONTROL_CAPACITY_AT + 4; // COLUMN_COUNT × u32, addresses of the columns
-export const COLUMN_COUNT = 16;
+export const COLUMN_COUNT = 17;
 export const CONTROL_PENDING_AT = CONTROL_COLUMNS_AT + COLUMN_COUNT * 4; // u32, PENDING_SIZE × MAX_BATCH
 export const CONTROL_STAMPS_AT = CONTROL_PENDING_AT + 4; // u32, STAMP_COUNT × u32
 export const CONTROL_COPIES_AT = CONTROL_STAMPS_AT + 4; // u32, COPY_SIZE each
@@ -35,8 +36,8 @@ export const CONTROL_TUNNEL_PORT_AT = CONTROL_FLAGS_AT + 4; // u32, of the clust
 export const CONTROL_PARSED_AT = CONTROL_TUNNEL_PORT_AT + 4; // u32, PARSED_SIZE bytes of scratch
 export const CONTROL_COUNTERS_AT = CONTROL_PARSED_AT + 4; // u32, the engine's counters
 export const CONTROL_CONNECTIONS_AT = CONTROL_COUNTERS_AT + 4; // u32, that the engine has room for
-export const CONTROL_READ_CLOCK_AT = 184; // u64, the latest timestamp classified so far
-export const CONTROL_SEED_AT = 192; // u64, keys the tables' hashes; never shows in results while no table is full
+export const CONTROL_READ_CLOCK_AT = 192; // u64, the latest timestamp classified so far
+export const CONTROL_SEED_AT = CONTROL_READ_CLOCK_AT + 8; // u64, keys the tables' hashes; never shows in results while no table is full
 export const CONTROL_CLOCK_AT = CONTROL_SEED_AT + 8; // u64, virtual time: the latest timestamp run through so far
 export const CONTROL_MAPPING_COUNT_AT = CONTROL_CLOCK_AT + 8; // u32, mappings in the table now
 export const CONTROL_MAPPING_HAND_AT = CONTROL_MAPPING_COUNT_AT + 4; // u32, where room is made next in a crowded table
@@ -70,7 +71,8 @@ export const COLUMN_VERDICT_FLAGS = 11; // u16, VERDICT_FLAG_*
 export const COLUMN_EGRESS = 12; // u16, index; NO_EGRESS where none applies
 export const COLUMN_OLD_EGRESS = 13; // u16
 export const COLUMN_NAT_PORT = 14; // u16, host order
-export const COLUMN_EVICTIONS = 15; // u32, live connections evicted so far; where frames as given are kept
+export const COLUMN_HASH = 15; // u32, of the connection that a reply may belong to; 0 = none
+export const COLUMN_EVICTIONS = 16; // u32, live connections evicted so far; where frames as given are kept
 
 export const NO_EGRESS = 0xffff;
 
@@ -106,7 +108,12 @@ export const INTERFACE_FLAG_COPIES = 2; // look for copies of one packet
 export const INTERFACE_FLAG_TWINS = 4; // a mirror that shows every frame twice, byte for byte
 export const INTERFACE_FLAG_NETWORK = 8; // network view: frames enter as they are
 
-// ---- Known addresses. -----------------------------------------------------------------------------------------------------------------------
+// ---- Known addresses. IPv4 ones have a compact table of their own in front, which stays in the cache. ----------------------------------------
+
+export const SHORT_ADDRESS_AT = 0; // u32 raw
+export const SHORT_INFO_AT = 4; // u32, ADDRESS_* flags; with ADDRESS_TIMED the full table says more; 0 = empty slot
+export const SHORT_SIZE = 8;
+export const ADDRESS_TIMED = 8; // an endpoint's, but not at all times
 
 export const ADDRESS_BYTES_AT = 0; // 16 bytes, IPv4 mapped
 export const ADDRESS_FLAGS_AT = 16; // u32, ADDRESS_*; 0 = empty slot
@@ -129,6 +136,7 @@ export const MAPPING_FLAGS_AT = 13; // u8, MAPPING_FLAG_*; 0 = empty slot
 export const MAPPING_EGRESS_AT = 14; // u16
 export const MAPPING_ADDRESS_AT = 16; // u32 raw, egress IP
 export const MAPPING_NAT_PORT_AT = 20; // u16 raw
+export const MAPPING_TOUCH_AT = 22; // u16, written blindly ahead of a lookup, read by nobody
 export const MAPPING_USED_AT = 24; // u64 ns, made or last used for a reply
 export const MAPPING_SIZE = 32;
 export const MAPPING_FLAG_USED = 1;

@@ -20,7 +20,7 @@ export async function instantiateCompanion<Exports extends object>(
 ): Promise<Exports> {
   let module = compiled.get(wasmFile);
   const source = module ?? (await readModule(wasmFile));
-  const imports = { env: { memory: engine.memory }, engine: { process: engine.process } };
+  const imports = { env: { memory: engine.memory }, engine: { process: unwrapped(engine.process) } };
   const started = await instantiate<Record<string, unknown>>(source, imports).catch((cause: unknown) => {
     const expected = "expected a module that imports the engine's memory and its `process` alone";
     throw new EngineError(`${wasmFile}: cannot be instantiated, ${expected}`, { cause });
@@ -30,6 +30,11 @@ export async function instantiateCompanion<Exports extends object>(
   if (missing.length > 0) throw new EngineError(`${wasmFile}: exports no ${missing.join(", ")}; build both together`);
   compiled.set(wasmFile, module);
   return started.exports as Exports;
+}
+
+/** The loader wraps exports in JavaScript functions; without the wrapper one module calls the other directly. */
+function unwrapped<F extends (...args: never[]) => unknown>(call: F & { readonly original?: F }): F {
+  return call.original ?? call;
 }
 
 async function readModule(wasmFile: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -28,6 +28,7 @@ export interface HostRegion {
   readonly mappingSlots: number;
   readonly addresses: number;
   readonly addressSlots: number;
+  readonly shortAddresses: number;
   readonly spans: number;
   readonly changes: number;
   readonly interfaces: number;
@@ -47,7 +48,7 @@ export interface HostRegion {
 }
 
 /** Bytes of one value of each column, by COLUMN_*. */
-const COLUMN_WIDTHS = [4, 4, 4, 4, 4, 4, 1, 1, 2, 1, 1, 2, 2, 2, 2, 4] as const;
+const COLUMN_WIDTHS = [4, 4, 4, 4, 4, 4, 1, 1, 2, 1, 1, 2, 2, 2, 2, 4, 4] as const;
 /** Copies of one packet lie within 20 ms: room for that long a stretch of a fast capture. */
 const COPY_SLOTS = 1 << 15;
 const MIN_MAPPING_SLOTS = 1 << 10;
@@ -71,6 +72,7 @@ export function planHostRegion(sizes: OutsideSizes): HostRegion {
     addressSlots,
     copySlots: COPY_SLOTS,
     addresses: take(addressSlots * layout.ADDRESS_SIZE),
+    shortAddresses: take(addressSlots * layout.SHORT_SIZE),
     spans: take(sizes.spans * layout.SPAN_SIZE),
     changes: take(sizes.changes * 8),
     interfaces: take(sizes.interfaces * layout.INTERFACE_SIZE),

@@ -2,7 +2,8 @@ import * as layout from "../../assembly/outside/layout.js";
 import type { PolicyModel } from "../config/types.js";
 import { type AddressBytes, formatAddress } from "../net/address.js";
 
-const FOR_EVER = 0xffff_ffff_ffff_ffffn;
+/** End of a span without bound. */
+export const FOR_EVER = 0xffff_ffff_ffff_ffffn;
 
 /** Nanoseconds since the epoch: `from` inclusive, `to` exclusive. */
 export interface OwnershipSpan {

@@ -5,7 +5,7 @@ import { packageFile } from "../engine/load.js";
 import { EngineError } from "../errors.js";
 import type { FilterInstruction } from "./filter.js";
 import type { HostRegion } from "./host-region.js";
-import type { KnownAddress } from "./known-addresses.js";
+import { FOR_EVER, type KnownAddress } from "./known-addresses.js";
 
 interface OutsideExports {
   outsideVersion(): number;
@@ -189,6 +189,7 @@ export class Outside {
     put(layout.CONTROL_MAPPING_SLOTS_AT, region.mappingSlots);
     put(layout.CONTROL_ADDRESSES_AT, base + region.addresses);
     put(layout.CONTROL_ADDRESS_SLOTS_AT, region.addressSlots);
+    put(layout.CONTROL_SHORT_AT, base + region.shortAddresses);
     put(layout.CONTROL_SPANS_AT, base + region.spans);
     put(layout.CONTROL_CHANGES_AT, base + region.changes);
     put(layout.CONTROL_CHANGE_COUNT_AT, options.ownerChanges.length);
@@ -236,11 +237,17 @@ export class Outside {
   #insertAddress({ row, firstSpan }: AddressRow): void {
     const at = this.#region.row;
     this.#host.set(row.bytes, at + layout.ADDRESS_BYTES_AT);
-    this.#view.setUint32(at + layout.ADDRESS_FLAGS_AT, row.flags, true);
+    this.#view.setUint32(at + layout.ADDRESS_FLAGS_AT, row.flags | timed(row), true);
     this.#view.setUint32(at + layout.ADDRESS_SPANS_AT, firstSpan, true);
     this.#view.setUint32(at + layout.ADDRESS_SPAN_COUNT_AT, row.spans.length, true);
     this.#exports.insertAddress(this.#host.byteOffset + at);
   }
+}
+
+/** An endpoint that owns its address in one span without bounds owns it at all times. */
+function timed({ spans, flags }: KnownAddress): number {
+  if (!(flags & layout.ADDRESS_ENDPOINT)) return 0;
+  return spans.some(({ from, to }) => from === 0n && to === FOR_EVER) ? 0 : layout.ADDRESS_TIMED;
 }
 
 interface AddressRow {

@@ -22,8 +22,9 @@ const COPY_WINDOW_NS = BigInt(layout.COPY_WINDOW_MS) * 1_000_000n;
 const COMPARED = 48;
 
 interface Seen {
-  time: bigint;
-  readonly views: Set<string>;
+  readonly time: bigint;
+  /** How often the packet was seen in each way. */
+  readonly views: Map<string, number>;
 }
 
 /** Statistics of the first frames of one interface, for the decision about it. Host-side: an object per frame, a bounded number of them. */
@@ -44,8 +45,9 @@ export class Scan {
   innerOfEndpoint = 0;
   /** Packets seen again in another way: another interface, direction, TTL, tag or MAC. */
   copies = 0;
-  /** Packets seen again in the same way at once. */
+  /** Packets seen a second time in the same way at once, and those seen more often: what repeats more than once is no mirror's doing. */
   twins = 0;
+  repeats = 0;
   readonly #addresses: ReadonlyMap<string, KnownAddress>;
   readonly #overlayPorts: ReadonlySet<number>;
   readonly #seen = new Map<string, Seen>();
@@ -107,12 +109,14 @@ export class Scan {
     const seen = this.#seen.get(key);
     const age = seen === undefined ? -1n : time - seen.time;
     if (!seen || age < 0n || age > COPY_WINDOW_NS) {
-      this.#seen.set(key, { time, views: new Set([view]) });
+      this.#seen.set(key, { time, views: new Map([[view, 1]]) });
       return;
     }
-    if (seen.views.has(view)) this.twins++;
-    else this.copies++;
-    seen.views.add(view);
+    const times = (seen.views.get(view) ?? 0) + 1;
+    seen.views.set(view, times);
+    if (times === 1) this.copies++;
+    else if (times === 2) this.twins++;
+    else this.repeats++;
   }
 }
 

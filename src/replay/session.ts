@@ -95,22 +95,21 @@ export class Session {
    * @returns decisions about interfaces that showed frames for the first time
    */
   take(index: MergedIndex, faces: readonly Face[]): ViewpointDecision[] {
-    const decisions = this.viewpoints.decide(this.#arena, index, faces);
-    const settled = this.#settleInterfaces(index.count, faces);
+    const decisions = this.#settleInterfaces(index, faces);
     const first = Math.min(index.count, Math.max(0, this.options.fromFrame - 1 - this.framesPassed));
     const end = Math.max(first, Math.min(index.count, this.options.toFrame - this.framesPassed));
     this.#countRead(index, first, end);
     if (this.#observer) this.#observer.keepCaptured(index, first, end);
-    if (this.framesMatched === 0) this.#countSources(index, first, end, faces);
     const started = performance.now();
     this.machine.outside.classify(index.count, ++this.#piece);
     const moved = this.inspector ? this.#runInspected(first, end, index, faces) : this.#run(first, end);
     this.engineMs += performance.now() - started;
     this.#noteMoved(moved);
-    this.#observer?.observe(first, end, this.framesPassed, index, settled);
+    this.#observer?.observe(first, end, this.framesPassed, index, faces);
     if (this.inspector) this.inspector.judged();
     if (this.#outputs) this.#write(this.#outputs, first, end, faces);
     this.#count(first, end);
+    if (this.framesMatched === 0) this.#countSources(index, first, end, faces);
     this.framesPassed += index.count;
     return decisions;
   }
@@ -120,18 +119,20 @@ export class Session {
     this.#outputs?.close();
   }
 
-  /** Tells the outside what was decided for interfaces that it has not met. */
-  #settleInterfaces(count: number, faces: readonly Face[]): readonly Face[] {
-    const { interface: numbers } = this.#columns;
-    for (let i = 0; i < count; i++) {
+  /** Decides about interfaces that show frames for the first time, and tells the outside. */
+  #settleInterfaces(index: MergedIndex, faces: readonly Face[]): ViewpointDecision[] {
+    const numbers = this.#columns.interface;
+    let decisions: ViewpointDecision[] = [];
+    for (let i = 0; i < index.count; i++) {
       const number = numbers[i]!;
       if (this.#linkTypes[number] !== undefined) continue;
       const face = faces[number]!;
+      if (!this.viewpoints.setting(face)) decisions = this.viewpoints.decide(this.#arena, index, faces);
       const setting = this.viewpoints.setting(face)!;
       this.machine.outside.setInterface(number, setting.link, setting.flags);
       this.#linkTypes[number] = face.interface.linkType;
     }
-    return faces;
+    return decisions;
   }
 
   #countRead(index: MergedIndex, first: number, end: number): void {

@@ -105,6 +105,9 @@ export function writeReplayState(path: string, state: ReplayState): void {
  */
 export function checkKept(kept: Uint8Array, mappingsAt: number, mappingSlots: number): void {
   const view = new DataView(kept.buffer, kept.byteOffset, kept.byteLength);
+  const version = view.getUint32(layout.CONTROL_VERSION_AT, true);
+  if (version !== layout.OUTSIDE_VERSION)
+    throw damaged(`has host tables of layout ${version}, expected ${layout.OUTSIDE_VERSION}`);
   let used = 0;
   let broken = 0;
   for (let slot = 0; slot < mappingSlots; slot++) {

@@ -38,6 +38,8 @@ export interface Face {
 const MAX_SCANNED = 8192;
 /** Share of frames seen twice, byte for byte, from which on an interface is taken for a mirror of both directions. */
 const TWIN_SHARE = 0.4;
+/** Third and later sightings per second one, from which on packets are taken for repeated rather than mirrored. */
+const REPEAT_SHARE = 0.1;
 
 /**
  * Decides for each interface from which side its frames are seen, from the first frames on it that lie in memory: bounded, and a pure
@@ -95,7 +97,7 @@ export class Viewpoints {
     const hints: string[] = [];
     const viewpoint = this.#viewpoint(scan, reasons, hints);
     const decapsulate = this.#decapsulate(scan, reasons);
-    const twins = scan.twins > scan.packets * TWIN_SHARE;
+    const twins = scan.twins > scan.packets * TWIN_SHARE && scan.repeats < scan.twins * REPEAT_SHARE;
     const copies = looksForCopies(scan, linkType, hasOthers, twins, reasons);
     if (engineLink(linkType) === 0) reasons.push(`${linkTypeName(linkType)} cannot be read: its frames are skipped`);
     const flags =

@@ -141,6 +141,13 @@ describe("captures that show a packet more than once", () => {
     });
   });
 
+  it("leave packets alone that a sender repeats more than once, without an IP ID of their own", async () => {
+    const frame = outbound("ACK", { id: 0 });
+    const frames = Array.from({ length: 40 }, (_, i) => ({ us: i * 5, frame }));
+    const { report } = await replayCapture(captureOf(frames));
+    expect(report.frames.snat).toBe(40);
+  });
+
   it("leave repeated packets alone where nothing says that they are copies", async () => {
     const frames = [0, 1, 2, 3].map((i) => ({ us: i * 5, frame: outbound("ACK", { id: i === 1 ? 0 : i }) }));
     const { report } = await replayCapture(captureOf([...frames, { us: 18, frame: frames[3].frame }]));
