@@ -49,6 +49,7 @@ import {
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
 import { hopEnds, TTL_DELTA } from "./connection";
+import { mappedLow, neverSelected } from "./resolve";
 import { stateless, statelessToward } from "./stateless";
 import { Verdict } from "./verdict";
 
@@ -90,6 +91,9 @@ function isForged(l3: usize, inner: usize, fromEndpoint: bool): bool {
  */
 function unmatched(p: Parsed, inner: usize, v: Verdict): void {
   if (p.hook == HOOK_FROM_ENDPOINT) return stateless(p, REASON_ICMP_ERROR_UNMATCHED, v);
+  // A node or pod of the cluster speaks for itself, for instance about a frame that never came as far as the gateway.
+  const inside = neverSelected(0, mappedLow(load<u32>(p.l3 + IPV4_SRC_AT)));
+  if (inside) return v.pass(inside);
   statelessToward(p, load<u32>(inner + IPV4_DST_AT), REASON_ICMP_ERROR_UNMATCHED, v);
 }
 

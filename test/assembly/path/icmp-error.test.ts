@@ -154,6 +154,17 @@ it.each([
   expect(gateway.one({ hook: "from-network", frame })).toMatchObject({ action: "pass", reason, frame });
 });
 
+it("an error from inside the cluster passes although no connection is known", async () => {
+  const gateway = await GatewayRig.start(world(1));
+  const inner = ipv4({ src: ENDPOINT, dst: REMOTE }, udp({ srcPort: 999, dstPort: 7 }));
+  const frame = error(OTHER_ENDPOINT, ENDPOINT, inner, 64);
+  expect(gateway.one({ hook: "from-network", frame })).toMatchObject({
+    action: "pass",
+    reason: "cluster-internal",
+    frame,
+  });
+});
+
 it("an endpoint cannot leave untranslated behind a quotation of untranslated traffic", async () => {
   const gateway = await GatewayRig.start(world(1));
   const inner = ipv4({ src: "192.0.2.9", dst: ENDPOINT }, udp({ srcPort: 999, dstPort: 7 }));
