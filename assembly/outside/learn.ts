@@ -1,0 +1,120 @@
+import {
+  ACTION_PASS,
+  ACTION_SNAT,
+  COUNTER_EVICTED_CLOSING_AT,
+  COUNTER_EVICTED_ESTABLISHED_AT,
+  COUNTER_EVICTED_UNREPLIED_AT,
+  VERDICT_ACTION_AT,
+  VERDICT_EGRESS_AT,
+  VERDICT_EGRESS_IP_AT,
+  VERDICT_FLAG_CREATED,
+  VERDICT_FLAG_HOP,
+  VERDICT_FLAG_NEW_CONNECTION_KIND,
+  VERDICT_FLAG_REMAPPED,
+  VERDICT_FLAGS_AT,
+  VERDICT_NAT_PORT_AT,
+  VERDICT_OLD_EGRESS_AT,
+  VERDICT_REASON_AT,
+} from "../abi";
+import {
+  actions,
+  counters,
+  egresses,
+  evictions,
+  field,
+  givenAt,
+  natPorts,
+  oldEgresses,
+  putField,
+  reasons,
+  verdictFlags,
+} from "./control";
+import {
+  CONTROL_EVENT_COUNT_AT,
+  CONTROL_EVENTS_AT,
+  EVENT_ADDRESSES_AT,
+  EVENT_PORTS_AT,
+  EVENT_PROTOCOL_AT,
+  EVENT_SIZE,
+  EVENT_SLOT_AT,
+  MAPPING_ADDRESS_AT,
+  MAPPING_EGRESS_AT,
+  MAPPING_FLAG_HOP,
+  MAPPING_FLAG_USED,
+  MAPPING_FLAGS_AT,
+  MAPPING_NAT_PORT_AT,
+  PENDING_ADDRESSES_AT,
+  PENDING_PORTS_AT,
+  PENDING_PROTOCOL_AT,
+  PENDING_SLOT_AT,
+} from "./layout";
+import {
+  clearBroken,
+  connectionHash,
+  findMapping,
+  markBroken,
+  putMapping,
+  removeMapping,
+  touchMapping,
+} from "./mappings";
+
+// What is kept of the engine's verdicts: the columns that the host reads, and the external tuples of connections.
+
+/** Live connections that the engine has evicted. */
+export function evicted(): u32 {
+  return (
+    load<u32>(counters, COUNTER_EVICTED_CLOSING_AT) +
+    load<u32>(counters, COUNTER_EVICTED_UNREPLIED_AT) +
+    load<u32>(counters, COUNTER_EVICTED_ESTABLISHED_AT)
+  );
+}
+
+/** Copies what the host needs of a verdict into the columns: the record itself is overwritten by the next batch. */
+export function note(i: u32, verdict: usize): void {
+  const at16 = (<usize>i) << 1;
+  store<u8>(actions + i, load<u8>(verdict, VERDICT_ACTION_AT));
+  store<u8>(reasons + i, load<u8>(verdict, VERDICT_REASON_AT));
+  store<u16>(verdictFlags + at16, load<u16>(verdict, VERDICT_FLAGS_AT));
+  store<u16>(egresses + at16, <u16>load<u32>(verdict, VERDICT_EGRESS_AT));
+  store<u16>(oldEgresses + at16, load<u16>(verdict, VERDICT_OLD_EGRESS_AT));
+  store<u16>(natPorts + at16, load<u16>(verdict, VERDICT_NAT_PORT_AT));
+  if (givenAt) store<u32>(evictions + ((<usize>i) << 2), evicted());
+}
+
+/** Bookkeeping of a frame that left: a connection's external tuple changes only with a frame that created it, or left untranslated. */
+export function learn(pending: usize, verdict: usize, time: u64): void {
+  const action = <u32>load<u8>(verdict, VERDICT_ACTION_AT);
+  const flags = <u32>load<u16>(verdict, VERDICT_FLAGS_AT);
+  if (action == ACTION_SNAT && !(flags & VERDICT_FLAG_CREATED)) return;
+  if (action != ACTION_SNAT && action != ACTION_PASS) return;
+  const addresses = load<u64>(pending, PENDING_ADDRESSES_AT);
+  const ports = load<u32>(pending, PENDING_PORTS_AT);
+  const protocol = load<u32>(pending, PENDING_PROTOCOL_AT);
+  const hash = connectionHash(addresses, ports, protocol);
+  if (action == ACTION_PASS) {
+    const gone = findMapping(hash, addresses, ports, protocol);
+    if (gone) removeMapping(gone);
+    return;
+  }
+  const mapping = putMapping(hash, addresses, ports, protocol, time);
+  clearBroken(mapping);
+  store<u8>(mapping, <u8>(MAPPING_FLAG_USED | (flags & VERDICT_FLAG_HOP ? MAPPING_FLAG_HOP : 0)), MAPPING_FLAGS_AT);
+  store<u16>(mapping, <u16>load<u32>(verdict, VERDICT_EGRESS_AT), MAPPING_EGRESS_AT);
+  store<u32>(mapping, load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12), MAPPING_ADDRESS_AT);
+  store<u16>(mapping, bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT)), MAPPING_NAT_PORT_AT);
+  touchMapping(mapping, time);
+  if (!(flags & VERDICT_FLAG_REMAPPED)) return;
+  if (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) markBroken(mapping);
+  tell(pending);
+}
+
+/** The host hears of every connection whose external tuple changed. */
+function tell(pending: usize): void {
+  const count = field(CONTROL_EVENT_COUNT_AT);
+  const event = <usize>field(CONTROL_EVENTS_AT) + <usize>count * EVENT_SIZE;
+  store<u32>(event, load<u32>(pending, PENDING_SLOT_AT), EVENT_SLOT_AT);
+  store<u32>(event, load<u32>(pending, PENDING_PROTOCOL_AT), EVENT_PROTOCOL_AT);
+  store<u64>(event, load<u64>(pending, PENDING_ADDRESSES_AT), EVENT_ADDRESSES_AT);
+  store<u32>(event, load<u32>(pending, PENDING_PORTS_AT), EVENT_PORTS_AT);
+  putField(CONTROL_EVENT_COUNT_AT, count + 1);
+}
