@@ -3,7 +3,6 @@ import {
   HOOK_FROM_ENDPOINT,
   NO_INDEX,
   REASON_ENDPOINT_UNKNOWN,
-  REASON_NO_REVERSE_MAPPING,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
 import { nowNs } from "../tables/clock";
@@ -53,7 +52,7 @@ function decide(
 ): void {
   const endpoint = findEndpoint(ownHigh, ownLow, nowNs());
   if (endpoint == NO_INDEX) {
-    if (!outbound && isEgressAddress(ownHigh, ownLow)) return v.drop(REASON_NO_REVERSE_MAPPING);
+    if (!outbound && isEgressAddress(ownHigh, ownLow)) return v.drop(reason);
     return v.pass(REASON_ENDPOINT_UNKNOWN);
   }
   const never = neverSelected(remoteHigh, remoteLow);

@@ -66,6 +66,7 @@ export let snatHigh: u32 = 0;
 export let isPolicyLoaded: bool = false;
 
 const MASK_SIZE: usize = 32;
+const FOR_EVER: u64 = <u64>-1;
 
 function addressHash(h: u64, addressHigh: u64, addressLow: u64): u32 {
   return <u32>(finish(absorb(absorb(h, addressHigh), addressLow)) >> 32);
@@ -205,7 +206,8 @@ export function findEndpoint(addressHigh: u64, addressLow: u64, time: u64): u32 
   for (let i = found - 1; i < endpointTotal; i++) {
     const row = endpointAt(i);
     if (high(row) != addressHigh || low(row) != addressLow) break;
-    if (time >= load<u64>(row, ENDPOINT_FROM_AT) && time < load<u64>(row, ENDPOINT_TO_AT)) return i;
+    const to = load<u64>(row, ENDPOINT_TO_AT);
+    if (time >= load<u64>(row, ENDPOINT_FROM_AT) && (time < to || to == FOR_EVER)) return i;
   }
   return NO_INDEX;
 }

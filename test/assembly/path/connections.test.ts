@@ -288,3 +288,13 @@ describe("what cannot be translated yet", () => {
     });
   });
 });
+
+it("a fragment to an egress IP is a fragment, not a missing mapping", async () => {
+  const gateway = await GatewayRig.start(world(1));
+  gateway.one(from(ENDPOINT, REMOTE, udp({ srcPort: PORT, dstPort: 53 })));
+  const packet = ipv4({ src: REMOTE, dst: EGRESS_IPS[0], moreFragments: true }, udp({ srcPort: 53, dstPort: PORT }));
+  expect(gateway.one({ hook: "from-network", frame: ethernet(packet) })).toMatchObject({
+    action: "drop",
+    reason: "fragment-unsupported",
+  });
+});

@@ -75,7 +75,7 @@ it("forged states, frames and reloads never trap nor write outside the state", a
   let accepted = 0,
     refused = 0;
   const blob = compilePolicy(M, { natProfile: "cilium" });
-  for (let round = 0; round < 400; round++) {
+  for (let round = 0; round < 60; round++) {
     seed = round * 7919 + 3;
     time = 1_790_000_000_000_000_000n;
     const config = configFor(M, {
@@ -128,13 +128,12 @@ it("forged states, frames and reloads never trap nor write outside the state", a
     }
     if (!engine.host.every((b) => b === 0x5a)) throw new Error(`round ${round}: host region written`);
   }
-  console.log({ accepted, refused });
-  expect(accepted).toBeGreaterThan(20);
+  expect(accepted).toBeGreaterThan(10);
 }, 300_000);
 
 it("without forging: counters, groups, bitmaps and lines agree after random traffic, reloads, health changes", async () => {
   const wide = compilePolicy(M, { natProfile: "cilium" });
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 25; round++) {
     seed = round * 104729 + 11;
     time = 1_790_000_000_000_000_000n;
     const natProfile = pick(["cilium", "rfc"] as const);

@@ -55,7 +55,7 @@ describe.each([64, 4096])("a table of %i connections", (size) => {
         }
         expect(results.size).toBe(1);
       }),
-      { numRuns: 40, seed: 7 },
+      { numRuns: 20, seed: 7 },
     );
   });
 
@@ -70,7 +70,7 @@ describe.each([64, 4096])("a table of %i connections", (size) => {
         const ended = counters.closed + counters.expired + counters.broken + counters.rebound + counters.removed;
         expect(counters.opened).toBe(counters.live + ended);
       }),
-      { numRuns: 60, seed: 8 },
+      { numRuns: 30, seed: 8 },
     );
   });
 
@@ -84,7 +84,7 @@ describe.each([64, 4096])("a table of %i connections", (size) => {
         }
         expect(results[0]).toBe(results[1]);
       }),
-      { numRuns: 20, seed: 9 },
+      { numRuns: 10, seed: 9 },
     );
   });
 
@@ -103,7 +103,7 @@ describe.each([64, 4096])("a table of %i connections", (size) => {
         expect(digest([...first, ...rest])).toBe(straight);
         expect(after.engine.counters()).toEqual(whole.engine.counters());
       }),
-      { numRuns: 40, seed: 10 },
+      { numRuns: 20, seed: 10 },
     );
   });
 });
