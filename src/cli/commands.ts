@@ -124,7 +124,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "judge the translation of another system by two captures",
     description:
       "BEFORE is taken inside, at the pods; AFTER on the uplink of the gateways. Frames are paired by remote address and port and TCP sequence numbers, else by IP ID and payload, within two seconds; paired, unpaired and ambiguous ones are counted, and only paired ones can mismatch.",
-    flags: [...MANIFEST_FLAGS, "skew", "report", "failOn", "redact", "json", "verbose"],
+    flags: [...MANIFEST_FLAGS, "skew", "report", "redact", "json", "verbose"],
     required: ["manifests"],
     examples: ["sluicegate verify inside.pcap uplink.pcap -m manifests/"],
     load: () => import("./commands/verify.js"),
