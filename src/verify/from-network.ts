@@ -221,15 +221,14 @@ function judgeMissingReply(judge: Judge, frame: Frame): void {
   );
 }
 
-function insideConnectionOf(judge: Judge, frame: Frame): Connection | undefined {
-  const { captured } = frame.o;
-  const { packet } = frame;
+function insideConnectionOf(judge: Judge, { o: { captured }, packet }: Frame): Connection | undefined {
   if (packet.kind === "later-fragment" || packet.kind === "unreadable") return undefined;
-  const tuple =
-    packet.kind === "icmp-error" && packet.inner
-      ? tupleOf(captured, packet.inner, "source")
-      : tupleOf(captured, packet, "destination");
-  return judge.table.get(tupleKey(captured, tuple));
+  const { inner, destinationAt, family } = packet;
+  if (!inner) return judge.table.get(tupleKey(captured, tupleOf(captured, packet, "destination")));
+  // An error that is not addressed to whom it quotes is forged.
+  if (addressKey(captured, destinationAt, family) !== addressKey(captured, inner.sourceAt, inner.family))
+    return undefined;
+  return judge.table.get(tupleKey(captured, tupleOf(captured, inner, "source")));
 }
 
 /** A SYN from outside on a tuple in use may be a simultaneous open or a new inbound connection. */

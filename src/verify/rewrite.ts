@@ -1,5 +1,5 @@
 import { differenceIn } from "../net/bytes.js";
-import { type IpPacket, PROTOCOL_SCTP, PROTOCOL_UDP, readBe16 } from "../net/decode.js";
+import { type IpPacket, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, readBe16 } from "../net/decode.js";
 import { addWords, checksumState, fold, ipv4HeaderSum, isSameSum, pseudoHeaderSum, sctpCrc } from "../net/recount.js";
 import { type InsideEnd, portAtOf } from "../net/tuple.js";
 import type { Finding, MismatchField } from "./fields.js";
@@ -130,11 +130,16 @@ function checkTransport(
     findings.push(finding(field, hex(pseudoHeaderSum(result, packet), 4), hex(after, 4), why));
     return;
   }
-  if (keepsError) return;
+  if (keepsError || hidesQuotedChecksum(packet)) return;
   const wanted = fold(after + sumBefore + (0xffff - sumAfter));
   findings.push(
     finding(field, hex(wanted, 4), hex(after, 4), `checksum was ${state} before, and what it covers moved`),
   );
+}
+
+/** An ICMP error that quoted a TCP checksum behind the last captured byte: its own checksum covers one that moved unseen. */
+function hidesQuotedChecksum({ at, length, inner }: IpPacket): boolean {
+  return inner?.protocol === PROTOCOL_TCP && inner.checksumAt < 0 && inner.transportAt + 18 <= at + length;
 }
 
 /** Sum over the pseudo-header and the bytes up to `end`: of two frames that are equal from there on these differ as the whole sums do. */

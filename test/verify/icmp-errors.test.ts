@@ -209,6 +209,23 @@ describe("a quoted packet", () => {
     expect(scene.result).toMatchObject({ ok: true, notes: { "icmp-error not translated": 1 } });
   });
 
+  test("whose TCP checksum the capture cut off leaves the error's own checksum unjudged", () => {
+    const came = inbound(four, quoted);
+    const kept = innerAt + 20 + 14;
+    const [given, result] = [came.given.subarray(0, kept), came.result.subarray(0, kept)];
+    const scene = opened(four, quoted);
+    expect(scene.see({ ...came, given, result, captured: result, wireLength: came.given.length }).faults).toEqual([]);
+  });
+
+  test("that is not of the one whom the error is addressed to makes it a forged one, which may be dropped", () => {
+    const { packet, router, type } = four;
+    const inner = packet(POD, REMOTE, quoted.content(PORT, quoted.toPort), 3);
+    const forged = ethernet(packet(router, POD_B, icmpMessage({ type, inner }), 50));
+    const seen = { hook: "from-network" as const, captured: forged, given: forged, result: forged };
+    const dropped = { ...seen, action: "drop" as const, reason: "icmp-error-unmatched" };
+    expect(opened(four, quoted).see(dropped).faults).toEqual([]);
+  });
+
   test("of an inbound connection lets the endpoint's error pass", () => {
     const given = outbound(four, quoted).given;
     const answer = { captured: given, given, result: given, action: "pass" as const, reason: "reply-of-inbound" };
