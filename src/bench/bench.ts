@@ -27,7 +27,7 @@ export interface BenchOptions {
 
 export const DEFAULT_BATCH = 256;
 
-const FULL = { sizes: [1000, 10_000, 100_000, 1_000_000], turns: 15, blockMs: 50, variantSize: 100_000 };
+const FULL = { sizes: [1000, 10_000, 100_000, 1_000_000], turns: 11, blockMs: 50, variantSize: 100_000 };
 const QUICK = { sizes: [1000, 10_000, 100_000], turns: 7, blockMs: 15, variantSize: 10_000 };
 
 /** What every release is held to. */
