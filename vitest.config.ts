@@ -6,5 +6,6 @@ export default defineConfig({
     exclude: ["test/system/**", "**/node_modules/**"],
     testTimeout: 60_000,
     globalSetup: ["test/global-setup.ts"],
+    setupFiles: ["test/setup.ts"],
   },
 });
