@@ -1,10 +1,10 @@
-import { type Case, type CaseInfo, type Group, type GroupOptions, policyGroup, sizeGroup, udpGroup } from "./cases.js";
+import { type CaseInfo, type Group, type GroupOptions, policyGroup, sizeGroup, udpGroup } from "./cases.js";
 import { measuringClock } from "./cpu-clock.js";
 import { layoutGroup } from "./layouts.js";
 import { describeMachine } from "./machine.js";
-import { type MeasureOptions, measurePairs, type PairResult } from "./measure.js";
+import { type MeasureOptions, measurePairs, type PairResult, type Sample } from "./measure.js";
 import { BENCH_SCHEMA, type BenchCase, type BenchReport, type Bound } from "./report-types.js";
-import { estimate, spread } from "./statistics.js";
+import { estimate, median, spread } from "./statistics.js";
 
 export interface BenchOptions {
   /** Fewer turns, shorter blocks, no table of a million connections: for a first look, and for tests. */
@@ -15,8 +15,9 @@ export interface BenchOptions {
   readonly touch?: boolean;
   /** Another build of the engine than the package's. */
   readonly wasmFile?: string;
-  /** Overrides what `quick` chooses: table sizes, turns per case, milliseconds per block. */
+  /** Overrides what `quick` chooses: table sizes, placements, turns per placement, milliseconds per block. */
   readonly sizes?: readonly number[];
+  readonly placements?: number;
   readonly turns?: number;
   readonly blockMs?: number;
   /** Size of the UDP and policy cases; 0 leaves them out. */
@@ -27,8 +28,14 @@ export interface BenchOptions {
 
 export const DEFAULT_BATCH = 256;
 
-const FULL = { sizes: [1000, 10_000, 100_000, 1_000_000], turns: 11, blockMs: 50, variantSize: 100_000 };
-const QUICK = { sizes: [1000, 10_000, 100_000], turns: 7, blockMs: 15, variantSize: 10_000 };
+const FULL = {
+  sizes: [1000, 10_000, 100_000, 1_000_000],
+  placements: 3,
+  turns: 5,
+  blockMs: 40,
+  variantSize: 100_000,
+};
+const QUICK = { sizes: [1000, 10_000, 100_000], placements: 2, turns: 4, blockMs: 15, variantSize: 10_000 };
 
 /** What every release is held to. */
 const BOUNDS = [
@@ -52,7 +59,7 @@ const BOUNDS = [
  */
 export async function runBench(options: BenchOptions = {}): Promise<BenchReport> {
   const machine = describeMachine();
-  const { sizes, turns, blockMs, variantSize } = { ...(options.quick ? QUICK : FULL), ...defined(options) };
+  const { sizes, placements, turns, blockMs, variantSize } = { ...(options.quick ? QUICK : FULL), ...defined(options) };
   const clock = measuringClock();
   const groupOptions: GroupOptions = {
     batch: options.batch ?? DEFAULT_BATCH,
@@ -63,8 +70,7 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   const measureOptions: MeasureOptions = { turns, blockMs, clock, onPair: progress };
   const cases: BenchCase[] = [];
   for (const group of groups(sizes, variantSize, groupOptions)) {
-    progress(`${group.name}: setting up`);
-    cases.push(...(await measureGroup(group, measureOptions)));
+    cases.push(...(await measureGroup(group, placements, measureOptions)));
   }
   return {
     schema: BENCH_SCHEMA,
@@ -72,6 +78,7 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
     clock: clock.name,
     batch: groupOptions.batch,
     touch: groupOptions.touch,
+    placements,
     turns,
     blockMs,
     cases,
@@ -86,31 +93,47 @@ function groups(sizes: readonly number[], variantSize: number, options: GroupOpt
   return [...bySize, ...variants, ...layouts];
 }
 
-async function measureGroup(group: Group, options: MeasureOptions): Promise<BenchCase[]> {
-  const cases = await group.cases();
-  const results = measurePairs(
-    group.name,
-    cases.map(({ pair }: Case) => pair),
-    options,
-  );
-  return cases.map(({ info }, i) => benchCase(info, results[i]!));
+/** Sets the cases up several times: where the system puts their tables moves a figure by more than a turn's noise. */
+async function measureGroup(group: Group, placements: number, options: MeasureOptions): Promise<BenchCase[]> {
+  let infos: CaseInfo[] = [];
+  const runs: PairResult[][] = [];
+  for (let i = 0; i < placements; i++) {
+    options.onPair(`${group.name}: setting up, ${i + 1} of ${placements}`);
+    const cases = await group.cases();
+    infos = cases.map(({ info }) => info);
+    const pairs = cases.map(({ pair }) => pair);
+    runs.push(measurePairs(group.name, pairs, options));
+  }
+  return infos.map((info, i) => {
+    const samples = runs.map((run) => run[i]!.samples);
+    return benchCase(info, samples, Math.max(...runs.map((run) => run[i]!.marginOfError)));
+  });
 }
 
 /** The figures that a case's samples come to. */
 export function benchCase(
   info: CaseInfo,
-  { samples, marginOfError }: Pick<PairResult, "samples" | "marginOfError">,
+  placements: readonly (readonly Sample[])[],
+  marginOfError: number,
 ): BenchCase {
+  const samples = placements.flat();
   const yardsticks = samples.map(([, yardstick]) => yardstick);
+  const medians = placements.map((turns) => median(turns.map(ratioOf)));
+  const ratio = estimate(samples.map(ratioOf));
   return {
     ...info,
     ns: estimate(samples.map(([subject]) => subject)),
     yardstickNs: estimate(yardsticks),
-    ratio: estimate(samples.map(([subject, yardstick]) => subject / yardstick)),
+    ratio,
     unrest: spread(yardsticks),
+    placementSpread: (Math.max(...medians) - Math.min(...medians)) / ratio.median,
     marginOfError,
-    samples,
+    placements,
   };
+}
+
+function ratioOf([subject, yardstick]: Sample): number {
+  return subject / yardstick;
 }
 
 /** Bounds whose case was measured. */
@@ -123,9 +146,10 @@ export function boundsOf(cases: readonly BenchCase[]): Bound[] {
 }
 
 /** Options without those that are undefined, which would hide a default. */
-function defined({ sizes, turns, blockMs, variantSize }: BenchOptions) {
+function defined({ sizes, placements, turns, blockMs, variantSize }: BenchOptions) {
   return {
     ...(sizes && { sizes }),
+    ...(placements !== undefined && { placements }),
     ...(turns !== undefined && { turns }),
     ...(blockMs !== undefined && { blockMs }),
     ...(variantSize !== undefined && { variantSize }),

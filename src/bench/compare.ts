@@ -27,7 +27,7 @@ export interface BenchComparison {
   readonly regressed: boolean;
 }
 
-/** Two runs of one program differ by this much through where the system happens to put its memory; measured (docs/performance.md). */
+/** Runs of one build differ by this much even where nothing in them shows it; from trials of repeatability (docs/performance.md). */
 const RUN_TO_RUN = 0.05;
 /** A yardstick whose quartiles are further apart than this has measured the machine, not the program. */
 const MOST_UNREST = 0.25;
@@ -54,7 +54,7 @@ export function compareBench(before: BenchReport, now: BenchReport): BenchCompar
 
 function compareCase(before: BenchCase, now: BenchCase, inconclusive: string | undefined): CaseComparison {
   const change = now.ratio.median / before.ratio.median - 1;
-  const noise = Math.hypot(RUN_TO_RUN, halfWidth(before), halfWidth(now));
+  const noise = Math.hypot(RUN_TO_RUN, ownNoise(before), ownNoise(now));
   const why = inconclusive ?? unrestOf(before, now, noise);
   const figures = { id: now.id, before: before.ratio.median, now: now.ratio.median, change, noise };
   if (why !== undefined) return { ...figures, verdict: "inconclusive", why };
@@ -64,9 +64,9 @@ function compareCase(before: BenchCase, now: BenchCase, inconclusive: string | u
   return { ...figures, verdict: change > 0 === isTime ? "worse" : "better" };
 }
 
-/** Half of the interval of a case's ratio, as a share of the ratio. */
-function halfWidth({ ratio }: BenchCase): number {
-  return (ratio.high - ratio.low) / 2 / ratio.median;
+/** Half of the interval of a case's ratio, or of what its placements lie apart if that is more, as a share of the ratio. */
+function ownNoise({ ratio, placementSpread }: BenchCase): number {
+  return Math.max((ratio.high - ratio.low) / ratio.median, placementSpread) / 2;
 }
 
 function unrestOf(before: BenchCase, now: BenchCase, noise: number): string | undefined {
@@ -106,10 +106,15 @@ export function parseBenchReport(text: string, file: string): BenchReport {
     throw new UsageError(`${file}: schema is ${report?.schema}, expected ${BENCH_SCHEMA}`);
   }
   report.cases.forEach((item, i) => {
-    const good = Array.isArray(item?.samples) && item.samples.length > 0 && item.samples.every(isSample);
-    if (!good) throw new UsageError(`${file}: cases[${i}].samples is no list of pairs of times above 0`);
+    const good = Array.isArray(item?.placements) && item.placements.length > 0 && item.placements.every(isTurns);
+    if (!good) throw new UsageError(`${file}: cases[${i}].placements is no list of lists of pairs of times above 0`);
   });
-  return { ...(report as BenchReport), cases: report.cases.map((item) => benchCase(item, item)) };
+  const cases = report.cases.map((item) => benchCase(item, item.placements, item.marginOfError));
+  return { ...(report as BenchReport), cases };
+}
+
+function isTurns(turns: unknown): boolean {
+  return Array.isArray(turns) && turns.length > 0 && turns.every(isSample);
 }
 
 function isSample(sample: unknown): boolean {

@@ -74,11 +74,22 @@ export class ReferenceKernel {
   }
 }
 
+type CompiledModule = Awaited<ReturnType<typeof instantiate>>["module"];
+
+/** Compiled once, as the engine is: a second instance does not start in V8's first, quick code again. */
+let compiled: CompiledModule | undefined;
+
 /** A fresh instance, with a memory of its own. @throws {EngineError} where the kernel has not been built */
 export async function instantiateKernel(): Promise<KernelExports> {
+  const { module, exports } = await instantiate<KernelExports>(compiled ?? (await kernelBytes()));
+  compiled = module;
+  return exports;
+}
+
+async function kernelBytes(): Promise<Uint8Array<ArrayBuffer>> {
   const file = packageFile("build", "reference.wasm");
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new EngineError(`${file}: cannot be read, expected the kernel that \`npm run build\` makes`, { cause });
   });
-  return (await instantiate<KernelExports>(Uint8Array.from(bytes))).exports;
+  return Uint8Array.from(bytes);
 }

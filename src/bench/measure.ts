@@ -38,8 +38,8 @@ export interface MeasureOptions {
   onPair(id: string): void;
 }
 
-/** Turns before those that count: V8 has replaced its first, quick code by then, and the tables lie where they will stay. */
-const WARM_UP_TURNS = 3;
+/** Turns before those that count: V8 has replaced its first, quick code by then, and every page was touched. */
+const WARM_UP_TURNS = 2;
 
 /**
  * Measures every pair of a Benchmark.js suite. What the suite repeats is one turn: a block of the subject, a block of the yardstick, the

@@ -29,7 +29,7 @@ export function printBench(report: BenchReport, ink: Paint): string {
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(2)}, ${machine.platform}, huge pages ${machine.pages}`,
     `Node ${machine.node}, V8 ${machine.v8}; ${report.batch} frames per call, touch ${report.touch ? "on" : "off"}`,
-    `${report.turns} turns of ${report.blockMs} ms blocks, ${report.clock} time; 64-byte frames in random order`,
+    `${report.placements} placements of ${report.turns} turns, blocks of ${report.blockMs} ms ${report.clock} time; 64-byte frames in random order`,
     "",
     ...textTable(CASE_COLUMNS, report.cases.map(caseRow)),
     ...(report.bounds.length > 0 ? ["", ...report.bounds.map((bound) => boundLine(bound, ink))] : []),

@@ -14,9 +14,12 @@ export interface BenchCase extends CaseInfo {
   readonly ratio: Estimate;
   /** Distance of the yardstick's quartiles as a share of its median. */
   readonly unrest: number;
-  /** Relative margin of error of a turn's wall time, percent. */
+  /** How far the median ratios of the placements lie apart, as a share of the ratio: what it matters where the tables lie. */
+  readonly placementSpread: number;
+  /** Relative margin of error of a turn's wall time, percent; the worst of the placements. */
   readonly marginOfError: number;
-  readonly samples: readonly Sample[];
+  /** One list of turns for each time that the tables were set up afresh. */
+  readonly placements: readonly (readonly Sample[])[];
 }
 
 /** A bound that a release is held to, and whether this run keeps it. */
@@ -35,6 +38,8 @@ export interface BenchReport {
   readonly clock: "cpu" | "wall";
   readonly batch: number;
   readonly touch: boolean;
+  /** Times that every case was set up afresh, and turns that count each time. */
+  readonly placements: number;
   readonly turns: number;
   readonly blockMs: number;
   readonly cases: readonly BenchCase[];

@@ -11,6 +11,7 @@ test("a small run measures every case, in turns beside its yardstick, and can be
   const progress: string[] = [];
   const report = await runBench({
     sizes: [1000],
+    placements: 2,
     turns: 3,
     blockMs: 1,
     variantSize: 1000,
@@ -24,9 +25,12 @@ test("a small run measures every case, in turns beside its yardstick, and can be
     ...["gateways-64/forward", "policies-16384/forward", "gateways-64/new", "policies-16384/new"],
     ...["layout-ipv6/1000", "layout-ipv4-single/1000", "layout-ipv6-single/1000"],
   ]);
-  for (const { id, samples, ns, ratio } of report.cases) {
-    expect(samples, id).toHaveLength(3);
-    expect(samples.flat().every((value) => value > 0 && Number.isFinite(value))).toBe(true);
+  for (const { id, placements, ns, ratio } of report.cases) {
+    expect(
+      placements.map((turns) => turns.length),
+      id,
+    ).toEqual([3, 3]);
+    expect(placements.flat(2).every((value) => value > 0 && Number.isFinite(value))).toBe(true);
     expect(ns.low <= ns.median && ns.median <= ns.high).toBe(true);
     expect(ratio.median).toBeGreaterThan(0);
     expect(progress).toContain(id);
@@ -43,7 +47,7 @@ test("the printed report names machine, cases, yardsticks and bounds", () => {
     [
       "Made-up 3000, 2 cores, load 0.00, linux x64, huge pages madvise",
       "Node v20.20.2, V8 11.3; 256 frames per call, touch on",
-      "15 turns of 50 ms blocks, cpu time; 64-byte frames in random order",
+      "3 placements of 5 turns, blocks of 50 ms cpu time; 64-byte frames in random order",
       "",
       "case                   connections  ns/frame  yardstick  ratio  99 % interval  divided by",
       "forward/10000/batched       10,000      40.0       20.0   2.00    2.00 … 2.00  reference kernel, batched",

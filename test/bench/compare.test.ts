@@ -42,7 +42,8 @@ describe("a run compared with an earlier one", () => {
   it("does not mind a machine that is twice as slow as before, as both contestants feel it", () => {
     const before = syntheticReport([{ seed: 1, ratio: 2 }]);
     const [item] = syntheticReport([{ seed: 2, ratio: 2 }]).cases;
-    const slow = { ...item!, samples: item!.samples.map(([a, b]) => [a * 2, b * 2] as const) };
+    const twice = item!.placements.map((turns) => turns.map(([a, b]) => [a * 2, b * 2] as const));
+    const slow = { ...item!, placements: twice };
     const now = parseBenchReport(JSON.stringify({ ...before, cases: [slow] }), "now.json");
     expect(now.cases[0]!.ns.median).toBeGreaterThan(60);
     expect(onlyVerdict(compareBench(before, now))).toBe("same");
@@ -63,13 +64,20 @@ describe("a run compared with an earlier one", () => {
   });
 
   it("is inconclusive where the noise hides any change", () => {
-    const noisy = { ratio: 2, noise: 0.9, turns: 7 };
+    const noisy = { ratio: 2, noise: 0.9, turns: 3 };
     const comparison = compareBench(
       syntheticReport([{ seed: 1, ...noisy }]),
       syntheticReport([{ seed: 2, ...noisy, ratio: 2.4 }]),
     );
     expect(onlyVerdict(comparison)).toBe("inconclusive");
     expect(comparison.cases[0]!.why).toContain("hides any change");
+  });
+
+  it("is no regression where it matters more than that where the tables lie", () => {
+    const before = syntheticReport([{ seed: 1, ratio: 2, shift: 0.2 }]);
+    const now = syntheticReport([{ seed: 2, ratio: 2.2, shift: 0.2 }]);
+    expect(before.cases[0]!.placementSpread).toBeGreaterThan(0.15);
+    expect(onlyVerdict(compareBench(before, now))).toBe("same");
   });
 
   it("takes a smaller gain from batching as worse", () => {
@@ -120,12 +128,12 @@ describe("a report read back", () => {
     ["null", "a.json: schema is undefined, expected sluicegate.io/bench-report/v1"],
     ['{"schema":"other"}', "a.json: schema is other, expected sluicegate.io/bench-report/v1"],
     [
-      JSON.stringify({ ...syntheticReport([]), cases: [{ samples: [[1, 0]] }] }),
-      "a.json: cases[0].samples is no list of pairs of times above 0",
+      JSON.stringify({ ...syntheticReport([]), cases: [{ placements: [[[1, 0]]] }] }),
+      "a.json: cases[0].placements is no list of lists of pairs of times above 0",
     ],
     [
-      JSON.stringify({ ...syntheticReport([]), cases: [{ samples: [] }] }),
-      "a.json: cases[0].samples is no list of pairs of times above 0",
+      JSON.stringify({ ...syntheticReport([]), cases: [{ placements: [[]] }] }),
+      "a.json: cases[0].placements is no list of lists of pairs of times above 0",
     ],
   ])("is refused by name where it is no report: %s", (text, message) => {
     expect(() => parseBenchReport(text, "a.json")).toThrow(new UsageError(message));

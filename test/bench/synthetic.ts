@@ -14,16 +14,23 @@ export interface SyntheticRun {
   /** Relative drift of the machine's speed from turn to turn, which both feel. */
   readonly drift?: number;
   readonly turns?: number;
+  readonly placements?: number;
+  /** Relative shift of all ratios from one placement to the next. */
+  readonly shift?: number;
 }
 
 const YARDSTICK_NS = 20;
 
-export function syntheticSamples({ seed, ratio, noise = 0.02, drift = 0.05, turns = 15 }: SyntheticRun): Sample[] {
+export function syntheticPlacements(run: SyntheticRun): Sample[][] {
+  const { seed, ratio, noise = 0.02, drift = 0.05, turns = 5, placements = 3, shift = 0 } = run;
   const random = new Random(seed);
   const around = (width: number) => 1 + (random.below(20_001) / 10_000 - 1) * width;
-  return Array.from({ length: turns }, () => {
-    const yardstick = YARDSTICK_NS * around(drift);
-    return [yardstick * ratio * around(noise), yardstick] as const;
+  return Array.from({ length: placements }, (_, placement) => {
+    const placed = ratio * (1 + shift * (placement - (placements - 1) / 2));
+    return Array.from({ length: turns }, () => {
+      const yardstick = YARDSTICK_NS * around(drift);
+      return [yardstick * placed * around(noise), yardstick] as const;
+    });
   });
 }
 
@@ -39,7 +46,8 @@ export function syntheticReport(runs: readonly SyntheticRun[], fields: Partial<B
         batch: 256,
         yardstick: "reference kernel, batched",
       },
-      { samples: syntheticSamples(run), marginOfError: 1 },
+      syntheticPlacements(run),
+      1,
     ),
   );
   return {
@@ -56,7 +64,8 @@ export function syntheticReport(runs: readonly SyntheticRun[], fields: Partial<B
     clock: "cpu",
     batch: 256,
     touch: true,
-    turns: 15,
+    placements: 3,
+    turns: 5,
     blockMs: 50,
     cases,
     bounds: boundsOf(cases),
