@@ -34,12 +34,16 @@ function packageVersion(): string {
   return "unknown";
 }
 
-/** A reader that went away (`| head`) is no error: nobody is left to tell. */
-function endQuietlyOnClosedPipe(): void {
+/**
+ * A reader that went away (`| head`) is no error: nobody is left to tell, but files and the exit code are still owed. Any other failure to
+ * write results (a full disk behind `>`) is one.
+ */
+function surviveBrokenStreams(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT_OK);
-      throw error;
+      if (error.code === "EPIPE") return;
+      if (stream === process.stdout) process.stderr.write(`standard output: cannot be written (${error.code})\n`);
+      process.exit(EXIT_USAGE);
     });
   }
 }
@@ -50,7 +54,7 @@ function isEntryPoint(): boolean {
 }
 
 if (isEntryPoint()) {
-  endQuietlyOnClosedPipe();
+  surviveBrokenStreams();
   // Not process.exit: what is still on its way to a pipe must arrive.
   process.exitCode = await main(process.argv.slice(2), processConsole(process));
 }

@@ -22,13 +22,15 @@ const VERSIONS: ReadonlyMap<string, number> = new Map([
 ]);
 const NET_CODES = { any: layout.FILTER_NET, src: layout.FILTER_SRC_NET, dst: layout.FILTER_DST_NET } as const;
 const PORT_CODES = { any: layout.FILTER_PORT, src: layout.FILTER_SRC_PORT, dst: layout.FILTER_DST_PORT } as const;
+/** Words that a protocol or version may stand in front of without `and`, as in tcpdump. */
+const QUALIFIED: ReadonlySet<string> = new Set(["src", "dst", "host", "net", "port"]);
 const MAX_DEPTH = 32;
 const EXPECTED =
   "host ADDRESS, net CIDR, port NUMBER (each also with src or dst in front), tcp, udp, icmp, sctp, ip, ip6, not or (";
 
 /**
  * Compiles a filter expression: `host A`, `net CIDR`, `port N`, each also with `src` or `dst` in front; `tcp`, `udp`, `icmp` (also ICMPv6),
- * `sctp`, `ip`, `ip6`; `and`, `or`, `not`, parentheses. `not` binds tightest, then `and`, then `or`. It looks at the packet that would be
+ * `sctp`, `ip`, `ip6`, alone or in front of one of the former (`tcp port 443`); `and`, `or`, `not`, parentheses. `not` binds tightest, then `and`, then `or`. It looks at the packet that would be
  * used: the inner one of a decapsulated frame, a pod's own addresses rather than egress IPs.
  * @returns instructions in postfix order
  * @throws {UsageError} naming the word that does not fit
@@ -100,6 +102,10 @@ class FilterParser {
     this.#at++;
     if (protocol !== undefined) this.#emit(layout.FILTER_PROTOCOL, protocol);
     else this.#emit(layout.FILTER_VERSION, version!);
+    // `tcp port 443`, `udp dst host A`: the kind qualifies what follows.
+    if (!QUALIFIED.has(this.#words[this.#at] ?? "")) return;
+    this.#primary();
+    this.#emit(layout.FILTER_AND);
   }
 
   #parenthesis(): void {

@@ -151,11 +151,12 @@ export class Viewpoints {
   }
 
   #decapsulate(scan: Scan, reasons: string[]): boolean {
-    if (scan.overlay === 0) return false;
     if (!this.#options.decapsulate) {
-      reasons.push(`${scan.overlay} overlay packets stay as they are: --no-decap`);
+      if (scan.overlay > 0) reasons.push(`${scan.overlay} overlay packets stay as they are: --no-decap`);
       return false;
     }
+    // None among the first frames says nothing about the later ones.
+    if (scan.overlay === 0) return true;
     if (scan.overlayReadable === 0) {
       reasons.push(`${scan.overlay} packets go to an overlay's port but hold no frame that can be read`);
       return false;
@@ -184,6 +185,10 @@ function looksForCopies(scan: Scan, linkType: number, hasOthers: boolean, twins:
   }
   if (linkType === LINKTYPE_LINUX_SLL || linkType === LINKTYPE_LINUX_SLL2) {
     reasons.push("a capture of all interfaces: copies of a packet are looked for");
+    return true;
+  }
+  if (scan.fromEndpoint + scan.toEndpoint + scan.innerOfEndpoint === 0) {
+    reasons.push("the first frames do not show whether packets come several times: copies of a packet are looked for");
     return true;
   }
   if (hasOthers) reasons.push("one of several interfaces: copies of a packet are looked for");

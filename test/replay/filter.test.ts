@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FLAGS } from "../../src/cli/flags.js";
 import { compileFilter } from "../../src/replay/filter.js";
 import { withFile } from "../support/capture-read.js";
 import { ethernet, icmpEcho, ipv4, ipv6, sctp, tcp, udp } from "../support/frames.js";
@@ -58,6 +59,9 @@ describe("a filter expression selects", () => {
     ["(tcp or udp) and port 53", [2, 5]],
     ["not (tcp or udp) or port 443", [1, 3, 4, 6]],
     ["TCP OR ICMP", [1, 3, 6]],
+    ["udp port 53", [2, 5]],
+    ["udp dst port 53", [2, 5]],
+    ["not udp port 53", [1, 3, 4, 6]],
   ])("%s", async (filter, numbers) => {
     expect(await selectedBy(filter)).toEqual(numbers);
   });
@@ -83,4 +87,10 @@ describe("a filter expression is refused", () => {
   ])("where it says %s", (filter, message) => {
     expect(() => compileFilter(filter)).toThrow(message);
   });
+});
+
+it("the example in the flag's help is a filter expression", () => {
+  const example = /'([^']+)'/.exec(FLAGS.filter.help)?.[1];
+  expect(example).toBeDefined();
+  expect(() => compileFilter(example!)).not.toThrow();
 });

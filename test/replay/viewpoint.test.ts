@@ -184,6 +184,15 @@ describe("a capture between nodes", () => {
     }
   });
 
+  it("is decapsulated, too, when it begins after thousands of frames of others", async () => {
+    const noise = ethernet(ipv4({ src: "192.0.2.1", dst: "192.0.2.2" }, udp({ srcPort: 1, dstPort: 2 })));
+    const before = Array.from({ length: 9000 }, (_, us) => ({ us, frame: noise }));
+    const overlay = conversation(0).map(({ us, frame }) => ({ us: us + 9000, frame: encapsulate(frame, 8472) }));
+    const result = await replayCapture(captureOf([...before, ...overlay]));
+    expect(result.report.frames).toMatchObject({ snat: 5, reverse: 4, skipped: 9000 });
+    expect(result.report.verification.mismatches).toEqual([]);
+  });
+
   it("stays as it is with --no-decap", async () => {
     const capture = captureOf(conversation(0).map(({ us, frame }) => ({ us, frame: encapsulate(frame, 8472) })));
     const result = await replayCapture(capture, { decapsulate: false, allowNoMatch: true });
