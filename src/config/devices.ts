@@ -37,7 +37,10 @@ export class DeviceTable {
     return known;
   }
 
-  /** Adds a device (without addresses, it is known to exist) and one address of it. */
+  /**
+   * Adds a device (without addresses, it is known to exist) and one address of it; loopback, link-local and multicast ones are nobody's
+   * egress address.
+   */
   add(node: string, deviceName: string, address: AddressBytes | undefined): void {
     const { devices } = this.#of(node);
     let device = devices.get(deviceName);
@@ -45,7 +48,8 @@ export class DeviceTable {
       device = { name: deviceName, addresses: [] };
       devices.set(deviceName, device);
     }
-    if (address && !device.addresses.some((known) => sameAddress(known, address))) device.addresses.push(address);
+    if (!address || !isGlobalUnicast(address)) return;
+    if (!device.addresses.some((known) => sameAddress(known, address))) device.addresses.push(address);
   }
 
   setDefault(node: string, deviceName: string): void {
@@ -111,7 +115,7 @@ export class DeviceTable {
       const text = entry.get("local").requiredText("an address");
       const address = text === undefined ? undefined : parseAddress(text);
       if (text !== undefined && !address) entry.get("local").fault("an IPv4 or IPv6 address");
-      if (address && isGlobalUnicast(address)) this.add(node, bare, address);
+      if (address) this.add(node, bare, address);
     }
   }
 

@@ -15,7 +15,7 @@ export class CandidateIndex {
     const all = [...keys.values()];
     this.#held.push({ kept, keys: all });
     for (const { exact, loose, wide } of all) {
-      for (const key of [exact, loose, wide]) {
+      for (const key of [exact, loose, ...wide]) {
         const list = this.#byKey.get(key);
         if (list) list.push(kept);
         else this.#byKey.set(key, [kept]);
@@ -26,7 +26,10 @@ export class CandidateIndex {
   /** Frames with this key that nobody has taken and whose time lies within `windowNs` of `timeNs`. */
   find(key: string, timeNs: bigint, windowNs: bigint): Kept[] {
     const found: Kept[] = [];
-    for (const kept of (this.#byKey.get(key) ?? []).slice(0, MAX_LOOKED_AT)) {
+    const list = this.#byKey.get(key) ?? [];
+    // Equal frames are taken from the oldest on: those must not use up what may be looked at.
+    while (list[0]?.taken) list.shift();
+    for (const kept of list.slice(0, MAX_LOOKED_AT)) {
       const distance = kept.timeNs - timeNs;
       if (!kept.taken && distance <= windowNs && -distance <= windowNs) found.push(kept);
     }
@@ -37,7 +40,7 @@ export class CandidateIndex {
   expire(timeNs: bigint, leave: (kept: Kept) => void): void {
     while (this.#first < this.#held.length && this.#held[this.#first]!.kept.timeNs < timeNs) {
       const { kept, keys } = this.#held[this.#first++]!;
-      for (const { exact, loose, wide } of keys) for (const key of [exact, loose, wide]) this.#drop(key, kept);
+      for (const { exact, loose, wide } of keys) for (const key of [exact, loose, ...wide]) this.#drop(key, kept);
       leave(kept);
     }
     if (this.#first > 4096 && this.#first * 2 > this.#held.length) {

@@ -35,12 +35,18 @@ export interface PairKeys {
   readonly exact: string;
   /** The same without the identification. */
   readonly loose: string;
-  /** TCP: remote and acknowledgement, for segments cut otherwise. Else: remote, identification and length, the content may differ. */
-  readonly wide: string;
+  /**
+   * TCP, for segments cut otherwise: remote, acknowledgement and each stretch of the sequence space that the payload touches, so that a bulk
+   * transfer, which keeps one acknowledgement, has few frames per key. Else: remote, identification and length, the content may differ.
+   */
+  readonly wide: readonly string[];
 }
 
 /** Bytes of payload that are hashed: captures cut at different lengths agree on them. */
 const HASHED_BYTES = 64;
+
+/** Sequence numbers in one stretch of `PairKeys.wide`, as a power of two: about what a super-frame holds. */
+const STRETCH_BITS = 16;
 
 /** Decodes and copies a frame. @returns undefined for what is not IP or has no readable transport header */
 export function keepFrame(frame: PairFrame): Kept | undefined {
@@ -66,11 +72,24 @@ export function pairKeys(kept: Kept, direction: Direction): PairKeys {
     const { remotePort } = tupleOf(bytes, packet, insideEnd(direction));
     const acknowledgement = `${acknowledgementOf(bytes, packet)}`;
     const loose = `${head}${remotePort} ${sequenceOf(bytes, packet)} ${length} ${packet.tcpFlags} ${acknowledgement}`;
-    return { exact: `${loose} ${identification}`, loose, wide: `${head}${remotePort} ${acknowledgement} w` };
+    const wide = stretches(kept).map((stretch) => `${head}${remotePort} ${acknowledgement} ${stretch} w`);
+    return { exact: `${loose} ${identification}`, loose, wide };
   }
   const what = `${head}${packet.kind}${contentWords(bytes, packet, direction)} ${length}`;
   const loose = `${what} ${contentHash(bytes, packet)}`;
-  return { exact: `${loose} ${identification}`, loose, wide: `${what} ${identification} w` };
+  return { exact: `${loose} ${identification}`, loose, wide: [`${what} ${identification} w`] };
+}
+
+/** The stretches of the sequence space that a TCP payload touches; none for one without payload. */
+function stretches({ bytes, packet }: Kept): number[] {
+  const length = payloadLength(packet);
+  if (length <= 0) return [];
+  const from = sequenceOf(bytes, packet) >>> 0;
+  const found: number[] = [];
+  for (let stretch = from >>> STRETCH_BITS; stretch <= Math.floor((from + length - 1) / 2 ** STRETCH_BITS); stretch++) {
+    found.push(stretch % 2 ** (32 - STRETCH_BITS));
+  }
+  return found;
 }
 
 /** Which end of a frame of this direction NAT rewrites. */

@@ -186,9 +186,9 @@ class Pairing {
   }
 
   /** TCP: partners that were cut otherwise. Else: a partner of the same connection, length and identification whose content differs. */
-  #pairWide(kept: Kept, direction: Direction, key: string, inside: string): void {
+  #pairWide(kept: Kept, direction: Direction, keys: readonly string[], inside: string): void {
     const known = this.#mappings.get(inside);
-    const candidates = this.#index.find(key, kept.timeNs, WINDOW_NS);
+    const candidates = [...new Set(keys.flatMap((key) => this.#index.find(key, kept.timeNs, WINDOW_NS)))];
     if (kept.packet.kind !== "tcp") {
       const partner = candidates.find((candidate) => insideKey(candidate, direction) === known);
       if (!partner || kept.packet.fragmentId === 0) return void this.#unpairedBefore++;

@@ -7,24 +7,20 @@ import type { Decision } from "./interpreter.js";
 import { egressAddressKey, type Frame, type Judge } from "./judge.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
-const NEEDS_POLICY = new Set([
-  "no-egress-gateway",
-  "no-egress-ip",
-  "no-nat-mapping",
-  "ttl-exceeded",
-  "unsupported-protocol",
-  "ipv6-unsupported",
-]);
+const POLICY = "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported";
+const NEEDS_POLICY = setOf(POLICY);
 
 /** Drops that speak of the frame's shape: a sound, whole, unfragmented one cannot suffer them. */
-const SHAPE_REASONS = new Set([
-  "truncated",
-  "bad-header",
-  "snaplen-cut",
-  "fragment-unsupported",
-  "fragment-without-first",
-  "not-ip",
-]);
+const SHAPE = "truncated bad-header snaplen-cut fragment-unsupported fragment-without-first not-ip";
+const SHAPE_REASONS = setOf(SHAPE);
+
+/** Everything that a frame may be dropped for; any other reason is a fault of its own. */
+const KNOWN = setOf(`${SHAPE} table-full bad-source icmp-error-unmatched reply-without-connection not-yet-programmed`);
+const KNOWN_INBOUND = setOf("no-reverse-mapping ttl-exceeded unsupported-protocol ipv6-unsupported");
+
+function setOf(words: string): ReadonlySet<string> {
+  return new Set(words.split(" "));
+}
 
 /** A frame from an endpoint that went nowhere: the reason given must hold. */
 export function judgeEndpointDrop(judge: Judge, frame: Frame): void {
@@ -51,6 +47,9 @@ export function judgeEndpointDrop(judge: Judge, frame: Frame): void {
 /** The same for a frame from outside: only its shape can be judged here; missing replies are judged elsewhere. */
 export function checkShapeReason(judge: Judge, frame: Frame): void {
   const { o, packet } = frame;
+  const ofHook = o.hook === "from-endpoint" ? NEEDS_POLICY : KNOWN_INBOUND;
+  if (o.action === "drop" && !KNOWN.has(o.reason) && !ofHook.has(o.reason))
+    judge.find(frame, "drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
   if (!SHAPE_REASONS.has(o.reason) || !isSound(o.given, packet)) return;
   judge.find(
     frame,

@@ -67,6 +67,18 @@ test("replay says which settings of high availability it does not apply", async 
   expect((await sluicegate("replay", "pcaps/icmp/in.pcap", ...MANIFESTS)).stderr).toBe("");
 });
 
+test("replay refuses localOnly over several zones instead of translating in another one", async () => {
+  const dir = join(folder, "local-only");
+  mkdirSync(dir);
+  for (const name of readdirSync("pcaps/manifests").filter((file) => file.endsWith(".yaml"))) {
+    const text = readFileSync(join("pcaps/manifests", name), "utf8");
+    writeFileSync(join(dir, name), text.replace(/azAffinity: \w+/, "azAffinity: localOnly"));
+  }
+  const { code, stderr } = await sluicegate("replay", "pcaps/icmp/in.pcap", "-m", dir);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/IsovalentEgressGatewayPolicy shop-egress: azAffinity is localOnly over 3 zones/);
+});
+
 test("collect prints a shell script and nothing else", async () => {
   const { code, stdout, stderr } = await sluicegate("collect");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

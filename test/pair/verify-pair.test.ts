@@ -63,6 +63,29 @@ describe("pairs of frames", () => {
     expect(await captures.verify({ skewNs: 100_000_000_000n })).toMatchObject({ paired: 1, isSkewEstimated: false });
   });
 
+  test("are found in a bulk transfer, whose segments all carry one acknowledgement and are cut otherwise", async () => {
+    const captures = new Captures();
+    const upload = (seq: number, length: number) => (srcPort: number) =>
+      tcp({ srcPort, dstPort: 443, seq, ack: 1, payload: patterned(length, 3) });
+    for (let i = 0; i < 300; i++) {
+      captures.at("inside", i / 1000, ipv4({ src: POD, dst: REMOTE, id: 2 * i }, upload(1 + i * 6000, 6000)(40000)));
+      for (let part = 0; part < 6; part++) {
+        const packet = ipv4(
+          { src: EGRESS_A, dst: REMOTE, id: 9, ttl: 62 },
+          upload(1 + i * 6000 + part * 1000, 1000)(50000),
+        );
+        captures.at("uplink", i / 1000 + 0.0005, packet);
+      }
+    }
+    expect(await captures.verify()).toMatchObject({ unpairedBefore: 0, unpairedAfter: 0 });
+  });
+
+  test("are found among thousands of equal datagrams", async () => {
+    const captures = new Captures();
+    for (let i = 0; i < 3000; i++) captures.out(i / 1000, query(1), { id: 0 });
+    expect(await captures.verify()).toMatchObject({ paired: 3000, unpairedBefore: 0, unpairedAfter: 0 });
+  });
+
   test("prefer the copy with the same identification: a retransmission keeps its own partner", async () => {
     const captures = new Captures().out(0, segment(1000), { id: 1 }).out(0.3, segment(1000), { id: 2 });
     const result = await captures.verify();

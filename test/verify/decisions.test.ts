@@ -182,6 +182,9 @@ describe("reasons of drops", () => {
   test("must hold for the frame", () => {
     expect(drop("ttl-exceeded")).toEqual(["drop-reason at 1"]);
     expect(drop("ttl-exceeded", { ttl: 1 })).toEqual([]);
+    for (const invented of ["banana", "after-break", "duplicate", "no-reverse-mapping"]) {
+      expect(drop(invented)).toEqual(["drop-reason at 1"]);
+    }
     expect(drop("truncated")).toEqual(["drop-reason at 1"]);
     expect(drop("bad-header", { content: datagram })).toEqual(["drop-reason at 1"]);
     expect(drop("unsupported-protocol")).toEqual(["drop-reason at 1"]);
