@@ -22,6 +22,8 @@ export interface BenchOptions {
   readonly blockMs?: number;
   /** Size of the UDP and policy cases; 0 leaves them out. */
   readonly variantSize?: number;
+  /** Ids of the cases to measure; default all. */
+  readonly only?: ReadonlySet<string>;
   /** Called before each group and each case, for progress. */
   onProgress?(text: string): void;
 }
@@ -69,8 +71,10 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   const progress = options.onProgress ?? (() => {});
   const measureOptions: MeasureOptions = { turns, blockMs, clock, onPair: progress };
   const cases: BenchCase[] = [];
+  const { only } = options;
   for (const group of groups(sizes, variantSize, groupOptions)) {
-    cases.push(...(await measureGroup(group, placements, measureOptions)));
+    if (only && ![...only].some((id) => group.has(id))) continue;
+    cases.push(...(await measureGroup(group, placements, only, measureOptions)));
   }
   return {
     schema: BENCH_SCHEMA,
@@ -94,12 +98,17 @@ function groups(sizes: readonly number[], variantSize: number, options: GroupOpt
 }
 
 /** Sets the cases up several times: where the system puts their tables moves a figure by more than a turn's noise. */
-async function measureGroup(group: Group, placements: number, options: MeasureOptions): Promise<BenchCase[]> {
+async function measureGroup(
+  group: Group,
+  placements: number,
+  only: ReadonlySet<string> | undefined,
+  options: MeasureOptions,
+): Promise<BenchCase[]> {
   let infos: CaseInfo[] = [];
   const runs: PairResult[][] = [];
   for (let i = 0; i < placements; i++) {
     options.onPair(`${group.name}: setting up, ${i + 1} of ${placements}`);
-    const cases = await group.cases();
+    const cases = (await group.cases()).filter(({ info }) => !only || only.has(info.id));
     infos = cases.map(({ info }) => info);
     const pairs = cases.map(({ pair }) => pair);
     runs.push(measurePairs(group.name, pairs, options));

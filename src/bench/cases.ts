@@ -29,6 +29,8 @@ export interface Case {
 /** Cases that share tables; made when their turn comes and given up afterwards, as the largest take hundreds of megabytes. */
 export interface Group {
   readonly name: string;
+  /** True for the ids of the cases that `cases` makes. */
+  has(id: string): boolean;
   cases(): Promise<Case[]>;
 }
 
@@ -54,6 +56,7 @@ const MODES = ["batched", "single"] as const;
 export function sizeGroup(connections: number, options: GroupOptions): Group {
   return {
     name: `${connections} connections`,
+    has: (id) => /^(forward|reverse|new|batching)\//.test(id) && id.split("/")[1] === String(connections),
     cases: async () => {
       const { subject, forward } = await established(connections, "tcp", PLAIN_CLUSTER, options);
       const kernel = await ReferenceKernel.create(forward, connections);
@@ -82,6 +85,7 @@ export function sizeGroup(connections: number, options: GroupOptions): Group {
 export function udpGroup(connections: number, options: GroupOptions): Group {
   return {
     name: `UDP, ${connections} connections`,
+    has: (id) => id.startsWith("udp-"),
     cases: async () => {
       const { subject, forward } = await established(connections, "udp", PLAIN_CLUSTER, options);
       const kernel = await ReferenceKernel.create(forward, connections);
@@ -103,6 +107,7 @@ export function udpGroup(connections: number, options: GroupOptions): Group {
 export function policyGroup(connections: number, options: GroupOptions): Group {
   return {
     name: `policy size, ${connections} connections`,
+    has: (id) => id.startsWith("gateways-") || id.startsWith("policies-"),
     cases: async () => {
       const { subject: plain, forward } = await established(connections, "tcp", PLAIN_CLUSTER, options);
       const { batch } = options;

@@ -14,6 +14,7 @@ const LOOKUPS = 1 << 17;
 export function layoutGroup(connections: number): Group {
   return {
     name: `layouts, ${connections} connections`,
+    has: (id) => id.startsWith("layout-") && id.endsWith(`/${connections}`),
     cases: async () => {
       const narrow = await filled(connections, LINE_SIZE);
       const wide = await filled(connections, LINE6_SIZE);

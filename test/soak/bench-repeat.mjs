@@ -1,45 +1,61 @@
-// Benchmark repeatability: the same build measured again and again, each run compared with the one before.
-// Any "worse" is a false alarm. Also prints, per case, how far the normalised medians of the runs lie apart.
-//
-//   npm run build && node test/soak/bench-repeat.mjs [RUNS]
-//
-// Each run is a process of its own, as memory lies elsewhere in each. Dated results: docs/performance.md.
-
-import { execFileSync } from "node:child_process";
-import { compareBench, parseBenchReport } from "../../dist/src/bench/compare.js";
+/**
+ * Benchmark repeatability: one build measured again and again, each run judged by the one before. Every "worse" is a false alarm.
+ * Prints, per case, how far the runs' ratios lie apart. Dated results: docs/performance.md.
+ * Usage, after `npm run build`: node test/soak/bench-repeat.mjs [RUNS]
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const runs = Number(process.argv[2] ?? 10);
+const folder = mkdtempSync(join(tmpdir(), "sluicegate-bench-"));
 const reports = [];
-let compared = 0;
-const alarms = [];
-const open = [];
-
-for (let run = 1; run <= runs; run++) {
-  const text = execFileSync(process.execPath, ["dist/src/cli/main.js", "bench", "--quick", "--json"], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
-    maxBuffer: 64 << 20,
-  });
-  const report = parseBenchReport(text, `run ${run}`);
-  const before = reports.at(-1);
-  reports.push(report);
-  if (!before) continue;
-  for (const { id, verdict, change, noise, why } of compareBench(before, report).cases) {
-    compared++;
-    const line = `run ${run}: ${id} ${(change * 100).toFixed(1)} % (noise ${(noise * 100).toFixed(1)} %) ${why ?? ""}`;
-    if (verdict === "worse") alarms.push(line);
-    if (verdict === "inconclusive") open.push(line);
+const comparisons = [];
+try {
+  for (let run = 1; run <= runs; run++) {
+    // A process of its own each time, as memory lies elsewhere in each.
+    const report = measure(run, reports.length > 0 ? join(folder, `${run - 1}.json`) : undefined);
+    reports.push(report);
+    if (report.comparison) comparisons.push(...report.comparison.cases.map((item) => ({ run, ...item })));
+    console.error(`run ${run} of ${runs}: ${alarms().length} false alarms in ${comparisons.length} comparisons`);
   }
-  console.error(`run ${run} of ${runs}: ${alarms.length} false alarms in ${compared} comparisons`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+for (const { id } of reports[0].cases) console.log(apart(id));
+console.log(`${comparisons.length} comparisons, ${alarms().length} false alarms, ${open().length} inconclusive`);
+for (const { run, id, change, noise, why } of [...alarms(), ...open()]) {
+  console.log(`  run ${run}: ${id} ${percent(change)} (noise ${percent(noise)}) ${why ?? ""}`);
 }
 
-for (const { id } of reports[0].cases) {
+function measure(run, before) {
+  const compare = before ? ["--compare", before] : [];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["dist/src/cli/main.js", "bench", "--quick", "--json", ...compare],
+    { encoding: "utf8", maxBuffer: 64 << 20 },
+  );
+  if (status !== 0 && status !== 1) throw new Error(stderr);
+  writeFileSync(join(folder, `${run}.json`), stdout);
+  return JSON.parse(stdout);
+}
+
+function alarms() {
+  return comparisons.filter(({ verdict }) => verdict === "worse");
+}
+
+function open() {
+  return comparisons.filter(({ verdict }) => verdict === "inconclusive");
+}
+
+function apart(id) {
   const ratios = reports.map(({ cases }) => cases.find((item) => item.id === id).ratio.median).sort((a, b) => a - b);
   const middle = ratios[ratios.length >> 1];
-  const apart = ((ratios.at(-1) - ratios[0]) / middle) * 100;
-  console.log(
-    `${id.padEnd(28)} ${middle.toFixed(2)}  ${ratios[0].toFixed(2)} … ${ratios.at(-1).toFixed(2)}  ${apart.toFixed(0)} % apart`,
-  );
+  const range = `${ratios[0].toFixed(2)} … ${ratios.at(-1).toFixed(2)}`;
+  return `${id.padEnd(28)} ${middle.toFixed(2)}  ${range}  ${percent((ratios.at(-1) - ratios[0]) / middle)} apart`;
 }
-console.log(`${compared} comparisons, ${alarms.length} false alarms, ${open.length} inconclusive`);
-for (const line of [...alarms, ...open]) console.log(`  ${line}`);
+
+function percent(share) {
+  return `${(share * 100).toFixed(1)} %`;
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { runBench } from "../../bench/bench.js";
-import { compareBench, parseBenchReport } from "../../bench/compare.js";
+import { parseBenchReport } from "../../bench/compare.js";
+import { runAgainst } from "../../bench/confirm.js";
 import { printBench, printComparison } from "../../bench/print.js";
 import type { BenchReport } from "../../bench/report-types.js";
 import { UsageError } from "../../errors.js";
@@ -10,11 +11,10 @@ import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 /** `bench [--compare FILE]`: what this machine makes of the engine. */
 export const run: CommandRun = async (_args, flags, console) => {
   const before = flags.compare === undefined ? undefined : readReport(flags.compare);
-  const report = await runBench({
-    quick: flags.quick ?? false,
-    onProgress: (text) => console.err(`${text}\n`),
-  });
-  const comparison = before && compareBench(before, report);
+  const options = { quick: flags.quick ?? false, onProgress: (text: string) => console.err(`${text}\n`) };
+  const { report, comparison } = before
+    ? await runAgainst(before, options)
+    : { report: await runBench(options), comparison: undefined };
   const p = paint(console.colour);
   if (flags.json) console.out(`${JSON.stringify(comparison ? { ...report, comparison } : report, undefined, 2)}\n`);
   else console.out(printBench(report, p) + (comparison ? `\n${printComparison(comparison, p)}` : ""));
