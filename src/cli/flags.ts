@@ -120,7 +120,7 @@ export const FLAGS = {
     name: "--output",
     short: "-o",
     argument: "DIR",
-    help: "write external.pcapng, endpoint.pcapng, report.json and index.html there",
+    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml",
     details: "Creates DIR. Refuses to overwrite a file that is among the inputs.",
     parse: text,
   }),
