@@ -129,7 +129,7 @@ export function setState(line: usize, state: u32): void {
 
 /**
  * Takes a frame into account that was seen on a live line: next state and last-seen time.
- * Profile cilium: cilium-semantics 5.2. Profile rfc: RFC 5382 section 5 and RFC 7857 section 2 (an RST shortens, data revives).
+ * Profile cilium: the original's transitions. Profile rfc: RFC 5382 section 5 and RFC 7857 section 2 (an RST shortens, data revives).
  */
 export function refresh(line: usize, tcpFlags: u32, now: u32): void {
   const primary = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;

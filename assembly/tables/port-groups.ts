@@ -44,7 +44,7 @@ const BITMAP_NEXT_AT: usize = BITMAP_BITS_SIZE + 1024 * 4;
 
 const ICMP: u32 = 1;
 
-/** Lowest and highest port for a protocol; ICMP ids have the whole range (cilium-semantics 4.1). */
+/** Lowest and highest port for a protocol; ICMP ids have the whole range, as in the original. */
 export function lowest(protocol: u32): u32 {
   return protocol == ICMP ? 0 : snatLow;
 }

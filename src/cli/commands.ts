@@ -176,5 +176,5 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
 ];
 
-/** Commands that design.md has a place for and that do not exist yet: refused by name. */
+/** Commands that are planned and do not exist yet: refused by name. */
 export const LATER_COMMANDS = ["diff", "failover", "ports", "drain", "zones", "who", "demo"] as const;

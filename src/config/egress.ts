@@ -59,7 +59,7 @@ export class Placeholders {
   }
 }
 
-/** Settles the egress addresses of `gateway` on `node` (cilium-semantics section 1.5). Where devices are known they are the truth. */
+/** Settles the egress addresses of `gateway` on `node`, as the original's agent does. Where devices are known they are the truth. */
 export function resolveEgress(
   node: NodeRecord,
   gateway: GatewayRecord,

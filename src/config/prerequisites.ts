@@ -3,7 +3,7 @@ import type { ManifestWarning, PolicyModel } from "./types.js";
 const POLICY_MAP_MAX = 16384;
 
 /**
- * What the original asks of cilium-config before any egress policy works, and does not complain about loudly (cilium-semantics section 1.8).
+ * What the original asks of cilium-config before any egress policy works, and does not complain about loudly.
  * @param entries lines of the policy table: pairs of source address and destination prefix
  */
 export function prerequisiteWarnings(model: PolicyModel, entries: number): ManifestWarning[] {

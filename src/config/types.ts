@@ -35,7 +35,7 @@ export interface Egress {
   /** Name of the gateway node. */
   readonly node: string;
   readonly zone: string | undefined;
-  /** Where encapsulated frames for this gateway go (its first IPv4 InternalIP, cilium-semantics §1.4). */
+  /** Where encapsulated frames for this gateway go (its first IPv4 InternalIP, as in the original). */
   readonly gatewayIP: AddressBytes | undefined;
   /** Undefined = `no-egress-ip` for that family. */
   readonly egressIPv4: AddressBytes | undefined;

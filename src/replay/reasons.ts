@@ -43,7 +43,7 @@ export function nameOfAction(code: number): FrameAction | undefined {
 
 const UNTRANSLATED = "lets it out with the pod's own address, untranslated";
 
-/** What the original does where Sluicegate drops (cilium-semantics: egress SNAT, conntrack). Only reasons where it is known. */
+/** What the original does where Sluicegate drops (its egress SNAT and conntrack). Only reasons where it is known. */
 export const CILIUM_WOULD: Readonly<Record<string, string>> = {
   "unsupported-protocol": UNTRANSLATED,
   "icmp-error-unmatched": UNTRANSLATED,

@@ -18,7 +18,7 @@ export interface FrameObservation {
   /** Bytes the frame had on the wire. */
   readonly wireLength: number;
   readonly action: "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped";
-  /** Reason name (design.md §3); empty for snat and reverse. */
+  /** Reason name; empty for snat and reverse. */
   readonly reason: string;
   /** Index into `PolicyModel.egresses` for snat and reverse; -1 otherwise. */
   readonly egress: number;

@@ -9,7 +9,7 @@ const GATEWAYS = [
   node("gw-1", "172.18.0.2", { labels: { ...labels, "topology.kubernetes.io/zone": "z1" }, annotations: EGRESS_1 }),
   node("gw-2", "172.18.0.3", { labels, annotations: EGRESS_2 }),
 ];
-/** Their UIDs hash to gateway 0 and 1 of two (cilium-semantics section 1.4). */
+/** Their UIDs hash to gateway 0 and 1 of two. */
 const FIRST = pod("first", "10.0.0.1", { uid: "00000000-0000-0000-0000-000000000001" });
 const SECOND = pod("second", ["10.0.0.2", "2001:db8::2"], { uid: "00000000-0000-0000-0000-000000000002" });
 const interfaceOf = (selector: object) => ({ nodeSelector: { matchLabels: selector }, interface: "eth1" });

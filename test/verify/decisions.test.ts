@@ -46,7 +46,7 @@ describe("the policy decision", () => {
   });
 
   test("a CiliumEgressGatewayPolicy permits the gateway of the UID's FNV-1a hash alone", () => {
-    // Check values of cilium-semantics 1.4: this UID is 0xbd478d3e, 0 modulo 2; the next one 0xbc478bab, 1 modulo 2.
+    // Check values of the original: this UID is 0xbd478d3e, 0 modulo 2; the next one 0xbc478bab, 1 modulo 2.
     const uids = ["00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"];
     uids.forEach((uid, index) => {
       const plain = model({ policies: [{ kind: "CiliumEgressGatewayPolicy" }], endpoints: [{ uid }] });

@@ -178,7 +178,7 @@ describe("gateways", () => {
   });
 
   it("a CiliumEgressGatewayPolicy assigns by FNV-1a of the endpoint's UID and ignores health", async () => {
-    // cilium-semantics 1.4: 7c22952d-… is 1 mod 2, fe8c8750-… is 0 mod 2.
+    // the original: 7c22952d-… is 1 mod 2, fe8c8750-… is 0 mod 2.
     const model = world(2, { kind: "CiliumEgressGatewayPolicy" });
     const uids = {
       [ENDPOINT]: "7c22952d-25a0-409d-952c-60895b5c2a90",
