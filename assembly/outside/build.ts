@@ -1,4 +1,13 @@
-import { applyDelta, applyPartialDelta, applyUdpDelta, combine, delta16, delta32, negate } from "../wire/checksum";
+import {
+  applyDelta,
+  applyPartialDelta,
+  applyUdpDelta,
+  combine,
+  delta16,
+  delta32,
+  negate,
+  replaceChecksum,
+} from "../wire/checksum";
 import {
   IPV4_CHECKSUM_AT,
   IPV4_DST_AT,
@@ -104,14 +113,6 @@ export function buildError(p: Parsed, mapping: usize): void {
   const at = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
   rewriteDestination(p.l3, mapping);
-}
-
-/** Updates a checksum by `change`. @returns what the change of the field itself adds to a checksum over it */
-function replaceChecksum(at: usize, change: u32): u32 {
-  const was = <u32>load<u16>(at);
-  const now = applyDelta(was, change);
-  store<u16>(at, <u16>now);
-  return delta16(was, now);
 }
 
 /** Port or identifier of the quoted packet, and its checksum where quoted. @returns what that adds to the outer checksum */

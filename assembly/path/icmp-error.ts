@@ -26,7 +26,7 @@ import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { isExpired } from "../tables/lifetime";
 import { egressTotal } from "../tables/policy";
-import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate } from "../wire/checksum";
+import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
   IPV4_CHECKSUM_AT,
   IPV4_DST_AT,
@@ -144,14 +144,6 @@ function rewriteError(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, 
   const checksumAt = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(checksumAt, <u16>applyDelta(load<u16>(checksumAt), sum));
   rewriteOuter(p.l3, address, line, fromEndpoint, v);
-}
-
-/** Updates a checksum by `delta`. @returns what the change of the field itself adds to a checksum over it */
-function replaceChecksum(at: usize, delta: u32): u32 {
-  const was = <u32>load<u16>(at);
-  const now = applyDelta(was, delta);
-  store<u16>(at, <u16>now);
-  return delta16(was, now);
 }
 
 /** Port or id, and the inner checksum where the quotation reaches that far. @returns what both changes add to the outer checksum */

@@ -34,6 +34,14 @@ export function applyDelta(checksum: u32, delta: u32): u32 {
   return ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
 }
 
+/** Updates the checksum field at `at` by `delta`. @returns what the change of the field itself adds to a checksum over it */
+export function replaceChecksum(at: usize, delta: u32): u32 {
+  const was = <u32>load<u16>(at);
+  const now = applyDelta(was, delta);
+  store<u16>(at, <u16>now);
+  return delta16(was, now);
+}
+
 /** UDP over IPv4: 0 means "not computed", so 0 stays 0 and a computed 0 is sent as 0xffff (RFC 768). */
 export function applyUdpDelta(checksum: u32, delta: u32): u32 {
   if (checksum == 0) return 0;
