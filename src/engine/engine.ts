@@ -2,7 +2,7 @@ import * as abi from "../../assembly/abi.js";
 import { EngineError } from "../errors.js";
 import { instantiateCompanion } from "./companion.js";
 import { clearTouches } from "./conntrack.js";
-import { type EgressStats, type EngineCounters, readCounters, readEgressStats } from "./counters.js";
+import { type EgressStats, type EngineCounters, putPortsPeak, readCounters, readEgressStats } from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
 import { checkEngineConfig, type EngineConfig, encodeEngineConfig } from "./engine-config.js";
 import { type EngineExports, instantiateEngine } from "./load.js";
@@ -42,7 +42,7 @@ export class Engine {
   readonly config: EngineConfig;
   /** Memory of the engine; every view onto it stays valid for the engine's life. */
   readonly memory: EngineMemory;
-  /** Frames lie here. `loadPolicy` and `loadState` overwrite it: call them between batches. */
+  /** Frames lie here. `loadPolicy` overwrites a part of it: call it between batches. */
   readonly arena: Uint8Array;
   /** `config.hostSize` bytes for the host's own use; the engine never reads them and a saved state does not hold them. */
   readonly host: Uint8Array;
@@ -78,13 +78,14 @@ export class Engine {
   }
 
   /**
-   * Puts a policy blob (`compilePolicy`) in force, in one step, and starts a new policy epoch. Overwrites the start of the arena.
+   * Puts a policy blob (`compilePolicy`) in force, in one step, and starts a new policy epoch.
+   * @param at where in the arena the blob is handed over: what lies there is overwritten
    * @throws {EngineError} where the engine refuses it; the policy before stays in force
    */
-  loadPolicy(blob: Uint8Array): void {
-    this.#checkRoom(blob);
-    this.arena.set(blob);
-    this.#check("loadPolicy", this.#exports.loadPolicy(0, blob.length));
+  loadPolicy(blob: Uint8Array, at = 0): void {
+    this.#checkRoom(blob, at);
+    this.arena.set(blob, at);
+    this.#check("loadPolicy", this.#exports.loadPolicy(at, blob.length));
     this.#policyHash = hashPolicy(blob);
     const counts = sectionCounts(blob);
     this.#egressCount = counts[abi.SECTION_EGRESSES]!;
@@ -226,6 +227,16 @@ export class Engine {
     );
   }
 
+  /**
+   * Sets `portsPeak` of every egress: to count peaks from now on, or to give earlier ones back.
+   * @param peaks by egress; what is missing counts as 0
+   */
+  setPortPeaks(peaks: readonly number[]): void {
+    for (let row = 0; row < this.#egressCount; row++) {
+      putPortsPeak(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE, peaks[row] ?? 0);
+    }
+  }
+
   /** The conntrack table's bytes: a window, for `connections`. */
   conntrack(): Uint8Array {
     return this.regionBytes(abi.REGION_CONNTRACK);
@@ -290,8 +301,8 @@ export class Engine {
     return { at, size };
   }
 
-  #checkRoom(blob: Uint8Array): void {
-    const room = Math.min(this.config.blobSize, this.arena.length);
+  #checkRoom(blob: Uint8Array, at: number): void {
+    const room = Math.min(this.config.blobSize, this.arena.length - at);
     if (blob.length > room)
       throw new EngineError(`loadPolicy: the blob has ${blob.length} bytes, expected at most ${room}`);
     if (blob.length < abi.BLOB_HEADER_SIZE) return;
