@@ -111,6 +111,28 @@ export class Engine {
   }
 
   /**
+   * Makes the engine play one node of a cluster. @param node index into `nodeTable`; -1 = every node at once, as at the start; -2 = where
+   * endpoints are whose node is not known. Holds for the numbering of the policy in force: say it again after another one.
+   */
+  setOwnNode(node: number): void {
+    this.#check(`setOwnNode ${node}`, this.#exports.setOwnNode(node));
+  }
+
+  /**
+   * Finds out where frames 0 … count-1 come in: `node(i)` and `egress(i)` say so afterwards. The frames are not processed.
+   * @throws {EngineError} where the engine refuses the batch
+   */
+  locate(count: number): void {
+    const code = this.#exports.locate(count);
+    if (code !== count) throw refused(`locate ${count} frames`, code);
+  }
+
+  /** Tells of frame `i`, as its endpoint sent it, what became of it at another engine. @param what FEEDBACK_* */
+  feedback(i: number, what: number): void {
+    this.#check(`feedback ${i} ${what}`, this.#exports.feedback(i, what));
+  }
+
+  /**
    * Says which members of an IsovalentEgressGatewayPolicy take new connections of endpoints in a zone; all do at first.
    * @param policy index into the model's policies   @param zone index into `zoneTable` + 1; 0 = endpoints without a zone
    * @param members positions in the policy's `egresses`, 0 … 63
@@ -201,7 +223,17 @@ export class Engine {
     return this.memory.u16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_NAT_PORT_AT);
   }
 
-  /** Egress before this frame; meaningful with VERDICT_FLAG_REMAPPED only. */
+  /** Redirect: where the IP packet starts in frame `i`. Hook from-overlay: where the inner frame does. */
+  inner(i: number): number {
+    return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_INNER_AT);
+  }
+
+  /** Node of the endpoint of frame `i` after `locate`: index into the policy's node table, or -1. */
+  node(i: number): number {
+    return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_NODE_AT) | 0;
+  }
+
+  /** Egress before this frame; meaningful with VERDICT_FLAG_REMAPPED and VERDICT_FLAG_RELEASE only. */
   oldEgress(i: number): number {
     return this.memory.u16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_OLD_EGRESS_AT);
   }
