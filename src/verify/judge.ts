@@ -1,13 +1,13 @@
 import type { Egress, Endpoint, Policy, PolicyModel } from "../config/types.js";
 import { firstDifference } from "../net/bytes.js";
-import { type IpPacket, isFragment } from "../net/decode.js";
+import { destinationAddress, type IpPacket, isFragment } from "../net/decode.js";
 import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "../net/tuple.js";
 import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
 import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
 import { FragmentMemory } from "./fragments.js";
-import { PolicyInterpreter } from "./interpreter.js";
+import { Gateways } from "./gateways.js";
+import { type Decision, PolicyInterpreter } from "./interpreter.js";
 import { LifetimeTable, type NatProfile } from "./lifetimes.js";
-
 import type { FrameObservation } from "./types.js";
 
 export interface VerifierOptions {
@@ -42,6 +42,8 @@ export class Judge {
   readonly table: ConnectionTable;
   readonly fragments = new FragmentMemory();
   policies: PolicyInterpreter;
+  gateways: Gateways;
+  #statuses: FrameObservation["statuses"];
   readonly #lifetimes = new Map<number, LifetimeTable>();
   /** Once a frame was lost on a dead gateway the engine may hold mappings that no emitted frame showed. */
   hasHiddenMappings: boolean;
@@ -53,6 +55,7 @@ export class Judge {
     this.log = new MismatchLog(options.maxMismatches ?? 100);
     this.table = new ConnectionTable(options.foreign ? "foreign" : options.natProfile);
     this.policies = new PolicyInterpreter(model);
+    this.gateways = this.#newGateways();
     this.hasHiddenMappings = options.resumed ?? false;
   }
 
@@ -62,18 +65,44 @@ export class Judge {
 
   /** Begins a new policy epoch: every connection is decided anew at its next frame. */
   changePolicies(model: PolicyModel, timeNs: bigint): void {
+    // Addresses that moved between gateways are no policies that have to be programmed.
+    if (model.policySets !== this.model.policySets) this.policiesChangedAtMs = this.log.sinceStart(timeNs);
     this.policies = new PolicyInterpreter(model);
+    this.gateways = this.#newGateways();
     this.#lifetimes.clear();
     this.table.epoch++;
-    this.policiesChangedAtMs = this.log.sinceStart(timeNs);
+  }
+
+  /** Nodes stand differently from now on: pins on those that are down by now are gone. */
+  changeStatuses(statuses: FrameObservation["statuses"]): void {
+    if (statuses === this.#statuses) return;
+    this.#statuses = statuses;
+    const { down } = this.gateways;
+    this.gateways = this.#newGateways();
+    for (const node of this.gateways.down) if (!down.has(node)) this.table.nodeDown(node);
+  }
+
+  #newGateways(): Gateways {
+    return new Gateways(this.model, this.#statuses, this.options.foreign ?? false);
   }
 
   find(frame: Frame, field: MismatchField, expected: string, got: string, why: string): void {
     this.log.add(frame.o, { field, expected, got, why });
   }
 
+  /** The source has an owner, although the engine or the host said otherwise. */
+  findOwner(frame: Frame, { namespace, name }: Endpoint): void {
+    const why = "the source belongs to an endpoint at this time";
+    this.find(frame, "decision", `${namespace}/${name}`, frame.o.reason, why);
+  }
+
   findAll(frame: Frame, findings: readonly Finding[]): void {
     for (const finding of findings) this.log.add(frame.o, finding);
+  }
+
+  /** What the policies say about the frame, sent by `endpoint`. */
+  decide({ o, packet }: Frame, endpoint: Endpoint): Decision {
+    return this.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
   }
 
   /** Owner of an address of the frame at its time. */
@@ -137,19 +166,12 @@ export function egressAddressKey(egress: Egress, family: 4 | 6): string | undefi
 export function startOf(
   bytes: Uint8Array,
   tuple: Tuple,
-  direction: "outbound" | "inbound",
+  direction: ConnectionStart["direction"],
   endpoint: Endpoint,
-  lifetimes: LifetimeTable,
 ): ConnectionStart {
-  return {
-    key: tupleKey(bytes, tuple),
-    protocol: tuple.protocol,
-    direction,
-    endpoint,
-    lifetimes,
-    insideAddress: addressKey(bytes, tuple.insideAt, tuple.family),
-    insidePort: tuple.insidePort,
-  };
+  const { protocol, insidePort } = tuple;
+  const insideAddress = addressKey(bytes, tuple.insideAt, tuple.family);
+  return { key: tupleKey(bytes, tuple), protocol, direction, endpoint, insideAddress, insidePort };
 }
 
 /** `CiliumEgressGatewayPolicy egress-a`, for messages. */

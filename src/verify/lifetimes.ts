@@ -86,10 +86,9 @@ export class LifetimeTable {
   readonly #closing: LifetimeBounds;
   /** The three before, where the connection may be older than what was counted. */
   readonly #older: ReadonlyMap<LifetimeBounds, LifetimeBounds>;
-  readonly #udp: LifetimeBounds;
-  readonly #icmp: LifetimeBounds;
+  /** Of protocols without states. */
+  readonly #stateless: ReadonlyMap<number, LifetimeBounds>;
   readonly #other: LifetimeBounds;
-  readonly #sctp: LifetimeBounds;
 
   constructor(timeouts: Timeouts, profile: LifetimeProfile) {
     const { tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other } = timeouts;
@@ -102,11 +101,14 @@ export class LifetimeTable {
     const { longest } = this.#closing;
     const bases = [this.#opening, this.#established, this.#openingOrEstablished];
     this.#older = new Map(bases.map((bounds) => [bounds, { shortest: bounds.shortest, longest }]));
-    this.#udp = span(udp);
-    this.#icmp = span(icmp);
     this.#other = span(other);
-    // SCTP may be counted by TCP's timers (it has none of its own) or as "other".
-    this.#sctp = span(other, tcpOpening, tcpEstablished, tcpClosing);
+    this.#stateless = new Map([
+      [PROTOCOL_UDP, span(udp)],
+      [PROTOCOL_ICMP, span(icmp)],
+      [PROTOCOL_ICMPV6, span(icmp)],
+      // It may be counted by TCP's timers, having none of its own, or as "other".
+      [PROTOCOL_SCTP, span(other, tcpOpening, tcpEstablished, tcpClosing)],
+    ]);
   }
 
   tcp(history: TcpHistory): LifetimeBounds {
@@ -126,17 +128,7 @@ export class LifetimeTable {
   /** Of a protocol without states. */
   stateless(protocol: number): LifetimeBounds {
     if (this.#profile === "foreign") return FOREIGN_BOUNDS;
-    switch (protocol) {
-      case PROTOCOL_UDP:
-        return this.#udp;
-      case PROTOCOL_ICMP:
-      case PROTOCOL_ICMPV6:
-        return this.#icmp;
-      case PROTOCOL_SCTP:
-        return this.#sctp;
-      default:
-        return this.#other;
-    }
+    return this.#stateless.get(protocol) ?? this.#other;
   }
 }
 

@@ -1,9 +1,10 @@
-import type { Egress, Endpoint } from "../config/types.js";
-import { destinationAddress, readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import type { Egress, Endpoint, Policy } from "../config/types.js";
+import { readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { addressKey, formatKeySocket, formatSocket, portAtOf, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection, Mapping } from "./connections.js";
-import { checkDecision, checkHealth } from "./eligible.js";
-import { egressAddressKey, type Frame, hopsOf, type Judge, startOf } from "./judge.js";
+import { checkChoice, checkReachable, checkSelected, memberOf, pinOf } from "./eligible.js";
+import { describePolicy, egressAddressKey, type Frame, hopsOf, type Judge, startOf } from "./judge.js";
+import { ongoing } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
 /** A frame from an endpoint that left with an egress IP. */
@@ -21,10 +22,9 @@ export function judgeSnat(judge: Judge, frame: Frame): void {
     judge.find(frame, "egress-eligible", range, `${o.egress}`, "the frame left with the address of no gateway");
     return;
   }
-  judge.findAll(
-    frame,
-    rewriteFindings(o.given, packet, o.result, "source", hopsOf(judge, frame, endpoint, egress.node)),
-  );
+  const hops = hopsOf(judge, frame, endpoint, egress.node);
+  judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "source", hops));
+  checkReachable(judge, frame, egress.node, endpoint);
   if (o.result.length !== o.given.length) return;
   if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment")
     return judgeTranslated(judge, frame, endpoint, egress);
@@ -39,61 +39,70 @@ function checkSourceAddress(judge: Judge, frame: Frame, egress: Egress): void {
   const got = addressKey(o.result, packet.sourceAt, packet.family);
   if (got === expected) return;
   const text = expected === undefined ? "no address of this family" : formatKeySocket(expected, 0);
-  judge.find(
-    frame,
-    "egress-address",
-    text,
-    formatSocket(sourceAddress(o.result, packet), 0),
-    `gateway ${egress.node} has no other`,
-  );
+  const used = formatSocket(sourceAddress(o.result, packet), 0);
+  judge.find(frame, "egress-address", text, used, `gateway ${egress.node} has no other`);
+}
+
+/** A translated frame: who sent it through which gateway, the connection that it goes on with, and its external tuple. */
+interface Translation {
+  readonly endpoint: Endpoint;
+  readonly egress: Egress;
+  readonly tuple: Tuple;
+  readonly current: Connection | undefined;
+  readonly mapping: Mapping;
 }
 
 function judgeTranslated(judge: Judge, frame: Frame, endpoint: Endpoint, egress: Egress): void {
   const { o, packet, nowMs } = frame;
+  const { table } = judge;
   const tuple = tupleOf(o.given, packet, "source");
-  const known = judge.table.get(tupleKey(o.given, tuple));
+  const known = table.get(tupleKey(o.given, tuple));
   checkNotInbound(judge, frame, known);
-  const current = isSame(judge, known, endpoint, nowMs) ? known : undefined;
-  const isDecided = current?.epoch === judge.table.epoch;
+  const current = ongoing(judge, known, endpoint, nowMs);
   const mapping = mappingOf(frame, tuple, egress, current);
-  if (mapping !== current?.mapping || !isDecided) {
-    checkSourceAddress(judge, frame, egress);
-    checkNatPort(judge, frame, mapping);
-    if (current) checkConstancy(judge, frame, current, mapping);
-  }
-  const connection = current && isDecided ? current : decide(judge, frame, endpoint, tuple, current);
-  checkHealth(judge, frame, connection.policy, egress);
+  const isAsBefore = o.remapped === "" && mapping === current?.mapping && isSettled(judge, current);
+  const connection = isAsBefore ? current : settle(judge, frame, { endpoint, egress, tuple, current, mapping });
   if (mapping !== connection.mapping || !connection.isHolder) {
     checkUnshared(judge, frame, connection, mapping);
-    judge.table.claim(connection, mapping);
+    table.claim(connection, mapping);
   }
-  judge.table.refresh(connection, packet.tcpFlags, true, nowMs);
+  table.refresh(connection, packet.tcpFlags, true, nowMs);
   judge.rememberFragment(frame, connection);
 }
 
-/** True where `known` is the connection that this endpoint's frame belongs to, not one that is over. */
-function isSame(judge: Judge, known: Connection | undefined, endpoint: Endpoint, nowMs: number): boolean {
-  if (!known || known.start.direction === "inbound" || known.start.endpoint.uid !== endpoint.uid) return false;
-  return !judge.table.mustBeDead(known, nowMs);
+/** Nothing happened since the connection's last frame that its gateway or tuple could depend on. */
+function isSettled({ table }: Judge, connection: Connection): boolean {
+  return connection.epoch === table.epoch && connection.unseen === "" && !table.hasLostPin(connection);
 }
 
-/** Asks the policies, and gives the answer to the connection: to the one there is, or to a new one. */
-function decide(
-  judge: Judge,
-  frame: Frame,
-  endpoint: Endpoint,
-  tuple: Tuple,
-  current: Connection | undefined,
-): Connection {
-  const { o, packet, nowMs } = frame;
-  const decision = judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
-  checkDecision(judge, frame, endpoint, decision);
-  const connection =
-    current ??
-    judge.table.open(startOf(o.given, tuple, "outbound", endpoint, judge.lifetimesOf(decision.policy)), nowMs);
-  connection.policy = decision.policy;
+/** Judges what is new about a connection, the first frame or a later one. @returns the one there was, or a new one */
+function settle(judge: Judge, frame: Frame, translation: Translation): Connection {
+  const { o, nowMs } = frame;
+  const { endpoint, egress, tuple, current, mapping } = translation;
+  checkSourceAddress(judge, frame, egress);
+  checkNatPort(judge, frame, mapping);
+  const isDecided = current?.epoch === judge.table.epoch;
+  const index = isDecided ? current.policy : checkSelected(judge, frame, endpoint);
+  const policy = judge.model.policies[index];
+  if (policy) {
+    const allowed = mayStay(judge, translation) ? judge.gateways.healthy : judge.gateways.active;
+    checkChoice(judge, frame, policy, allowed.call(judge.gateways, policy, endpoint));
+    checkConstancy(judge, frame, translation, policy);
+  }
+  const lifetimes = judge.lifetimesOf(index);
+  const connection = current ?? judge.table.open(startOf(o.given, tuple, "outbound", endpoint), lifetimes, nowMs);
+  connection.policy = index;
+  connection.lifetimes = lifetimes;
   connection.epoch = judge.table.epoch;
+  connection.unseen = "";
   return connection;
+}
+
+/** True where the connection may have been on this gateway before, so that it need not be one that takes new connections. */
+function mayStay(judge: Judge, { current, mapping }: Translation): boolean {
+  if (!current?.mapping || current.unseen === "gateway") return current !== undefined;
+  const { gateway, address } = current.mapping;
+  return gateway === mapping.gateway && address === mapping.address && !judge.table.hasLostPin(current);
 }
 
 /** The external tuple, read from the frame that left; the connection's own mapping where it is the same. */
@@ -111,15 +120,9 @@ function mappingOf(frame: Frame, tuple: Tuple, egress: Egress, current: Connecti
 function checkNatPort(judge: Judge, frame: Frame, { natPort }: Mapping): void {
   const { kind } = frame.packet;
   if (judge.options.foreign || (kind !== "tcp" && kind !== "udp" && kind !== "sctp")) return;
-  const { low, high } = judge.model.settings.snatPorts.value;
-  if (natPort >= low && natPort <= high) return;
-  judge.find(
-    frame,
-    "nat-port",
-    `${low} to ${high}`,
-    `${natPort}`,
-    `the range comes from ${judge.model.settings.snatPorts.source}`,
-  );
+  const { value, source } = judge.model.settings.snatPorts;
+  if (natPort >= value.low && natPort <= value.high) return;
+  judge.find(frame, "nat-port", `${value.low} to ${value.high}`, `${natPort}`, `the range comes from ${source}`);
 }
 
 /** An answer to a connection that the remote opened keeps the endpoint's address. A SYN may open a connection of its own. */
@@ -129,28 +132,56 @@ function checkNotInbound(judge: Judge, frame: Frame, known: Connection | undefin
   judge.find(frame, "inbound-translated", "pass, reply-of-inbound", "snat", "the remote opened this connection");
 }
 
-/** A live connection keeps its external tuple unless a remapping with a cause is on record. */
-function checkConstancy(judge: Judge, frame: Frame, current: Connection, mapping: Mapping): void {
-  const before = current.mapping;
-  if (!before || before.key === mapping.key) return;
+/** A connection keeps its gateway while that is healthy, and its external tuple unless a remapping with a cause is on record. */
+function checkConstancy(judge: Judge, frame: Frame, translation: Translation, policy: Policy): void {
+  const { current, mapping } = translation;
   const { remapped } = frame.o;
-  const [expected, got] = [describe(before), describe(mapping)];
-  if (remapped === "") {
-    if (!judge.table.mustLive(current, frame.nowMs)) return;
-    judge.find(
-      frame,
-      "tuple-changed",
-      expected,
-      got,
-      `no remapping is on record (${judge.table.describeAge(current, frame.nowMs)})`,
-    );
-    return;
+  const before = current?.mapping;
+  if (!before || current.unseen === "gateway") {
+    if (remapped === "" || current || mayBeNewlySelected(judge, remapped)) return;
+    return judge.find(frame, "remap-cause", "a new connection", remapped, "no frame of it was translated before");
   }
-  if (remapped === "policy-change" && current.epoch !== judge.table.epoch) return;
-  const { healthy } = frame.o;
-  const gatewayFailed = judge.table.hasLostGateway(current) || (healthy !== undefined && !healthy.has(before.gateway));
-  if (remapped === "failover" && gatewayFailed) return;
-  judge.find(frame, "remap-cause", expected, got, `the record says ${remapped}, but nothing of the kind happened`);
+  const [expected, got] = [describe(before), describe(mapping)];
+  const isChanged = before.key !== mapping.key;
+  const isPinned = pinOf(judge, frame, policy, current) !== undefined;
+  if (remapped === "" && isChanged && current.unseen === "" && judge.table.mustGoOn(current, frame.nowMs)) {
+    const why = `no remapping is on record (${judge.table.describeAge(current, frame.nowMs)})`;
+    judge.find(frame, "tuple-changed", expected, got, why);
+  } else if (isPinned && (before.gateway !== mapping.gateway || before.address !== mapping.address)) {
+    judge.find(frame, "pin-moved", expected, got, `${before.gateway} is healthy and ${describePolicy(policy)} has it`);
+  } else if (remapped !== "" && !isCause(judge, frame, translation, policy)) {
+    const why = `the record says ${remapped}, but nothing of the kind happened`;
+    judge.find(frame, "remap-cause", expected, got, why);
+  }
+}
+
+/** Whether what the record says happened to the connection since its last frame. */
+function isCause(judge: Judge, frame: Frame, { current, mapping }: Translation, policy: Policy): boolean {
+  const before = current?.mapping;
+  if (!before || (before.key === mapping.key && current.unseen === "")) return false;
+  const isOtherModel = current.epoch !== judge.table.epoch;
+  const hasLostMemory = judge.table.hasLostGateway(current);
+  const isSameGateway = before.gateway === mapping.gateway;
+  switch (frame.o.remapped) {
+    case "policy-change":
+      return isOtherModel && (hasLostMemory || pinOf(judge, frame, policy, current) === undefined);
+    case "egress-ip-moved":
+      return isOtherModel && memberOf(judge, frame, policy, before) === undefined;
+    case "gateway-restart":
+      return isSameGateway && hasLostMemory;
+    case "failover": {
+      const isUnpinned = judge.table.hasLostPin(current) || judge.gateways.down.has(before.gateway);
+      return isUnpinned || (!isSameGateway && hasLostMemory);
+    }
+    default:
+      return false;
+  }
+}
+
+/** A connection that left untranslated before, since its policy is new or was not programmed yet, is remapped at its first frame. */
+function mayBeNewlySelected(judge: Judge, remapped: string): boolean {
+  if (judge.options.resumed) return true;
+  return remapped === "policy-change" && (judge.table.epoch > 0 || (judge.options.propagationMs ?? 0) > 0);
 }
 
 /** An external tuple serves one connection at a time. */
@@ -174,32 +205,18 @@ function judgeError(judge: Judge, frame: Frame, endpoint: Endpoint, egress: Egre
   const connection = judge.table.get(tupleKey(o.given, tuple));
   if (connection?.start.direction !== "outbound") {
     if (judge.options.resumed) return judge.log.note("error-about-unseen-connection");
-    judge.find(
-      frame,
-      "decision",
-      "drop, icmp-error-unmatched",
-      "snat",
-      "the quoted packet belongs to no translated connection",
-    );
-    return;
+    const why = "the quoted packet belongs to no translated connection";
+    return judge.find(frame, "decision", "drop, icmp-error-unmatched", "snat", why);
   }
   const natPortAt = portAtOf(inner, "destination");
   const natPort = natPortAt < 0 ? 0 : readBe16(o.result, natPortAt);
   const address = addressKey(o.result, inner.destinationAt, inner.family);
-  const mapping = {
-    key: tupleKey(o.result, { ...tuple, insidePort: natPort }),
-    address,
-    natPort,
-    gateway: egress.node,
-  };
-  if (connection.mapping && connection.mapping.key !== mapping.key && o.remapped === "") {
-    judge.find(
-      frame,
-      "tuple-changed",
-      describe(connection.mapping),
-      describe(mapping),
-      "the quoted packet must show the connection's tuple",
-    );
+  const key = tupleKey(o.result, { ...tuple, insidePort: natPort });
+  const before = connection.mapping;
+  if (before && before.key !== key && o.remapped === "" && connection.unseen === "") {
+    const got = describe({ key, address, natPort, gateway: egress.node });
+    const why = "the quoted packet must show the connection's tuple";
+    judge.find(frame, "tuple-changed", describe(before), got, why);
   }
   if (connection.start.endpoint.uid !== endpoint.uid) judge.log.note("error-about-former-owner");
   connection.maybeAt = nowMs;
@@ -211,23 +228,14 @@ function judgeLaterFragment(judge: Judge, frame: Frame, endpoint: Endpoint, egre
   const connection = judge.fragments.find(o.given, packet, nowMs);
   if (!connection) {
     judge.log.note("fragment-without-first-seen");
-    checkDecision(
-      judge,
-      frame,
-      endpoint,
-      judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family),
-    );
+    const policy = judge.model.policies[checkSelected(judge, frame, endpoint)];
+    if (policy) checkChoice(judge, frame, policy, judge.gateways.healthy(policy, endpoint));
     return;
   }
   connection.maybeAt = nowMs;
-  if (connection.mapping?.gateway === egress.node) return;
-  judge.find(
-    frame,
-    "egress-eligible",
-    connection.mapping?.gateway ?? "none",
-    egress.node,
-    "the first fragment used another gateway",
-  );
+  const gateway = connection.mapping?.gateway ?? "none";
+  if (gateway !== egress.node)
+    judge.find(frame, "egress-eligible", gateway, egress.node, "the first fragment used another gateway");
 }
 
 function describe(mapping: Mapping): string {
