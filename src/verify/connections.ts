@@ -70,7 +70,7 @@ export class Connection {
   }
 
   get bounds(): LifetimeBounds {
-    return this.tcp ? this.lifetimes.tcp(this.tcp) : this.lifetimes.stateless(this.start.protocol);
+    return this.lifetimes.of(this.start.protocol, this.tcp);
   }
 }
 

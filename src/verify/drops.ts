@@ -3,8 +3,8 @@ import { type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, mayCarry, pinOf } from "./eligible.js";
-import { egressAddressKey, type Frame, type Judge } from "./judge.js";
-import { forgetTranslation, ongoing, sentConnection } from "./lookup.js";
+import { egressAddressKey, type Frame } from "./judge.js";
+import { forgetTranslation, ongoing } from "./lookup.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
 const POLICY = "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported";
@@ -26,28 +26,28 @@ function setOf(words: string): ReadonlySet<string> {
 }
 
 /** A frame from an endpoint that went nowhere: the reason given must hold. */
-export function judgeEndpointDrop(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
-  checkShapeReason(judge, frame);
-  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
+export function judgeEndpointDrop(frame: Frame): void {
+  const { o } = frame;
+  checkShapeReason(frame);
+  const endpoint = frame.sender;
   if (!endpoint || !NEEDS_POLICY.has(o.reason)) return;
-  const index = checkSelected(judge, frame, endpoint);
+  const index = checkSelected(frame, endpoint);
   if (index < 0) return;
-  const refuted = refutation(judge, frame, endpoint, index);
+  const refuted = refutation(frame, endpoint, index);
   if (refuted)
-    judge.find(frame, o.reason === "no-nat-mapping" ? "refused-while-free" : "drop-reason", "snat", "drop", refuted);
-  if (REFUSALS.has(o.reason)) forgetTranslation(judge, frame);
+    frame.find(o.reason === "no-nat-mapping" ? "refused-while-free" : "drop-reason", "snat", "drop", refuted);
+  if (REFUSALS.has(o.reason)) forgetTranslation(frame);
 }
 
 /** The same for a frame from outside: only its shape can be judged here; missing replies are judged elsewhere. */
-export function checkShapeReason(judge: Judge, frame: Frame): void {
+export function checkShapeReason(frame: Frame): void {
   const { o, packet } = frame;
   const ofHook = o.hook === "from-endpoint" ? NEEDS_POLICY : KNOWN_INBOUND;
   if (o.action === "drop" && !KNOWN.has(o.reason) && !ofHook.has(o.reason))
-    judge.find(frame, "drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
+    frame.find("drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
   if (!SHAPE_REASONS.has(o.reason) || !isSound(o.given, packet)) return;
   const why = `a whole ${packet.kind} packet with right checksums`;
-  judge.find(frame, "drop-reason", "a sound frame is not dropped for its shape", o.reason, why);
+  frame.find("drop-reason", "a sound frame is not dropped for its shape", o.reason, why);
 }
 
 /** Nothing about the packet is unusual: whole, no fragment, no fault, every length consistent, checksums right. */
@@ -73,16 +73,16 @@ function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {
 }
 
 /** Why the drop reason cannot hold; undefined where it may. */
-function refutation(judge: Judge, frame: Frame, endpoint: Endpoint, index: number): string | undefined {
-  const { o, packet } = frame;
+function refutation(frame: Frame, endpoint: Endpoint, index: number): string | undefined {
+  const { judge, o, packet } = frame;
   const policy = judge.model.policies[index]!;
-  const current = ongoing(judge, sentConnection(judge, frame), endpoint, frame.nowMs);
-  const egresses = mayCarry(judge, frame, policy, endpoint, current);
+  const current = ongoing(frame, endpoint);
+  const egresses = mayCarry(frame, policy, endpoint, current);
   switch (o.reason) {
     case "ttl-exceeded":
       return o.given[packet.ttlAt]! > 1 ? `TTL ${o.given[packet.ttlAt]} survives a hop` : undefined;
     case "no-egress-gateway": {
-      const isPinned = pinOf(judge, frame, policy, current) !== undefined;
+      const isPinned = pinOf(frame, policy, current) !== undefined;
       const isServed = isPinned || judge.gateways.active(policy, endpoint).length > 0;
       return isServed ? `policy ${policy.name} has a gateway for this endpoint` : undefined;
     }
@@ -91,7 +91,7 @@ function refutation(judge: Judge, frame: Frame, endpoint: Endpoint, index: numbe
       return egresses.some(lacks) ? undefined : `every gateway of policy ${policy.name} has an egress IP`;
     }
     case "no-nat-mapping":
-      return freePortProof(judge, frame, egresses);
+      return freePortProof(frame, egresses);
     case "unsupported-protocol":
       return isSound(o.given, packet) ? `${packet.kind} is translated` : undefined;
     case "ipv6-unsupported":
@@ -102,9 +102,9 @@ function refutation(judge: Judge, frame: Frame, endpoint: Endpoint, index: numbe
 }
 
 /** Counts the external tuples taken toward this remote: where every eligible gateway has fewer than ports, a port was free. */
-function freePortProof(judge: Judge, frame: Frame, egresses: readonly number[]): string | undefined {
+function freePortProof(frame: Frame, egresses: readonly number[]): string | undefined {
+  const { judge, o, packet } = frame;
   if (judge.hasHiddenMappings || egresses.length === 0) return undefined;
-  const { o, packet } = frame;
   const { low, high } = judge.model.settings.snatPorts.value;
   const ports = packet.kind === "echo" ? 0x10000 : high - low + 1;
   const inside = tupleKey(o.given, tupleOf(o.given, packet, "source")).slice(packet.family === 4 ? 2 : 8);

@@ -2,7 +2,7 @@ import type { Endpoint } from "../config/types.js";
 import { type IpPacket, isEchoRequest, PROTOCOL_TCP, sourcePort, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
 import type { Decision } from "./interpreter.js";
-import { type Frame, type Judge, startOf } from "./judge.js";
+import { type Frame, startOf } from "./judge.js";
 import { forgetTranslation, sentConnection } from "./lookup.js";
 
 /** Pass reasons that name the policies' decision and must therefore be the one that the interpreter finds. */
@@ -11,65 +11,58 @@ const DECISION_REASONS = new Set(
 );
 
 /** A frame that an endpoint sent and that left as it came. */
-export function judgePass(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
-  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
+export function judgePass(frame: Frame): void {
+  const { o } = frame;
+  const endpoint = frame.sender;
   if (!endpoint) return;
-  if (o.reason === "endpoint-unknown") return judge.findOwner(frame, endpoint);
-  const decision = judge.decide(frame, endpoint);
-  const answered = answersInbound(judge, frame, endpoint);
+  if (o.reason === "endpoint-unknown") return frame.findOwner(endpoint);
+  const decision = frame.decide(endpoint);
+  const answered = answersInbound(frame, endpoint);
   if (o.reason === "reply-of-inbound" && answered) return;
-  if (decision.selected) return judgeUntranslated(judge, frame, endpoint, decision, answered);
-  forgetTranslation(judge, frame);
+  if (decision.selected) return judgeUntranslated(frame, endpoint, decision, answered);
+  forgetTranslation(frame);
   if (DECISION_REASONS.has(o.reason) && o.reason !== decision.reason) {
-    judge.find(frame, "decision", decision.reason, o.reason, `${decision.by} decides`);
+    frame.find("decision", decision.reason, o.reason, `${decision.by} decides`);
   }
 }
 
 /** A selected frame that was not translated is a leak unless something that the user asked for explains it. */
-function judgeUntranslated(
-  judge: Judge,
-  frame: Frame,
-  endpoint: Endpoint,
-  decision: Decision,
-  answered: boolean,
-): void {
-  const { o } = frame;
+function judgeUntranslated(frame: Frame, endpoint: Endpoint, decision: Decision, answered: boolean): void {
+  const { judge, o } = frame;
   if (o.reason === "unsupported-passed" && judge.options.unsupportedPasses) return judge.log.note("unsupported-passed");
-  if (o.reason === "not-yet-programmed" && isBeingProgrammed(judge, frame, endpoint)) {
-    forgetTranslation(judge, frame);
+  if (o.reason === "not-yet-programmed" && isBeingProgrammed(frame, endpoint)) {
+    forgetTranslation(frame);
     return judge.log.note("not-yet-programmed");
   }
   const policy = judge.model.policies[decision.policy]!;
   const why = answered
     ? "the frame answers an inbound connection but was passed for another reason"
     : `${decision.by} selects it and the remote opened no such connection`;
-  judge.find(frame, "leak", `snat by ${policy.name}`, "the endpoint's own address", why);
+  frame.find("leak", `snat by ${policy.name}`, "the endpoint's own address", why);
 }
 
-function isBeingProgrammed(judge: Judge, frame: Frame, endpoint: Endpoint): boolean {
-  const delayMs = judge.options.propagationMs ?? 0;
-  if (delayMs <= 0) return false;
+function isBeingProgrammed(frame: Frame, endpoint: Endpoint): boolean {
+  const delayMs = frame.judge.options.propagationMs ?? 0;
   const { fromNs } = endpoint;
-  const isNewEndpoint = fromNs !== undefined && Number(frame.o.timeNs - fromNs) / 1e6 <= delayMs;
-  return isNewEndpoint || frame.nowMs - judge.policiesChangedAtMs <= delayMs;
+  const isNewEndpoint = fromNs !== undefined && Number(frame.o.timeNs - fromNs) / 1e6 < delayMs;
+  return isNewEndpoint || frame.nowMs - frame.judge.policiesChangedAtMs < delayMs;
 }
 
 /** True where the frame answers a connection that the verifier saw the remote open, or whose shape says so (capture began in its middle). */
-function answersInbound(judge: Judge, frame: Frame, endpoint: Endpoint): boolean {
-  const { o, packet, nowMs } = frame;
-  const known = sentConnection(judge, frame);
+function answersInbound(frame: Frame, endpoint: Endpoint): boolean {
+  const { judge, o, packet, nowMs } = frame;
+  const known = sentConnection(frame);
   if (known?.start.direction === "inbound" && !judge.table.mustBeDead(known, nowMs)) {
     if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment") {
       judge.table.refresh(known, packet.tcpFlags, false, nowMs);
-      judge.rememberFragment(frame, known);
+      frame.rememberFragment(known);
     }
     return true;
   }
   if (!looksLikeAnswer(o.given, packet, endpoint)) return false;
   const tuple = tupleOf(o.given, packet, "source");
   const other = judge.table.get(tupleKey(o.given, tuple));
-  if (other?.start.direction === "outbound" && judge.surelyLives(other, frame)) return false;
+  if (other?.start.direction === "outbound" && frame.surelyLives(other)) return false;
   const start = startOf(o.given, tuple, "inbound", endpoint);
   judge.table.refresh(judge.table.open(start, judge.lifetimesOf(-1), nowMs), packet.tcpFlags, false, nowMs);
   return true;
@@ -91,10 +84,10 @@ export function servesPort(endpoint: Endpoint, packet: IpPacket, port: number): 
 }
 
 /** A frame that never reached the engine, for all that it may be an endpoint's. */
-export function judgeSkipped(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
+export function judgeSkipped(frame: Frame): void {
+  const { judge, o } = frame;
   judge.log.note(`skipped: ${o.reason}`);
   if (o.reason !== "endpoint-unknown" && o.reason !== "already-translated") return;
-  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
-  if (endpoint) judge.findOwner(frame, endpoint);
+  const endpoint = frame.sender;
+  if (endpoint) frame.findOwner(endpoint);
 }

@@ -6,7 +6,7 @@ import type { Connection } from "./connections.js";
 import { checkShapeReason } from "./drops.js";
 import { checkReachable } from "./eligible.js";
 import { servesPort } from "./from-endpoint.js";
-import { type Frame, hopsOf, type Judge, startOf } from "./judge.js";
+import { type Frame, hopsOf, startOf } from "./judge.js";
 import { externalConnection, receivedConnection } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
@@ -14,73 +14,69 @@ import { rewriteFindings } from "./rewrite.js";
 const NO_MAPPING = new Set(["no-reverse-mapping", "reply-without-connection", "icmp-error-unmatched"]);
 
 /** A reply that came out with an endpoint's address. */
-export function judgeReverse(judge: Judge, frame: Frame): void {
-  const { o, packet, nowMs } = frame;
-  const connection = externalConnection(judge, frame);
-  if (!connection?.mapping) return judgeUnknownReverse(judge, frame);
-  const hops = hopsOf(judge, frame, connection.start.endpoint, connection.mapping.gateway);
-  judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "destination", hops));
-  if (o.result.length === o.given.length) checkDestination(judge, frame, connection);
-  checkReachable(judge, frame, connection.mapping.gateway, connection.start.endpoint);
-  checkRemembered(judge, frame, connection);
-  if (o.view === "endpoint") checkOwnReply(judge, frame, connection, hops);
-  if (packet.kind === "icmp-error" || packet.kind === "later-fragment") {
-    connection.maybeAt = nowMs;
-    return;
-  }
+export function judgeReverse(frame: Frame): void {
+  const { judge, o, packet, nowMs } = frame;
+  const connection = externalConnection(frame);
+  if (!connection?.mapping) return judgeUnknownReverse(frame);
+  const { gateway } = connection.mapping;
+  const hops = hopsOf(frame, connection.start.endpoint, gateway);
+  frame.findAll(rewriteFindings(o.given, packet, o.result, "destination", hops));
+  if (o.result.length === o.given.length) checkDestination(frame, connection);
+  checkReachable(frame, gateway, connection.start.endpoint);
+  checkRemembered(frame, connection, gateway);
+  if (o.view === "endpoint") checkOwnReply(frame, connection, hops);
+  connection.maybeAt = nowMs;
+  if (packet.kind === "icmp-error" || packet.kind === "later-fragment") return;
   judge.table.refresh(connection, packet.tcpFlags, false, nowMs);
-  judge.rememberFragment(frame, connection);
+  frame.rememberFragment(connection);
 }
 
-function judgeUnknownReverse(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
+function judgeUnknownReverse(frame: Frame): void {
+  const { judge, o, packet } = frame;
   const hops = packet.ttlAt < o.result.length ? o.given[packet.ttlAt]! - o.result[packet.ttlAt]! : 0;
-  judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "destination", hops));
+  frame.findAll(rewriteFindings(o.given, packet, o.result, "destination", hops));
   if (judge.options.resumed) return judge.log.note("reply-to-unseen-connection");
   if (packet.kind === "later-fragment") return judge.log.note("fragment-without-first-seen");
   const why = "no connection that was seen holds this external tuple";
-  judge.find(frame, "reply-destination", "drop, no-reverse-mapping", "reverse", why);
+  frame.find("reply-destination", "drop, no-reverse-mapping", "reverse", why);
 }
 
 /** Neither time nor a loss of memory may have ended the mapping that a reply was restored by. */
-function checkRemembered(judge: Judge, frame: Frame, connection: Connection): void {
-  const { table } = judge;
-  const lost = table.hasLostGateway(connection) ? connection.mapping?.gateway : connection.start.endpoint.node;
+function checkRemembered(frame: Frame, connection: Connection, gateway: string): void {
+  const { table } = frame.judge;
+  const hasLostGateway = table.hasLostGateway(connection);
+  const lost = hasLostGateway ? gateway : connection.start.endpoint.node;
   const expected = "drop, no-reverse-mapping";
-  if (table.hasLostGateway(connection) || table.hasLostEndpoint(connection))
-    judge.find(frame, "mapping-lost", expected, "reverse", `${lost} lost its memory since the mapping was made`);
+  if (hasLostGateway || table.hasLostEndpoint(connection))
+    frame.find("mapping-lost", expected, "reverse", `${lost} lost its memory since the mapping was made`);
   else if (table.mustBeDead(connection, frame.nowMs))
-    judge.find(frame, "mapping-outlived", expected, "reverse", table.describeAge(connection, frame.nowMs));
+    frame.find("mapping-outlived", expected, "reverse", table.describeAge(connection, frame.nowMs));
 }
 
-function checkDestination(judge: Judge, frame: Frame, connection: Connection): void {
+function checkDestination(frame: Frame, connection: Connection): void {
   const { result } = frame.o;
   const { packet } = frame;
   const { insideAddress, insidePort } = connection.start;
   const address = addressKey(result, packet.destinationAt, packet.family);
   const quoted = packet.kind === "icmp-error" ? packet.inner : undefined;
-  const portAt = quoted
-    ? portAtOf(quoted, "source")
-    : packet.kind === "later-fragment"
-      ? -1
-      : portAtOf(packet, "destination");
+  const portAt = quoted ? portAtOf(quoted, "source") : portAtOf(packet, "destination");
   const port = portAt < 0 ? insidePort : readBe16(result, portAt);
   const quotedAddress = quoted ? addressKey(result, quoted.sourceAt, packet.family) : insideAddress;
   if (address === insideAddress && quotedAddress === insideAddress && port === insidePort) return;
   const expected = formatKeySocket(insideAddress, insidePort);
   const got = formatKeySocket(address === insideAddress ? quotedAddress : address, port);
-  judge.find(frame, "reply-destination", expected, got, "another endpoint holds this external tuple");
+  frame.find("reply-destination", expected, got, "another endpoint holds this external tuple");
 }
 
 /** A reply may come so late that its external tuple serves another connection by now: then it is that one's, as it would really be. */
-function checkOwnReply(judge: Judge, frame: Frame, holder: Connection, hops: number): void {
-  const own = frame.packet.kind === "later-fragment" ? holder : receivedConnection(judge, frame);
-  if (own === holder || (own && judge.surelyLives(own, frame))) return checkRestored(judge, frame, hops);
-  judge.log.note("reply after its external tuple passed to another connection");
+function checkOwnReply(frame: Frame, holder: Connection, hops: number): void {
+  const own = frame.packet.kind === "later-fragment" ? holder : receivedConnection(frame);
+  if (own === holder || (own && frame.surelyLives(own))) return checkRestored(frame, hops);
+  frame.judge.log.note("reply after its external tuple passed to another connection");
 }
 
 /** Endpoint view: the frame that comes out must be the one that the endpoint really received. */
-function checkRestored(judge: Judge, frame: Frame, hops: number): void {
+function checkRestored(frame: Frame, hops: number): void {
   const { captured, given, result } = frame.o;
   const { packet } = frame;
   const at = firstDifference(captured, result);
@@ -98,7 +94,7 @@ function checkRestored(judge: Judge, frame: Frame, hops: number): void {
   const still = firstDifference(comparable, result);
   if (still < 0) return;
   const [expected, got] = [`${captured[still] ?? "end"}`, `${result[still] ?? "end"}`];
-  judge.find(frame, "reply-restored", expected, got, `byte ${still} differs from what the endpoint received`);
+  frame.find("reply-restored", expected, got, `byte ${still} differs from what the endpoint received`);
 }
 
 /** Zero and ffff are one value in a one's complement sum. */
@@ -112,18 +108,17 @@ function copyOver(to: Uint8Array, from: Uint8Array, at: number, length: number):
 }
 
 /** A frame from outside that entered as it came: no reply, or one that belongs to nobody. */
-export function judgeEntering(judge: Judge, frame: Frame): void {
-  const { o, packet, nowMs } = frame;
-  const endpoint = judge.ownerAt(frame, o.captured, packet.destinationAt);
+export function judgeEntering(frame: Frame): void {
+  const { judge, o, packet, nowMs } = frame;
+  const endpoint = frame.receiver;
   if (!endpoint) return;
   if (packet.kind === "icmp-error" || packet.kind === "later-fragment" || packet.kind === "unreadable") {
-    return judgeMissingReply(judge, frame);
+    return judgeMissingReply(frame);
   }
   const tuple = tupleOf(o.captured, packet, "destination");
   const known = judge.table.get(tupleKey(o.captured, tuple));
-  if (known?.start.direction === "outbound" && !judge.table.mustBeDead(known, nowMs))
-    return judgeMissingReply(judge, frame);
-  if (known?.start.direction === "inbound" && !judge.table.mustBeDead(known, nowMs)) {
+  if (known && !judge.table.mustBeDead(known, nowMs)) {
+    if (known.start.direction === "outbound") return judgeMissingReply(frame);
     return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
   }
   if (!opensInbound(packet) && !servesPort(endpoint, packet, tuple.insidePort)) return;
@@ -138,29 +133,29 @@ function opensInbound(packet: IpPacket): boolean {
 }
 
 /** A frame from outside that went nowhere. */
-export function judgeNetworkDrop(judge: Judge, frame: Frame): void {
-  checkShapeReason(judge, frame);
-  judgeMissingReply(judge, frame);
+export function judgeNetworkDrop(frame: Frame): void {
+  checkShapeReason(frame);
+  judgeMissingReply(frame);
 }
 
 /** A frame that was not reversed although it may be a reply: a fault while the mapping must live, else explained and counted. */
-function judgeMissingReply(judge: Judge, frame: Frame): void {
-  const { o, packet, nowMs } = frame;
+function judgeMissingReply(frame: Frame): void {
+  const { judge, o, packet, nowMs } = frame;
   if (o.action === "drop" && !NO_MAPPING.has(o.reason)) return;
-  const connection = o.view === "network" ? externalConnection(judge, frame) : receivedConnection(judge, frame);
+  const connection = o.view === "network" ? externalConnection(frame) : receivedConnection(frame);
   if (connection?.start.direction !== "outbound" || !connection.mapping) {
     if (o.action === "drop") judge.log.note(`reply to no connection: ${o.reason}`);
     return;
   }
   if (isOpening(packet)) return;
   const age = judge.table.describeAge(connection, nowMs);
-  if (judge.surelyLives(connection, frame)) {
+  if (frame.surelyLives(connection)) {
     if (packet.kind === "icmp-error" && !isTranslatableError(o.given, packet))
       return judge.log.note("icmp-error not translated");
     const expected = formatKeySocket(connection.start.insideAddress, connection.start.insidePort);
     const { insidePort } = tupleOf(o.given, packet, "destination");
     const got = formatKeySocket(addressKey(o.given, packet.destinationAt, packet.family), insidePort);
-    return judge.find(frame, "reply-not-reversed", expected, got, age);
+    return frame.find("reply-not-reversed", expected, got, age);
   }
   const isOver = judge.table.mustBeDead(connection, nowMs);
   judge.log.note(isOver ? "reply after its mapping's lifetime" : "reply while its mapping may have ended");

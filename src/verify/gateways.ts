@@ -1,4 +1,4 @@
-import type { AzAffinity, EgressGroup, Endpoint, Policy, PolicyModel } from "../config/types.js";
+import type { AzAffinity, Endpoint, Policy, PolicyModel } from "../config/types.js";
 import { uidHash } from "./interpreter.js";
 import type { FrameObservation } from "./types.js";
 
@@ -34,7 +34,9 @@ export class Gateways {
     if (known) return known;
     const zone = this.#model.nodes.find(({ name }) => name === endpoint.node)?.zone;
     const groups = policy.groups ?? [{ egresses: policy.egresses, maxGatewayNodes: undefined }];
-    const active = [...new Set(groups.flatMap((group) => this.#ofGroup(group, policy.azAffinity, zone)))];
+    const active = groups.flatMap(({ egresses, maxGatewayNodes }) =>
+      this.#ofGroup(egresses, maxGatewayNodes, policy.azAffinity, zone),
+    );
     this.#active.set(key, active);
     return active;
   }
@@ -45,11 +47,7 @@ export class Gateways {
     return policy.egresses.filter((index) => !this.down.has(this.#node(index)));
   }
 
-  #ofGroup(
-    { egresses, maxGatewayNodes }: Pick<EgressGroup, "egresses" | "maxGatewayNodes">,
-    affinity: AzAffinity,
-    zone: string | undefined,
-  ): readonly number[] {
+  #ofGroup(egresses: readonly number[], cap: number | undefined, affinity: AzAffinity, zone?: string): number[] {
     const byName = [...egresses].sort((a, b) => (this.#node(a) < this.#node(b) ? -1 : 1));
     const ready = byName.filter((index) => !this.#resting.has(this.#node(index)));
     const isLocal = (index: number) => zone !== undefined && this.#model.egresses[index]!.zone === zone;
@@ -61,7 +59,7 @@ export class Gateways {
       localOnlyFirst: local.length > 0 ? local : others,
       localPriority: [...local, ...others],
     };
-    return candidates[affinity].slice(0, maxGatewayNodes);
+    return candidates[affinity].slice(0, cap);
   }
 
   #node(egress: number): string {

@@ -142,9 +142,7 @@ function unselected(reason: string, by: string): Decision {
 }
 
 function isOlder(a: Policy, b: Policy): boolean {
-  const [timeA, timeB] = [Date.parse(a.createdAt ?? ""), Date.parse(b.createdAt ?? "")];
-  const bothKnown = !Number.isNaN(timeA) && !Number.isNaN(timeB);
-  if (bothKnown && timeA !== timeB) return timeA < timeB;
-  if (!bothKnown && Number.isNaN(timeA) !== Number.isNaN(timeB)) return !Number.isNaN(timeA);
+  const [timeA, timeB] = [a, b].map(({ createdAt }) => Date.parse(createdAt ?? "") || Number.POSITIVE_INFINITY);
+  if (timeA !== timeB) return timeA! < timeB!;
   return a.name < b.name;
 }

@@ -27,14 +27,6 @@ export interface VerifierOptions {
   readonly propagationMs?: number;
 }
 
-/** One frame being judged, with what every rule needs of it. */
-export interface Frame {
-  readonly o: FrameObservation;
-  /** As decoded from `o.given`. */
-  readonly packet: IpPacket;
-  readonly nowMs: number;
-}
-
 /** What all rules share: the tables, the plain reading of the policies, and the log. Holds no rule of its own about a frame. */
 export class Judge {
   readonly options: VerifierOptions;
@@ -86,30 +78,6 @@ export class Judge {
     return new Gateways(this.model, this.#statuses, this.options.foreign ?? false);
   }
 
-  find(frame: Frame, field: MismatchField, expected: string, got: string, why: string): void {
-    this.log.add(frame.o, { field, expected, got, why });
-  }
-
-  /** The source has an owner, although the engine or the host said otherwise. */
-  findOwner(frame: Frame, { namespace, name }: Endpoint): void {
-    const why = "the source belongs to an endpoint at this time";
-    this.find(frame, "decision", `${namespace}/${name}`, frame.o.reason, why);
-  }
-
-  findAll(frame: Frame, findings: readonly Finding[]): void {
-    for (const finding of findings) this.log.add(frame.o, finding);
-  }
-
-  /** What the policies say about the frame, sent by `endpoint`. */
-  decide({ o, packet }: Frame, endpoint: Endpoint): Decision {
-    return this.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
-  }
-
-  /** Owner of an address of the frame at its time. */
-  ownerAt(frame: Frame, bytes: Uint8Array, addressAt: number): Endpoint | undefined {
-    return this.policies.ownerOfKey(addressKey(bytes, addressAt, frame.packet.family), frame.o.timeNs);
-  }
-
   /** Lifetimes of connections under a policy; -1 = the defaults. */
   lifetimesOf(policy: number): LifetimeTable {
     let table = this.#lifetimes.get(policy);
@@ -120,29 +88,75 @@ export class Judge {
     }
     return table;
   }
+}
 
-  /** True when nothing at all can have ended the mapping: no lifetime, eviction, gateway loss, change of policy or of the address's owner. */
-  surelyLives(connection: Connection, frame: Frame): boolean {
-    if (connection.epoch !== this.table.epoch) return false;
+/** One frame being judged, with what every rule needs of it. */
+export class Frame {
+  readonly judge: Judge;
+  readonly o: FrameObservation;
+  /** As decoded from `o.given`. */
+  readonly packet: IpPacket;
+  readonly nowMs: number;
+
+  constructor(judge: Judge, o: FrameObservation, packet: IpPacket, nowMs: number) {
+    this.judge = judge;
+    this.o = o;
+    this.packet = packet;
+    this.nowMs = nowMs;
+  }
+
+  /** The endpoint that owns the source address at the frame's time. */
+  get sender(): Endpoint | undefined {
+    const { o, packet } = this;
+    return this.judge.policies.ownerOfKey(addressKey(o.given, packet.sourceAt, packet.family), o.timeNs);
+  }
+
+  /** The endpoint that owns the destination address that the frame was captured with. */
+  get receiver(): Endpoint | undefined {
+    const { o, packet } = this;
+    return this.judge.policies.ownerOfKey(addressKey(o.captured, packet.destinationAt, packet.family), o.timeNs);
+  }
+
+  find(field: MismatchField, expected: string, got: string, why: string): void {
+    this.judge.log.add(this.o, { field, expected, got, why });
+  }
+
+  findAll(findings: readonly Finding[]): void {
+    for (const finding of findings) this.judge.log.add(this.o, finding);
+  }
+
+  /** The source has an owner, although the engine or the host said otherwise. */
+  findOwner({ namespace, name }: Endpoint): void {
+    this.find("decision", `${namespace}/${name}`, this.o.reason, "the source belongs to an endpoint at this time");
+  }
+
+  /** What the policies say about the frame, sent by `endpoint`. */
+  decide(endpoint: Endpoint): Decision {
+    const { o, packet } = this;
+    return this.judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
+  }
+
+  /** True when nothing at all can have ended the mapping: no lifetime, eviction, loss, change of policy or of the address's owner. */
+  surelyLives(connection: Connection): boolean {
+    const { table } = this.judge;
     const { toNs } = connection.start.endpoint;
-    if (toNs !== undefined && frame.o.timeNs >= toNs) return false;
-    return this.table.mustLive(connection, frame.nowMs);
+    if (connection.epoch !== table.epoch || (toNs !== undefined && this.o.timeNs >= toNs)) return false;
+    return table.mustLive(connection, this.nowMs);
   }
 
   /** A frame that was not translated must be as it came. */
-  checkUntouched(frame: Frame): void {
-    const { given, result } = frame.o;
-    if (given === result) return;
-    const at = firstDifference(given, result);
+  checkUntouched(): void {
+    const { given, result } = this.o;
+    const at = given === result ? -1 : firstDifference(given, result);
     if (at < 0) return;
     const [expected, got] = [`${given[at] ?? "end"}`, `${result[at] ?? "end"}`];
-    this.find(frame, "untouched", expected, got, `byte ${at} of a frame that is not translated changed`);
+    this.find("untouched", expected, got, `byte ${at} of a frame that is not translated changed`);
   }
 
   /** Remembers which connection the later fragments of a first fragment belong to. */
-  rememberFragment(frame: Frame, connection: Connection): void {
-    if (!isFragment(frame.packet)) return;
-    this.fragments.remember(frame.o.given, frame.packet, connection, frame.nowMs);
+  rememberFragment(connection: Connection): void {
+    const { judge, o, packet, nowMs } = this;
+    if (isFragment(packet)) judge.fragments.remember(o.given, packet, connection, nowMs);
   }
 }
 
@@ -150,9 +164,8 @@ export class Judge {
  * Routed hops that a frame passes between an endpoint and its gateway: one where both nodes are known and differ, else none. In another
  * system's network they are what the frame shows, so that only a TTL that grew is a fault.
  */
-export function hopsOf(judge: Judge, frame: Frame, endpoint: Endpoint, gateway: string): number {
+export function hopsOf({ judge, o, packet }: Frame, endpoint: Endpoint, gateway: string): number {
   if (!judge.options.foreign) return endpoint.node !== undefined && endpoint.node !== gateway ? 1 : 0;
-  const { o, packet } = frame;
   return packet.ttlAt < o.result.length ? Math.max(0, o.given[packet.ttlAt]! - o.result[packet.ttlAt]!) : 0;
 }
 

@@ -111,8 +111,10 @@ export class LifetimeTable {
     ]);
   }
 
-  tcp(history: TcpHistory): LifetimeBounds {
+  /** @param history of a TCP connection */
+  of(protocol: number, history: TcpHistory | undefined): LifetimeBounds {
     if (this.#profile === "foreign") return FOREIGN_BOUNDS;
+    if (!history) return this.#stateless.get(protocol) ?? this.#other;
     if (history.isRestarted || history.closingAt >= 0) return this.#closing;
     const bounds = this.#open(history);
     return history.mayBeOlder ? this.#older.get(bounds)! : bounds;
@@ -123,12 +125,6 @@ export class LifetimeTable {
     if (withoutSyn === 0) return bothSyn ? this.#openingOrEstablished : this.#opening;
     const established = this.#profile === "rfc" ? bothSyn : withoutSyn > 1 || beganWithSyn;
     return established ? this.#established : this.#openingOrEstablished;
-  }
-
-  /** Of a protocol without states. */
-  stateless(protocol: number): LifetimeBounds {
-    if (this.#profile === "foreign") return FOREIGN_BOUNDS;
-    return this.#stateless.get(protocol) ?? this.#other;
   }
 }
 

@@ -1,17 +1,17 @@
 import type { Endpoint } from "../config/types.js";
 import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
-import type { Frame, Judge } from "./judge.js";
+import type { Frame } from "./judge.js";
 
 /** The connection that a frame from an endpoint belongs to: by its own ports, its first fragment's, or those of the packet it quotes. */
-export function sentConnection(judge: Judge, { o, packet, nowMs }: Frame): Connection | undefined {
+export function sentConnection({ judge, o, packet, nowMs }: Frame): Connection | undefined {
   if (packet.kind === "later-fragment") return judge.fragments.find(o.given, packet, nowMs);
   if (packet.inner) return judge.table.get(tupleKey(o.given, tupleOf(o.given, packet.inner, "destination")));
   return judge.table.get(tupleKey(o.given, tupleOf(o.given, packet, "source")));
 }
 
 /** The connection whose external tuple a frame from outside names: by its own ports, its first fragment's, or those of the packet it quotes. */
-export function externalConnection(judge: Judge, { o, packet, nowMs }: Frame): Connection | undefined {
+export function externalConnection({ judge, o, packet, nowMs }: Frame): Connection | undefined {
   if (packet.kind === "later-fragment") return judge.fragments.find(o.given, packet, nowMs);
   const isError = packet.kind === "icmp-error" && packet.inner;
   const tuple = isError ? tupleOf(o.given, packet.inner, "source") : tupleOf(o.given, packet, "destination");
@@ -19,7 +19,7 @@ export function externalConnection(judge: Judge, { o, packet, nowMs }: Frame): C
 }
 
 /** The connection that a frame from outside belongs to by what the endpoint received. */
-export function receivedConnection(judge: Judge, { o: { captured }, packet }: Frame): Connection | undefined {
+export function receivedConnection({ judge, o: { captured }, packet }: Frame): Connection | undefined {
   if (packet.kind === "later-fragment" || packet.kind === "unreadable") return undefined;
   const { inner, destinationAt, family } = packet;
   if (!inner) return judge.table.get(tupleKey(captured, tupleOf(captured, packet, "destination")));
@@ -29,19 +29,14 @@ export function receivedConnection(judge: Judge, { o: { captured }, packet }: Fr
   return judge.table.get(tupleKey(captured, tupleOf(captured, inner, "source")));
 }
 
-/** `known` where it is the connection that this endpoint's frame belongs to, not one that is over or that the remote opened. */
-export function ongoing(
-  judge: Judge,
-  known: Connection | undefined,
-  endpoint: Endpoint,
-  nowMs: number,
-): Connection | undefined {
+/** `known` where it is the connection that the frame of `endpoint` goes on with: not over by now, nor opened by the remote. */
+export function ongoing(frame: Frame, endpoint: Endpoint, known = sentConnection(frame)): Connection | undefined {
   if (!known || known.start.direction === "inbound" || known.start.endpoint.uid !== endpoint.uid) return undefined;
-  return judge.table.mustBeDead(known, nowMs) ? undefined : known;
+  return frame.judge.table.mustBeDead(known, frame.nowMs) ? undefined : known;
 }
 
 /** A connection that policies no longer select, or that was refused, loses its mapping; if they select it again, it gets another. */
-export function forgetTranslation(judge: Judge, { o, packet }: Frame): void {
+export function forgetTranslation({ judge, o, packet }: Frame): void {
   const key = tupleKey(o.given, tupleOf(o.given, packet, "source"));
   if (judge.table.get(key)?.start.direction === "outbound") judge.table.forget(key);
 }

@@ -3,44 +3,41 @@ import { readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { addressKey, formatKeySocket, formatSocket, portAtOf, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection, Mapping } from "./connections.js";
 import { checkChoice, checkReachable, checkSelected, memberOf, pinOf } from "./eligible.js";
-import { describePolicy, egressAddressKey, type Frame, hopsOf, type Judge, startOf } from "./judge.js";
+import { describePolicy, egressAddressKey, type Frame, hopsOf, startOf } from "./judge.js";
 import { ongoing } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
 /** A frame from an endpoint that left with an egress IP. */
-export function judgeSnat(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
-  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
+export function judgeSnat(frame: Frame): void {
+  const { judge, o, packet } = frame;
+  const endpoint = frame.sender;
   const egress = judge.model.egresses[o.egress];
   if (!endpoint) {
     const source = formatSocket(sourceAddress(o.given, packet), 0);
-    judge.find(frame, "decision", "pass, endpoint-unknown", "snat", `${source} belongs to no endpoint at this time`);
-    return;
+    return frame.find("decision", "pass, endpoint-unknown", "snat", `${source} belongs to no endpoint at this time`);
   }
   if (!egress) {
     const range = `0 to ${judge.model.egresses.length - 1}`;
-    judge.find(frame, "egress-eligible", range, `${o.egress}`, "the frame left with the address of no gateway");
-    return;
+    return frame.find("egress-eligible", range, `${o.egress}`, "the frame left with the address of no gateway");
   }
-  const hops = hopsOf(judge, frame, endpoint, egress.node);
-  judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "source", hops));
-  checkReachable(judge, frame, egress.node, endpoint);
+  const hops = hopsOf(frame, endpoint, egress.node);
+  frame.findAll(rewriteFindings(o.given, packet, o.result, "source", hops));
+  checkReachable(frame, egress.node, endpoint);
   if (o.result.length !== o.given.length) return;
-  if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment")
-    return judgeTranslated(judge, frame, endpoint, egress);
-  checkSourceAddress(judge, frame, egress);
-  if (packet.kind === "icmp-error") judgeError(judge, frame, endpoint, egress);
-  else judgeLaterFragment(judge, frame, endpoint, egress);
+  if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment") return judgeTranslated(frame, endpoint, egress);
+  checkSourceAddress(frame, egress);
+  if (packet.kind === "icmp-error") judgeError(frame, endpoint, egress);
+  else judgeLaterFragment(frame, endpoint, egress);
 }
 
-function checkSourceAddress(judge: Judge, frame: Frame, egress: Egress): void {
+function checkSourceAddress(frame: Frame, egress: Egress): void {
   const { o, packet } = frame;
   const expected = egressAddressKey(egress, packet.family);
   const got = addressKey(o.result, packet.sourceAt, packet.family);
   if (got === expected) return;
   const text = expected === undefined ? "no address of this family" : formatKeySocket(expected, 0);
   const used = formatSocket(sourceAddress(o.result, packet), 0);
-  judge.find(frame, "egress-address", text, used, `gateway ${egress.node} has no other`);
+  frame.find("egress-address", text, used, `gateway ${egress.node} has no other`);
 }
 
 /** A translated frame: who sent it through which gateway, the connection that it goes on with, and its external tuple. */
@@ -52,42 +49,42 @@ interface Translation {
   readonly mapping: Mapping;
 }
 
-function judgeTranslated(judge: Judge, frame: Frame, endpoint: Endpoint, egress: Egress): void {
-  const { o, packet, nowMs } = frame;
+function judgeTranslated(frame: Frame, endpoint: Endpoint, egress: Egress): void {
+  const { judge, o, packet, nowMs } = frame;
   const { table } = judge;
   const tuple = tupleOf(o.given, packet, "source");
   const known = table.get(tupleKey(o.given, tuple));
-  checkNotInbound(judge, frame, known);
-  const current = ongoing(judge, known, endpoint, nowMs);
-  const mapping = mappingOf(frame, tuple, egress, current);
-  const isAsBefore = o.remapped === "" && mapping === current?.mapping && isSettled(judge, current);
-  const connection = isAsBefore ? current : settle(judge, frame, { endpoint, egress, tuple, current, mapping });
+  checkNotInbound(frame, known);
+  const current = ongoing(frame, endpoint, known);
+  const mapping = mappingOf(frame, tuple, portAtOf(packet, "source"), egress.node, current?.mapping);
+  const isAsBefore = o.remapped === "" && mapping === current?.mapping && isSettled(frame, current);
+  const connection = isAsBefore ? current : settle(frame, { endpoint, egress, tuple, current, mapping });
   if (mapping !== connection.mapping || !connection.isHolder) {
-    checkUnshared(judge, frame, connection, mapping);
+    checkUnshared(frame, connection, mapping);
     table.claim(connection, mapping);
   }
   table.refresh(connection, packet.tcpFlags, true, nowMs);
-  judge.rememberFragment(frame, connection);
+  frame.rememberFragment(connection);
 }
 
 /** Nothing happened since the connection's last frame that its gateway or tuple could depend on. */
-function isSettled({ table }: Judge, connection: Connection): boolean {
+function isSettled({ judge: { table } }: Frame, connection: Connection): boolean {
   return connection.epoch === table.epoch && connection.unseen === "" && !table.hasLostPin(connection);
 }
 
 /** Judges what is new about a connection, the first frame or a later one. @returns the one there was, or a new one */
-function settle(judge: Judge, frame: Frame, translation: Translation): Connection {
-  const { o, nowMs } = frame;
+function settle(frame: Frame, translation: Translation): Connection {
+  const { judge, o, nowMs } = frame;
   const { endpoint, egress, tuple, current, mapping } = translation;
-  checkSourceAddress(judge, frame, egress);
-  checkNatPort(judge, frame, mapping);
+  checkSourceAddress(frame, egress);
+  checkNatPort(frame, mapping);
   const isDecided = current?.epoch === judge.table.epoch;
-  const index = isDecided ? current.policy : checkSelected(judge, frame, endpoint);
+  const index = isDecided ? current.policy : checkSelected(frame, endpoint);
   const policy = judge.model.policies[index];
   if (policy) {
-    const allowed = mayStay(judge, translation) ? judge.gateways.healthy : judge.gateways.active;
-    checkChoice(judge, frame, policy, allowed.call(judge.gateways, policy, endpoint));
-    checkConstancy(judge, frame, translation, policy);
+    const allowed = mayStay(frame, translation) ? judge.gateways.healthy : judge.gateways.active;
+    checkChoice(frame, policy, allowed.call(judge.gateways, policy, endpoint));
+    checkConstancy(frame, translation, policy);
   }
   const lifetimes = judge.lifetimesOf(index);
   const connection = current ?? judge.table.open(startOf(o.given, tuple, "outbound", endpoint), lifetimes, nowMs);
@@ -99,78 +96,78 @@ function settle(judge: Judge, frame: Frame, translation: Translation): Connectio
 }
 
 /** True where the connection may have been on this gateway before, so that it need not be one that takes new connections. */
-function mayStay(judge: Judge, { current, mapping }: Translation): boolean {
+function mayStay({ judge }: Frame, { current, mapping }: Translation): boolean {
   if (!current?.mapping || current.unseen === "gateway") return current !== undefined;
   const { gateway, address } = current.mapping;
   return gateway === mapping.gateway && address === mapping.address && !judge.table.hasLostPin(current);
 }
 
-/** The external tuple, read from the frame that left; the connection's own mapping where it is the same. */
-function mappingOf(frame: Frame, tuple: Tuple, egress: Egress, current: Connection | undefined): Mapping {
-  const { o, packet } = frame;
-  const portAt = portAtOf(packet, "source");
+/**
+ * The external tuple, read from the frame that left, or from the packet that it quotes; `before` where it is the same.
+ * @param tuple of the packet before translation   @param portAt offset of the NAT port, -1 = none
+ */
+function mappingOf({ o }: Frame, tuple: Tuple, portAt: number, gateway: string, before?: Mapping): Mapping {
   const natPort = portAt < 0 ? 0 : readBe16(o.result, portAt);
-  const address = addressKey(o.result, packet.sourceAt, packet.family);
-  const before = current?.mapping;
-  if (before?.natPort === natPort && before.address === address && before.gateway === egress.node) return before;
-  return { key: tupleKey(o.result, { ...tuple, insidePort: natPort }), address, natPort, gateway: egress.node };
+  const address = addressKey(o.result, tuple.insideAt, tuple.family);
+  if (before?.natPort === natPort && before.address === address && before.gateway === gateway) return before;
+  return { key: tupleKey(o.result, { ...tuple, insidePort: natPort }), address, natPort, gateway };
 }
 
 /** Ports of TCP, UDP and SCTP come from the configured range; echo identifiers may be any. */
-function checkNatPort(judge: Judge, frame: Frame, { natPort }: Mapping): void {
+function checkNatPort(frame: Frame, { natPort }: Mapping): void {
   const { kind } = frame.packet;
-  if (judge.options.foreign || (kind !== "tcp" && kind !== "udp" && kind !== "sctp")) return;
-  const { value, source } = judge.model.settings.snatPorts;
+  if (frame.judge.options.foreign || (kind !== "tcp" && kind !== "udp" && kind !== "sctp")) return;
+  const { value, source } = frame.judge.model.settings.snatPorts;
   if (natPort >= value.low && natPort <= value.high) return;
-  judge.find(frame, "nat-port", `${value.low} to ${value.high}`, `${natPort}`, `the range comes from ${source}`);
+  frame.find("nat-port", `${value.low} to ${value.high}`, `${natPort}`, `the range comes from ${source}`);
 }
 
 /** An answer to a connection that the remote opened keeps the endpoint's address. A SYN may open a connection of its own. */
-function checkNotInbound(judge: Judge, frame: Frame, known: Connection | undefined): void {
-  if (known?.start.direction !== "inbound" || !judge.surelyLives(known, frame)) return;
+function checkNotInbound(frame: Frame, known: Connection | undefined): void {
+  if (known?.start.direction !== "inbound" || !frame.surelyLives(known)) return;
   if ((frame.packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN) return;
-  judge.find(frame, "inbound-translated", "pass, reply-of-inbound", "snat", "the remote opened this connection");
+  frame.find("inbound-translated", "pass, reply-of-inbound", "snat", "the remote opened this connection");
 }
 
 /** A connection keeps its gateway while that is healthy, and its external tuple unless a remapping with a cause is on record. */
-function checkConstancy(judge: Judge, frame: Frame, translation: Translation, policy: Policy): void {
+function checkConstancy(frame: Frame, translation: Translation, policy: Policy): void {
   const { current, mapping } = translation;
   const { remapped } = frame.o;
   const before = current?.mapping;
   if (!before || current.unseen === "gateway") {
-    if (remapped === "" || current || mayBeNewlySelected(judge, remapped)) return;
-    return judge.find(frame, "remap-cause", "a new connection", remapped, "no frame of it was translated before");
+    if (remapped === "" || current || mayBeNewlySelected(frame)) return;
+    return frame.find("remap-cause", "a new connection", remapped, "no frame of it was translated before");
   }
   const [expected, got] = [describe(before), describe(mapping)];
   const isChanged = before.key !== mapping.key;
-  const isPinned = pinOf(judge, frame, policy, current) !== undefined;
-  if (remapped === "" && isChanged && current.unseen === "" && judge.table.mustGoOn(current, frame.nowMs)) {
-    const why = `no remapping is on record (${judge.table.describeAge(current, frame.nowMs)})`;
-    judge.find(frame, "tuple-changed", expected, got, why);
+  const isPinned = pinOf(frame, policy, current) !== undefined;
+  if (remapped === "" && isChanged && current.unseen === "" && frame.judge.table.mustGoOn(current, frame.nowMs)) {
+    const why = `no remapping is on record (${frame.judge.table.describeAge(current, frame.nowMs)})`;
+    frame.find("tuple-changed", expected, got, why);
   } else if (isPinned && (before.gateway !== mapping.gateway || before.address !== mapping.address)) {
-    judge.find(frame, "pin-moved", expected, got, `${before.gateway} is healthy and ${describePolicy(policy)} has it`);
-  } else if (remapped !== "" && !isCause(judge, frame, translation, policy)) {
+    frame.find("pin-moved", expected, got, `${before.gateway} is healthy and ${describePolicy(policy)} has it`);
+  } else if (remapped !== "" && !isCause(frame, translation, policy)) {
     const why = `the record says ${remapped}, but nothing of the kind happened`;
-    judge.find(frame, "remap-cause", expected, got, why);
+    frame.find("remap-cause", expected, got, why);
   }
 }
 
 /** Whether what the record says happened to the connection since its last frame. */
-function isCause(judge: Judge, frame: Frame, { current, mapping }: Translation, policy: Policy): boolean {
+function isCause(frame: Frame, { current, mapping }: Translation, policy: Policy): boolean {
   const before = current?.mapping;
   if (!before || (before.key === mapping.key && current.unseen === "")) return false;
-  const isOtherModel = current.epoch !== judge.table.epoch;
-  const hasLostMemory = judge.table.hasLostGateway(current);
+  const isOtherModel = current.epoch !== frame.judge.table.epoch;
+  const hasLostMemory = frame.judge.table.hasLostGateway(current);
   const isSameGateway = before.gateway === mapping.gateway;
   switch (frame.o.remapped) {
     case "policy-change":
-      return isOtherModel && (hasLostMemory || pinOf(judge, frame, policy, current) === undefined);
+      return isOtherModel && (hasLostMemory || pinOf(frame, policy, current) === undefined);
     case "egress-ip-moved":
-      return isOtherModel && memberOf(judge, frame, policy, before) === undefined;
+      return isOtherModel && memberOf(frame, policy, before) === undefined;
     case "gateway-restart":
       return isSameGateway && hasLostMemory;
     case "failover": {
-      const isUnpinned = judge.table.hasLostPin(current) || judge.gateways.down.has(before.gateway);
+      const isUnpinned = frame.judge.table.hasLostPin(current) || frame.judge.gateways.down.has(before.gateway);
       return isUnpinned || (!isSameGateway && hasLostMemory);
     }
     default:
@@ -179,63 +176,57 @@ function isCause(judge: Judge, frame: Frame, { current, mapping }: Translation, 
 }
 
 /** A connection that left untranslated before, since its policy is new or was not programmed yet, is remapped at its first frame. */
-function mayBeNewlySelected(judge: Judge, remapped: string): boolean {
-  if (judge.options.resumed) return true;
-  return remapped === "policy-change" && (judge.table.epoch > 0 || (judge.options.propagationMs ?? 0) > 0);
+function mayBeNewlySelected({ judge: { options, table }, o }: Frame): boolean {
+  const mayBeNew = table.epoch > 0 || (options.propagationMs ?? 0) > 0;
+  return options.resumed || (o.remapped === "policy-change" && mayBeNew);
 }
 
 /** An external tuple serves one connection at a time. */
-function checkUnshared(judge: Judge, frame: Frame, connection: Connection, mapping: Mapping): void {
-  const holder = judge.table.holderOf(mapping.key);
-  if (!holder || holder === connection || !judge.surelyLives(holder, frame)) return;
+function checkUnshared(frame: Frame, connection: Connection, mapping: Mapping): void {
+  const holder = frame.judge.table.holderOf(mapping.key);
+  if (!holder || holder === connection || !frame.surelyLives(holder)) return;
   const other = formatKeySocket(holder.start.insideAddress, holder.start.insidePort);
-  const why = `${describe(mapping)} still serves ${other} (${judge.table.describeAge(holder, frame.nowMs)})`;
-  judge.find(frame, "tuple-shared", "a free external tuple", describe(mapping), why);
+  const why = `${describe(mapping)} still serves ${other} (${frame.judge.table.describeAge(holder, frame.nowMs)})`;
+  frame.find("tuple-shared", "a free external tuple", describe(mapping), why);
 }
 
 /** An ICMP error that an endpoint sends about a reply: it must show the tuple that the remote knows. */
-function judgeError(judge: Judge, frame: Frame, endpoint: Endpoint, egress: Egress): void {
-  const { o, packet, nowMs } = frame;
+function judgeError(frame: Frame, endpoint: Endpoint, egress: Egress): void {
+  const { judge, o, packet, nowMs } = frame;
   const inner = packet.inner;
-  if (!inner) {
-    judge.find(frame, "decision", "drop", "snat", "an ICMP error that quotes no packet belongs to no connection");
-    return;
-  }
+  const unquoted = "an ICMP error that quotes no packet belongs to no connection";
+  if (!inner) return frame.find("decision", "drop", "snat", unquoted);
   const tuple = tupleOf(o.given, inner, "destination");
   const connection = judge.table.get(tupleKey(o.given, tuple));
   if (connection?.start.direction !== "outbound") {
     if (judge.options.resumed) return judge.log.note("error-about-unseen-connection");
     const why = "the quoted packet belongs to no translated connection";
-    return judge.find(frame, "decision", "drop, icmp-error-unmatched", "snat", why);
+    return frame.find("decision", "drop, icmp-error-unmatched", "snat", why);
   }
-  const natPortAt = portAtOf(inner, "destination");
-  const natPort = natPortAt < 0 ? 0 : readBe16(o.result, natPortAt);
-  const address = addressKey(o.result, inner.destinationAt, inner.family);
-  const key = tupleKey(o.result, { ...tuple, insidePort: natPort });
   const before = connection.mapping;
-  if (before && before.key !== key && o.remapped === "" && connection.unseen === "") {
-    const got = describe({ key, address, natPort, gateway: egress.node });
+  const shown = mappingOf(frame, tuple, portAtOf(inner, "destination"), egress.node, before);
+  if (before && before.key !== shown.key && o.remapped === "" && connection.unseen === "") {
     const why = "the quoted packet must show the connection's tuple";
-    judge.find(frame, "tuple-changed", describe(before), got, why);
+    frame.find("tuple-changed", describe(before), describe(shown), why);
   }
   if (connection.start.endpoint.uid !== endpoint.uid) judge.log.note("error-about-former-owner");
   connection.maybeAt = nowMs;
 }
 
 /** A later fragment carries no port: its gateway must be that of its first fragment, or else one that the policy permits. */
-function judgeLaterFragment(judge: Judge, frame: Frame, endpoint: Endpoint, egress: Egress): void {
-  const { o, packet, nowMs } = frame;
+function judgeLaterFragment(frame: Frame, endpoint: Endpoint, egress: Egress): void {
+  const { judge, o, packet, nowMs } = frame;
   const connection = judge.fragments.find(o.given, packet, nowMs);
   if (!connection) {
     judge.log.note("fragment-without-first-seen");
-    const policy = judge.model.policies[checkSelected(judge, frame, endpoint)];
-    if (policy) checkChoice(judge, frame, policy, judge.gateways.healthy(policy, endpoint));
+    const policy = judge.model.policies[checkSelected(frame, endpoint)];
+    if (policy) checkChoice(frame, policy, judge.gateways.healthy(policy, endpoint));
     return;
   }
   connection.maybeAt = nowMs;
   const gateway = connection.mapping?.gateway ?? "none";
   if (gateway !== egress.node)
-    judge.find(frame, "egress-eligible", gateway, egress.node, "the first fragment used another gateway");
+    frame.find("egress-eligible", gateway, egress.node, "the first fragment used another gateway");
 }
 
 function describe(mapping: Mapping): string {

@@ -3,14 +3,14 @@ import { decodeFrame } from "../net/decode.js";
 import { judgeEndpointDrop } from "./drops.js";
 import { judgePass, judgeSkipped } from "./from-endpoint.js";
 import { judgeEntering, judgeNetworkDrop, judgeReverse } from "./from-network.js";
-import { type Frame, Judge, type VerifierOptions } from "./judge.js";
+import { Frame, Judge, type VerifierOptions } from "./judge.js";
 import { judgeLost, judgeLostReply } from "./lost.js";
 import { judgeSnat } from "./snat.js";
 import type { FrameObservation, VerificationResult } from "./types.js";
 
 export type { VerifierOptions } from "./judge.js";
 
-type Rules = Partial<Record<FrameObservation["action"], (judge: Judge, frame: Frame) => void>>;
+type Rules = Partial<Record<FrameObservation["action"], (frame: Frame) => void>>;
 
 /** What judges a frame, by its hook and by what became of it. An action that a hook lacks is one that no frame may have there. */
 const RULES: Readonly<Record<FrameObservation["hook"], Rules>> = {
@@ -26,7 +26,7 @@ const RULES: Readonly<Record<FrameObservation["hook"], Rules>> = {
     pass: judgeEntering,
     drop: judgeNetworkDrop,
     lost: judgeLostReply,
-    skipped: (judge, { o }) => judge.log.note(`skipped: ${o.reason}`),
+    skipped: ({ judge, o }) => judge.log.note(`skipped: ${o.reason}`),
   },
 };
 
@@ -56,13 +56,12 @@ export class Verifier {
     judge.changeStatuses(o.statuses);
     const packet = decodeFrame(o.given, o.linkType, o.wireLength);
     if (packet) {
-      const frame: Frame = { o, packet, nowMs };
-      if (o.action === "pass" || o.action === "drop") judge.checkUntouched(frame);
+      const frame = new Frame(judge, o, packet, nowMs);
+      if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
       const rules = RULES[o.hook];
       const rule = rules[o.action];
-      if (rule) rule(judge, frame);
-      else
-        judge.find(frame, "hook", Object.keys(rules).join(", "), o.action, `no frame ${o.hook} can have come to this`);
+      if (rule) rule(frame);
+      else frame.find("hook", Object.keys(rules).join(", "), o.action, `no frame ${o.hook} can have come to this`);
     } else {
       this.#judgeUndecodable(o);
     }
