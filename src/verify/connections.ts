@@ -40,10 +40,7 @@ export interface Mapping {
 
 /** One connection between an endpoint and a remote, as frames showed it. */
 export class Connection {
-  readonly start: ConnectionStart;
   readonly tcp: TcpHistory | undefined;
-  /** Of its policy, or the defaults for an inbound one. */
-  lifetimes: LifetimeTable;
   /** Undefined for inbound connections, and while nothing of an outbound one has left. */
   mapping: Mapping | undefined;
   /** True while no other connection took the external tuple of `mapping`. */
@@ -62,9 +59,12 @@ export class Connection {
   /** What the engine may have given the connection anew for a frame that was lost, since the last one that left: its gateway includes its tuple. */
   unseen: "" | "tuple" | "gateway" = "";
 
-  constructor(start: ConnectionStart, lifetimes: LifetimeTable, nowMs: number) {
-    this.start = start;
-    this.lifetimes = lifetimes;
+  /** @param lifetimes of its policy, or the defaults for an inbound one */
+  constructor(
+    readonly start: ConnectionStart,
+    public lifetimes: LifetimeTable,
+    nowMs: number,
+  ) {
     this.tcp = start.protocol === PROTOCOL_TCP ? new TcpHistory() : undefined;
     this.sureAt = this.maybeAt = nowMs;
   }
@@ -121,13 +121,6 @@ export class ConnectionTable {
     connection.event = this.#event;
     connection.evictions = this.evictions;
     this.#byKey.set(start.key, connection);
-    return connection;
-  }
-
-  /** The same for one whose first frame was lost: the engine may know it or not. */
-  openUnsurely(start: ConnectionStart, lifetimes: LifetimeTable, nowMs: number): Connection {
-    const connection = this.open(start, lifetimes, nowMs);
-    connection.sureAt = Number.NEGATIVE_INFINITY;
     return connection;
   }
 

@@ -29,7 +29,7 @@ function setOf(words: string): ReadonlySet<string> {
 export function judgeEndpointDrop(frame: Frame): void {
   const { o } = frame;
   checkShapeReason(frame);
-  const endpoint = frame.sender;
+  const endpoint = frame.endpoint;
   if (!endpoint || !NEEDS_POLICY.has(o.reason)) return;
   const index = checkSelected(frame, endpoint);
   if (index < 0) return;

@@ -1,6 +1,6 @@
 import type { Endpoint, Policy } from "../config/types.js";
 import type { Connection, Mapping } from "./connections.js";
-import { describePolicy, egressAddressKey, type Frame } from "./judge.js";
+import { egressAddressKey, type Frame } from "./judge.js";
 
 /**
  * Whether the policies select this endpoint and destination. Asked once per connection and policy epoch.
@@ -22,7 +22,7 @@ export function checkChoice(frame: Frame, policy: Policy, allowed: readonly numb
   const isMember = hasPins(frame, policy) && policy.egresses.includes(used);
   const ofMember = frame.judge.gateways.down.has(nodeOf(used)) ? "egress-healthy" : "egress-active";
   const expected = allowed.length === 0 ? "none" : `one of ${allowed.map(nodeOf).join(", ")}`;
-  frame.find(isMember ? ofMember : "egress-eligible", expected, nodeOf(used), describePolicy(policy));
+  frame.find(isMember ? ofMember : "egress-eligible", expected, nodeOf(used), `${policy.kind} ${policy.name}`);
 }
 
 /** Nothing passes a node that answers nothing. */

@@ -1,8 +1,7 @@
 import type { Endpoint } from "../config/types.js";
 import { type IpPacket, isEchoRequest, PROTOCOL_TCP, sourcePort, TCP_ACK, TCP_SYN } from "../net/decode.js";
-import { tupleKey, tupleOf } from "../net/tuple.js";
 import type { Decision } from "./interpreter.js";
-import { type Frame, startOf } from "./judge.js";
+import type { Frame } from "./judge.js";
 import { forgetTranslation, sentConnection } from "./lookup.js";
 
 /** Pass reasons that name the policies' decision and must therefore be the one that the interpreter finds. */
@@ -13,7 +12,7 @@ const DECISION_REASONS = new Set(
 /** A frame that an endpoint sent and that left as it came. */
 export function judgePass(frame: Frame): void {
   const { o } = frame;
-  const endpoint = frame.sender;
+  const endpoint = frame.endpoint;
   if (!endpoint) return;
   if (o.reason === "endpoint-unknown") return frame.findOwner(endpoint);
   const decision = frame.decide(endpoint);
@@ -60,11 +59,8 @@ function answersInbound(frame: Frame, endpoint: Endpoint): boolean {
     return true;
   }
   if (!looksLikeAnswer(o.given, packet, endpoint)) return false;
-  const tuple = tupleOf(o.given, packet, "source");
-  const other = judge.table.get(tupleKey(o.given, tuple));
-  if (other?.start.direction === "outbound" && frame.surelyLives(other)) return false;
-  const start = startOf(o.given, tuple, "inbound", endpoint);
-  judge.table.refresh(judge.table.open(start, judge.lifetimesOf(-1), nowMs), packet.tcpFlags, false, nowMs);
+  if (known?.start.direction === "outbound" && frame.surelyLives(known)) return false;
+  judge.table.refresh(frame.open("inbound", endpoint, -1), packet.tcpFlags, false, nowMs);
   return true;
 }
 
@@ -88,6 +84,6 @@ export function judgeSkipped(frame: Frame): void {
   const { judge, o } = frame;
   judge.log.note(`skipped: ${o.reason}`);
   if (o.reason !== "endpoint-unknown" && o.reason !== "already-translated") return;
-  const endpoint = frame.sender;
+  const endpoint = frame.endpoint;
   if (endpoint) frame.findOwner(endpoint);
 }

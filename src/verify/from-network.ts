@@ -1,12 +1,12 @@
 import { copyBytes, firstDifference } from "../net/bytes.js";
 import { type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
-import { addressKey, formatKeySocket, portAtOf, tupleKey, tupleOf } from "../net/tuple.js";
+import { addressKey, formatKeySocket, portAtOf, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
 import { checkShapeReason } from "./drops.js";
 import { checkReachable } from "./eligible.js";
 import { servesPort } from "./from-endpoint.js";
-import { type Frame, hopsOf, startOf } from "./judge.js";
+import { type Frame, hopsOf } from "./judge.js";
 import { externalConnection, receivedConnection } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
@@ -110,20 +110,18 @@ function copyOver(to: Uint8Array, from: Uint8Array, at: number, length: number):
 /** A frame from outside that entered as it came: no reply, or one that belongs to nobody. */
 export function judgeEntering(frame: Frame): void {
   const { judge, o, packet, nowMs } = frame;
-  const endpoint = frame.receiver;
+  const endpoint = frame.endpoint;
   if (!endpoint) return;
   if (packet.kind === "icmp-error" || packet.kind === "later-fragment" || packet.kind === "unreadable") {
     return judgeMissingReply(frame);
   }
-  const tuple = tupleOf(o.captured, packet, "destination");
-  const known = judge.table.get(tupleKey(o.captured, tuple));
+  const known = receivedConnection(frame);
   if (known && !judge.table.mustBeDead(known, nowMs)) {
     if (known.start.direction === "outbound") return judgeMissingReply(frame);
     return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
   }
-  if (!opensInbound(packet) && !servesPort(endpoint, packet, tuple.insidePort)) return;
-  const start = startOf(o.captured, tuple, "inbound", endpoint);
-  judge.table.refresh(judge.table.open(start, judge.lifetimesOf(-1), nowMs), packet.tcpFlags, true, nowMs);
+  if (!opensInbound(packet) && !servesPort(endpoint, packet, frame.tuple.insidePort)) return;
+  judge.table.refresh(frame.open("inbound", endpoint, -1), packet.tcpFlags, true, nowMs);
 }
 
 /** A first SYN, a first datagram or an echo request opens an inbound connection; a TCP segment in mid-stream does not. */

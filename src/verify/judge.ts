@@ -1,7 +1,7 @@
-import type { Egress, Endpoint, Policy, PolicyModel } from "../config/types.js";
+import type { Egress, Endpoint, PolicyModel } from "../config/types.js";
 import { firstDifference } from "../net/bytes.js";
 import { destinationAddress, type IpPacket, isFragment } from "../net/decode.js";
-import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "../net/tuple.js";
+import { addressKey, mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
 import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
 import { FragmentMemory } from "./fragments.js";
@@ -92,29 +92,38 @@ export class Judge {
 
 /** One frame being judged, with what every rule needs of it. */
 export class Frame {
-  readonly judge: Judge;
-  readonly o: FrameObservation;
-  /** As decoded from `o.given`. */
-  readonly packet: IpPacket;
-  readonly nowMs: number;
+  /** @param packet as decoded from `o.given` */
+  constructor(
+    readonly judge: Judge,
+    readonly o: FrameObservation,
+    readonly packet: IpPacket,
+    readonly nowMs: number,
+  ) {}
 
-  constructor(judge: Judge, o: FrameObservation, packet: IpPacket, nowMs: number) {
-    this.judge = judge;
-    this.o = o;
-    this.packet = packet;
-    this.nowMs = nowMs;
+  /** The bytes that show the endpoint's own address: of a frame from outside those that were captured. */
+  get insideBytes(): Uint8Array {
+    return this.o.hook === "from-endpoint" ? this.o.given : this.o.captured;
   }
 
-  /** The endpoint that owns the source address at the frame's time. */
-  get sender(): Endpoint | undefined {
-    const { o, packet } = this;
-    return this.judge.policies.ownerOfKey(addressKey(o.given, packet.sourceAt, packet.family), o.timeNs);
+  /** The connection as the endpoint knows it, within `insideBytes`. */
+  get tuple(): Tuple {
+    return tupleOf(this.insideBytes, this.packet, this.o.hook === "from-endpoint" ? "source" : "destination");
   }
 
-  /** The endpoint that owns the destination address that the frame was captured with. */
-  get receiver(): Endpoint | undefined {
-    const { o, packet } = this;
-    return this.judge.policies.ownerOfKey(addressKey(o.captured, packet.destinationAt, packet.family), o.timeNs);
+  /** The endpoint that sent the frame, or that it is for, at the frame's time. */
+  get endpoint(): Endpoint | undefined {
+    const { sourceAt, destinationAt, family } = this.packet;
+    const at = this.o.hook === "from-endpoint" ? sourceAt : destinationAt;
+    return this.judge.policies.ownerOfKey(addressKey(this.insideBytes, at, family), this.o.timeNs);
+  }
+
+  /** Opens the connection that this frame is the first one of. @param policy index, -1 = none */
+  open(direction: ConnectionStart["direction"], endpoint: Endpoint, policy: number): Connection {
+    const { judge, insideBytes, tuple } = this;
+    const { protocol, insideAt, insidePort, family } = tuple;
+    const insideAddress = addressKey(insideBytes, insideAt, family);
+    const start = { key: tupleKey(insideBytes, tuple), protocol, direction, endpoint, insideAddress, insidePort };
+    return judge.table.open(start, judge.lifetimesOf(policy), this.nowMs);
   }
 
   find(field: MismatchField, expected: string, got: string, why: string): void {
@@ -173,21 +182,4 @@ export function hopsOf({ judge, o, packet }: Frame, endpoint: Endpoint, gateway:
 export function egressAddressKey(egress: Egress, family: 4 | 6): string | undefined {
   const address = family === 4 ? egress.egressIPv4 : egress.egressIPv6;
   return address && mappedAddressKey(address, family);
-}
-
-/** What starts a connection whose first frame has this tuple. */
-export function startOf(
-  bytes: Uint8Array,
-  tuple: Tuple,
-  direction: ConnectionStart["direction"],
-  endpoint: Endpoint,
-): ConnectionStart {
-  const { protocol, insidePort } = tuple;
-  const insideAddress = addressKey(bytes, tuple.insideAt, tuple.family);
-  return { key: tupleKey(bytes, tuple), protocol, direction, endpoint, insideAddress, insidePort };
-}
-
-/** `CiliumEgressGatewayPolicy egress-a`, for messages. */
-export function describePolicy(policy: Policy): string {
-  return `${policy.kind} ${policy.name}`;
 }

@@ -1,6 +1,5 @@
-import { tupleOf } from "../net/tuple.js";
 import { checkChoice, checkSelected, mayCarry, pinOf } from "./eligible.js";
-import { type Frame, startOf } from "./judge.js";
+import type { Frame } from "./judge.js";
 import { externalConnection, ongoing, receivedConnection } from "./lookup.js";
 
 /** A frame from an endpoint that was lost: its own node answers nothing, or every gateway that it may have gone to. */
@@ -8,7 +7,7 @@ export function judgeLost(frame: Frame): void {
   const { judge, o, packet, nowMs } = frame;
   const { table, model } = judge;
   judge.log.note("lost");
-  const endpoint = frame.sender;
+  const endpoint = frame.endpoint;
   if (o.reason !== "gateway-down" || !endpoint) return checkLostAt(frame, [endpoint?.node]);
   const index = checkSelected(frame, endpoint);
   const policy = model.policies[index];
@@ -21,8 +20,9 @@ export function judgeLost(frame: Frame): void {
   checkLostAt(frame, gateways);
   if (packet.kind === "later-fragment" || packet.kind === "icmp-error") return;
   const isPinned = pinOf(frame, policy, current) !== undefined;
-  const start = startOf(o.given, tupleOf(o.given, packet, "source"), "outbound", endpoint);
-  const connection = current ?? table.openUnsurely(start, judge.lifetimesOf(index), nowMs);
+  const connection = current ?? frame.open("outbound", endpoint, index);
+  // Whether the engine knows it is unsure.
+  if (!current) connection.sureAt = Number.NEGATIVE_INFINITY;
   connection.unseen = isPinned ? "tuple" : "gateway";
   table.lose(connection, packet.tcpFlags, nowMs);
 }
@@ -32,7 +32,7 @@ export function judgeLostReply(frame: Frame): void {
   const { judge, o, packet, nowMs } = frame;
   judge.log.note("lost");
   const connection = o.view === "network" ? externalConnection(frame) : receivedConnection(frame);
-  const endpoint = frame.receiver ?? connection?.start.endpoint;
+  const endpoint = frame.endpoint ?? connection?.start.endpoint;
   const gateways = connection?.mapping ? [connection.mapping.gateway] : judge.model.egresses.map(({ node }) => node);
   checkLostAt(frame, o.reason === "gateway-down" ? gateways : [endpoint?.node]);
   if (connection) judge.table.lose(connection, packet.tcpFlags, nowMs);

@@ -3,14 +3,14 @@ import { readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { addressKey, formatKeySocket, formatSocket, portAtOf, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection, Mapping } from "./connections.js";
 import { checkChoice, checkReachable, checkSelected, memberOf, pinOf } from "./eligible.js";
-import { describePolicy, egressAddressKey, type Frame, hopsOf, startOf } from "./judge.js";
+import { egressAddressKey, type Frame, hopsOf } from "./judge.js";
 import { ongoing } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
 /** A frame from an endpoint that left with an egress IP. */
 export function judgeSnat(frame: Frame): void {
   const { judge, o, packet } = frame;
-  const endpoint = frame.sender;
+  const endpoint = frame.endpoint;
   const egress = judge.model.egresses[o.egress];
   if (!endpoint) {
     const source = formatSocket(sourceAddress(o.given, packet), 0);
@@ -44,7 +44,6 @@ function checkSourceAddress(frame: Frame, egress: Egress): void {
 interface Translation {
   readonly endpoint: Endpoint;
   readonly egress: Egress;
-  readonly tuple: Tuple;
   readonly current: Connection | undefined;
   readonly mapping: Mapping;
 }
@@ -52,13 +51,13 @@ interface Translation {
 function judgeTranslated(frame: Frame, endpoint: Endpoint, egress: Egress): void {
   const { judge, o, packet, nowMs } = frame;
   const { table } = judge;
-  const tuple = tupleOf(o.given, packet, "source");
+  const { tuple } = frame;
   const known = table.get(tupleKey(o.given, tuple));
   checkNotInbound(frame, known);
   const current = ongoing(frame, endpoint, known);
   const mapping = mappingOf(frame, tuple, portAtOf(packet, "source"), egress.node, current?.mapping);
   const isAsBefore = o.remapped === "" && mapping === current?.mapping && isSettled(frame, current);
-  const connection = isAsBefore ? current : settle(frame, { endpoint, egress, tuple, current, mapping });
+  const connection = isAsBefore ? current : settle(frame, { endpoint, egress, current, mapping });
   if (mapping !== connection.mapping || !connection.isHolder) {
     checkUnshared(frame, connection, mapping);
     table.claim(connection, mapping);
@@ -75,7 +74,7 @@ function isSettled({ judge: { table } }: Frame, connection: Connection): boolean
 /** Judges what is new about a connection, the first frame or a later one. @returns the one there was, or a new one */
 function settle(frame: Frame, translation: Translation): Connection {
   const { judge, o, nowMs } = frame;
-  const { endpoint, egress, tuple, current, mapping } = translation;
+  const { endpoint, egress, current, mapping } = translation;
   checkSourceAddress(frame, egress);
   checkNatPort(frame, mapping);
   const isDecided = current?.epoch === judge.table.epoch;
@@ -86,10 +85,9 @@ function settle(frame: Frame, translation: Translation): Connection {
     checkChoice(frame, policy, allowed.call(judge.gateways, policy, endpoint));
     checkConstancy(frame, translation, policy);
   }
-  const lifetimes = judge.lifetimesOf(index);
-  const connection = current ?? judge.table.open(startOf(o.given, tuple, "outbound", endpoint), lifetimes, nowMs);
+  const connection = current ?? frame.open("outbound", endpoint, index);
   connection.policy = index;
-  connection.lifetimes = lifetimes;
+  connection.lifetimes = judge.lifetimesOf(index);
   connection.epoch = judge.table.epoch;
   connection.unseen = "";
   return connection;
@@ -145,7 +143,7 @@ function checkConstancy(frame: Frame, translation: Translation, policy: Policy):
     const why = `no remapping is on record (${frame.judge.table.describeAge(current, frame.nowMs)})`;
     frame.find("tuple-changed", expected, got, why);
   } else if (isPinned && (before.gateway !== mapping.gateway || before.address !== mapping.address)) {
-    frame.find("pin-moved", expected, got, `${before.gateway} is healthy and ${describePolicy(policy)} has it`);
+    frame.find("pin-moved", expected, got, `${before.gateway} is healthy and policy ${policy.name} has it`);
   } else if (remapped !== "" && !isCause(frame, translation, policy)) {
     const why = `the record says ${remapped}, but nothing of the kind happened`;
     frame.find("remap-cause", expected, got, why);
