@@ -16,11 +16,12 @@ export interface ReplayFiles {
  * @throws {UsageError} where a result would overwrite an input or another result
  */
 export function replayFiles(captures: readonly string[], flags: FlagValues): ReplayFiles {
-  const { output, report, html, saveState, loadState, scenario, manifests = [] } = flags;
+  const { output, report, html, saveState, loadState, scenario, topology, manifests = [] } = flags;
   const inDir = (name: string) => (output === undefined ? [] : [join(output, name)]);
   const reports = [...inDir("report.json"), ...(report === undefined ? [] : [report])];
   const pages = [...inDir("index.html"), ...(html === undefined ? [] : [html])];
-  const outputs = [...inDir("external.pcapng"), ...inDir("endpoint.pcapng"), ...reports, ...pages, saveState];
+  const captured = ["external.pcapng", "endpoint.pcapng", ...(topology === "cluster" ? ["overlay.pcapng"] : [])];
+  const outputs = [...captured.flatMap(inDir), ...reports, ...pages, saveState];
   const single = [loadState, scenario].filter((path) => path !== undefined);
   const inputs = [...captures, ...manifestFiles(manifests), ...single];
   refuseOverwriting(outputs, inputs);

@@ -10,6 +10,7 @@ export function replayOptions(captures: readonly string[], model: PolicyModel, f
     viewpoint: flags.viewpoint,
     decapsulate: flags.noDecap ? false : undefined,
     natProfile: flags.natProfile,
+    topology: flags.topology,
     balance: flags.balance,
     seed: flags.seed,
     filter: flags.filter,

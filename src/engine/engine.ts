@@ -257,11 +257,14 @@ export class Engine {
     return readCounters(this.memory, this.#countersAt);
   }
 
+  /** What one egress of the policy in force has carried. */
+  egressStatsOf(row: number): EgressStats {
+    return readEgressStats(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE);
+  }
+
   /** One row per egress of the policy in force, in its order. */
   egressStats(): EgressStats[] {
-    return Array.from({ length: this.#egressCount }, (_, row) =>
-      readEgressStats(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE),
-    );
+    return Array.from({ length: this.#egressCount }, (_, row) => this.egressStatsOf(row));
   }
 
   /**

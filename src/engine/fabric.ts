@@ -34,8 +34,9 @@ class Station {
   readonly verdict: Uint8Array;
   readonly outer: Uint8Array;
   isDead = false;
-  /** Live entries that it has evicted so far. */
+  /** Live entries that it has evicted so far, and translated connections that it has. */
   evicted = 0;
+  live = 0;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -52,6 +53,9 @@ class Station {
 export class Fabric {
   /** Called with every packet between nodes. */
   onOverlay: ((packet: OverlayPacket) => void) | undefined;
+  /** Most translated connections at a time, over all nodes. */
+  peak = 0;
+  #live = 0;
   readonly #front: Engine;
   readonly #framesAt: number;
   readonly #verdicts: Uint8Array;
@@ -130,6 +134,12 @@ export class Fabric {
     const fullestAt = this.#countersAt + abi.COUNTER_ENTRIES_AT;
     const entries = engine.counter(abi.COUNTER_ENTRIES_AT);
     if (entries > memory.u32(fullestAt)) memory.putU32(fullestAt, entries);
+    const live = engine.counter(abi.COUNTER_LIVE_AT);
+    if (live !== station.live) {
+      this.#live += live - station.live;
+      station.live = live;
+      if (this.#live > this.peak) this.peak = this.#live;
+    }
     let evicted = 0;
     for (const counter of EVICTIONS) evicted += engine.counter(counter);
     if (evicted === station.evicted) return;

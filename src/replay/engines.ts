@@ -1,3 +1,4 @@
+import type { PolicyModel } from "../config/types.js";
 import type { EgressStats, EngineCounters } from "../engine/counters.js";
 import type { Engine, GatewayState } from "../engine/engine.js";
 
@@ -9,9 +10,10 @@ export interface Engines {
   /**
    * Puts a policy blob in force: every node then is reachable and active, every member takes new connections, egress statistics are zero.
    * The frames of the piece at hand survive.
+   * @param model that the blob was made from
    * @throws {EngineError} where it is refused
    */
-  loadPolicy(blob: Uint8Array): void;
+  loadPolicy(blob: Uint8Array, model: PolicyModel): void;
   setGateway(node: number, state: GatewayState): void;
   /** Whether a node answers at all, whatever anybody knows of it. */
   setReachable(node: number, reachable: boolean): void;

@@ -56,7 +56,7 @@ export class GatewayDriver {
     if (isOtherModel) {
       beforeLoad();
       this.#blob = compilePolicy(picture.model, { natProfile: this.#natProfile });
-      engines.loadPolicy(this.#blob);
+      engines.loadPolicy(this.#blob, picture.model);
       this.#startOver(picture.model);
     }
     const isTold = this.#tellEngines(picture, change.unreachable);

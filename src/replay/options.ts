@@ -17,6 +17,8 @@ export interface ReplayOptions {
   readonly viewpoint?: "auto" | "endpoint" | "network";
   /** False: overlay packets are not replaced by what they carry. */
   readonly decapsulate?: boolean;
+  /** One engine for all nodes, or one for each with an overlay in between: the same bytes leave the cluster. Default `single`. */
+  readonly topology?: "single" | "cluster";
   /** Default: that of the model's settings. */
   readonly natProfile?: NatProfile;
   readonly balance?: "rendezvous" | "random";

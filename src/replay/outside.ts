@@ -36,6 +36,8 @@ export interface OutsideOptions {
   readonly seed: bigint;
   readonly keepsGiven: boolean;
   readonly wasmFile?: string;
+  /** What takes the batches instead of the engine. */
+  readonly process?: ((count: number) => number) | undefined;
 }
 
 /** An egress IP that nobody answers under. */
@@ -72,7 +74,7 @@ export class Outside {
   /** @throws {EngineError} where outside.wasm is missing or was built from another layout */
   static async start(options: OutsideOptions): Promise<Outside> {
     const wasmFile = options.wasmFile ?? packageFile("build", "outside.wasm");
-    const exports = await options.engine.startCompanion<OutsideExports>(wasmFile, FUNCTIONS);
+    const exports = await options.engine.startCompanion<OutsideExports>(wasmFile, FUNCTIONS, options.process);
     if (exports.outsideVersion() !== layout.OUTSIDE_VERSION) {
       throw new EngineError(
         `${wasmFile}: has another layout version, expected ${layout.OUTSIDE_VERSION}; build both together`,
@@ -171,6 +173,11 @@ export class Outside {
 
   lostBecauseOf(node: number): number {
     return this.#view.getUint32(this.#region.nodes + node * layout.NODE_SIZE + layout.NODE_LOST_AT, true);
+  }
+
+  /** Place in the piece of frame `i` of the running batch. */
+  slotOf(i: number): number {
+    return this.#view.getUint32(this.#region.pending + i * layout.PENDING_SIZE + layout.PENDING_SLOT_AT, true);
   }
 
   /** Connections that the last `run` saw moved. */

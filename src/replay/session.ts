@@ -1,6 +1,8 @@
 import * as layout from "../../assembly/outside/layout.js";
 import type { MergedIndex } from "../capture/merge.js";
 import { ACTION_PASS, ACTION_REVERSE, ACTION_SNAT } from "../engine/codes.js";
+import { nodeTable } from "../engine/blob.js";
+import type { Fabric } from "../engine/fabric.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationPort, sourceAddress } from "../net/decode.js";
 import { Verifier } from "../verify/verifier.js";
@@ -11,6 +13,7 @@ import { movedConnection } from "./moved.js";
 import { SourceCounts } from "./no-match.js";
 import { Observer } from "./observer.js";
 import { Outputs, outputLinkType } from "./outputs.js";
+import { Overlay } from "./overlay.js";
 import type { MovedConnection } from "./outside.js";
 import type { ViewpointDecision } from "./report-types.js";
 import { type Machine, type ResolvedOptions, tunnelPort } from "./setup.js";
@@ -52,6 +55,8 @@ export class Session {
   /** Milliseconds spent in the two modules, and frames given to the engine. */
   engineMs = 0;
   framesGiven = 0;
+  /** Packets between the nodes of a cluster. */
+  readonly overlay: Overlay | undefined;
   readonly #outputs: Outputs | undefined;
   readonly #observer: Observer | undefined;
   readonly #columns: Columns;
@@ -86,10 +91,27 @@ export class Session {
     }
     this.course = new Course(machine, this.verifier);
     if (this.verifier) this.#observer = new Observer(this.verifier, machine, this.course, options.captures);
+    if (machine.fabric) this.overlay = this.#watchOverlay(machine.fabric);
     if (options.outDir !== undefined) {
       const buffers = region.outputs.map((at) => engine.host.subarray(at, at + (1 << 20)));
       this.#outputs = new Outputs(options.outDir, plan.egresses, buffers);
     }
+  }
+
+  #watchOverlay(fabric: Fabric): Overlay {
+    const { outside, plan } = this.machine;
+    const overlay = new Overlay(() => nodeTable(plan.picture.model).map(({ name }) => name), this.options.outDir);
+    const { timeLow, timeHigh, flags } = this.#columns;
+    fabric.onOverlay = (packet) => {
+      const slot = outside.slotOf(packet.frame);
+      overlay.take(packet, {
+        number: this.framesPassed + slot + 1,
+        timeLow: timeLow[slot]!,
+        timeHigh: timeHigh[slot]!,
+        flags: flags[slot]!,
+      });
+    };
+    return overlay;
   }
 
   /** True once every frame of the range has been taken. */
@@ -161,6 +183,7 @@ export class Session {
   /** Writes out and closes the captures. @throws {OutputError} */
   closeOutputs(): void {
     this.#outputs?.close();
+    this.overlay?.close();
   }
 
   /** Decides about interfaces that show frames for the first time, and tells the outside. */

@@ -5,8 +5,10 @@ import { compilePolicy } from "../engine/blob.js";
 import { EGRESS_SIZE } from "../engine/codes.js";
 import { createEngine, type Engine } from "../engine/engine.js";
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
+import type { Fabric } from "../engine/fabric.js";
 import { growFor } from "../engine/sizing.js";
 import { UsageError } from "../errors.js";
+import { Cluster } from "./cluster.js";
 import { type Engines, oneEngine } from "./engines.js";
 import { compileFilter, type FilterInstruction } from "./filter.js";
 import { GatewayDriver } from "./gateway-driver.js";
@@ -39,6 +41,7 @@ export interface ResolvedOptions extends ReplayOptions {
   readonly viewpoint: "auto" | "endpoint" | "network";
   readonly decapsulate: boolean;
   readonly natProfile: NatProfile;
+  readonly topology: "single" | "cluster";
   readonly balance: "rendezvous" | "random";
   readonly seed: number;
   readonly verify: boolean;
@@ -54,6 +57,8 @@ export interface Machine {
   readonly engine: Engine;
   /** What the gateways of the machine are told things by. */
   readonly engines: Engines;
+  /** Topology `cluster`: what carries frames between the nodes' engines; `engine` is its front then. */
+  readonly fabric?: Fabric;
   readonly outside: Outside;
   readonly region: HostRegion;
   /** Flags of all addresses; whose they are when is settled with the first frame. */
@@ -73,6 +78,7 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
     viewpoint: options.viewpoint ?? "auto",
     decapsulate: options.decapsulate ?? true,
     natProfile: options.natProfile ?? options.model.settings.natProfile?.value ?? "cilium",
+    topology: options.topology ?? "single",
     balance: options.balance ?? "rendezvous",
     seed: options.seed ?? DEFAULT_SEED,
     verify: options.verify ?? true,
@@ -82,6 +88,8 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
     fromFrame: options.fromFrame ?? 1,
     toFrame: options.toFrame ?? Number.MAX_SAFE_INTEGER,
   };
+  if (resolved.topology === "cluster" && (options.saveState ?? options.loadState) !== undefined)
+    throw new UsageError("topology is cluster, expected single where a state is saved or loaded");
   checkRange("batch size", resolved.batchSize, 1, layout.MAX_BATCH);
   checkRange("seed", resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   checkRange("connections", resolved.connections, 16, 8 << 20);
@@ -127,12 +135,16 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const isFirst = plan.picture.model === first;
   const blob = isFirst ? blueprint.blob : compilePolicy(plan.picture.model, { natProfile: options.natProfile });
   const engine = await createEngine(config, options.engineWasm);
-  const engines = oneEngine(engine, blobAt);
-  engines.loadPolicy(blob);
+  const cluster =
+    options.topology === "cluster" ? await Cluster.start(engine, blobAt, nodes.keys(), options.engineWasm) : undefined;
+  const engines = cluster ?? oneEngine(engine, blobAt);
+  engines.loadPolicy(blob, plan.picture.model);
   if (state) putState(state, engine, options);
-  const outside = await startOutside(blueprint, engine, options);
+  const process = cluster && ((count: number) => cluster.fabric.process(count));
+  const outside = await startOutside(blueprint, engine, options, process);
   const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
-  return { engine, engines, outside, region, addresses, nodes, plan, driver, notes: state?.notes };
+  const fabric = cluster?.fabric;
+  return { engine, engines, ...(fabric && { fabric }), outside, region, addresses, nodes, plan, driver, notes: state?.notes };
 }
 
 function draw(options: ResolvedOptions): Blueprint {
@@ -156,6 +168,7 @@ function draw(options: ResolvedOptions): Blueprint {
       maxBatch: options.batchSize,
       connections,
       unsupported,
+      tunnelPort: tunnelPort(model),
     },
     blob,
   );
@@ -198,7 +211,12 @@ function egressesOverTime({ egresses, policies }: PolicyModel): number {
   }, egresses.length * 2);
 }
 
-async function startOutside(blueprint: Blueprint, engine: Engine, options: ResolvedOptions): Promise<Outside> {
+async function startOutside(
+  blueprint: Blueprint,
+  engine: Engine,
+  options: ResolvedOptions,
+  process: ((count: number) => number) | undefined,
+): Promise<Outside> {
   const { region, changes, filter, nodes, seeds, config } = blueprint;
   return Outside.start({
     engine,
@@ -213,6 +231,7 @@ async function startOutside(blueprint: Blueprint, engine: Engine, options: Resol
     tunnelPort: tunnelPort(options.model),
     seed: seeds.tableSeed,
     keepsGiven: options.verify,
+    process,
     ...(options.outsideWasm !== undefined && { wasmFile: options.outsideWasm }),
   });
 }

@@ -1,0 +1,150 @@
+import type { PolicyModel } from "../config/types.js";
+import { nodeTable } from "../engine/blob.js";
+import type { EgressStats, EngineCounters } from "../engine/counters.js";
+import { createEngine, type Engine, type GatewayState } from "../engine/engine.js";
+import { Fabric } from "../engine/fabric.js";
+import { UsageError } from "../errors.js";
+import { formatAddress } from "../net/address.js";
+import type { Engines } from "./engines.js";
+import { membersOf } from "./gateway-plan.js";
+
+/** Largest frame that an engine of a node takes in: what readers accept, behind an outer header. */
+const NODE_ARENA = (256 << 10) + 4096;
+/** Endpoints whose node is not known are on none. */
+const NOWHERE = -2;
+
+/**
+ * One engine for each node of a cluster, and one for endpoints whose node is not known; the front's memory holds the frames. Each has
+ * tables of the size that one engine for all of them would have: memory that no connection uses is never touched.
+ */
+export class Cluster implements Engines {
+  readonly fabric: Fabric;
+  readonly #front: Engine;
+  readonly #blobAt: number;
+  readonly #nowhere: Engine;
+  readonly #engines: ReadonlyMap<string, Engine>;
+  #model: PolicyModel | undefined;
+  /** Node by index of the egress, of the policy in force. */
+  #nodeOfEgress: readonly number[] = [];
+
+  private constructor(front: Engine, blobAt: number, nowhere: Engine, engines: ReadonlyMap<string, Engine>) {
+    this.#front = front;
+    this.#blobAt = blobAt;
+    this.#nowhere = nowhere;
+    this.#engines = engines;
+    this.fabric = new Fabric(front, nowhere);
+  }
+
+  /**
+   * @param blobAt place in the front's arena, behind the frames, that policies are loaded through
+   * @param names of all nodes that any policy of the replay knows
+   */
+  static async start(
+    front: Engine,
+    blobAt: number,
+    names: Iterable<string>,
+    wasmFile: string | undefined,
+  ): Promise<Cluster> {
+    const { config } = front;
+    const arenaSize = Math.max(NODE_ARENA, config.blobSize);
+    const start = () => createEngine({ ...config, arenaSize, maxBatch: 1, hostSize: 0 }, wasmFile);
+    const engines = new Map<string, Engine>();
+    for (const name of names) engines.set(name, await start());
+    return new Cluster(front, blobAt, await start(), engines);
+  }
+
+  loadPolicy(blob: Uint8Array, model: PolicyModel): void {
+    this.#front.loadPolicy(blob, this.#blobAt);
+    this.#nowhere.loadPolicy(blob);
+    for (const engine of this.#engines.values()) engine.loadPolicy(blob);
+    this.#model = model;
+    this.#number(model);
+  }
+
+  /** Who is which node, and who has which address, under the policy in force. */
+  #number(model: PolicyModel): void {
+    const table = nodeTable(model).map(({ name }) => name);
+    const engines = table.map((name) => this.#engines.get(name)!);
+    const number = new Map(table.map((name, index) => [name, index]));
+    this.#nowhere.setOwnNode(NOWHERE);
+    // Those of nodes that this policy does not know have nothing to do.
+    for (const engine of this.#engines.values()) engine.setOwnNode(NOWHERE);
+    engines.forEach((engine, index) => {
+      engine.setOwnNode(index);
+    });
+    this.#nodeOfEgress = model.egresses.map(({ node }) => number.get(node) ?? -1);
+    this.fabric.setNodes(engines, this.#nodeOfEgress, ownersOf(model, number));
+  }
+
+  setGateway(node: number, state: GatewayState): void {
+    for (const engine of this.#all()) engine.setGateway(node, state);
+  }
+
+  setReachable(node: number, reachable: boolean): void {
+    this.fabric.setDead(node, !reachable);
+  }
+
+  nodeLost(node: number): void {
+    for (const engine of this.#all()) engine.nodeLost(node);
+  }
+
+  setActive(policy: number, zone: number, members: readonly number[]): void {
+    for (const engine of this.#all()) engine.setActive(policy, zone, members);
+  }
+
+  advance(ns: bigint): void {
+    for (const engine of this.#all()) engine.advance(Number(ns & 0xffff_ffffn), Number(ns >> 32n));
+  }
+
+  /** Sums over all nodes; the peak is that of the sum. */
+  counters(): EngineCounters {
+    const all = this.#all().map((engine) => engine.counters());
+    return { ...all.reduce(addCounters), peak: this.fabric.peak };
+  }
+
+  /** Each egress as its own gateway's engine counts it. */
+  egressStats(): EgressStats[] {
+    const engines = nodeTable(this.#model!).map(({ name }) => this.#engines.get(name)!);
+    return this.#nodeOfEgress.map((node, egress) => (engines[node] ?? this.#nowhere).egressStatsOf(egress));
+  }
+
+  restartPortPeaks(): void {
+    for (const engine of this.#engines.values()) engine.setPortPeaks([]);
+  }
+
+  restorePortPeaks(peaks: readonly number[]): void {
+    for (const engine of this.#engines.values()) engine.setPortPeaks(peaks);
+  }
+
+  saveState(): Uint8Array {
+    throw new UsageError("the state of a cluster of engines cannot be saved, expected topology single");
+  }
+
+  #all(): readonly Engine[] {
+    return [...this.#engines.values(), this.#nowhere];
+  }
+}
+
+/** By index of the egress the node that has its address now; -1 where nobody has. */
+function ownersOf(model: PolicyModel, number: ReadonlyMap<string, number>): number[] {
+  const owner = new Map<string, number>();
+  for (const index of membersOf(model)) {
+    const { node, egressIPv4 } = model.egresses[index]!;
+    if (egressIPv4) owner.set(formatAddress(egressIPv4), number.get(node) ?? -1);
+  }
+  return model.egresses.map(({ egressIPv4 }) => (egressIPv4 && owner.get(formatAddress(egressIPv4))) ?? -1);
+}
+
+function addCounters(a: EngineCounters, b: EngineCounters): EngineCounters {
+  const sum = Object.entries(a).map(([key, value]) => {
+    const other = b[key as keyof EngineCounters];
+    return [key, typeof value === "number" ? value + (other as number) : addRecords(value, other as typeof value)];
+  });
+  return Object.fromEntries(sum) as unknown as EngineCounters;
+}
+
+function addRecords(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
+  const sum = { ...a };
+  for (const [key, value] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + value;
+  return sum;
+}
