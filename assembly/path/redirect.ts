@@ -66,7 +66,7 @@ function encapsulate(p: Parsed, node: u32, vni: u32, egress: u32, v: Verdict): v
   v.redirected(egress, node, Outer.dst, inner);
 }
 
-/** The same for both directions of a connection, and on every run. */
+/** The same for all frames of a connection in one direction, and on every run. */
 function entropyOf(p: Parsed): u32 {
   const addresses = <u32>p.addresses ^ <u32>(p.addresses >> 32);
   const ports = p.ports ^ (p.ports >> 16);

@@ -1,17 +1,15 @@
 import * as abi from "../../assembly/abi.js";
 import type { Engine } from "./engine.js";
 
-/** One packet between two nodes, before the far end has taken it: a window onto `arena`, valid during the call. */
-export interface OverlayPacket {
-  /** Frame of the batch that it carries. */
-  readonly frame: number;
-  /** Indexes into the policy's node table; -1 = where endpoints are whose node is not known. */
-  readonly from: number;
-  readonly to: number;
-  readonly arena: Uint8Array;
-  readonly at: number;
-  readonly captured: number;
-  readonly wire: number;
+/** Somebody who watches the packets between nodes that are known, before the far end takes them. */
+export interface OverlayWatcher {
+  /** True: packets are shown whole, as far as they were captured; else only their heads. */
+  readonly seesAll: boolean;
+  /**
+   * @param frame number in the batch of what the packet carries   @param from sending node, index into the policy's node table
+   * @param captured bytes at the start of `arena`, valid during the call   @param wire bytes on the wire
+   */
+  packet(frame: number, from: number, captured: number, wire: number, arena: Uint8Array): void;
 }
 
 /** What the endpoint's node knows of a connection, and what its gateway knows. */
@@ -23,6 +21,11 @@ const OF_SOURCE =
   abi.VERDICT_FLAG_RESTART |
   abi.VERDICT_FLAG_NEW_CONNECTION_KIND;
 const OF_GATEWAY = 0xffff & ~(abi.VERDICT_FLAG_GUESSED | abi.VERDICT_FLAG_RELEASE);
+/**
+ * Bytes of a frame that an engine can have any use for: link header with tags, and twice the longest IP and transport header of an ICMP
+ * error. What lies behind them is carried along only where somebody looks at packets.
+ */
+const HEAD = 320;
 const IPV4_PROTOCOL_AT = 9;
 const TCP = 6;
 /** No node of the policy's. */
@@ -51,8 +54,7 @@ class Station {
  * every node. Frames are taken one at a time, in order, without latency.
  */
 export class Fabric {
-  /** Called with every packet between nodes. */
-  onOverlay: ((packet: OverlayPacket) => void) | undefined;
+  watcher: OverlayWatcher | undefined;
   /** Most translated connections at a time, over all nodes. */
   peak = 0;
   #live = 0;
@@ -153,12 +155,13 @@ export class Fabric {
     const record = this.#framesAt + i * abi.FRAME_SIZE;
     const offset = memory.u32(record + abi.FRAME_OFFSET_AT);
     const captured = memory.u32(record + abi.FRAME_CAPTURED_AT);
-    engine.arena.set(arena.subarray(offset, offset + captured));
+    const head = Math.min(captured, HEAD);
+    engine.arena.set(arena.subarray(offset, offset + head));
     engine.setFrame(
       0,
       0,
-      captured,
-      memory.u32(record + abi.FRAME_WIRE_AT),
+      head,
+      Math.max(captured, memory.u32(record + abi.FRAME_WIRE_AT)),
       hook,
       memory.u8(record + abi.FRAME_LINK_AT),
       memory.u16(record + abi.FRAME_FLAGS_AT),
@@ -194,7 +197,7 @@ export class Fabric {
     const inner = engine.inner(0);
     const gateway = this.#at(target);
     if (gateway.isDead) return this.#lose(i, source, pinned, flags);
-    this.#carry(i, source, gateway, { from: node, to: target, inner });
+    this.#carry(i, node, source, gateway, inner);
     const answer = gateway.engine.flags(0);
     const isNew = (flags & abi.VERDICT_FLAG_CREATED) !== 0;
     if (gateway.engine.action(0) === abi.ACTION_DROP) engine.feedback(0, abi.FEEDBACK_FORGET);
@@ -236,23 +239,27 @@ export class Fabric {
     const to = engine.node(0);
     this.#settle(i, gateway, engine.flags(0), 0, 0);
     this.#front.memory.putU8(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_ACTION_AT, abi.ACTION_REVERSE);
-    this.#carry(i, gateway, this.#at(to), { from: node, to, inner: engine.inner(0) });
+    this.#carry(i, node, gateway, this.#at(to), engine.inner(0));
   }
 
-  /** Takes the frame at `from` through the overlay: its outer header, then the IP packet as it lies in the front's memory. */
-  #carry(i: number, sender: Station, receiver: Station, way: { from: number; to: number; inner: number }): void {
+  /**
+   * Takes a frame from node `from` to another one through the overlay: its outer header, then the IP packet as it lies in the front's memory.
+   * @param inner where that starts in the frame
+   */
+  #carry(i: number, from: number, sender: Station, receiver: Station, inner: number): void {
     const { memory, arena } = this.#front;
     const record = this.#framesAt + i * abi.FRAME_SIZE;
     const offset = memory.u32(record + abi.FRAME_OFFSET_AT);
     const end = offset + memory.u32(record + abi.FRAME_CAPTURED_AT);
-    const wire = Math.max(memory.u32(record + abi.FRAME_WIRE_AT), end - offset) - way.inner + abi.OUTER_SIZE;
-    const captured = end - offset - way.inner + abi.OUTER_SIZE;
+    const wire = Math.max(memory.u32(record + abi.FRAME_WIRE_AT), end - offset) - inner + abi.OUTER_SIZE;
     const { engine } = receiver;
+    const { watcher } = this;
+    const head = watcher?.seesAll ? end : Math.min(end, offset + HEAD);
+    const captured = head - offset - inner + abi.OUTER_SIZE;
     engine.arena.set(sender.outer);
-    engine.arena.set(arena.subarray(offset + way.inner, end), abi.OUTER_SIZE);
-    const hasAddresses = sender !== this.#nowhere && receiver !== this.#nowhere;
-    if (hasAddresses)
-      this.onOverlay?.({ frame: i, from: way.from, to: way.to, arena: engine.arena, at: 0, captured, wire });
+    engine.arena.set(arena.subarray(offset + inner, head), abi.OUTER_SIZE);
+    if (watcher && sender !== this.#nowhere && receiver !== this.#nowhere)
+      watcher.packet(i, from, captured, wire, engine.arena);
     engine.setFrame(
       0,
       0,
@@ -282,7 +289,8 @@ export class Fabric {
     memory.putU16(to + abi.VERDICT_FLAGS_AT, flags);
     memory.putU32(to + abi.VERDICT_LENGTH_AT, captured);
     if (action === abi.ACTION_PASS || action === abi.ACTION_DROP) return;
-    arena.set(engine.arena.subarray(at, at + captured - inner), offset);
+    const changed = Math.min(captured, HEAD) - inner;
+    arena.set(engine.arena.subarray(at, at + changed), offset);
   }
 
   #putOldEgress(i: number, egress: number): void {

@@ -23,15 +23,17 @@ export class Cluster implements Engines {
   readonly #blobAt: number;
   readonly #nowhere: Engine;
   readonly #engines: ReadonlyMap<string, Engine>;
-  #model: PolicyModel | undefined;
-  /** Node by index of the egress, of the policy in force. */
-  #nodeOfEgress: readonly number[] = [];
+  readonly #all: readonly Engine[];
+  /** Of the policy in force: names of nodes by index, and the engine of each egress's gateway. */
+  names: readonly string[] = [];
+  #ofEgress: readonly Engine[] = [];
 
   private constructor(front: Engine, blobAt: number, nowhere: Engine, engines: ReadonlyMap<string, Engine>) {
     this.#front = front;
     this.#blobAt = blobAt;
     this.#nowhere = nowhere;
     this.#engines = engines;
+    this.#all = [...engines.values(), nowhere];
     this.fabric = new Fabric(front, nowhere);
   }
 
@@ -57,27 +59,27 @@ export class Cluster implements Engines {
     this.#front.loadPolicy(blob, this.#blobAt);
     this.#nowhere.loadPolicy(blob);
     for (const engine of this.#engines.values()) engine.loadPolicy(blob);
-    this.#model = model;
     this.#number(model);
   }
 
   /** Who is which node, and who has which address, under the policy in force. */
   #number(model: PolicyModel): void {
-    const table = nodeTable(model).map(({ name }) => name);
-    const engines = table.map((name) => this.#engines.get(name)!);
-    const number = new Map(table.map((name, index) => [name, index]));
+    this.names = nodeTable(model).map(({ name }) => name);
+    const engines = this.names.map((name) => this.#engines.get(name)!);
+    const number = new Map(this.names.map((name, index) => [name, index]));
     this.#nowhere.setOwnNode(NOWHERE);
     // Those of nodes that this policy does not know have nothing to do.
     for (const engine of this.#engines.values()) engine.setOwnNode(NOWHERE);
     engines.forEach((engine, index) => {
       engine.setOwnNode(index);
     });
-    this.#nodeOfEgress = model.egresses.map(({ node }) => number.get(node) ?? -1);
-    this.fabric.setNodes(engines, this.#nodeOfEgress, ownersOf(model, number));
+    this.#ofEgress = model.egresses.map(({ node }) => this.#engines.get(node) ?? this.#nowhere);
+    const nodeOfEgress = model.egresses.map(({ node }) => number.get(node) ?? -1);
+    this.fabric.setNodes(engines, nodeOfEgress, ownersOf(model, number));
   }
 
   setGateway(node: number, state: GatewayState): void {
-    for (const engine of this.#all()) engine.setGateway(node, state);
+    for (const engine of this.#all) engine.setGateway(node, state);
   }
 
   setReachable(node: number, reachable: boolean): void {
@@ -85,27 +87,26 @@ export class Cluster implements Engines {
   }
 
   nodeLost(node: number): void {
-    for (const engine of this.#all()) engine.nodeLost(node);
+    for (const engine of this.#all) engine.nodeLost(node);
   }
 
   setActive(policy: number, zone: number, members: readonly number[]): void {
-    for (const engine of this.#all()) engine.setActive(policy, zone, members);
+    for (const engine of this.#all) engine.setActive(policy, zone, members);
   }
 
   advance(ns: bigint): void {
-    for (const engine of this.#all()) engine.advance(Number(ns & 0xffff_ffffn), Number(ns >> 32n));
+    for (const engine of this.#all) engine.advance(Number(ns & 0xffff_ffffn), Number(ns >> 32n));
   }
 
   /** Sums over all nodes; the peak is that of the sum. */
   counters(): EngineCounters {
-    const all = this.#all().map((engine) => engine.counters());
+    const all = this.#all.map((engine) => engine.counters());
     return { ...all.reduce(addCounters), peak: this.fabric.peak };
   }
 
   /** Each egress as its own gateway's engine counts it. */
   egressStats(): EgressStats[] {
-    const engines = nodeTable(this.#model!).map(({ name }) => this.#engines.get(name)!);
-    return this.#nodeOfEgress.map((node, egress) => (engines[node] ?? this.#nowhere).egressStatsOf(egress));
+    return this.#ofEgress.map((engine, egress) => engine.egressStatsOf(egress));
   }
 
   restartPortPeaks(): void {
@@ -118,10 +119,6 @@ export class Cluster implements Engines {
 
   saveState(): Uint8Array {
     throw new UsageError("the state of a cluster of engines cannot be saved, expected topology single");
-  }
-
-  #all(): readonly Engine[] {
-    return [...this.#engines.values(), this.#nowhere];
   }
 }
 

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { LINKTYPE_ETHERNET } from "../capture/types.js";
 import { PcapngWriter } from "../capture/write.js";
 import { FRAME_FLAG_GSO } from "../engine/codes.js";
-import type { OverlayPacket } from "../engine/fabric.js";
+import type { OverlayWatcher } from "../engine/fabric.js";
+import type { Columns } from "./columns.js";
 import type { ReplayReport } from "./report-types.js";
 
 /** Bytes that an Ethernet frame may hold behind its header unless something else is said. */
@@ -12,48 +13,56 @@ const ETHERNET_SIZE = 14;
 /** Largest frame that a capture file may hold. */
 const MAX_WRITTEN = 256 << 10;
 
-/** Where an overlay packet stands in the captures. */
-export interface Stamp {
-  /** 1-based number of the frame that it carries. */
-  readonly number: number;
-  readonly timeLow: number;
-  readonly timeHigh: number;
-  /** FRAME_FLAG_* */
-  readonly flags: number;
+/** What a packet between nodes carries. */
+export interface Carried {
+  /** Place in the piece of frame `frame` of the running batch. */
+  slotOf(frame: number): number;
+  /** 1-based number of the frame at that place. */
+  numberOf(slot: number): number;
+  readonly columns: Pick<Columns, "timeLow" | "timeHigh" | "flags">;
+  /** Names of the nodes of the policy in force, by index. */
+  names(): readonly string[];
 }
 
 /**
  * The packets between the nodes of a cluster: counts them, and writes `overlay.pcapng`, one interface per sending node. A super-frame is
  * cut up by a network card before it leaves, so its length is no fault.
  */
-export class Overlay {
-  readonly #names: () => readonly string[];
+export class Overlay implements OverlayWatcher {
+  readonly #carried: Carried;
   readonly #writer: PcapngWriter | undefined;
   readonly #report = { frames: 0, bytes: 0, tooBig: 0, largest: 0, mtu: DEFAULT_MTU };
 
   /**
-   * @param names of the nodes of the policy in force, by index   @param folder for the capture; undefined = it is not written
+   * @param folder for the capture; undefined = it is not written
    * @throws {OutputError} where the file cannot be created
    */
-  constructor(names: () => readonly string[], folder: string | undefined) {
-    this.#names = names;
+  constructor(carried: Carried, folder: string | undefined) {
+    this.#carried = carried;
     if (folder === undefined) return;
     mkdirSync(folder, { recursive: true });
     this.#writer = new PcapngWriter(join(folder, "overlay.pcapng"));
   }
 
-  take({ from, arena, at, captured, wire }: OverlayPacket, stamp: Stamp): void {
+  get seesAll(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  packet(frame: number, from: number, captured: number, wire: number, arena: Uint8Array): void {
     const report = this.#report;
+    const { columns } = this.#carried;
+    const slot = this.#carried.slotOf(frame);
     report.frames++;
     report.bytes += wire;
     const size = wire - ETHERNET_SIZE;
-    if (!(stamp.flags & FRAME_FLAG_GSO)) {
+    if (!(columns.flags[slot]! & FRAME_FLAG_GSO)) {
       if (size > report.mtu) report.tooBig++;
       report.largest = Math.max(report.largest, size);
     }
     if (!this.#writer || captured > MAX_WRITTEN) return;
-    const id = this.#writer.interfaceId(LINKTYPE_ETHERNET, this.#names()[from]!);
-    this.#writer.frame(id, stamp.timeLow, stamp.timeHigh, captured, wire, stamp.number, arena, at);
+    const id = this.#writer.interfaceId(LINKTYPE_ETHERNET, this.#carried.names()[from]!);
+    const number = this.#carried.numberOf(slot);
+    this.#writer.frame(id, columns.timeLow[slot]!, columns.timeHigh[slot]!, captured, wire, number, arena, 0);
   }
 
   report(): NonNullable<ReplayReport["overlay"]> {

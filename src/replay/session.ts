@@ -1,11 +1,10 @@
 import * as layout from "../../assembly/outside/layout.js";
 import type { MergedIndex } from "../capture/merge.js";
 import { ACTION_PASS, ACTION_REVERSE, ACTION_SNAT } from "../engine/codes.js";
-import { nodeTable } from "../engine/blob.js";
-import type { Fabric } from "../engine/fabric.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationPort, sourceAddress } from "../net/decode.js";
 import { Verifier } from "../verify/verifier.js";
+import type { Cluster } from "./cluster.js";
 import type { Columns } from "./columns.js";
 import { Course } from "./course.js";
 import { knownAddresses } from "./known-addresses.js";
@@ -13,8 +12,8 @@ import { movedConnection } from "./moved.js";
 import { SourceCounts } from "./no-match.js";
 import { Observer } from "./observer.js";
 import { Outputs, outputLinkType } from "./outputs.js";
-import { Overlay } from "./overlay.js";
 import type { MovedConnection } from "./outside.js";
+import { Overlay } from "./overlay.js";
 import type { ViewpointDecision } from "./report-types.js";
 import { type Machine, type ResolvedOptions, tunnelPort } from "./setup.js";
 import { Tally } from "./tally.js";
@@ -91,26 +90,22 @@ export class Session {
     }
     this.course = new Course(machine, this.verifier);
     if (this.verifier) this.#observer = new Observer(this.verifier, machine, this.course, options.captures);
-    if (machine.fabric) this.overlay = this.#watchOverlay(machine.fabric);
+    if (machine.cluster) this.overlay = this.#watchOverlay(machine.cluster);
     if (options.outDir !== undefined) {
       const buffers = region.outputs.map((at) => engine.host.subarray(at, at + (1 << 20)));
       this.#outputs = new Outputs(options.outDir, plan.egresses, buffers);
     }
   }
 
-  #watchOverlay(fabric: Fabric): Overlay {
-    const { outside, plan } = this.machine;
-    const overlay = new Overlay(() => nodeTable(plan.picture.model).map(({ name }) => name), this.options.outDir);
-    const { timeLow, timeHigh, flags } = this.#columns;
-    fabric.onOverlay = (packet) => {
-      const slot = outside.slotOf(packet.frame);
-      overlay.take(packet, {
-        number: this.framesPassed + slot + 1,
-        timeLow: timeLow[slot]!,
-        timeHigh: timeHigh[slot]!,
-        flags: flags[slot]!,
-      });
+  #watchOverlay(cluster: Cluster): Overlay {
+    const carried = {
+      columns: this.#columns,
+      names: () => cluster.names,
+      slotOf: (frame: number) => this.machine.outside.slotOf(frame),
+      numberOf: (slot: number) => this.framesPassed + slot + 1,
     };
+    const overlay = new Overlay(carried, this.options.outDir);
+    cluster.fabric.watcher = overlay;
     return overlay;
   }
 

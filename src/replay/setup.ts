@@ -5,7 +5,6 @@ import { compilePolicy } from "../engine/blob.js";
 import { EGRESS_SIZE } from "../engine/codes.js";
 import { createEngine, type Engine } from "../engine/engine.js";
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
-import type { Fabric } from "../engine/fabric.js";
 import { growFor } from "../engine/sizing.js";
 import { UsageError } from "../errors.js";
 import { Cluster } from "./cluster.js";
@@ -57,8 +56,8 @@ export interface Machine {
   readonly engine: Engine;
   /** What the gateways of the machine are told things by. */
   readonly engines: Engines;
-  /** Topology `cluster`: what carries frames between the nodes' engines; `engine` is its front then. */
-  readonly fabric?: Fabric;
+  /** In topology `cluster` the same as `engines`; `engine` is its front then. */
+  readonly cluster?: Cluster;
   readonly outside: Outside;
   readonly region: HostRegion;
   /** Flags of all addresses; whose they are when is settled with the first frame. */
@@ -143,8 +142,18 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const process = cluster && ((count: number) => cluster.fabric.process(count));
   const outside = await startOutside(blueprint, engine, options, process);
   const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
-  const fabric = cluster?.fabric;
-  return { engine, engines, ...(fabric && { fabric }), outside, region, addresses, nodes, plan, driver, notes: state?.notes };
+  return {
+    engine,
+    engines,
+    ...(cluster && { cluster }),
+    outside,
+    region,
+    addresses,
+    nodes,
+    plan,
+    driver,
+    notes: state?.notes,
+  };
 }
 
 function draw(options: ResolvedOptions): Blueprint {

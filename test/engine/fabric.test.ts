@@ -3,7 +3,7 @@ import * as abi from "../../assembly/abi.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import { compilePolicy, nodeTable } from "../../src/engine/blob.js";
 import { createEngine, type Engine } from "../../src/engine/engine.js";
-import { Fabric, type OverlayPacket } from "../../src/engine/fabric.js";
+import { Fabric } from "../../src/engine/fabric.js";
 import { actionName, reasonName } from "../../src/engine/names.js";
 import { configFor } from "../../src/engine/sizing.js";
 import { formatAddress } from "../../src/net/address.js";
@@ -63,16 +63,12 @@ class Twins {
   readonly engines: readonly Engine[];
   readonly nowhere: Engine;
   readonly fabric: Fabric;
-  readonly packets: (Omit<OverlayPacket, "arena"> & { bytes: Uint8Array })[] = [];
   model: PolicyModel;
 
   private constructor(of: PolicyModel, engines: readonly Engine[]) {
     this.model = of;
     [this.one, this.front, this.nowhere, ...this.engines] = engines as [Engine, Engine, Engine, ...Engine[]];
     this.fabric = new Fabric(this.front, this.nowhere);
-    this.fabric.onOverlay = ({ arena, ...packet }) => {
-      this.packets.push({ ...packet, bytes: arena.slice(packet.at, packet.at + packet.captured) });
-    };
     this.#number();
   }
 
