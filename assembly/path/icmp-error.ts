@@ -80,8 +80,8 @@ export function icmpError(p: Parsed, v: Verdict): void {
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal) return unmatched(p, inner, v);
   // Once it is known to be down nobody is pinned to it.
-  if (!isReachable(nodeOf(egress)))
-    return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? unmatched(p, inner, v) : v.lose(egress);
+  if (fromEndpoint && gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return unmatched(p, inner, v);
+  if (!isReachable(nodeOf(egress))) return v.lose(egress);
   if (flags & LINE_FLAG_REDIRECT) return redirectError(p, line, v);
   if (flags & LINE_FLAG_LOST) return unmatched(p, inner, v);
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
