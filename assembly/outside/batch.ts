@@ -57,6 +57,7 @@ import {
   CONTROL_UNTIL_AT,
   EVENT_COUNT,
   MAPPING_FLAG_BROKEN,
+  MAPPING_FLAG_REFUSED,
   MAPPING_FLAGS_AT,
   MAPPING_SIZE,
   MAPPING_TOUCH_AT,
@@ -76,7 +77,7 @@ import {
   STAMP_COUNT,
 } from "./layout";
 import { evicted, learn, note, noteUnsent } from "./learn";
-import { losesFrame, losesReply } from "./lost";
+import { losesFrame, losesReply, refuse } from "./lost";
 import { clearBroken, connectionHash, findMapping, touchMapping } from "./mappings";
 
 // Takes the frames of a piece through the engine in batches. A reply is built from what is known of its connection, so a batch ends
@@ -269,6 +270,10 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
   if (!mapping) return TAKEN;
   if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_BROKEN) {
     skip(i, SKIP_AFTER_BREAK);
+    return SKIPPED;
+  }
+  if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_REFUSED) {
+    refuse(i);
     return SKIPPED;
   }
   if (losesReply(i, mapping)) return SKIPPED;

@@ -72,7 +72,7 @@ class MoveCheck {
 
   #left(entry: Entry, life: Life, external: External, opens: boolean): void {
     const before = life.external;
-    const hasMoved = before ? describe(before) !== describe(external) : life.isPassed;
+    const hasMoved = before ? tupleOf(before) !== tupleOf(external) : life.isPassed;
     if (opens) life.isBroken = false;
     const row = hasMoved ? this.#takeRow(entry, before, external) : undefined;
     const isSure = entry.ns <= life.sureUntil && !opens;
@@ -143,4 +143,9 @@ class MoveCheck {
     if (isKept && !wasDown && external.gateway !== before.gateway)
       this.#find("pin-left-healthy", entry, `${before.gateway} was healthy, but it left by ${external.gateway}`);
   }
+}
+
+/** What the outside sees of it. */
+function tupleOf({ ip, port }: External): string {
+  return `${ip}:${port}`;
 }
