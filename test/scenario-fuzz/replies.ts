@@ -4,17 +4,20 @@ import { describe, type Entry, type External, type Finding, type Trial, tupleTex
 export function checkReplies({ entries, world }: Trial): Finding[] {
   const findings: Finding[] = [];
   const left = new Map<string, { readonly ns: number; readonly external: External | undefined }>();
+  /** Connections of which the endpoint has sent something: what comes before that opens an inbound one. */
+  const asked = new Set<string>();
   for (const entry of entries) {
     const { frame, pod, ns, external, inside, number } = entry;
     if (!pod || frame.kind === "error") continue;
     const key = `${pod.uid} ${tupleText(frame)}`;
     if (frame.side === "out") {
+      asked.add(key);
       if (external) left.set(key, { ns, external });
       else if (inside) left.set(key, { ns, external: undefined });
       continue;
     }
     const sent = left.get(key);
-    if (!inside || frame.flow.opener === "remote") continue;
+    if (!inside || frame.flow.opener === "remote" || !asked.has(key)) continue;
     const text = whyImpossible(entry, sent, world);
     if (text) findings.push({ check: "reply", text: `frame ${number}, ${tupleText(frame)} at ${ns / 1e9} s: ${text}` });
   }
