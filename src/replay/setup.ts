@@ -11,7 +11,7 @@ import { Cluster } from "./cluster.js";
 import { type Engines, oneEngine } from "./engines.js";
 import { compileFilter, type FilterInstruction } from "./filter.js";
 import { GatewayDriver } from "./gateway-driver.js";
-import { GatewayPlan } from "./gateway-plan.js";
+import { GatewayPlan, type Step } from "./gateway-plan.js";
 import { type HostRegion, type OutsideSizes, planHostRegion } from "./host-region.js";
 import {
   gatewayNodes,
@@ -65,6 +65,9 @@ export interface Machine {
   /** Numbers of nodes in the outside, by name. */
   readonly nodes: ReadonlyMap<string, number>;
   readonly plan: GatewayPlan;
+  /** The model of the start, and what had changed by then where a replay goes on from a saved state. */
+  readonly first: PolicyModel;
+  readonly passed: readonly Step[];
   readonly driver: GatewayDriver;
   /** What a loaded state said; undefined at a cold start. */
   readonly notes: HostNotes | undefined;
@@ -127,9 +130,10 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const { plan, nodes, addresses, config, region, blobAt } = blueprint;
   const first = plan.picture.model;
   const state = options.loadState === undefined ? undefined : readState(options.loadState, region, options);
+  let passed: readonly Step[] = [];
   if (state?.notes.startNs !== undefined) {
     plan.begin(BigInt(state.notes.startNs));
-    plan.skipTo(clockIn(state.kept));
+    passed = plan.skipTo(clockIn(state.kept));
   }
   const isFirst = plan.picture.model === first;
   const blob = isFirst ? blueprint.blob : compilePolicy(plan.picture.model, { natProfile: options.natProfile });
@@ -142,18 +146,8 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const process = cluster && ((count: number) => cluster.fabric.process(count));
   const outside = await startOutside(blueprint, engine, options, process);
   const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
-  return {
-    engine,
-    engines,
-    ...(cluster && { cluster }),
-    outside,
-    region,
-    addresses,
-    nodes,
-    plan,
-    driver,
-    notes: state?.notes,
-  };
+  const machine = { engine, engines, outside, region, addresses, nodes, plan, first, passed, driver };
+  return { ...machine, ...(cluster && { cluster }), notes: state?.notes };
 }
 
 function draw(options: ResolvedOptions): Blueprint {
