@@ -146,14 +146,14 @@ export class NodeTrack {
 
   /**
    * Remembers what later findings follow from: the first order that silenced the node since its last good probe, and the last one
-   * that made it answer again.
+   * that made it answer before the next good one.
    */
   #note(before: NodeTruth, atNs: bigint): void {
     const { answers, agent } = this.#truth;
-    const { lastGoodNs, lastAgentGoodNs } = this.#state;
+    const { lastGoodNs, lastAgentGoodNs, run } = this.#state;
     if (answers !== before.answers) {
-      if (answers) this.#causes.up = atNs;
-      else this.#noteFirst("down", lastGoodNs, atNs);
+      if (answers && run === 0) this.#causes.up = atNs;
+      else if (!answers) this.#noteFirst("down", lastGoodNs, atNs);
     }
     const agentAnswers = answers && agent;
     if (agentAnswers === (before.answers && before.agent)) return;
