@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -394,4 +395,13 @@ describe("hostile files", () => {
   test("a long value is shown in part", () => {
     expect(faults(events(`{at: "${"9".repeat(100_000)}", node: gw-a, event: drain}`))[0]!.length).toBeLessThan(300);
   });
+});
+
+test("the example of docs/high-availability.md is read without a warning", () => {
+  const page = readFileSync(new URL("../../docs/high-availability.md", import.meta.url), "utf8");
+  const [, example] = /```yaml\n(apiVersion: sluicegate[\s\S]*?)```/.exec(page)!;
+  const folder = writeFiles({ "scenario.yaml": example, "manifests-new": "" });
+  const scenario = readScenario(join(folder, "scenario.yaml"), { nodes: NODES });
+  expect(scenario).toMatchObject({ name: "reboot-of-gw-a", warnings: [], propagationMs: 1500, phaseMs: 250 });
+  expect(scenario.events).toHaveLength(4);
 });
