@@ -106,8 +106,7 @@ export class NodeTrack {
   }
 
   #turn(before: NodeTruth, atNs: bigint): void {
-    if (this.#truth.removed) this.#state = DOWN;
-    else if (before.removed) this.#state = release(DOWN);
+    if (this.#truth.removed || before.removed) this.#state = DOWN;
     this.#note(before, atNs);
   }
 

@@ -23,7 +23,8 @@ describe("against a prober that goes probe by probe", () => {
         );
         const start = line.statuses.get("gw-a");
         const seen: [number, NodeStatus][] = start ? [[-1, start]] : [];
-        for (const { atNs, statuses } of changes(line, UNTIL_MS)) {
+        for (const { atNs, statuses, happened } of changes(line, UNTIL_MS)) {
+          if (happened.length === 0) expect(orders.map(({ atMs }) => START + BigInt(atMs) * MS)).toContain(atNs);
           const status = statuses.get("gw-a")!;
           if (JSON.stringify(status) !== JSON.stringify(seen.at(-1)![1]))
             seen.push([Number((atNs - START) / MS), status]);
