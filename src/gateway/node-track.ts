@@ -121,7 +121,7 @@ export class NodeTrack {
   }
 
   #settle(): void {
-    this.#nextNs = this.#truth.removed ? undefined : nextChangeNs(this.#state, this.#atNs, this.#outlook);
+    this.#nextNs = nextChangeNs(this.#state, this.#atNs, this.#outlook);
     const now = this.#describe();
     const was = this.#status;
     if ((Object.keys(now) as (keyof NodeStatus)[]).some((name) => now[name] !== was[name])) this.#status = now;
@@ -137,9 +137,9 @@ export class NodeTrack {
     return { config: this.#config, schedule: this.#schedule, outcome: { node, agent } };
   }
 
-  /** Nobody probes a node that is not in the cluster. */
+  /** A node that is not in the cluster is like one that never answers: down, it changes no more. */
   #pass(toNs: bigint): void {
-    if (!this.#truth.removed && toNs > this.#atNs) this.#state = pass(this.#state, this.#atNs, toNs, this.#outlook);
+    this.#state = pass(this.#state, this.#atNs, toNs, this.#outlook);
     this.#atNs = toNs;
   }
 

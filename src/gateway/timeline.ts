@@ -151,6 +151,7 @@ export class Timeline {
     }
   }
 
+  /** What comes after the last instant of 64 bits never comes. */
   #foresee(): bigint | undefined {
     const next = earlier(this.#events[this.#eventsTaken]?.atNs, this.#firstDue());
     return next !== undefined && next <= LAST_NS ? next : undefined;

@@ -299,6 +299,16 @@ describe("other manifests", () => {
     ]);
   });
 
+  test("say how a node is that is added anew after they came", () => {
+    const cordoned = [{ name: "gw-a", drain: "cordon" as const }, { name: "gw-b" }];
+    const events = [manifests(1000), at(2000, "gw-a", "undrain"), at(3000, "gw-a", "remove"), at(4000, "gw-a", "add")];
+    expect(
+      changes(timeline(events, { manifestNodes: [cordoned] }))
+        .at(-1)!
+        .statuses.get("gw-a")!.drained,
+    ).toBe(true);
+  });
+
   test("leave orders of the scenario standing where they say the same of a node as those before", () => {
     const nodes = [{ name: "gw-a" }, { name: "gw-b" }];
     const events = [at(500, "gw-a", "drain"), at(600, "gw-b", "remove"), manifests(1000)];
@@ -319,6 +329,11 @@ describe("time", () => {
       "2000 gw-a undrain",
       "2000 gw-a drain",
     ]);
+  });
+
+  test("what is found out at one time comes by node name", () => {
+    const found = story(timeline([at(500, "gw-b", "node-down"), at(500, "gw-a", "node-down")])).slice(2, 4);
+    expect(found).toEqual(["1400 gw-a suspect (500)", "1400 gw-b suspect (500)"]);
   });
 
   test("a silent stretch of ten years is one step, failback and all", () => {
