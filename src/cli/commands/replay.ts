@@ -1,7 +1,7 @@
 import type { PolicyModel } from "../../config/types.js";
 import { DamagedCaptureError, replay } from "../../replay/replay.js";
 import type { ReplayReport, ViewpointDecision } from "../../replay/report-types.js";
-import { reportPage } from "../../report/html/page.js";
+import { type PageExtra, reportPage } from "../../report/html/page.js";
 import { reportJson } from "../../report/json.js";
 import { summary } from "../../report/summary.js";
 import { loadCluster, printWarnings, type Redaction, redaction } from "../cluster.js";
@@ -10,6 +10,7 @@ import type { Console } from "../console.js";
 import { failures, parseFailOn } from "../fail-on.js";
 import type { FlagValues } from "../flags.js";
 import { makeFolder, writeTextFile } from "../output-files.js";
+import { pageExtra, refuseWalks } from "../page-extra.js";
 import { ProgressBar, totalBytes } from "../progress.js";
 import { type ReplayFiles, replayFiles } from "../replay-files.js";
 import { replayOptions } from "../replay-options.js";
@@ -19,13 +20,15 @@ import { unappliedSettings } from "../unapplied.js";
 export const run: CommandRun = async (captures, flags, console) => {
   const conditions = parseFailOn(flags.failOn);
   const files = replayFiles(captures, flags);
+  refuseWalks(captures, flags, files);
   const model = loadCluster(flags);
   const redact = redaction(model, captures, flags);
   printWarnings(model.warnings, flags, console, redact);
   for (const line of unappliedSettings(model)) console.err(`warning: ${redact.text(line)}\n`);
+  const extra = await pageExtra(captures, model, flags, files, redact);
   const { report, damage } = await replayWithProgress(captures, model, flags, files, console, redact);
   const shown = redact.data(report);
-  writeViews(shown, files);
+  writeViews(shown, extra, files);
   const style = { colour: console.colour, verbose: flags.verbose ?? false };
   console.out(flags.json ? reportJson(shown) : summary(shown, style));
   const failed = failures(conditions, report);
@@ -69,10 +72,10 @@ async function replayWithProgress(
   }
 }
 
-function writeViews(report: ReplayReport, { outDir, reports, pages }: ReplayFiles): void {
+function writeViews(report: ReplayReport, extra: PageExtra, { outDir, reports, pages }: ReplayFiles): void {
   if (outDir !== undefined) makeFolder(outDir);
   for (const file of reports) writeTextFile(file, reportJson(report));
-  for (const file of pages) writeTextFile(file, reportPage(report));
+  for (const file of pages) writeTextFile(file, reportPage(report, extra));
 }
 
 /** What was decided about each interface, where no summary says it. */
