@@ -4,6 +4,7 @@ import type { FrameExplanation } from "../../replay/explain-types.js";
 import type { PageReport } from "./additions.js";
 import { pageAssets } from "./assets.js";
 import { assumptionSection } from "./assumptions.js";
+import type { PageData } from "./client/page-data.js";
 import { pageData, scriptJson } from "./data.js";
 import { failoverSection } from "./failover.js";
 import { frameSection } from "./frames.js";
@@ -36,20 +37,7 @@ export function reportPage(report: PageReport, { policyTable = [], walks = [] }:
   const style = `${libraryStyle}\n${STYLE}`;
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(library)}' '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
   const data = pageData(report, policyTable);
-  const sections = [
-    mismatchSection(report),
-    trafficSection(report),
-    failoverSection(report),
-    movedSection(report, data.grids.moved!),
-    gatewaySection(report),
-    frameSection(report),
-    policySection(data.grids.policy!),
-    walkSection(walks),
-    verificationSection(report),
-    assumptionSection(report),
-    inputSection(report),
-    jsonSection(report),
-  ].filter((section) => section !== undefined);
+  const sections = sectionsOf(report, data, walks);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -72,6 +60,24 @@ ${sections.map(sectionMarkup)}
 </body>
 </html>
 `.text;
+}
+
+/** What the page holds, in reading order: what went wrong, what happened, who did it, and what it all stands on. */
+function sectionsOf(report: PageReport, { grids }: PageData, walks: readonly FrameExplanation[]): PageSection[] {
+  return [
+    mismatchSection(report),
+    trafficSection(report),
+    failoverSection(report),
+    movedSection(report, grids.moved!),
+    gatewaySection(report),
+    frameSection(report),
+    policySection(grids.policy!),
+    walkSection(walks),
+    verificationSection(report),
+    assumptionSection(report),
+    inputSection(report),
+    jsonSection(report),
+  ].filter((section) => section !== undefined);
 }
 
 function header(sections: readonly PageSection[]): Markup {

@@ -15,4 +15,5 @@ export const CHART_STYLE = `
 .lanes { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3rem .75rem; align-items: center; margin: .5rem 0; } .lanes dd { margin: 0; } .lanes svg { display: block; width: 100%; height: 1rem; }
 .keys { display: flex; flex-wrap: wrap; gap: .2rem 1rem; color: var(--dim); }
 .s-up { fill: var(--reverse); opacity: .55; } .s-dead { fill: var(--bad); } .s-down { fill: var(--ink); opacity: .75; } .s-back { fill: var(--skipped); } .s-agent { fill: var(--lost); } .s-drained { fill: var(--snat); } .s-gone { fill: var(--line); }
+[data-printing] .plot { width: 680px; } @media (hover: none) { .hint { display: none; } } @media print { .hint { display: none; } }
 `;

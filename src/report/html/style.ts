@@ -57,6 +57,6 @@ canvas.swatch { width: 14px; height: 14px; border-radius: 2px; vertical-align: -
 ${CHART_STYLE}${GRID_STYLE}
 @media (max-width: 48rem) { .wide table { width: max-content; min-width: 100%; } .wide td { max-width: 17rem; } body { font-size: 13px; } main { padding: .5rem .75rem 3rem; } header { padding: .3rem .75rem; gap: .5rem; flex-wrap: wrap; } nav { order: 3; flex-basis: 100%; } h1 { flex: 1; } html { scroll-padding-top: 5rem; }
   .figures { grid-template-columns: repeat(auto-fit, minmax(6rem, 1fr)); } dl.steps, dl.facts { grid-template-columns: minmax(0, 1fr); } dl.steps dd { margin-bottom: .3rem; } }
-@media print { header, .zoom, .tools, .skip, figure button, details > summary { display: none; } main { max-width: none; padding: 0; } section { break-inside: auto; } figure, tr { break-inside: avoid; }
+@media print { body { font-size: 11px; } th, td, th.n, td.n, td code { white-space: normal; } th, td { padding: .2rem .35rem; } header, .zoom, .tools, .skip, figure button, details > summary { display: none; } main { max-width: none; padding: 0; } section { break-inside: auto; } figure, tr { break-inside: avoid; }
   th button::after, .head button::after { content: ""; } pre { max-height: none; white-space: pre-wrap; } .wide { overflow: visible; } * { print-color-adjust: exact; } }
 `;

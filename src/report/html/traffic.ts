@@ -17,7 +17,7 @@ export function trafficSection({ timeline, frames, connections }: PageReport): P
   const moved = connections.broken + connections.rebound > 0;
   const body = html`<div class="chart-bar"><div class="legend" role="group" aria-label="Gateways that are shown"></div>
 <div class="zoom" role="group" aria-label="Part of the time that is shown">${ZOOMS.map(([act, sign, name]) => html`<button type="button" data-zoom="${act}" aria-label="${name}" title="${name}">${sign}</button>`)}</div></div>
-<p class="dim"><span class="shown"></span>. Drag over a chart to zoom; a chart that has the focus follows the arrow keys, plus, minus and escape.</p>
+<p class="dim"><span class="shown"></span>. <span class="hint">Drag over a chart to zoom; a chart that has the focus follows the arrow keys, plus, minus and escape.</span></p>
 ${chart("connections", "Connections opened", "per second, by gateway")}
 ${chart("bytes", "Bytes sent", "per second, by gateway")}
 ${frames.lost > 0 ? chart("lost", "Frames lost", "sent to a gateway that was not there") : html`<p>No frame was lost.</p>`}

@@ -39,16 +39,19 @@ describe.skipIf(lacking !== "")("themes", () => {
       expect(await background(page)).toBe(WHITE);
     }));
 
-  test("give way to the light one in print", () =>
+  test("give way to the light one in print, where charts are as wide as paper", () =>
     withPage(
       PAGE,
       async (page) => {
         expect(await background(page)).toBe(BLACKISH);
+        const width = () => page.locator("[data-chart=bytes] .u-wrap").evaluate((plot) => plot.clientWidth);
         await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
         expect(await background(page)).toBe(WHITE);
         expect(await pixelsOf(page, "connections", "--g0")).toBeGreaterThan(2000);
+        expect(await width()).toBe(680);
         await page.evaluate(() => dispatchEvent(new Event("afterprint")));
         expect(await background(page)).toBe(BLACKISH);
+        expect(await width()).toBeGreaterThan(1000);
       },
       { colorScheme: "dark" },
     ));
@@ -89,7 +92,10 @@ describe.skipIf(lacking !== "")("whoever reads it", () => {
         await page.locator("[data-chart=bytes] .u-over").tap({ position: { x: 120, y: 60 } });
         expect(await page.locator("[data-chart=bytes] .tip").isVisible()).toBe(true);
         await page.getByRole("button", { name: "Zoom in" }).tap();
-        await page.locator("[data-grid=moved] .rows .row").nth(1).tap();
+        const row = page.locator("[data-grid=moved] .rows .row").nth(1);
+        for (const cell of await row.locator("[role=gridcell]").all())
+          expect((await cell.boundingBox())!.width).toBeGreaterThan(60);
+        await row.tap();
         expect(await page.locator("[data-grid=moved] .detail").isVisible()).toBe(true);
         for (const summary of await page.locator("summary").all()) await summary.tap();
         expect(await widths()).toEqual([390, 390]);

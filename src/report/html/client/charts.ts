@@ -13,7 +13,7 @@ const TABLE_ROWS = 60;
 /** Share of the limit from which on the port chart shows the limit by itself. */
 const NEAR_LIMIT = 0.1;
 
-/** Draws the charts of the page. @returns what draws them again after a change of colours */
+/** Draws the charts of the page. @returns what draws them again after a change of colours or of the room for them */
 export function startCharts(data: PageData): () => void {
   const { timeline } = data;
   if (!timeline) return () => {};
@@ -37,7 +37,10 @@ export function startCharts(data: PageData): () => void {
   controls(view, charts);
   view.changed();
   return () => {
-    for (const chart of charts) chart.repaint();
+    for (const chart of charts) {
+      chart.update();
+      chart.repaint();
+    }
   };
 }
 

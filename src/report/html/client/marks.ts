@@ -30,7 +30,7 @@ export function drawMarks(u: uPlot, marks: readonly PlacedMark[]): void {
   for (const { time, tone, label } of marks) {
     if (time < u.scales.x!.min! || time > u.scales.x!.max!) continue;
     const x = Math.round(u.valToPos(time, "x", true)) + 0.5;
-    drawLine(u, x, colour("--paper"), 4, []);
+    drawLine(u, x, colour("--paper"), 3, []);
     drawLine(u, x, colour(TONES[tone]), 1.5, DASH[tone]);
     ctx.fillStyle = colour(TONES[tone]);
     const width = ctx.measureText(label).width;

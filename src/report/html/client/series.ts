@@ -12,6 +12,10 @@ const BYTE_INCREMENTS = [1, 1024, 1024 ** 2, 1024 ** 3, 1024 ** 4].flatMap((unit
   [1, 2, 5, 10, 20, 50, 100, 200, 500].map((times) => times * unit),
 );
 
+const WHOLE_INCREMENTS = [1, 1e3, 1e6, 1e9].flatMap((unit) =>
+  [1, 2, 5, 10, 20, 50, 100, 200, 500].map((n) => n * unit),
+);
+
 /** One row of a chart. */
 export interface ChartRow {
   readonly label: string;
@@ -33,7 +37,7 @@ export interface ChartSpec {
   /** For tooltips and tables, and for the axis. */
   readonly text: (value: number) => string;
   readonly short: (value: number) => string;
-  /** Distances between the marks of the axis, where others than round decimal numbers are round. */
+  /** Distances between the marks of the axis, where they are others than round decimal numbers of any size. */
   readonly increments?: number[];
   /** A level that matters, whether it fits or not. */
   readonly limit?: number;
@@ -94,7 +98,8 @@ export function chartSpecs(
     }));
   const rate = (value: number) => `${amount(value)}/s`;
   const perSecond = { stacked: true, height: 170 } as const;
-  const counted = { stacked: true, height: 110, text: amount, short: shortAmount } as const;
+  const whole = { text: amount, short: shortAmount, increments: WHOLE_INCREMENTS };
+  const counted = { ...whole, stacked: true, height: 110 } as const;
   return {
     connections: {
       ...perSecond,
@@ -125,8 +130,7 @@ export function chartSpecs(
       stacked: false,
       height: 130,
       rows: ports,
-      text: amount,
-      short: shortAmount,
+      ...whole,
       limit: portsLimit,
     },
   };

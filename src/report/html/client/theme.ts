@@ -3,8 +3,9 @@ import { forgetColours } from "./palette.js";
 const KEY = "sluicegate-theme";
 
 /**
- * Light, dark, or what the system says: the choice is kept where the browser lets a page do so, and lost otherwise. Print is light.
- * @param repaint what is drawn and not styled
+ * Light, dark, or what the system says: the choice is kept where the browser lets a page do so, and lost otherwise. Print is light
+ * and as wide as paper.
+ * @param repaint draws anew what is not styled, as wide as its place is now
  */
 export function startTheme(repaint: () => void): void {
   const root = document.documentElement;
@@ -25,8 +26,14 @@ export function startTheme(repaint: () => void): void {
   }
   apply(chosen);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(chosen));
-  addEventListener("beforeprint", () => apply("light"));
-  addEventListener("afterprint", () => apply(chosen));
+  addEventListener("beforeprint", () => {
+    root.dataset.printing = "";
+    apply("light");
+  });
+  addEventListener("afterprint", () => {
+    delete root.dataset.printing;
+    apply(chosen);
+  });
 }
 
 function kept(): string {
