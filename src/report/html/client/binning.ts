@@ -25,6 +25,11 @@ function nextWidth(width: number): number {
   return width === magnitude ? 2 * magnitude : width === 2 * magnitude ? 5 * magnitude : 10 * magnitude;
 }
 
+/** Steps that a bin really has: the last one may be cut short. */
+export function stepsIn(bins: Bins, bin: number): number {
+  return Math.min(bins.width, bins.end - bins.first - bin * bins.width);
+}
+
 /** What each bin holds together. */
 export function sums(values: readonly number[], bins: Bins): number[] {
   return perBin(values, bins, (sum, value) => sum + value);

@@ -1,4 +1,4 @@
-import { type Bins, greatest, peaks, sums } from "./binning.js";
+import { type Bins, greatest, peaks, stepsIn, sums } from "./binning.js";
 import { amount, byteAmount, shortAmount, shortBytes } from "./numbers.js";
 import type { GatewaySteps, PageData, PageTimeline } from "./page-data.js";
 
@@ -75,67 +75,70 @@ export function chartSpecs(
   rows: readonly GatewayRows[],
   portsLimit: number,
 ): Readonly<Record<string, ChartSpec>> {
-  const seconds = (bins: Bins) => (bins.width * timeline.stepMs) / 1000;
-  const rates = (key: "connections" | "bytes") => (bins: Bins) =>
-    rows.map(({ label, gateway, members }) => {
-      const perBin = members.map((one) => sums(one[key], bins));
-      return { label, gateway, values: added(perBin, bins.count).map((value) => value / seconds(bins)) };
-    });
-  const ports = (bins: Bins) =>
-    rows.map(({ label, gateway, members }) => {
-      const perBin = members.map((one) => peaks(one.ports, bins));
-      return {
-        label,
-        gateway,
-        values: Array.from({ length: bins.count }, (_, i) => Math.max(...perBin.map((p) => p[i]!))),
-      };
-    });
-  const counts = (parts: readonly ["lost" | "broken" | "rebound", string, string, number][]) => (bins: Bins) =>
-    parts.map(([key, label, property, kind]) => ({
-      label,
-      tint: [property, kind] as const,
-      values: sums(timeline[key], bins),
-    }));
-  const rate = (value: number) => `${amount(value)}/s`;
-  const perSecond = { stacked: true, height: 170 } as const;
+  const rated = { stacked: true, height: 170 };
   const whole = { text: amount, short: shortAmount, increments: WHOLE_INCREMENTS };
-  const counted = { ...whole, stacked: true, height: 110 } as const;
+  const counted = { ...whole, stacked: true, height: 110 };
+  const connections = {
+    title: "Connections opened",
+    rows: (bins: Bins) => rateRows(timeline, rows, "connections", bins),
+    text: (value: number) => `${amount(value)}/s`,
+    short: shortAmount,
+  };
+  const bytes = {
+    title: "Bytes sent",
+    rows: (bins: Bins) => rateRows(timeline, rows, "bytes", bins),
+    text: (value: number) => `${byteAmount(value)}/s`,
+    short: shortBytes,
+    increments: BYTE_INCREMENTS,
+  };
+  const ports = { title: "NAT ports in use", stacked: false, height: 130, rows: (bins: Bins) => portRows(rows, bins) };
   return {
-    connections: {
-      ...perSecond,
-      title: "Connections opened",
-      rows: rates("connections"),
-      text: rate,
-      short: shortAmount,
-    },
-    bytes: {
-      ...perSecond,
-      title: "Bytes sent",
-      rows: rates("bytes"),
-      text: (v) => `${byteAmount(v)}/s`,
-      short: shortBytes,
-      increments: BYTE_INCREMENTS,
-    },
-    lost: { ...counted, title: "Frames lost", rows: counts([["lost", "lost", "--lost", 0]]) },
-    moved: {
-      ...counted,
-      title: "Connections broken and rebound",
-      rows: counts([
-        ["broken", "broken", "--bad", 0],
-        ["rebound", "rebound", "--skipped", 1],
-      ]),
-    },
-    ports: {
-      title: "NAT ports in use",
-      stacked: false,
-      height: 130,
-      rows: ports,
-      ...whole,
-      limit: portsLimit,
-    },
+    connections: { ...rated, ...connections },
+    bytes: { ...rated, ...bytes },
+    lost: { ...counted, title: "Frames lost", rows: (bins) => countRows(timeline, LOST, bins) },
+    moved: { ...counted, title: "Connections broken and rebound", rows: (bins) => countRows(timeline, MOVED, bins) },
+    ports: { ...whole, ...ports, limit: portsLimit },
   };
 }
 
-function added(rows: readonly (readonly number[])[], count: number): number[] {
-  return Array.from({ length: count }, (_, i) => rows.reduce((sum, row) => sum + row[i]!, 0));
+/** What is counted without regard to gateways, with the custom property and the pattern that it is drawn in. */
+type Counted = readonly (readonly [key: "lost" | "broken" | "rebound", property: string, kind: number])[];
+const LOST: Counted = [["lost", "--lost", 0]];
+const MOVED: Counted = [
+  ["broken", "--bad", 0],
+  ["rebound", "--skipped", 1],
+];
+
+function countRows(timeline: PageTimeline, counted: Counted, bins: Bins): ChartRow[] {
+  return counted.map(([key, property, kind]) => ({
+    label: key,
+    tint: [property, kind],
+    values: sums(timeline[key], bins),
+  }));
+}
+
+/** Per second. */
+function rateRows(
+  { stepMs }: PageTimeline,
+  rows: readonly GatewayRows[],
+  key: "connections" | "bytes",
+  bins: Bins,
+): ChartRow[] {
+  return rows.map(({ label, gateway, members }) => {
+    const perBin = members.map((one) => sums(one[key], bins));
+    const rate = (_: unknown, bin: number) => total(perBin, bin) / ((stepsIn(bins, bin) * stepMs) / 1000);
+    return { label, gateway, values: Array.from({ length: bins.count }, rate) };
+  });
+}
+
+function portRows(rows: readonly GatewayRows[], bins: Bins): ChartRow[] {
+  return rows.map(({ label, gateway, members }) => {
+    const perBin = members.map((one) => peaks(one.ports, bins));
+    const most = (_: unknown, bin: number) => Math.max(...perBin.map((values) => values[bin]!));
+    return { label, gateway, values: Array.from({ length: bins.count }, most) };
+  });
+}
+
+function total(rows: readonly (readonly number[])[], at: number): number {
+  return rows.reduce((sum, row) => sum + row[at]!, 0);
 }
