@@ -27,6 +27,14 @@ describe("charts by gateway", () => {
     expect(total(drawn.map(({ values }) => total(values))) * seconds).toBeCloseTo(bytes, 3);
   });
 
+  test("rate a last bin that is cut short by what it has of it", () => {
+    const data = pageData(failoverReport({ steps: 13 }), []);
+    const steady = { gateway: 0, connections: Array(13).fill(2), bytes: [], ports: [] };
+    const timeline = { ...data.timeline!, gateways: [steady] };
+    const [row] = chartSpecs(timeline, gatewayRows({ ...data, timeline }), 1).connections!.rows(binsOf(0, 13, 3));
+    expect(row!.values).toEqual([8, 8, 8]);
+  });
+
   test("show rates per second, counts as counts, and of ports the most", () => {
     const data = pageData(failoverReport(), []);
     const timeline = data.timeline!;
