@@ -1,7 +1,7 @@
 // The numbers that the engine and its hosts share. Compiled by asc and by tsc, so: integer constants only, no imports.
 // All records are little-endian. Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. docs/abi.md explains each.
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 // ---- Error codes: what exported functions return. 0 and positive values are success. -------------------------------------------------
 
@@ -39,10 +39,12 @@ export const CONFIG_BLOB_SIZE_AT = CONFIG_NODES_AT + 4; // u32, largest policy b
 export const CONFIG_BITMAPS_AT = CONFIG_BLOB_SIZE_AT + 4; // u32, port bitmaps for (egress IP, remote, port, protocol) near exhaustion
 export const CONFIG_HOST_SIZE_AT = CONFIG_BITMAPS_AT + 4; // u32, bytes set aside for the host's own use
 export const CONFIG_FLAGS_AT = CONFIG_HOST_SIZE_AT + 4; // u32, CONFIG_FLAG_*
-export const CONFIG_TABLE_SEED_AT = 56; // u64, keys the tables' hash; never shows in results while no table is full
+export const CONFIG_ZONES_AT = CONFIG_FLAGS_AT + 4; // u32, zones of nodes that policies may treat differently, at most 4096
+export const CONFIG_TABLE_SEED_AT = CONFIG_ZONES_AT + 4; // u64, keys the tables' hash; never shows in results while no table is full
 export const CONFIG_PLACEMENT_SEED_AT = CONFIG_TABLE_SEED_AT + 8; // u64, keys the choice of gateways
 export const CONFIG_PORT_SEED_AT = CONFIG_PLACEMENT_SEED_AT + 8; // u64, keys the choice of NAT ports
-export const CONFIG_SIZE = CONFIG_PORT_SEED_AT + 8;
+export const CONFIG_TUNNEL_PORT_AT = CONFIG_PORT_SEED_AT + 8; // u32, UDP port of the overlay
+export const CONFIG_SIZE = CONFIG_TUNNEL_PORT_AT + 8;
 
 export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
 export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
@@ -59,7 +61,8 @@ export const REGION_EGRESS_STATS = 4;
 export const REGION_CONNTRACK = 5;
 export const REGION_STATE = 6; // all that a saved state holds, regions 3 to 5 among it
 export const REGION_HOST = 7;
-export const REGION_COUNT = 8;
+export const REGION_OUTER = 8; // OUTER_SIZE bytes per frame record: what goes in front of a redirected frame
+export const REGION_COUNT = 9;
 
 // ---- Frame record: one per frame of a batch; host writes, engine reads. ---------------------------------------------------------------
 
@@ -78,7 +81,7 @@ export const FRAME_FLAG_GSO = 2; // super-frame: longer than any MTU, IPv4 total
 
 export const HOOK_FROM_ENDPOINT = 1;
 export const HOOK_FROM_NETWORK = 2;
-export const HOOK_FROM_OVERLAY = 3;
+export const HOOK_FROM_OVERLAY = 3; // a VXLAN packet of another node, outer headers included; engines with a node of their own only
 
 export const LINK_ETHERNET = 1;
 export const LINK_RAW = 2; // IPv4 or IPv6 by version nibble
@@ -93,13 +96,15 @@ export const LINK_COUNT = 7;
 export const VERDICT_ACTION_AT = 0; // u8, ACTION_*
 export const VERDICT_REASON_AT = VERDICT_ACTION_AT + 1; // u8, REASON_*; REASON_NONE for snat and reverse
 export const VERDICT_FLAGS_AT = VERDICT_REASON_AT + 1; // u16, VERDICT_FLAG_*
-export const VERDICT_LENGTH_AT = VERDICT_FLAGS_AT + 2; // u32, captured bytes after rewriting
+export const VERDICT_LENGTH_AT = VERDICT_FLAGS_AT + 2; // u32, captured bytes after rewriting; from-overlay: of the inner frame
 export const VERDICT_EGRESS_AT = VERDICT_LENGTH_AT + 4; // u32, index into the blob's egresses; NO_INDEX where none applies
 export const VERDICT_NAT_PORT_AT = VERDICT_EGRESS_AT + 4; // u16, NAT port or ICMP id, host order
 export const VERDICT_OLD_EGRESS_AT = VERDICT_NAT_PORT_AT + 2; // u16, egress before, with VERDICT_FLAG_REMAPPED
 export const VERDICT_EGRESS_IP_AT = VERDICT_OLD_EGRESS_AT + 2; // 16 bytes, zero where none applies
 export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay target of a redirect
-export const VERDICT_SIZE = VERDICT_TARGET_AT + 16;
+export const VERDICT_INNER_AT = VERDICT_TARGET_AT + 16; // u32, redirect: where the IP packet starts in the frame; from-overlay: where the inner frame does
+export const VERDICT_NODE_AT = VERDICT_INNER_AT + 4; // u32, written by `locate` only
+export const VERDICT_SIZE = VERDICT_NODE_AT + 4;
 
 export const NO_INDEX = 0xffffffff;
 
@@ -110,6 +115,8 @@ export const VERDICT_FLAG_POLICY_CHANGE = 8; // ... because of the policy (else 
 export const VERDICT_FLAG_UNVERIFIABLE = 16; // checksum-unverifiable: its checksum was not captured
 export const VERDICT_FLAG_HOP = 32; // one routed hop: TTL was decremented
 export const VERDICT_FLAG_NEW_CONNECTION_KIND = 64; // TCP or SCTP: a remap breaks it; else it rebinds
+export const VERDICT_FLAG_RELEASE = 256; // the gateway of VERDICT_OLD_EGRESS_AT may forget the connection: it went elsewhere
+export const VERDICT_FLAG_RESTART = 128; // ... because its gateway lost its memory and made the mapping anew
 
 export const ACTION_PASS = 1;
 export const ACTION_SNAT = 2;
@@ -151,7 +158,9 @@ export const REASON_TABLE_FULL = 25;
 export const REASON_NOT_YET_PROGRAMMED = 26;
 export const REASON_ICMP_ERROR_UNMATCHED = 27;
 export const REASON_BAD_SOURCE = 28; // land packet, loopback, multicast or egress address as source
-export const REASON_COUNT = 29;
+export const REASON_GATEWAY_DOWN = 29; // the gateway it is sent to does not answer, and nobody has noticed yet
+export const REASON_BAD_OVERLAY = 30; // no VXLAN packet for this node, or of a connection that it has nothing to do with
+export const REASON_COUNT = 31;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 
@@ -184,6 +193,7 @@ export const EGRESS_STATS_REPLIES_AT = 24; // u64, frames
 export const EGRESS_STATS_REPLY_BYTES_AT = 32; // u64
 export const EGRESS_STATS_LIVE_AT = 40; // u32, connections now
 export const EGRESS_STATS_PORTS_PEAK_AT = 44; // u32, most ports in use at once toward one (remote, port, protocol)
+export const EGRESS_STATS_LAST_END_AT = 48; // u64 ns, when the last connection that ended here ended; 0 = none did
 export const EGRESS_STATS_SIZE = 64;
 
 // ---- Conntrack lines at REGION_CONNTRACK. Two lines per connection, one for the key as seen at each hook: one line per lookup. ----------
@@ -220,6 +230,8 @@ export const LINE_FLAG_TRANSLATED = 2;
 export const LINE_FLAG_HOP = 4; // gateway and endpoint are on different nodes
 export const LINE_FLAG_STEADY = 8; // a frame without SYN, FIN or RST on this line changes no state
 export const LINE_FLAG_GUESSED = 16;
+export const LINE_FLAG_REDIRECT = 64; // its gateway is on another node: the address to write is the overlay's VNI
+export const LINE_FLAG_LOST = 32; // its gateway lost the mapping: a pin alone, its own pair
 
 export const STATE_SEEN_NON_SYN = 1;
 export const STATE_TX_CLOSING = 2;
@@ -307,14 +319,16 @@ export const POLICY_MEMBER_COUNT_AT = 8; // u32
 export const POLICY_TIMEOUT_ROW_AT = 12; // u32
 export const POLICY_SIZE = 16;
 export const POLICY_KIND_CILIUM = 1; // member FNV-1a-32(UID) mod count, health ignored
-export const POLICY_KIND_ISOVALENT = 2; // rendezvous over healthy members
+export const POLICY_KIND_ISOVALENT = 2; // rendezvous over healthy members, at most MEMBERS_MAX of them
+export const MEMBERS_MAX = 64;
 
 export const PREFIX_BYTES_AT = 0; // 16 bytes, host bits zero
 export const PREFIX_SET_AT = 16; // u32, policy set; CLUSTER_SET holds what no policy selects
 export const PREFIX_LENGTH_AT = 20; // u32, 0 … 128 over the 16 bytes
-export const PREFIX_VALUE_AT = 24; // u32, policy index, PREFIX_EXCLUDED, or (CLUSTER_SET) a REASON_*
+export const PREFIX_VALUE_AT = 24; // u32, policy index, PREFIX_EXCLUDED, PREFIX_NOT_YET, or (CLUSTER_SET) a REASON_*
 export const PREFIX_SIZE = 28;
 export const PREFIX_EXCLUDED = 0xffffffff;
+export const PREFIX_NOT_YET = 0xfffffffd; // selected, but not programmed yet: passes
 export const CLUSTER_SET = 0;
 
 export const ENDPOINT_ADDRESS_AT = 0; // 16 bytes
@@ -327,6 +341,17 @@ export const ENDPOINT_PORTS_AT = 44; // u32, first of its service ports
 export const ENDPOINT_PORT_COUNT_AT = 48; // u32
 export const ENDPOINT_IDENTITY_AT = 52; // u32
 export const ENDPOINT_SIZE = 56;
+
+// ---- The overlay: outer headers that the engine writes and reads (RFC 7348 section 5), then the inner Ethernet header. ------------------
+
+export const OUTER_SIZE = 64; // Ethernet 14, IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14
+export const VNI_HOST = 1; // never comes from another node
+export const VNI_WORLD = 2; // replies
+
+// ---- What became of a frame elsewhere: `feedback(i, what)`. ----------------------------------------------------------------------------
+
+export const FEEDBACK_FORGET = 1; // its connection ends here: it was refused, or has gone to another gateway
+export const FEEDBACK_RESTART = 2; // its gateway made a new mapping: the connection's state begins with this frame
 
 // ---- Gateway state: `setGateway(node, state)`. ---------------------------------------------------------------------------------------
 

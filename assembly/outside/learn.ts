@@ -4,6 +4,7 @@ import {
   COUNTER_EVICTED_CLOSING_AT,
   COUNTER_EVICTED_ESTABLISHED_AT,
   COUNTER_EVICTED_UNREPLIED_AT,
+  REASON_GATEWAY_DOWN,
   VERDICT_ACTION_AT,
   VERDICT_EGRESS_AT,
   VERDICT_EGRESS_IP_AT,
@@ -40,14 +41,18 @@ import {
   MAPPING_ADDRESS_AT,
   MAPPING_EGRESS_AT,
   MAPPING_FLAG_HOP,
+  MAPPING_FLAG_UNSENT,
   MAPPING_FLAG_USED,
   MAPPING_FLAGS_AT,
   MAPPING_NAT_PORT_AT,
   PENDING_ADDRESSES_AT,
+  PENDING_KIND_AT,
+  PENDING_KIND_OPENING,
   PENDING_PORTS_AT,
   PENDING_PROTOCOL_AT,
   PENDING_SLOT_AT,
 } from "./layout";
+import { countLost, deadNodeOf } from "./lost";
 import {
   clearBroken,
   connectionHash,
@@ -79,6 +84,8 @@ export function note(i: u32, verdict: usize): void {
   store<u16>(oldEgresses + at16, load<u16>(verdict, VERDICT_OLD_EGRESS_AT));
   store<u16>(natPorts + at16, load<u16>(verdict, VERDICT_NAT_PORT_AT));
   if (givenAt) store<u32>(evictions + ((<usize>i) << 2), evicted());
+  if (load<u8>(verdict, VERDICT_REASON_AT) == REASON_GATEWAY_DOWN)
+    countLost(i, deadNodeOf(load<u32>(verdict, VERDICT_EGRESS_AT)));
 }
 
 /** Bookkeeping of a frame that left: a connection's external tuple changes only with a frame that created it, or left untranslated. */
@@ -86,7 +93,8 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   const action = <u32>load<u8>(verdict, VERDICT_ACTION_AT);
   const flags = <u32>load<u16>(verdict, VERDICT_FLAGS_AT);
   if (action == ACTION_SNAT && !(flags & VERDICT_FLAG_CREATED)) return;
-  if (action != ACTION_SNAT && action != ACTION_PASS) return;
+  const isLost = load<u8>(verdict, VERDICT_REASON_AT) == REASON_GATEWAY_DOWN;
+  if (action != ACTION_SNAT && action != ACTION_PASS && !isLost) return;
   const addresses = load<u64>(pending, PENDING_ADDRESSES_AT);
   const ports = load<u32>(pending, PENDING_PORTS_AT);
   const protocol = load<u32>(pending, PENDING_PROTOCOL_AT);
@@ -96,15 +104,44 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
     if (gone) removeMapping(gone);
     return;
   }
+  if (isLost) return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), time);
+  const address = load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12);
+  const port = <u32>bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT));
+  const known = flags & VERDICT_FLAG_REMAPPED ? findMapping(hash, addresses, ports, protocol) : 0;
+  if (known)
+    store<u16>(oldEgresses + ((<usize>load<u32>(pending, PENDING_SLOT_AT)) << 1), load<u16>(known, MAPPING_EGRESS_AT));
+  const isSame =
+    known != 0 && load<u32>(known, MAPPING_ADDRESS_AT) == address && load<u16>(known, MAPPING_NAT_PORT_AT) == port;
   const mapping = putMapping(hash, addresses, ports, protocol, time);
   clearBroken(mapping);
   store<u8>(mapping, <u8>(MAPPING_FLAG_USED | (flags & VERDICT_FLAG_HOP ? MAPPING_FLAG_HOP : 0)), MAPPING_FLAGS_AT);
   store<u16>(mapping, <u16>load<u32>(verdict, VERDICT_EGRESS_AT), MAPPING_EGRESS_AT);
-  store<u32>(mapping, load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12), MAPPING_ADDRESS_AT);
-  store<u16>(mapping, bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT)), MAPPING_NAT_PORT_AT);
+  store<u32>(mapping, address, MAPPING_ADDRESS_AT);
+  store<u16>(mapping, <u16>port, MAPPING_NAT_PORT_AT);
   touchMapping(mapping, time);
-  if (!(flags & VERDICT_FLAG_REMAPPED)) return;
-  if (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) markBroken(mapping);
+  if (flags & VERDICT_FLAG_REMAPPED) noteMoved(pending, mapping, flags, isSame);
+}
+
+/** What an endpoint sent was lost. Unless something arrived before, no answer of this connection can be genuine. */
+export function noteUnsent(hash: u64, addresses: u64, ports: u32, protocol: u32, egress: u32, time: u64): void {
+  if (findMapping(hash, addresses, ports, protocol)) return;
+  const mapping = putMapping(hash, addresses, ports, protocol, time);
+  store<u8>(mapping, MAPPING_FLAG_USED | MAPPING_FLAG_UNSENT, MAPPING_FLAGS_AT);
+  store<u16>(mapping, <u16>egress, MAPPING_EGRESS_AT);
+  store<u32>(mapping, 0, MAPPING_ADDRESS_AT);
+  store<u16>(mapping, 0, MAPPING_NAT_PORT_AT);
+}
+
+/**
+ * The engine made the mapping of a connection anew. Where the outside sees the same tuple as before, nothing happened; where the frame
+ * opens its connection, a tuple changed but nothing broke.
+ */
+function noteMoved(pending: usize, mapping: usize, flags: u32, isSame: bool): void {
+  const flagsAt = verdictFlags + ((<usize>load<u32>(pending, PENDING_SLOT_AT)) << 1);
+  if (isSame) return store<u16>(flagsAt, <u16>(flags & ~VERDICT_FLAG_REMAPPED));
+  if (load<u32>(pending, PENDING_KIND_AT) == PENDING_KIND_OPENING)
+    store<u16>(flagsAt, <u16>(flags & ~VERDICT_FLAG_NEW_CONNECTION_KIND));
+  else if (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) markBroken(mapping);
   tell(pending);
 }
 

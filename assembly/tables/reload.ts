@@ -6,11 +6,11 @@ import {
   EGRESS_STATS_SIZE,
   LINE_EGRESS_AT,
   LINE_FLAG_PRIMARY,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_AT,
   LINE_TIMEOUT_ROW_AT,
-  NO_INDEX,
   TIMEOUT_MAX_ROWS,
   TIMEOUT_ROW_SIZE,
 } from "../abi";
@@ -22,6 +22,8 @@ import { egressAt, egressesAt, egressTotal, findEgressAddress, timeoutRows, time
 
 // Connections name their egress and their lifetimes by row. A new policy may number both differently, so its rows are looked up for every
 // connection: an egress by its address and rendezvous key, lifetimes by equality. Statistics start anew; what is alive is counted again.
+
+const COUNTED: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_PRIMARY;
 
 let oldEgressesAt: usize = 0;
 let oldEgressTotal: u32 = 0;
@@ -49,10 +51,10 @@ export function rebindLines(): void {
     if (!load<u8>(line, LINE_HOOK_AT)) continue;
     store<u8>(line, <u8>newTimeoutRow(load<u8>(line, LINE_TIMEOUT_ROW_AT)), LINE_TIMEOUT_ROW_AT);
     const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-    if (!(flags & LINE_FLAG_TRANSLATED)) continue;
+    if (!(flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) continue;
     const egress = newEgress(load<u16>(line, LINE_EGRESS_AT));
     store<u16>(line, <u16>egress, LINE_EGRESS_AT);
-    if (!(flags & LINE_FLAG_PRIMARY)) continue;
+    if ((flags & COUNTED) != COUNTED) continue;
     const stats = egressStats(egress);
     store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
   }
@@ -62,10 +64,17 @@ export function rebindLines(): void {
 function newEgress(old: u32): u32 {
   if (old >= oldEgressTotal) return maxEgresses;
   const was = oldEgressesAt + <usize>old * EGRESS_SIZE;
+  if (old < egressTotal && isSameEgress(egressAt(old), was)) return old;
   const found = findEgressAddress(high(was + EGRESS_IPV4_AT), low(was + EGRESS_IPV4_AT));
-  if (found == NO_INDEX || load<u64>(egressAt(found), EGRESS_KEY_AT) != load<u64>(was, EGRESS_KEY_AT))
-    return maxEgresses;
-  return found;
+  // Several gateways may claim one address: the rest of the list is looked through for the one that had it.
+  for (let row = found; row < egressTotal; row++) if (isSameEgress(egressAt(row), was)) return row;
+  return maxEgresses;
+}
+
+/** The same gateway node and address. */
+function isSameEgress(a: usize, b: usize): bool {
+  if (load<u64>(a, EGRESS_KEY_AT) != load<u64>(b, EGRESS_KEY_AT)) return false;
+  return high(a + EGRESS_IPV4_AT) == high(b + EGRESS_IPV4_AT) && low(a + EGRESS_IPV4_AT) == low(b + EGRESS_IPV4_AT);
 }
 
 /** Row of the same lifetimes in the new policy; 0, the default, where there is none. */

@@ -1,13 +1,12 @@
 import { checkModel } from "../config/check.js";
-import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
 import { explainFrame } from "../replay/explain.js";
 import type { FrameExplanation } from "../replay/explain-types.js";
+import type { ReplayOptions } from "../replay/options.js";
 import type { PageExtra } from "../report/html/page.js";
 import type { Redaction } from "./cluster.js";
 import type { FlagValues } from "./flags.js";
 import type { ReplayFiles } from "./replay-files.js";
-import { replayOptions } from "./replay-options.js";
 
 /** @throws {UsageError} for walks that nothing would show, or that would have to read standard input again */
 export function refuseWalks(captures: readonly string[], { walk }: FlagValues, { pages }: ReplayFiles): void {
@@ -21,8 +20,7 @@ export function refuseWalks(captures: readonly string[], { walk }: FlagValues, {
  * @throws {UsageError} for a walk of a frame that the captures do not have
  */
 export async function pageExtra(
-  captures: readonly string[],
-  model: PolicyModel,
+  options: ReplayOptions,
   flags: FlagValues,
   { pages }: ReplayFiles,
   redact: Redaction,
@@ -30,8 +28,8 @@ export async function pageExtra(
   if (pages.length === 0) return {};
   const walks: FrameExplanation[] = [];
   for (const frame of new Set(flags.walk)) {
-    const walk = await explainFrame(replayOptions(captures, model, flags), frame);
+    const walk = await explainFrame(options, frame);
     walks.push(flags.redact ? { ...redact.data(walk), bytes: { captured: "", result: "" } } : walk);
   }
-  return { policyTable: redact.data(checkModel(model).rows), walks };
+  return { policyTable: redact.data(checkModel(options.model).rows), walks };
 }

@@ -1,13 +1,6 @@
 import type { Endpoint } from "../config/types.js";
-import { PROTOCOL_TCP } from "../net/decode.js";
-import {
-  CLOCK_GRAIN_MS,
-  type LifetimeBounds,
-  type LifetimeProfile,
-  type LifetimeTable,
-  surelyRefreshes,
-  TcpHistory,
-} from "./lifetimes.js";
+import { PROTOCOL_TCP, TCP_FIN, TCP_RST } from "../net/decode.js";
+import { CLOCK_GRAIN_MS, type LifetimeBounds, type LifetimeTable, TcpHistory } from "./lifetimes.js";
 
 /** How long dead connections are remembered, in longest lifetimes, so that a mapping that lives on is told from an unknown one. */
 const REMEMBERED_LIFETIMES = 2;
@@ -22,8 +15,6 @@ export interface ConnectionStart {
   readonly protocol: number;
   readonly direction: "outbound" | "inbound";
   readonly endpoint: Endpoint;
-  /** Of its policy, or the defaults for an inbound one. */
-  readonly lifetimes: LifetimeTable;
   /** Where replies go, as an `addressKey` and a port or echo identifier. */
   readonly insideAddress: string;
   readonly insidePort: number;
@@ -42,9 +33,8 @@ export interface Mapping {
 
 /** One connection between an endpoint and a remote, as frames showed it. */
 export class Connection {
-  readonly start: ConnectionStart;
   readonly tcp: TcpHistory | undefined;
-  /** Undefined for inbound connections. */
+  /** Undefined for inbound connections, and while nothing of an outbound one has left. */
   mapping: Mapping | undefined;
   /** True while no other connection took the external tuple of `mapping`. */
   isHolder = false;
@@ -55,38 +45,43 @@ export class Connection {
   /** Milliseconds of the last frame that surely refreshed the entry, and of the last one that may have. */
   sureAt: number;
   maybeAt: number;
-  /** Evictions and losses of the gateway at `sureAt`: when either grew since, nothing is sure. */
+  /** Evictions at `sureAt`: when they grew since, nothing is sure. */
   evictions = 0;
-  gatewayLosses = 0;
+  /** The last event of nodes before its last frame in the original direction; what comes later ends its mapping or its pin. */
+  event = 0;
+  /** Gateway that it is pinned to: that of `mapping`, or the one that a frame was lost on since. */
+  pin: string | undefined;
 
-  constructor(start: ConnectionStart, nowMs: number) {
-    this.start = start;
+  /** @param lifetimes of its policy, or the defaults for an inbound one */
+  constructor(
+    readonly start: ConnectionStart,
+    public lifetimes: LifetimeTable,
+    nowMs: number,
+  ) {
     this.tcp = start.protocol === PROTOCOL_TCP ? new TcpHistory() : undefined;
     this.sureAt = this.maybeAt = nowMs;
   }
 
   get bounds(): LifetimeBounds {
-    return this.tcp ? this.start.lifetimes.tcp(this.tcp) : this.start.lifetimes.stateless(this.start.protocol);
+    return this.lifetimes.of(this.start.protocol, this.tcp);
   }
 }
 
 /** All connections that may still matter, by their inside tuple and (translated ones) by their external tuple. */
 export class ConnectionTable {
-  readonly #profile: LifetimeProfile;
   readonly #byKey = new Map<string, Connection>();
   readonly #byExternal = new Map<string, Connection>();
   /** How many external tuples are taken per (egress IP, remote, remote port, protocol). */
   readonly #taken = new Map<string, number>();
-  readonly #losses = new Map<string, number>();
+  /** Number of the event at which a node last lost its memory, and at which it was last found down; events count from 1. */
+  readonly #lostAt = new Map<string, number>();
+  readonly #downAt = new Map<string, number>();
+  #event = 0;
   #sweep: Iterator<Connection> | undefined;
   /** Live entries that the engine evicted so far, as it last said. */
   evictions = 0;
   /** Policy epoch: grows with each change of policies. */
   epoch = 0;
-
-  constructor(profile: LifetimeProfile) {
-    this.#profile = profile;
-  }
 
   /** Connections remembered now. */
   get size(): number {
@@ -107,10 +102,11 @@ export class ConnectionTable {
   }
 
   /** Takes in a connection at its first frame; an older one with the same inside tuple is forgotten. */
-  open(start: ConnectionStart, nowMs: number): Connection {
+  open(start: ConnectionStart, lifetimes: LifetimeTable, nowMs: number): Connection {
     this.forget(start.key);
-    const connection = new Connection(start, nowMs);
+    const connection = new Connection(start, lifetimes, nowMs);
     connection.epoch = this.epoch;
+    connection.event = this.#event;
     connection.evictions = this.evictions;
     this.#byKey.set(start.key, connection);
     return connection;
@@ -122,8 +118,8 @@ export class ConnectionTable {
     const holder = this.#byExternal.get(mapping.key);
     if (holder) this.#release(holder);
     connection.mapping = mapping;
+    connection.pin = mapping.gateway;
     connection.isHolder = true;
-    connection.gatewayLosses = this.#losses.get(mapping.gateway) ?? 0;
     this.#byExternal.set(mapping.key, connection);
     const toward = withoutNatPort(mapping.key);
     this.#taken.set(toward, (this.#taken.get(toward) ?? 0) + 1);
@@ -138,34 +134,77 @@ export class ConnectionTable {
       connection.tcp.see(tcpFlags, original, nowMs);
     }
     connection.maybeAt = nowMs;
-    if (!surelyRefreshes(this.#profile, connection.start.protocol, tcpFlags, original)) return;
+    if (original) connection.event = this.#event;
+    if (!connection.lifetimes.surelyRefreshes(connection.start.protocol, tcpFlags, original)) return;
     connection.sureAt = nowMs;
     connection.evictions = this.evictions;
-    if (connection.mapping) connection.gatewayLosses = this.#losses.get(connection.mapping.gateway) ?? 0;
   }
 
-  /** The gateway lost its mappings: nothing on it must live any longer. */
-  gatewayLost(node: string): void {
-    this.#losses.set(node, (this.#losses.get(node) ?? 0) + 1);
+  /** A frame of `connection` was lost on its way: the engine may have taken it into account or not. */
+  lose(connection: Connection, tcpFlags: number, nowMs: number): void {
+    connection.tcp?.mayBeAnew();
+    connection.maybeAt = nowMs;
+    if ((tcpFlags & (TCP_FIN | TCP_RST)) !== 0) connection.sureAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** True when the gateway of `connection` has lost its mappings since the connection's last frame. */
-  hasLostGateway(connection: Connection): boolean {
-    return connection.gatewayLosses !== (this.#losses.get(connection.mapping?.gateway ?? "") ?? 0);
+  /** The connection is pinned to `gateway` from now on, where nothing is known of it yet: its mapping is gone. */
+  movePin(connection: Connection, gateway: string): void {
+    connection.pin = gateway;
+    connection.event = this.#event;
   }
 
-  /** True when no lifetime, eviction or gateway loss can have ended the entry. Says nothing about changes of policy or owner. */
+  /** The node lost its memory: mappings on it are gone, and the connections of its endpoints are over. */
+  nodeLost(node: string): void {
+    this.#lostAt.set(node, ++this.#event);
+  }
+
+  /** The node was found down: no connection is pinned to it any longer. */
+  nodeDown(node: string): void {
+    this.#downAt.set(node, ++this.#event);
+  }
+
+  /** True when the mapping of `connection` is gone: its gateway lost its memory since it was last used, or it is pinned elsewhere. */
+  hasLostMapping(connection: Connection): boolean {
+    const gateway = connection.mapping?.gateway;
+    return connection.pin !== gateway || this.#happenedSince(connection, this.#lostAt, gateway);
+  }
+
+  /** True when the gateway that `connection` is pinned to was found down since. */
+  hasLostPin(connection: Connection): boolean {
+    return this.#happenedSince(connection, this.#downAt, connection.pin);
+  }
+
+  /** True when the node of the endpoint lost its memory: the connection is over, whatever its gateway remembers. */
+  hasLostEndpoint(connection: Connection): boolean {
+    return this.#happenedSince(connection, this.#lostAt, connection.start.endpoint.node);
+  }
+
+  #happenedSince({ event }: Connection, events: ReadonlyMap<string, number>, node = ""): boolean {
+    return event !== this.#event && (events.get(node) ?? 0) > event;
+  }
+
+  /** True when no lifetime, eviction or loss of memory can have ended the mapping. Says nothing about changes of policy or owner. */
   mustLive(connection: Connection, nowMs: number): boolean {
-    if (connection.evictions !== this.evictions || this.hasLostGateway(connection)) return false;
+    return this.keepsPin(connection, nowMs) && !this.hasLostMapping(connection);
+  }
+
+  /** True when the connection surely goes on and is pinned to its gateway, whether that still has its mapping or not. */
+  keepsPin(connection: Connection, nowMs: number): boolean {
+    return this.mustGoOn(connection, nowMs) && !this.hasLostPin(connection);
+  }
+
+  /** True when no lifetime, eviction or loss of the endpoint's node can have ended the connection: a new tuple must be on record. */
+  mustGoOn(connection: Connection, nowMs: number): boolean {
+    if (connection.evictions !== this.evictions || this.hasLostEndpoint(connection)) return false;
     const { shortest } = connection.bounds;
     const closingAt = connection.tcp?.closingAt ?? -1;
-    if (closingAt >= 0 && this.#profile === "foreign") return false;
     const since = closingAt >= 0 ? closingAt : connection.sureAt;
     return nowMs - since < shortest - CLOCK_GRAIN_MS;
   }
 
-  /** True when every lifetime that may apply has passed. */
+  /** True when every lifetime that may apply has passed, or the endpoint's node forgot the connection. */
   mustBeDead(connection: Connection, nowMs: number): boolean {
+    if (this.hasLostEndpoint(connection)) return true;
     return nowMs - connection.maybeAt > connection.bounds.longest + CLOCK_GRAIN_MS;
   }
 

@@ -1,4 +1,4 @@
-import type { Endpoint, Policy, PolicyModel } from "../config/types.js";
+import type { Endpoint, Policy, PolicyModel, PolicySetEntry } from "../config/types.js";
 import { type AddressBytes, type Family, familyOf, type Prefix, parsePrefix, prefixContains } from "../net/address.js";
 import { mappedAddressKey } from "../net/tuple.js";
 
@@ -51,12 +51,7 @@ export class PolicyInterpreter {
     }
   }
 
-  /** The endpoint that owns `address` at `timeNs`; of several the one that came last. */
-  ownerOf(address: AddressBytes, family: Family, timeNs: bigint): Endpoint | undefined {
-    return this.ownerOfKey(mappedAddressKey(address, family), timeNs);
-  }
-
-  /** The same for an address given as `addressKey`. */
+  /** The endpoint that owns an address, given as `addressKey`, at `timeNs`; of several the one that came last. */
   ownerOfKey(key: string, timeNs: bigint): Endpoint | undefined {
     let owner: Endpoint | undefined;
     for (const candidate of this.#owners.get(key) ?? []) {
@@ -70,58 +65,48 @@ export class PolicyInterpreter {
   /** Policy for frames of `endpoint` to `destination`: the longest prefix over all policies that select the endpoint. */
   decide(endpoint: Endpoint, destination: AddressBytes, family: Family): Decision {
     const key = mappedAddressKey(destination, family);
-    let ofSet = this.#decisions.get(endpoint.policySet);
-    const known = ofSet?.get(key);
+    const known = this.#decisions.get(endpoint.policySet)?.get(key);
     if (known) return known;
-    if (this.#decisionCount >= MAX_DECISIONS) {
-      this.#decisions.clear();
-      this.#decisionCount = 0;
-      ofSet = undefined;
-    }
-    if (!ofSet) {
-      ofSet = new Map();
-      this.#decisions.set(endpoint.policySet, ofSet);
-    }
+    if (this.#decisionCount++ % MAX_DECISIONS === 0) this.#decisions.clear();
     const never = this.#neverSelected(destination, family, key);
     const decision = never ?? this.#scan(endpoint.policySet, destination, family);
-    ofSet.set(key, decision);
-    this.#decisionCount++;
+    const ofSet = this.#decisions.get(endpoint.policySet) ?? new Map<string, Decision>();
+    this.#decisions.set(endpoint.policySet, ofSet.set(key, decision));
     return decision;
   }
 
   #neverSelected(destination: AddressBytes, family: Family, key: string): Decision | undefined {
-    for (const { prefix, reason } of this.#never) {
-      if (prefix.family === family && prefixContains(prefix, destination)) return unselected(reason, prefix.text);
-    }
+    const never = this.#never.find(({ prefix }) => covering(destination, family)(prefix));
+    if (never) return unselected(never.reason, never.prefix.text);
     if (this.#clusterAddresses.has(key)) return unselected("cluster-internal", "an address of the cluster");
-    const inside = this.#clusterPrefixes.find(
-      (prefix) => prefix.family === family && prefixContains(prefix, destination),
-    );
+    const inside = this.#clusterPrefixes.find(covering(destination, family));
     return inside && unselected("cluster-internal", inside.text);
   }
 
   #scan(policySet: number, destination: AddressBytes, family: Family): Decision {
-    let best: { prefix: Prefix; excluded: boolean; policy: number } | undefined;
-    for (const policy of this.#policiesOf(policySet)) {
-      const { destinations, excluded } = this.model.policies[policy]!;
-      for (const [prefixes, isExcluded] of [
-        [destinations, false],
-        [excluded, true],
-      ] as const) {
-        for (const prefix of prefixes) {
-          if (prefix.family !== family || !prefixContains(prefix, destination)) continue;
-          const found = { prefix, excluded: isExcluded, policy };
-          if (!best || this.#wins(found, best)) best = found;
-        }
-      }
-    }
-    if (!best) return unselected("no-policy", "no prefix of any policy");
-    const by = `${best.prefix.text} of policy ${this.model.policies[best.policy]!.name}`;
-    return best.excluded ? unselected("excluded", by) : { selected: true, reason: "", policy: best.policy, by };
+    const covers = covering(destination, family);
+    const { entries } = this.model.policySets[policySet] ?? { entries: [] };
+    // What waits to be programmed is said by the set alone; else its policies are read as they were written.
+    const found: readonly PolicySetEntry[] = entries.some(({ notYet }) => notYet)
+      ? entries.filter(({ prefix }) => covers(prefix))
+      : this.#policiesOf(policySet).flatMap((policy) => {
+          const { destinations, excluded } = this.model.policies[policy]!;
+          return [
+            ...destinations.filter(covers).map((prefix) => ({ prefix, excluded: false, policy })),
+            ...excluded.filter(covers).map((prefix) => ({ prefix, excluded: true, policy })),
+          ];
+        });
+    if (found.length === 0) return unselected("no-policy", "no prefix of any policy");
+    const { prefix, excluded, policy, notYet } = found.reduce((best, other) =>
+      this.#wins(other, best) ? other : best,
+    );
+    const by = `${prefix.text} of policy ${this.model.policies[policy]!.name}`;
+    if (excluded || notYet) return unselected(excluded ? "excluded" : "not-yet-programmed", by);
+    return { selected: true, reason: "", policy, by };
   }
 
   /** Longest prefix; on the same prefix the exclusion within one policy, the older and then the first-named of two policies. */
-  #wins(a: { prefix: Prefix; excluded: boolean; policy: number }, b: typeof a): boolean {
+  #wins(a: PolicySetEntry, b: PolicySetEntry): boolean {
     if (a.prefix.length !== b.prefix.length) return a.prefix.length > b.prefix.length;
     if (a.policy === b.policy) return a.excluded;
     return isOlder(this.model.policies[a.policy]!, this.model.policies[b.policy]!);
@@ -139,9 +124,7 @@ export class PolicyInterpreter {
   #addOwner(endpoint: Endpoint): void {
     for (const address of endpoint.addresses) {
       const key = mappedAddressKey(address, familyOf(address));
-      const owners = this.#owners.get(key);
-      if (owners) owners.push(endpoint);
-      else this.#owners.set(key, [endpoint]);
+      this.#owners.set(key, [...(this.#owners.get(key) ?? []), endpoint]);
     }
   }
 }
@@ -153,14 +136,16 @@ export function uidHash(uid: string): number {
   return hash;
 }
 
+function covering(destination: AddressBytes, family: Family): (prefix: Prefix) => boolean {
+  return (prefix) => prefix.family === family && prefixContains(prefix, destination);
+}
+
 function unselected(reason: string, by: string): Decision {
   return { selected: false, reason, policy: -1, by };
 }
 
 function isOlder(a: Policy, b: Policy): boolean {
-  const [timeA, timeB] = [Date.parse(a.createdAt ?? ""), Date.parse(b.createdAt ?? "")];
-  const bothKnown = !Number.isNaN(timeA) && !Number.isNaN(timeB);
-  if (bothKnown && timeA !== timeB) return timeA < timeB;
-  if (!bothKnown && Number.isNaN(timeA) !== Number.isNaN(timeB)) return !Number.isNaN(timeA);
+  const [timeA, timeB] = [a, b].map(({ createdAt }) => Date.parse(createdAt ?? "") || Number.POSITIVE_INFINITY);
+  if (timeA !== timeB) return timeA! < timeB!;
   return a.name < b.name;
 }

@@ -20,7 +20,8 @@ export type LifetimeProfile = NatProfile | "foreign";
  * What is known of another system's lifetimes: no NAT in use ends a mapping within ten seconds of a frame (Linux and Cilium keep even a
  * reset one that long), and none keeps it for more than twelve days (Linux: five).
  */
-export const FOREIGN_BOUNDS: LifetimeBounds = { shortest: 10_000, longest: 1_000_000_000 };
+const FOREIGN: LifetimeBounds = { shortest: 10_000, longest: 1_000_000_000 };
+const FOREIGN_CLOSING: LifetimeBounds = { ...FOREIGN, shortest: 0 };
 
 /** RFC 7857 section 2: a mapping may outlive a reset by four minutes. */
 const RESET_MS = 240_000;
@@ -86,10 +87,9 @@ export class LifetimeTable {
   readonly #closing: LifetimeBounds;
   /** The three before, where the connection may be older than what was counted. */
   readonly #older: ReadonlyMap<LifetimeBounds, LifetimeBounds>;
-  readonly #udp: LifetimeBounds;
-  readonly #icmp: LifetimeBounds;
+  /** Of protocols without states. */
+  readonly #stateless: ReadonlyMap<number, LifetimeBounds>;
   readonly #other: LifetimeBounds;
-  readonly #sctp: LifetimeBounds;
 
   constructor(timeouts: Timeouts, profile: LifetimeProfile) {
     const { tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other } = timeouts;
@@ -102,18 +102,29 @@ export class LifetimeTable {
     const { longest } = this.#closing;
     const bases = [this.#opening, this.#established, this.#openingOrEstablished];
     this.#older = new Map(bases.map((bounds) => [bounds, { shortest: bounds.shortest, longest }]));
-    this.#udp = span(udp);
-    this.#icmp = span(icmp);
     this.#other = span(other);
-    // SCTP may be counted by TCP's timers (it has none of its own) or as "other".
-    this.#sctp = span(other, tcpOpening, tcpEstablished, tcpClosing);
+    this.#stateless = new Map([
+      [PROTOCOL_UDP, span(udp)],
+      [PROTOCOL_ICMP, span(icmp)],
+      [PROTOCOL_ICMPV6, span(icmp)],
+      // It may be counted by TCP's timers, having none of its own, or as "other".
+      [PROTOCOL_SCTP, span(other, tcpOpening, tcpEstablished, tcpClosing)],
+    ]);
   }
 
-  tcp(history: TcpHistory): LifetimeBounds {
-    if (this.#profile === "foreign") return FOREIGN_BOUNDS;
+  /** @param history of a TCP connection */
+  of(protocol: number, history: TcpHistory | undefined): LifetimeBounds {
+    if (this.#profile === "foreign") return history && history.closingAt >= 0 ? FOREIGN_CLOSING : FOREIGN;
+    if (!history) return this.#stateless.get(protocol) ?? this.#other;
     if (history.isRestarted || history.closingAt >= 0) return this.#closing;
     const bounds = this.#open(history);
     return history.mayBeOlder ? this.#older.get(bounds)! : bounds;
+  }
+
+  /** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
+  surelyRefreshes(protocol: number, tcpFlags: number, original: boolean): boolean {
+    if (this.#profile !== "rfc") return true;
+    return original && (protocol !== PROTOCOL_TCP || (tcpFlags & TCP_SYN) === 0);
   }
 
   #open({ synOriginal, synReply, withoutSyn, beganWithSyn }: TcpHistory): LifetimeBounds {
@@ -122,33 +133,6 @@ export class LifetimeTable {
     const established = this.#profile === "rfc" ? bothSyn : withoutSyn > 1 || beganWithSyn;
     return established ? this.#established : this.#openingOrEstablished;
   }
-
-  /** Of a protocol without states. */
-  stateless(protocol: number): LifetimeBounds {
-    if (this.#profile === "foreign") return FOREIGN_BOUNDS;
-    switch (protocol) {
-      case PROTOCOL_UDP:
-        return this.#udp;
-      case PROTOCOL_ICMP:
-      case PROTOCOL_ICMPV6:
-        return this.#icmp;
-      case PROTOCOL_SCTP:
-        return this.#sctp;
-      default:
-        return this.#other;
-    }
-  }
-}
-
-/** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
-export function surelyRefreshes(
-  profile: LifetimeProfile,
-  protocol: number,
-  tcpFlags: number,
-  original: boolean,
-): boolean {
-  if (profile !== "rfc") return true;
-  return original && (protocol !== PROTOCOL_TCP || (tcpFlags & TCP_SYN) === 0);
 }
 
 function span(...timeouts: number[]): LifetimeBounds {

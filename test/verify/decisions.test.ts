@@ -20,6 +20,7 @@ import {
   REMOTE6,
   Scene,
   seconds,
+  standing,
   syn,
   synAck,
 } from "./scene.js";
@@ -58,10 +59,10 @@ describe("the policy decision", () => {
   });
 
   test("an unhealthy gateway, under the policy that knows health", () => {
-    const healthy = new Set(["gw-b"]);
-    expect(new Scene().snat({}, { healthy }).faults).toEqual(["egress-healthy at 1"]);
+    const statuses = standing({ "gw-a": { health: "down" } });
+    expect(new Scene().snat({}, { statuses }).faults).toEqual(["egress-healthy at 1"]);
     const plain = model({ policies: [{ kind: "CiliumEgressGatewayPolicy", egresses: [0] }] });
-    expect(new Scene(plain).snat({}, { healthy }).faults).toEqual([]);
+    expect(new Scene(plain).snat({}, { statuses }).faults).toEqual([]);
   });
 
   test("a longer prefix of another policy wins, and on the same prefix the older policy", () => {
@@ -154,12 +155,7 @@ describe("leaks", () => {
     expect(scene.faults).toEqual(["leak at 2"]);
   });
 
-  test("programming delay and unsupported protocols excuse a leak only when they were asked for", () => {
-    const born = model({ endpoints: [{ fromNs: seconds(0) }] });
-    const early = (options = {}) => new Scene(born, options).fromEndpoint("pass", "not-yet-programmed", { at: 1 });
-    expect(early().faults).toEqual(["leak at 1"]);
-    expect(early({ propagationMs: 2000 }).faults).toEqual([]);
-    expect(early({ propagationMs: 500 }).faults).toEqual(["leak at 1"]);
+  test("unsupported protocols excuse a leak only when that was asked for", () => {
     expect(new Scene().fromEndpoint("pass", "unsupported-passed").faults).toEqual(["leak at 1"]);
     expect(new Scene(model(), { unsupportedPasses: true }).fromEndpoint("pass", "unsupported-passed").faults).toEqual(
       [],

@@ -1,5 +1,5 @@
 import type { CheckRow } from "../../config/check.js";
-import type { PageReport } from "./additions.js";
+import type { ReplayReport } from "../../replay/report-types.js";
 import type { PageData, PageMark, PageTimeline } from "./client/page-data.js";
 import { movedGrid, policyGrid } from "./grid-data.js";
 import { marksOf } from "./marks.js";
@@ -7,7 +7,7 @@ import { showable } from "./markup.js";
 import { microseconds } from "./time.js";
 
 /** What the page's script draws and searches. */
-export function pageData(report: PageReport, policyTable: readonly CheckRow[]): PageData {
+export function pageData(report: ReplayReport, policyTable: readonly CheckRow[]): PageData {
   const { gateways, timeline } = report;
   return {
     gateways: gateways.map(({ node, egressIP, portsLimit }) => ({
@@ -15,7 +15,7 @@ export function pageData(report: PageReport, policyTable: readonly CheckRow[]): 
       egressIP: showable(egressIP),
       portsLimit,
     })),
-    ...(timeline && timeline.steps > 0 && { timeline: timelineOf(timeline) }),
+    ...(timeline.steps > 0 && { timeline: timelineOf(timeline) }),
     marks: marksOf(report).map((mark): PageMark => ({ ...mark, label: showable(mark.label) })),
     grids: { moved: movedGrid(report), policy: policyGrid(policyTable) },
   };
@@ -26,7 +26,7 @@ export function scriptJson(data: PageData): string {
   return JSON.stringify(data).replace(/</g, "\\u003c");
 }
 
-function timelineOf({ from, stepMs, steps, gateways, ...rest }: NonNullable<PageReport["timeline"]>): PageTimeline {
+function timelineOf({ from, stepMs, steps, gateways, ...rest }: ReplayReport["timeline"]): PageTimeline {
   const { lost, broken, rebound } = rest;
   return {
     fromUs: microseconds(from),

@@ -1,21 +1,20 @@
-import { count } from "../units.js";
-import type { PageReport } from "./additions.js";
+import type { ReplayReport } from "../../replay/report-types.js";
 import { stateLanes } from "./lanes.js";
-import { eventText } from "./marks.js";
+import { eventText, happenings } from "./marks.js";
 import { html, type Markup } from "./markup.js";
 import { columns, number, type PageSection } from "./section.js";
 import { sortableTable } from "./table.js";
 import { microseconds, shownTime } from "./time.js";
 
 /** What happened to gateways and what it cost; undefined where nothing did. */
-export function failoverSection(report: PageReport): PageSection | undefined {
-  const { failovers, healthTransitions = [], drains = [], scenario } = report;
+export function failoverSection(report: ReplayReport): PageSection | undefined {
+  const { failovers, healthTransitions, drains, scenario } = report;
   if (failovers.length + healthTransitions.length + drains.length === 0 && !scenario) return undefined;
-  const body = html`${failoverTable(report)}${stateLanes(report)}${drainTable(drains)}${transitionTable(healthTransitions)}${scenarioTable(scenario)}`;
+  const body = html`${failoverTable(report)}${stateLanes(report)}${drainTable(drains)}${happeningTable(report)}`;
   return { id: "failover", short: "Failover", title: "Failover, health and drains", body };
 }
 
-function failoverTable({ failovers }: PageReport): Markup | undefined {
+function failoverTable({ failovers }: ReplayReport): Markup | undefined {
   if (failovers.length === 0) return html`<p>No gateway was lost.</p>`;
   const rows = failovers.map((one) => [
     one.node,
@@ -25,26 +24,28 @@ function failoverTable({ failovers }: PageReport): Markup | undefined {
     delay(one.at, one.detectedAt),
     number(one.lostFrames),
     number(one.brokenConnections),
-    number(one.rebound ?? 0),
+    number(one.rebound),
   ]);
   const heads = columns("Node", "Event", "At (UTC)", "Detected at", "After#", "Lost frames#", "Broken#", "Rebound#");
   return sortableTable("Failovers", heads, rows);
 }
 
-function transitionTable(transitions: NonNullable<PageReport["healthTransitions"]>): Markup | undefined {
-  if (transitions.length === 0) return undefined;
-  const rows = transitions.map(({ node, what, at, causeAt }) => [
-    shownTime(at),
-    node || "–",
-    eventText(what),
-    causeAt === undefined ? "" : shownTime(causeAt),
-    causeAt === undefined ? "" : delay(causeAt, at),
-  ]);
-  const heads = columns("At (UTC)", "Node", "What", "Because of", "After#");
-  return html`<h3>Health transitions</h3>${sortableTable("Health transitions", heads, rows)}`;
+/** Events and what came of them, in one table. */
+function happeningTable(report: ReplayReport): Markup | undefined {
+  const all = happenings(report);
+  if (all.length === 0) return undefined;
+  const causes = new Map(
+    report.healthTransitions.map(({ node, what, at, causeAt }) => [`${at} ${what} ${node}`, causeAt]),
+  );
+  const rows = all.map(({ node, what, at }) => {
+    const cause = causes.get(`${at} ${what} ${node}`);
+    return [shownTime(at), node || "–", eventText(what), cause === undefined ? "" : delay(cause, at)];
+  });
+  const heads = columns("At (UTC)", "Node", "What", "After its cause#");
+  return html`<h3>What happened</h3>${sortableTable("What happened", heads, rows)}`;
 }
 
-function drainTable(drains: NonNullable<PageReport["drains"]>): Markup | undefined {
+function drainTable(drains: ReplayReport["drains"]): Markup | undefined {
   if (drains.length === 0) return undefined;
   const rows = drains.map(({ node, from, connectionsAtStart, ranDryAt, stillLive }) => [
     node,
@@ -63,17 +64,6 @@ function drainTable(drains: NonNullable<PageReport["drains"]>): Markup | undefin
     "Still live at the end#",
   );
   return html`<h3>Drains</h3>${sortableTable("Drains", heads, rows)}`;
-}
-
-function scenarioTable(scenario: PageReport["scenario"]): Markup | undefined {
-  if (!scenario || scenario.events.length === 0) return undefined;
-  const rows = scenario.events.map(({ at, node, event }) => [
-    /^\d{4}-/.test(at) ? shownTime(at) : at,
-    node ?? "–",
-    eventText(event),
-  ]);
-  return html`<h3>What the scenario says</h3><p>${count(rows.length)} events of <b>${scenario.name}</b> (<code>${scenario.file}</code>).</p>
-${sortableTable("Events of the scenario", columns("At", "Node", "Event"), rows)}`;
 }
 
 /** Time between two times of a report, as a cell that sorts by it; empty where one of them is none. */

@@ -1,13 +1,13 @@
+import type { ReplayReport } from "../../replay/report-types.js";
 import { reasonText } from "../reasons.js";
 import { OUTCOMES, reasonsOf } from "../summary.js";
 import { bytes, count, percent } from "../units.js";
-import type { PageReport } from "./additions.js";
 import { html, type Markup } from "./markup.js";
 import { actionKey, columns, number, type PageSection } from "./section.js";
 import { sortableTable } from "./table.js";
 
 /** What became of the frames, and why. */
-export function frameSection(report: PageReport): PageSection {
+export function frameSection(report: ReplayReport): PageSection {
   const { frames } = report;
   const shown = OUTCOMES.filter(([action]) => frames[action] > 0);
   let at = 0;
@@ -29,7 +29,7 @@ ${reasonTable(report)}${overlayText(report)}`;
   return { id: "frames", short: "Verdicts", title: "Verdicts and reasons", body };
 }
 
-function reasonTable(report: PageReport): Markup | undefined {
+function reasonTable(report: ReplayReport): Markup | undefined {
   const rows = OUTCOMES.flatMap(([action]) =>
     reasonsOf(report, action).map(([reason, n]) => [
       { show: html`${actionKey(action)}${action}` },
@@ -49,7 +49,7 @@ ${sortableTable("Frames by reason", hasOriginal ? heads : heads.slice(0, -1), sh
 }
 
 /** Oddities of captures that readers wonder about. */
-function observations({ observations: seen }: PageReport): string {
+function observations({ observations: seen }: ReplayReport): string {
   const found = [
     seen.partialChecksums > 0 && `${count(seen.partialChecksums)} with a checksum left to the network card`,
     seen.superFrames > 0 && `${count(seen.superFrames)} larger than any MTU (offload)`,
@@ -59,7 +59,7 @@ function observations({ observations: seen }: PageReport): string {
   return found.length > 0 ? `; among them ${found.join("; ")}` : "";
 }
 
-function overlayText({ overlay }: PageReport): Markup | undefined {
+function overlayText({ overlay }: ReplayReport): Markup | undefined {
   if (!overlay) return undefined;
   const { frames, bytes: size, tooBig, largest, mtu } = overlay;
   return html`<h3>Between the nodes</h3>

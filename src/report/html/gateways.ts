@@ -1,5 +1,5 @@
+import type { ReplayReport } from "../../replay/report-types.js";
 import { bytes, count, percent } from "../units.js";
-import type { PageReport } from "./additions.js";
 import { html } from "./markup.js";
 import { columns, gatewayKey, number, type PageSection } from "./section.js";
 import { type Cell, sortableTable } from "./table.js";
@@ -19,7 +19,7 @@ const HEADS = columns(
 );
 
 /** Who carried what, and how near to its limit. */
-export function gatewaySection({ gateways, connections }: PageReport): PageSection {
+export function gatewaySection({ gateways, connections }: ReplayReport): PageSection {
   const all = gateways.reduce((sum, gateway) => sum + gateway.connections, 0);
   const rows = gateways.map((gateway, i): (Cell | string)[] => [
     { show: html`${gatewayKey(i)}${gateway.node}` },

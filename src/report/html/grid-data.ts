@@ -1,5 +1,5 @@
 import type { CheckRow } from "../../config/check.js";
-import type { PageReport } from "./additions.js";
+import type { ReplayReport } from "../../replay/report-types.js";
 import type { GridColumn, GridData } from "./client/page-data.js";
 import { showable } from "./markup.js";
 import { microseconds } from "./time.js";
@@ -8,7 +8,7 @@ import { microseconds } from "./time.js";
 const MAX_POLICY_ROWS = 20_000;
 
 /** Broken and rebound connections, by time. */
-export function movedGrid({ broken, rebound }: PageReport): GridData {
+export function movedGrid({ broken, rebound }: ReplayReport): GridData {
   const rows = [
     ...broken.map((one) => ({ kind: "broken", us: microseconds(one.at), ...one })),
     ...rebound.map((one) => ({ kind: "rebound", us: microseconds(one.at), ...one })),

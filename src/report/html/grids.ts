@@ -1,18 +1,15 @@
-import { MAX_LISTED } from "../../replay/tally.js";
+import type { ReplayReport } from "../../replay/report-types.js";
 import { count } from "../units.js";
-import type { PageReport } from "./additions.js";
 import type { GridData } from "./client/page-data.js";
 import { html, type Markup } from "./markup.js";
 import type { PageSection } from "./section.js";
 
 /** Broken and rebound connections; undefined where none is. */
-export function movedSection({ broken, rebound, connections }: PageReport, grid: GridData): PageSection | undefined {
+export function movedSection({ broken, rebound, connections }: ReplayReport, grid: GridData): PageSection | undefined {
   if (grid.rows === 0) return undefined;
   const unlisted = connections.broken + connections.rebound - broken.length - rebound.length;
   const rest =
-    unlisted > 0
-      ? html` Of each kind the first ${count(MAX_LISTED)} are listed; ${count(unlisted)} more are counted only.`
-      : undefined;
+    unlisted > 0 ? html` The first ones of each kind are listed; ${count(unlisted)} more are counted only.` : undefined;
   const body = html`<p>TCP and SCTP connections break when their external address or port changes; UDP and ICMP go on under another one and are rebound.${rest}</p>
 ${gridMarkup("moved", "Broken and rebound connections", grid)}`;
   return { id: "moved", short: "Broken", title: "Broken and rebound connections", body };

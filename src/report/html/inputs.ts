@@ -1,6 +1,6 @@
+import type { ReplayReport } from "../../replay/report-types.js";
 import { reportJson } from "../json.js";
 import { count, duration, rate } from "../units.js";
-import type { PageReport } from "./additions.js";
 import { html } from "./markup.js";
 import { code, columns, number, type PageSection } from "./section.js";
 import { sortableTable } from "./table.js";
@@ -9,7 +9,7 @@ import { sortableTable } from "./table.js";
 const MAX_JSON = 200_000;
 
 /** The captures, and what was odd about them. */
-export function inputSection({ input, timing, frames }: PageReport): PageSection {
+export function inputSection({ input, timing, frames }: ReplayReport): PageSection {
   const list = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
       .map(([what, n]) => `${what} ${count(n)}`)
@@ -27,7 +27,7 @@ export function inputSection({ input, timing, frames }: PageReport): PageSection
 }
 
 /** The report as data. */
-export function jsonSection(report: PageReport): PageSection {
+export function jsonSection(report: ReplayReport): PageSection {
   const json = reportJson(report);
   const body =
     json.length <= MAX_JSON

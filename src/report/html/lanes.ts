@@ -1,4 +1,5 @@
-import type { PageReport } from "./additions.js";
+import type { ReplayReport } from "../../replay/report-types.js";
+import { type Happening, happenings } from "./marks.js";
 import { html, type Markup } from "./markup.js";
 import { microseconds } from "./time.js";
 
@@ -19,36 +20,33 @@ const STATES: Readonly<Record<State, string>> = {
   gone: "not in the cluster",
 };
 
-/** States after each transition; those that are missing change nothing. */
+/** States after each happening, drains aside; those that are missing change nothing. */
 const AFTER: Readonly<Record<string, (before: State) => State>> = {
-  "node-down": (before) =>
-    before === "up" || before === "drained" || before === "agent" ? "dead" : before === "back" ? "down" : before,
+  "node-down": (before) => (before === "up" || before === "agent" ? "dead" : before === "back" ? "down" : before),
   "down-detected": () => "down",
   "node-up": (before) => (before === "down" ? "back" : before === "dead" ? "up" : before),
   "up-detected": () => "up",
   "agent-down-detected": () => "agent",
   "agent-up-detected": () => "up",
-  drain: (before) => (before === "up" ? "drained" : before),
-  undrain: (before) => (before === "drained" ? "up" : before),
+  drain: (before) => before,
+  undrain: (before) => before,
   remove: () => "gone",
   add: () => "up",
 };
 
 /** One bar per node over the time of the captures, coloured by how it stood. @returns undefined where no node changed */
-export function stateLanes({ healthTransitions = [], input, timeline }: PageReport): Markup | undefined {
-  const from = microseconds(timeline?.from ?? input.firstFrame ?? "");
-  const last = microseconds(input.lastFrame ?? "");
-  const nodes = [...new Set(healthTransitions.map(({ node }) => node))].filter((node) => node !== "").sort();
+export function stateLanes(report: ReplayReport): Markup | undefined {
+  const { input, timeline } = report;
+  const [from, last] = [microseconds(timeline.from), microseconds(input.lastFrame ?? "")];
+  const changes = happenings(report).filter(({ what }) => what in AFTER);
+  const nodes = [...new Set(changes.map(({ node }) => node))].filter((node) => node !== "").sort();
   if (nodes.length === 0 || !(last > from)) return undefined;
   const seen = new Set<State>();
   const lanes = nodes.slice(0, MAX_NODES).map((node) => {
-    const parts = partsOf(node, healthTransitions, from, last);
+    const own = changes.filter((one) => one.node === node);
+    const parts = partsOf(own, from, last);
     for (const { state } of parts) seen.add(state);
-    const rects = parts.map(
-      ({ state, x, width }) =>
-        html`<rect class="s-${state}" x="${x.toFixed(2)}" width="${width.toFixed(2)}" height="10"/>`,
-    );
-    return html`<dt>${node}</dt><dd><svg viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none" role="img" aria-label="${words(parts)}">${rects}</svg></dd>`;
+    return lane(node, parts);
   });
   const key = [...seen].map(
     (state) =>
@@ -59,28 +57,34 @@ export function stateLanes({ healthTransitions = [], input, timeline }: PageRepo
   return html`<h3>How each gateway stood</h3><p class="keys">${key}</p><dl class="lanes">${lanes}</dl>${rest}`;
 }
 
+function lane(node: string, parts: readonly Part[]): Markup {
+  const rects = parts.map(
+    ({ state, x, width }) =>
+      html`<rect class="s-${state}" x="${x.toFixed(2)}" width="${width.toFixed(2)}" height="10"/>`,
+  );
+  return html`<dt>${node}</dt><dd><svg viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none" role="img" aria-label="${words(parts)}">${rects}</svg></dd>`;
+}
+
 interface Part {
   readonly state: State;
   readonly x: number;
   readonly width: number;
 }
 
-function partsOf(
-  node: string,
-  transitions: NonNullable<PageReport["healthTransitions"]>,
-  from: number,
-  last: number,
-): Part[] {
+function partsOf(changes: readonly Happening[], from: number, last: number): Part[] {
   const parts: Part[] = [];
-  let [state, x]: [State, number] = ["up", 0];
-  for (const { what, at } of transitions.filter((one) => one.node === node)) {
-    const next: State = AFTER[what]?.(state) ?? state;
-    if (next === state) continue;
-    const until = Math.min(1, Math.max(0, (microseconds(at) - from) / (last - from))) * WIDTH;
-    if (until > x) parts.push({ state, x, width: until - x });
-    [state, x] = [next, until];
+  let [state, isDrained]: [State, boolean] = ["up", false];
+  let [shown, x]: [State, number] = ["up", 0];
+  for (const { what, us } of changes) {
+    state = AFTER[what]!(state);
+    isDrained = what === "drain" || (isDrained && what !== "undrain");
+    const next = state === "up" && isDrained ? "drained" : state;
+    if (next === shown) continue;
+    const until = Math.min(1, Math.max(0, (us - from) / (last - from))) * WIDTH;
+    if (until > x) parts.push({ state: shown, x, width: until - x });
+    [shown, x] = [next, until];
   }
-  return [...parts, { state, x, width: WIDTH - x }];
+  return [...parts, { state: shown, x, width: WIDTH - x }];
 }
 
 function words(parts: readonly Part[]): string {

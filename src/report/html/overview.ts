@@ -1,29 +1,29 @@
+import type { ReplayReport } from "../../replay/report-types.js";
 import { mismatchText } from "../summary.js";
 import { bytes, count } from "../units.js";
-import type { PageReport } from "./additions.js";
 import { html, type Markup } from "./markup.js";
 import { shownTime } from "./time.js";
 
 /** What the report is about, whether every frame is right, and the figures that matter most. */
-export function overview(report: PageReport): Markup {
+export function overview(report: ReplayReport): Markup {
   return html`<div class="top"><p class="subject">${subject(report)}</p>
 ${verdictBanner(report)}</div>
 <dl class="figures">${figures(report).map(([name, value, tone]) => html`<div><dt>${name}</dt><dd${tone ? html` class="${tone}"` : undefined}>${value}</dd></div>`)}</dl>`;
 }
 
-function subject({ input, scenario, seed, natProfile, topology, range, filter }: PageReport): Markup {
+function subject({ input, scenario, seed, natProfile, topology, range, filter }: ReplayReport): Markup {
   const files = input.files.map(({ name }, i) => html`${i > 0 ? ", " : ""}<code>${name}</code>`);
   const time = input.firstFrame
     ? html`, ${shownTime(input.firstFrame)} to ${shownTime(input.lastFrame ?? "")} UTC`
     : "";
   const part = range ? html`, frames ${range.fromFrame} to ${range.toFrame ?? "the end"}` : "";
   const only = filter === undefined ? "" : html`, only frames that match <code>${filter}</code>`;
-  const under = html`Under profile ${natProfile}, seed ${seed}${topology ? `, topology ${topology}` : ""}${scenario ? html`, scenario <b>${scenario.name}</b>` : ""}.`;
+  const under = html`Under profile ${natProfile}, seed ${seed}, topology ${topology}${scenario ? html`, scenario <b>${scenario.name}</b>` : ""}.`;
   return html`${files}${time}${part}${only}. ${under}`;
 }
 
 /** Whether every frame is right, in one sentence. */
-function verdictBanner(report: PageReport): Markup {
+function verdictBanner(report: ReplayReport): Markup {
   const { enabled, ok, framesChecked } = report.verification;
   if (!enabled) return html`<div class="verdict off"><strong>Not verified</strong> Verification was turned off.</div>`;
   const text = `${count(framesChecked)} frames checked by code that shares nothing with the engine`;
@@ -32,7 +32,7 @@ function verdictBanner(report: PageReport): Markup {
   return html`<div class="verdict failed"><strong class="bad">${mismatchText(report)}</strong> ${text}; <a href="#mismatches">what is wrong</a>.</div>`;
 }
 
-function figures(report: PageReport): [name: string, value: string, tone: "bad" | undefined][] {
+function figures(report: ReplayReport): [name: string, value: string, tone: "bad" | undefined][] {
   const { frames, connections, gateways } = report;
   const bad = (value: number) => (value > 0 ? "bad" : undefined);
   const used = gateways.filter((gateway) => gateway.frames > 0).length;

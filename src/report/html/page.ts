@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CheckRow } from "../../config/check.js";
 import type { FrameExplanation } from "../../replay/explain-types.js";
-import type { PageReport } from "./additions.js";
+import type { ReplayReport } from "../../replay/report-types.js";
 import { pageAssets } from "./assets.js";
 import { assumptionSection } from "./assumptions.js";
 import type { PageData } from "./client/page-data.js";
@@ -32,7 +32,7 @@ export interface PageExtra {
  * captures or manifests is escaped.
  * @throws {EgressError} `page-assets` where the package was not built
  */
-export function reportPage(report: PageReport, { policyTable = [], walks = [] }: PageExtra = {}): string {
+export function reportPage(report: ReplayReport, { policyTable = [], walks = [] }: PageExtra = {}): string {
   const { library, libraryStyle, script } = pageAssets();
   const style = `${libraryStyle}\n${STYLE}`;
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(library)}' '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
@@ -63,7 +63,7 @@ ${sections.map(sectionMarkup)}
 }
 
 /** What the page holds, in reading order: what went wrong, what happened, who did it, and what it all stands on. */
-function sectionsOf(report: PageReport, { grids }: PageData, walks: readonly FrameExplanation[]): PageSection[] {
+function sectionsOf(report: ReplayReport, { grids }: PageData, walks: readonly FrameExplanation[]): PageSection[] {
   return [
     mismatchSection(report),
     trafficSection(report),

@@ -1,4 +1,4 @@
-import type { PageReport } from "./additions.js";
+import type { ReplayReport } from "../../replay/report-types.js";
 import { html, type Markup } from "./markup.js";
 import type { PageSection } from "./section.js";
 
@@ -11,8 +11,8 @@ const ZOOMS = [
 ] as const;
 
 /** Places of the charts over time; the page's script draws them. */
-export function trafficSection({ timeline, frames, connections }: PageReport): PageSection | undefined {
-  if (!timeline || timeline.steps === 0) return undefined;
+export function trafficSection({ timeline, frames, connections }: ReplayReport): PageSection | undefined {
+  if (timeline.steps === 0) return undefined;
   const limit = html`<button type="button" data-limit aria-pressed="false">Scale to the limit</button>`;
   const moved = connections.broken + connections.rebound > 0;
   const body = html`<div class="chart-bar"><div class="legend" role="group" aria-label="Gateways that are shown"></div>

@@ -1,13 +1,13 @@
+import type { ReplayReport } from "../../replay/report-types.js";
 import { MISMATCH_FIELDS, type MismatchField } from "../../verify/fields.js";
 import { mismatchText } from "../summary.js";
 import { count } from "../units.js";
-import type { PageReport } from "./additions.js";
 import { html } from "./markup.js";
 import { code, columns, number, type PageSection } from "./section.js";
 import { sortableTable } from "./table.js";
 
 /** What is wrong, frame by frame; undefined where nothing is. */
-export function mismatchSection({ verification }: PageReport): PageSection | undefined {
+export function mismatchSection({ verification }: ReplayReport): PageSection | undefined {
   const { mismatches, mismatchCount } = verification;
   if (mismatches.length === 0) return undefined;
   const rows = mismatches.map((mismatch) => [
@@ -28,7 +28,7 @@ export function mismatchSection({ verification }: PageReport): PageSection | und
 }
 
 /** How the result was checked, and what came of it. */
-export function verificationSection(report: PageReport): PageSection {
+export function verificationSection(report: ReplayReport): PageSection {
   const { enabled, ok, framesChecked, notes } = report.verification;
   const noted = Object.values(notes).reduce((sum, n) => sum + n, 0);
   const result = ok ? "no mismatch" : mismatchText(report);

@@ -15,12 +15,26 @@ describe("marks over the charts", () => {
     ]);
   });
 
-  test("come from the failovers where no transition is known, and are none where nobody noticed", () => {
-    const { healthTransitions: _, drains: __, ...report } = failoverReport();
+  test("come from the failovers where nothing else tells of them, and are none where nobody noticed", () => {
+    const { scenario: _, ...rest } = failoverReport();
+    const report = { ...rest, healthTransitions: [], drains: [] };
     expect(marksOf(report).map(({ label }) => label)).toEqual(["gw-b down", "gw-b detected"]);
     report.failovers[0]!.detectedAt = "";
     expect(marksOf(report).map(({ label }) => label)).toEqual(["gw-b down"]);
     expect(reportPage(report)).toContain("nobody noticed");
+  });
+
+  test("name each thing once, and things that are no node's or not known too", () => {
+    const report = failoverReport();
+    report.scenario!.events = [
+      { at: "2026-01-02T10:59:00.000000000Z", event: "manifests" },
+      { at: "2026-01-02T10:59:01.000000000Z", node: "gw-z", event: "new-kind" },
+      { at: "not a time", node: "gw-z", event: "remove" },
+    ];
+    const labels = marksOf(report).map(({ label }) => label);
+    expect(labels.slice(0, 2)).toEqual(["manifests", "gw-z new-kind"]);
+    expect(labels.filter((label) => label === "gw-b detected")).toHaveLength(1);
+    expect(labels).not.toContain("gw-z removed");
   });
 });
 
@@ -38,13 +52,20 @@ describe("bars of how each gateway stood", () => {
     expect(widths.reduce((sum, width) => sum + width, 0)).toBeCloseTo(1000, 1);
   });
 
+  test("a drained node that dies and comes back is still drained", () => {
+    const report = failoverReport();
+    report.drains = [{ ...report.drains[0]!, node: "gw-b", from: report.timeline.from, ranDryAt: null }];
+    const [, words] = laneOf(reportPage(report), "gw-b");
+    expect(words).toMatch(
+      /^drained: [^,]* for 25\.0 % .* then dead, .* then down .* then drained: .* for 36\.5 % of the time$/,
+    );
+  });
+
   test("a blip that nobody noticed ends where the node is back", () => {
     const report = failoverReport();
-    const [down, , , up] = report.healthTransitions!;
-    const [, words] = laneOf(
-      reportPage({ ...report, healthTransitions: [down!, { ...up!, at: "2026-01-02T10:59:21.200000000Z" }] }),
-      "gw-b",
-    );
+    report.scenario!.events[1]!.at = "2026-01-02T10:59:21.200000000Z";
+    report.failovers[0]!.detectedAt = "";
+    const [, words] = laneOf(reportPage({ ...report, healthTransitions: [] }), "gw-b");
     expect(words).toBe(
       "in use for 25.0 % of the time, then dead, and nobody knows for 1.0 % of the time, then in use for 74.0 % of the time",
     );

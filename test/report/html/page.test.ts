@@ -133,6 +133,7 @@ describe("what a report lacks, its page lacks too", () => {
 
   test("a plain replay has no failover, no walks, no policy table and no mismatches", () => {
     expect(idsOf(reportPage(exampleReport({ broken: [] })))).toEqual([
+      "traffic",
       "gateways",
       "frames",
       "verification",
@@ -152,7 +153,7 @@ describe("what a report lacks, its page lacks too", () => {
 
   test("a replay of no frames has no charts", () => {
     const { timeline, ...report } = failoverReport();
-    const page = reportPage({ ...report, timeline: { ...timeline!, steps: 0, gateways: [] } });
+    const page = reportPage({ ...report, timeline: { ...timeline, steps: 0, gateways: [] } });
     expect(idsOf(page)).not.toContain("traffic");
     expect(dataOf(page)).not.toHaveProperty("timeline");
   });

@@ -1,6 +1,6 @@
 import type { CheckRow } from "../../../src/config/check.js";
-import type { BrokenConnection } from "../../../src/replay/report-types.js";
-import type { PageReport } from "../../../src/report/html/additions.js";
+import type { BrokenConnection, ReplayReport } from "../../../src/replay/report-types.js";
+
 import { exampleReport } from "../fixture.js";
 
 /** What a made-up failover is made of. */
@@ -19,7 +19,7 @@ const STEP_MS = 250;
 const [DIES, NOTICED, ANSWERS, USED] = [30, 31.624, 75, 76.2];
 
 /** A report of two minutes in which one of several gateways dies and comes back: the same for the same options. */
-export function failoverReport(options: SyntheticOptions = {}): PageReport {
+export function failoverReport(options: SyntheticOptions = {}): ReplayReport {
   const { gateways: count = 4, steps = 480, broken = 240, rebound = 60 } = options;
   const random = sequence(count * 31 + steps);
   const nodes = Array.from({ length: count }, (_, i) => `gw-${letters(i)}`);
@@ -71,18 +71,15 @@ export function failoverReport(options: SyntheticOptions = {}): PageReport {
       timeoutMs: 2000,
       failback: "immediate",
       events: [
-        { at: "30s", node: nodes[1]!, event: "node-down" },
-        { at: "75s", node: nodes[1]!, event: "node-up" },
-        { at: "90s", node: nodes[0]!, event: "drain" },
+        { at: at(DIES), node: nodes[1]!, event: "node-down" },
+        { at: at(ANSWERS), node: nodes[1]!, event: "node-up" },
+        { at: at(90), node: nodes[0]!, event: "drain" },
       ],
     },
     healthTransitions: [
-      { node: nodes[1]!, what: "node-down", at: at(DIES) },
-      { node: nodes[1]!, what: "suspect", at: at(30.624) },
+      { node: nodes[1]!, what: "suspect", at: at(30.624), causeAt: at(DIES) },
       { node: nodes[1]!, what: "down-detected", at: at(NOTICED), causeAt: at(DIES) },
-      { node: nodes[1]!, what: "node-up", at: at(ANSWERS) },
       { node: nodes[1]!, what: "up-detected", at: at(USED), causeAt: at(ANSWERS) },
-      { node: nodes[0]!, what: "drain", at: at(90) },
     ],
     drains: [{ node: nodes[0]!, from: at(90), connectionsAtStart: 48, ranDryAt: at(112.5), stillLive: 0 }],
     overlay: { frames: 119_000, bytes: 99_000_000, tooBig: 17, largest: 1564, mtu: 1500 },
@@ -145,7 +142,7 @@ function gatewayRow(
   egressIP: string,
   i: number,
   steps: ReturnType<typeof stepsOf>,
-): PageReport["gateways"][number] {
+): ReplayReport["gateways"][number] {
   const sum = (values: number[]) => values.reduce((so, value) => so + value, 0);
   return {
     node,

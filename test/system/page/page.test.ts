@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { reportPage } from "../../../src/report/html/page.js";
+import { exampleReport } from "../../report/fixture.js";
 import { failoverReport, policyRows } from "../../report/html/synthetic.js";
 import { MANIFESTS, output, PCAPS, ROOT, scratch } from "../tools.js";
 import { browsing, CHROMIUM, lacking, PHONE } from "./browser.js";
@@ -155,6 +156,12 @@ describe.skipIf(lacking !== "")("the page of a replay that the command line ran"
       expect(await countOf(page, "policy")).toMatch(/^[1-9]\d* rows$/);
     });
   });
+
+  test("that used no gateway opens without a fault", () =>
+    withPage(reportPage(exampleReport({ gateways: [] })), async (page) => {
+      expect(await page.locator(".legend button").count()).toBe(0);
+      expect(await page.locator(".plot canvas").count()).toBeGreaterThan(2);
+    }));
 
   test("in the browser that Debian installs", () => {
     expect(output(CHROMIUM, ["--version"])).toMatch(/^Chromium \d+/);

@@ -135,7 +135,7 @@ export class Chart {
       {
         ...common,
         size: Y_AXIS,
-        space: 30,
+        space: 24,
         ...(this.spec.increments && { incrs: this.spec.increments }),
         values: (_, splits) => splits.map((value) => this.spec.short(value)),
       },

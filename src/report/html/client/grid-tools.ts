@@ -39,7 +39,7 @@ export class GridTools {
     const { rows, left } = this.#data;
     const [some, all] = [found, rows].map((count) => count.toLocaleString("en-US"));
     const rest = left > 0 ? `; ${left.toLocaleString("en-US")} more are not in this page` : "";
-    this.#count.textContent = (found === rows ? `${all} rows` : `${some} of ${all} rows`) + rest;
+    this.#count.textContent = `${found === rows ? "" : `${some} of `}${all} ${rows === 1 ? "row" : "rows"}${rest}`;
   }
 
   #field(tools: HTMLElement, filter: GridFilter): HTMLInputElement | HTMLSelectElement {

@@ -9,7 +9,7 @@ export const OTHERS = -1;
 const MOST_GATEWAYS = 12;
 
 const BYTE_INCREMENTS = [1, 1024, 1024 ** 2, 1024 ** 3, 1024 ** 4].flatMap((unit) =>
-  [1, 2, 5, 10, 20, 50, 100, 200, 500].map((times) => times * unit),
+  [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((times) => times * unit),
 );
 
 const WHOLE_INCREMENTS = [1, 1e3, 1e6, 1e9].flatMap((unit) =>
