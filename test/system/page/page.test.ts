@@ -157,6 +157,25 @@ describe.skipIf(lacking !== "")("the page of a replay that the command line ran"
     });
   });
 
+  test("under a scenario shows what happened, in charts, bars and lists", () => {
+    const file = join(scratch(), "index.html");
+    const scenario = join(PCAPS, "scenarios/gw-a-dies.yaml");
+    const args = ["replay", join(PCAPS, "web/in.pcap"), "-m", MANIFESTS, "-s", scenario, "--html", file];
+    output(process.execPath, [join(ROOT, "dist/src/cli/main.js"), ...args]);
+    return withPage(readFileSync(file, "utf8"), async (page) => {
+      for (const mark of ["--bad", "--good"]) expect(await pixelsOf(page, "bytes", mark), mark).toBeGreaterThan(60);
+      expect(await pixelsOf(page, "lost", "--lost")).toBeGreaterThan(60);
+      expect(await page.locator(".lanes svg").getAttribute("aria-label")).toMatch(
+        /^in use for .*, then dead, and nobody knows for .*, then down for .*, then in use for .* of the time$/,
+      );
+      expect((await rowsOf(page, "moved"))[0]).toMatchObject({
+        kind: "broken",
+        from: "gw-a 203.0.113.10",
+        cause: "failover",
+      });
+    });
+  });
+
   test("that used no gateway opens without a fault", () =>
     withPage(reportPage(exampleReport({ gateways: [] })), async (page) => {
       expect(await page.locator(".legend button").count()).toBe(0);
