@@ -107,7 +107,7 @@ function warnUnknown(parent: Field, key: string, known: Readonly<Record<string, 
 }
 
 /** Equal but for case, or one letter more, less or other, or two swapped. */
-function isNear(name: string, key: string): boolean {
+export function isNear(name: string, key: string): boolean {
   const [a, b] = [name.toLowerCase(), key.toLowerCase()];
   if (a === b) return true;
   if (Math.abs(a.length - b.length) > 1 || a.length < 4) return false;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseDurationMs, parseTimestampNs } from "../../src/config/time.js";
+import { LAST_NS, parseDurationMs, parseDurationNs, parseTimestampNs } from "../../src/config/time.js";
 
 describe("parseDurationMs", () => {
   test.each([
@@ -19,6 +19,28 @@ describe("parseDurationMs", () => {
   test.each(["", "60", "s", "-5s", "1d", "1 s", "1s ", "1e3s", "99999999999h", ".5s"])("refuses %j", (text) => {
     expect(parseDurationMs(text)).toBeUndefined();
   });
+});
+
+describe("parseDurationNs", () => {
+  test.each([
+    ["12.5s", 12_500_000_000n],
+    ["0", 0n],
+    ["1ns", 1n],
+    ["0.1ns", 1n],
+    ["1.000000001s", 1_000_000_001n],
+    ["1h1m1.001s", 3_661_001_000_000n],
+    ["87600h", 315_360_000_000_000_000n],
+    ["18446744073709551615ns", LAST_NS],
+  ])("reads %s to the nanosecond", (text, expected) => {
+    expect(parseDurationNs(text)).toBe(expected);
+  });
+
+  test.each(["", "60", "-5s", "1d", "1s ", "18446744073709551616ns", `${"1".repeat(101)}ns`, "9".repeat(100_000)])(
+    "refuses %.30s",
+    (text) => {
+      expect(parseDurationNs(text)).toBeUndefined();
+    },
+  );
 });
 
 describe("parseTimestampNs", () => {
