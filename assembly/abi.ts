@@ -1,7 +1,7 @@
 // The numbers that the engine and its hosts share. Compiled by asc and by tsc, so: integer constants only, no imports.
 // All records are little-endian. Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. docs/abi.md explains each.
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 // ---- Error codes: what exported functions return. 0 and positive values are success. -------------------------------------------------
 
@@ -39,7 +39,8 @@ export const CONFIG_BLOB_SIZE_AT = CONFIG_NODES_AT + 4; // u32, largest policy b
 export const CONFIG_BITMAPS_AT = CONFIG_BLOB_SIZE_AT + 4; // u32, port bitmaps for (egress IP, remote, port, protocol) near exhaustion
 export const CONFIG_HOST_SIZE_AT = CONFIG_BITMAPS_AT + 4; // u32, bytes set aside for the host's own use
 export const CONFIG_FLAGS_AT = CONFIG_HOST_SIZE_AT + 4; // u32, CONFIG_FLAG_*
-export const CONFIG_TABLE_SEED_AT = 56; // u64, keys the tables' hash; never shows in results while no table is full
+export const CONFIG_ZONES_AT = CONFIG_FLAGS_AT + 4; // u32, zones of nodes that policies may treat differently, at most 4096
+export const CONFIG_TABLE_SEED_AT = CONFIG_ZONES_AT + 4; // u64, keys the tables' hash; never shows in results while no table is full
 export const CONFIG_PLACEMENT_SEED_AT = CONFIG_TABLE_SEED_AT + 8; // u64, keys the choice of gateways
 export const CONFIG_PORT_SEED_AT = CONFIG_PLACEMENT_SEED_AT + 8; // u64, keys the choice of NAT ports
 export const CONFIG_SIZE = CONFIG_PORT_SEED_AT + 8;
@@ -110,6 +111,7 @@ export const VERDICT_FLAG_POLICY_CHANGE = 8; // ... because of the policy (else 
 export const VERDICT_FLAG_UNVERIFIABLE = 16; // checksum-unverifiable: its checksum was not captured
 export const VERDICT_FLAG_HOP = 32; // one routed hop: TTL was decremented
 export const VERDICT_FLAG_NEW_CONNECTION_KIND = 64; // TCP or SCTP: a remap breaks it; else it rebinds
+export const VERDICT_FLAG_RESTART = 128; // ... because its gateway lost its memory and made the mapping anew
 
 export const ACTION_PASS = 1;
 export const ACTION_SNAT = 2;
@@ -151,7 +153,8 @@ export const REASON_TABLE_FULL = 25;
 export const REASON_NOT_YET_PROGRAMMED = 26;
 export const REASON_ICMP_ERROR_UNMATCHED = 27;
 export const REASON_BAD_SOURCE = 28; // land packet, loopback, multicast or egress address as source
-export const REASON_COUNT = 29;
+export const REASON_GATEWAY_DOWN = 29; // the gateway it is sent to does not answer, and nobody has noticed yet
+export const REASON_COUNT = 30;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 
@@ -184,6 +187,7 @@ export const EGRESS_STATS_REPLIES_AT = 24; // u64, frames
 export const EGRESS_STATS_REPLY_BYTES_AT = 32; // u64
 export const EGRESS_STATS_LIVE_AT = 40; // u32, connections now
 export const EGRESS_STATS_PORTS_PEAK_AT = 44; // u32, most ports in use at once toward one (remote, port, protocol)
+export const EGRESS_STATS_LAST_END_AT = 48; // u64 ns, when the last connection that ended here ended; 0 = none did
 export const EGRESS_STATS_SIZE = 64;
 
 // ---- Conntrack lines at REGION_CONNTRACK. Two lines per connection, one for the key as seen at each hook: one line per lookup. ----------
@@ -220,6 +224,7 @@ export const LINE_FLAG_TRANSLATED = 2;
 export const LINE_FLAG_HOP = 4; // gateway and endpoint are on different nodes
 export const LINE_FLAG_STEADY = 8; // a frame without SYN, FIN or RST on this line changes no state
 export const LINE_FLAG_GUESSED = 16;
+export const LINE_FLAG_LOST = 32; // its gateway lost the mapping: a pin alone, its own pair
 
 export const STATE_SEEN_NON_SYN = 1;
 export const STATE_TX_CLOSING = 2;
@@ -307,14 +312,16 @@ export const POLICY_MEMBER_COUNT_AT = 8; // u32
 export const POLICY_TIMEOUT_ROW_AT = 12; // u32
 export const POLICY_SIZE = 16;
 export const POLICY_KIND_CILIUM = 1; // member FNV-1a-32(UID) mod count, health ignored
-export const POLICY_KIND_ISOVALENT = 2; // rendezvous over healthy members
+export const POLICY_KIND_ISOVALENT = 2; // rendezvous over healthy members, at most MEMBERS_MAX of them
+export const MEMBERS_MAX = 64;
 
 export const PREFIX_BYTES_AT = 0; // 16 bytes, host bits zero
 export const PREFIX_SET_AT = 16; // u32, policy set; CLUSTER_SET holds what no policy selects
 export const PREFIX_LENGTH_AT = 20; // u32, 0 … 128 over the 16 bytes
-export const PREFIX_VALUE_AT = 24; // u32, policy index, PREFIX_EXCLUDED, or (CLUSTER_SET) a REASON_*
+export const PREFIX_VALUE_AT = 24; // u32, policy index, PREFIX_EXCLUDED, PREFIX_NOT_YET, or (CLUSTER_SET) a REASON_*
 export const PREFIX_SIZE = 28;
 export const PREFIX_EXCLUDED = 0xffffffff;
+export const PREFIX_NOT_YET = 0xfffffffd; // selected, but not programmed yet: passes
 export const CLUSTER_SET = 0;
 
 export const ENDPOINT_ADDRESS_AT = 0; // 16 bytes

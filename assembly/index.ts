@@ -1,11 +1,11 @@
 // Everything that engine.wasm exports beside its memory. docs/abi.md explains each function.
 
 import { ABI_VERSION, REGION_STATE } from "./abi";
-import { loadPolicy, restore as restoreState, setGateway } from "./path/control";
+import { loadPolicy, nodeLost, restore as restoreState, setActive, setGateway, setReachable } from "./path/control";
 import { advance as advanceTo, process } from "./path/process";
 import { configBlock, configure, regionAt, regionSize } from "./tables/memory";
 
-export { configure, loadPolicy, process, regionAt, regionSize, setGateway };
+export { configure, loadPolicy, nodeLost, process, regionAt, regionSize, setActive, setGateway, setReachable };
 
 export function abiVersion(): u32 {
   return ABI_VERSION;

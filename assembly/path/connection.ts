@@ -20,6 +20,7 @@ import {
   LINE_EPOCH_AT,
   LINE_FLAG_GUESSED,
   LINE_FLAG_HOP,
+  LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
@@ -40,7 +41,6 @@ import {
   VERDICT_FLAG_CREATED,
   VERDICT_FLAG_GUESSED,
   VERDICT_FLAG_HOP,
-  VERDICT_FLAG_REMAPPED,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
 import { epoch, nowMs } from "../tables/clock";
@@ -115,14 +115,21 @@ export function hopEnds(l3: usize, line: usize): bool {
 export function follow(p: Parsed, line: usize, v: Verdict): void {
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
   if (translated && hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
-  const class_ = load<u8>(line, LINE_CLASS_AT);
-  refresh(line, p.tcpFlags, nowMs());
+  age(p, line);
   if (!translated) {
     countFrame(p, line);
     return v.pass(load<u16>(line, LINE_PORT_AT));
   }
-  if (load<u8>(line, LINE_CLASS_AT) != class_) portExpiresSooner(p.hook == HOOK_FROM_NETWORK ? line : otherLine(line));
   translate(p, line, v);
+}
+
+/** Takes a frame into the age and state of its connection. */
+export function age(p: Parsed, line: usize): void {
+  const class_ = load<u8>(line, LINE_CLASS_AT);
+  refresh(line, p.tcpFlags, nowMs());
+  if (load<u8>(line, LINE_CLASS_AT) == class_) return;
+  if ((load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_LOST)) != LINE_FLAG_TRANSLATED) return;
+  portExpiresSooner(p.hook == HOOK_FROM_NETWORK ? line : otherLine(line));
 }
 
 function begin(line: usize, flags: u32, row: u32): void {
@@ -143,11 +150,10 @@ function touchMapping(address: u32, remote: u32, remotePort: u32, own: u32, prot
 
 /**
  * Opens a translated connection by what `resolve` selected and sends its first frame through it.
- * @param endpoint row of the source   @param flags VERDICT_FLAG_* to add
+ * @param endpoint row of the source   @param isNew false where the endpoint has had the connection for a while
  */
-export function openTranslated(p: Parsed, endpoint: u32, flags: u32, v: Verdict): void {
+export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): void {
   const egress = selectedEgress;
-  v.flag(flags);
   const hop = isHop(endpoint, egress);
   if (hop && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
   const address = egressIpv4(egress);
@@ -167,7 +173,7 @@ export function openTranslated(p: Parsed, endpoint: u32, flags: u32, v: Verdict)
   if (line == 0) return v.drop(REASON_TABLE_FULL);
   const network = otherLine(line);
   const hopFlag: u32 = hop ? LINE_FLAG_HOP : 0;
-  const guessed = !(flags & VERDICT_FLAG_REMAPPED) && isMidStream(p);
+  const guessed = isNew && isMidStream(p);
   begin(
     line,
     LINE_FLAG_PRIMARY | LINE_FLAG_TRANSLATED | hopFlag | (guessed ? LINE_FLAG_GUESSED : 0),

@@ -9,8 +9,10 @@ import {
   OK,
 } from "../abi";
 import { bumpEpoch, NEXT_CHANGE_AT, nowNs, tickBy } from "../tables/clock";
-import { arenaAt, arenaSize, gatewaysAt, isConfigured, maxNodes, stateAt } from "../tables/memory";
-import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal } from "../tables/policy";
+import { gatewayState, isReachable, putActive, putGatewayState, putReachable, resetGateways } from "../tables/gateways";
+import { forgetNode } from "../tables/loss";
+import { arenaAt, arenaSize, isConfigured, maxZones, stateAt } from "../tables/memory";
+import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 import { rebindLines, rememberPolicy } from "../tables/reload";
 import { checkState } from "../tables/restore";
@@ -19,7 +21,8 @@ import { checkState } from "../tables/restore";
 
 /**
  * Checks the policy blob that lies at `offset` of the arena and puts it in force at once; a refused blob changes nothing.
- * All gateways start ACTIVE and egress statistics at zero; connections are decided anew with their next frame.
+ * All gateways start ACTIVE, reachable and taking connections of every zone, egress statistics at zero; connections are decided anew with
+ * their next frame.
  */
 export function loadPolicy(offset: u32, length: u32): i32 {
   if (!isConfigured) return ERROR_NOT_CONFIGURED;
@@ -29,7 +32,7 @@ export function loadPolicy(offset: u32, length: u32): i32 {
   const error = loadBlob(arenaAt + offset, length);
   if (error != OK) return error;
   if (!first) rebindLines();
-  memory.fill(gatewaysAt, <u8>GATEWAY_ACTIVE, maxNodes);
+  resetGateways();
   let next: u32 = 0;
   while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) next++;
   store<u32>(stateAt, next, NEXT_CHANGE_AT);
@@ -45,10 +48,49 @@ export function setGateway(node: u32, state: u32): i32 {
   if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
   if (node >= nodeTotal) return ERROR_NO_SUCH_GATEWAY;
   if (state > <u32>GATEWAY_ACTIVE) return ERROR_BAD_STATE;
-  const was = <u32>load<u8>(gatewaysAt + node);
+  const was = gatewayState(node);
   if (was == state) return OK;
-  store<u8>(gatewaysAt + node, <u8>state);
+  putGatewayState(node, state);
   if (was == GATEWAY_DOWN || state == GATEWAY_DOWN) bumpEpoch();
+  return OK;
+}
+
+/**
+ * Says whether a node answers at all, whatever its health is believed to be: frames that go to a gateway which does not are dropped with
+ * `gateway-down`, and their connections stay pinned to it until it is DOWN. @param reachable 0 or 1
+ */
+export function setReachable(node: u32, reachable: u32): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  if (node >= nodeTotal) return ERROR_NO_SUCH_GATEWAY;
+  if (reachable > 1) return ERROR_BAD_STATE;
+  if (isReachable(node) == (reachable == 1)) return OK;
+  putReachable(node, reachable == 1);
+  bumpEpoch();
+  return OK;
+}
+
+/**
+ * A node's memory is gone: mappings on it are lost (connections stay pinned to it, and get a new mapping with their next frame if it answers
+ * again), and whatever its own endpoints had open ends. Cost: a walk over the table.
+ */
+export function nodeLost(node: u32): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  if (node >= nodeTotal) return ERROR_NO_SUCH_GATEWAY;
+  forgetNode(node);
+  return OK;
+}
+
+/**
+ * Which members of a policy take new connections of endpoints in a zone: bit i of the mask stands for member i. Gateways must be ACTIVE,
+ * too. Only policies of kind POLICY_KIND_ISOVALENT ask. @param zone as in the blob's nodes; 0 = endpoints without a zone
+ */
+export function setActive(policy: u32, zone: u32, maskLow: u32, maskHigh: u32): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  if (policy >= policyTotal || zone > maxZones) return ERROR_NO_SUCH_GATEWAY;
+  putActive(policy, zone, <u64>maskLow | ((<u64>maskHigh) << 32));
   return OK;
 }
 
@@ -58,6 +100,6 @@ export function restore(size: u32): i32 {
   if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
   if (checkState() == OK) return OK;
   memory.fill(stateAt, 0, size);
-  memory.fill(gatewaysAt, <u8>GATEWAY_ACTIVE, maxNodes);
+  resetGateways();
   return ERROR_BAD_STATE;
 }

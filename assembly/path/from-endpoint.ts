@@ -1,14 +1,15 @@
 import {
+  ACTION_SNAT,
   COUNTER_BROKEN_AT,
   COUNTER_OPENED_AT,
   COUNTER_REBOUND_AT,
   COUNTER_REMOVED_AT,
-  EGRESS_NODE_AT,
   ENDPOINT_UID_HASH_AT,
   GATEWAY_DOWN,
   LINE_ADDRESS_AT,
   LINE_EGRESS_AT,
   LINE_EPOCH_AT,
+  LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
@@ -23,27 +24,30 @@ import {
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_POLICY_CHANGE,
   VERDICT_FLAG_REMAPPED,
+  VERDICT_FLAG_RESTART,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { removeConnection, removeCounted } from "../tables/conntrack";
-import { count } from "../tables/counters";
+import { loseMapping, movePin, removeConnection, removeCounted } from "../tables/conntrack";
+import { count, uncount } from "../tables/counters";
+import { gatewayState } from "../tables/gateways";
 import { tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import { egressAt, egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
-import { follow, openInbound, openPassed, openTranslated } from "./connection";
+import { age, follow, openInbound, openPassed, openTranslated } from "./connection";
 import {
   decision,
   egressIpv4,
-  gatewayState,
   isHop,
   isPassed,
+  isSelectedLost,
   mappedLow,
   neverSelected,
+  nodeOf,
   resolve,
   selectedEgress,
   selectedPolicy,
@@ -60,9 +64,10 @@ export function fromEndpoint(p: Parsed, line: usize, v: Verdict): void {
     line = 0;
   }
   if (line == 0) return first(p, v);
-  const isOutbound = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;
-  if (isOutbound && (load<u32>(line, LINE_EPOCH_AT) != epoch() || restarts(line, p.tcpFlags)))
-    return decideAnew(p, line, v);
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  const isOutbound = (flags & LINE_FLAG_PRIMARY) != 0;
+  const isDue = load<u32>(line, LINE_EPOCH_AT) != epoch() || flags & LINE_FLAG_LOST;
+  if (isOutbound && (isDue || restarts(line, p.tcpFlags))) return decideAnew(p, line, v);
   // A new connection of the endpoint over a closed one from outside.
   if (!isOutbound && restarts(line, p.tcpFlags)) {
     removeConnection(line);
@@ -103,15 +108,21 @@ function first(p: Parsed, v: Verdict): void {
   const never = neverSelected(0, mappedLow(remote));
   if (never) return v.pass(never);
   if (isAnswer(p, endpoint)) return openInbound(p, true, v);
-  resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX);
-  if (decision == REASON_NONE) return openTranslated(p, endpoint, 0, v);
+  resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX, false);
+  if (decision == REASON_NONE)
+    return isSelectedLost() ? loseFrame(p, 0, endpoint, v) : openTranslated(p, endpoint, true, v);
   if (isPassed()) return openPassed(p, decision, v);
   v.drop(decision);
 }
 
-/** A connection that was decided under an older policy epoch, or that a SYN starts again: keep it if nothing about it changed. */
+/**
+ * A connection that was decided under an older policy epoch, whose gateway lost its mapping, or that a SYN starts again: keep it if nothing
+ * about it changed.
+ */
 function decideAnew(p: Parsed, line: usize, v: Verdict): void {
-  const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  const translated = (flags & LINE_FLAG_TRANSLATED) != 0;
+  const isLost = (flags & LINE_FLAG_LOST) != 0;
   const remote = <u32>(p.addresses >> 32);
   const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
   if (endpoint == NO_INDEX || (translated && !isOwner(endpoint, line)) || neverSelected(0, mappedLow(remote))) {
@@ -119,12 +130,13 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
     return first(p, v);
   }
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  resolve(endpoint, 0, mappedLow(remote), placementHash(p), translated ? egress : NO_INDEX);
+  resolve(endpoint, 0, mappedLow(remote), placementHash(p), translated ? egress : NO_INDEX, isLost);
   if (decision == REASON_NONE) {
+    if (isSelectedLost()) return loseFrame(p, line, endpoint, v);
     if (!translated) return remap(p, line, endpoint, VERDICT_FLAG_POLICY_CHANGE, v);
-    if (selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT)) return keep(p, line, v);
-    const gone = egress >= egressTotal || gatewayState(load<u32>(egressAt(egress), EGRESS_NODE_AT)) == GATEWAY_DOWN;
-    return remap(p, line, endpoint, gone ? 0 : VERDICT_FLAG_POLICY_CHANGE, v);
+    if (!isLost && selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT))
+      return keep(p, line, v);
+    return remap(p, line, endpoint, causeOf(egress, isLost), v);
   }
   const reason = decision;
   if (!translated && isPassed()) {
@@ -142,6 +154,32 @@ function isOwner(endpoint: u32, line: usize): bool {
   return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(otherLine(line), LINE_OWNER_AT);
 }
 
+/** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy. */
+function causeOf(egress: u32, isLost: bool): u32 {
+  if (egress >= egressTotal || gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;
+  return isLost && nodeOf(egress) == nodeOf(selectedEgress) ? VERDICT_FLAG_RESTART : VERDICT_FLAG_POLICY_CHANGE;
+}
+
+/**
+ * The selected gateway is dead and the endpoint's node does not know: to it the connection goes on. One that had no pin gets none, as its
+ * first frame never arrived. @param line 0 = the connection is new
+ */
+function loseFrame(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
+  if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  const flags = line == 0 ? 0 : <u32>load<u8>(line, LINE_FLAGS_AT);
+  if (!(flags & LINE_FLAG_TRANSLATED)) {
+    if (line != 0) removeCounted(line, COUNTER_REMOVED_AT);
+    return v.lose(selectedEgress);
+  }
+  if (<u32>load<u16>(line, LINE_EGRESS_AT) != selectedEgress) {
+    const pin = flags & LINE_FLAG_LOST ? line : loseMapping(line);
+    movePin(pin, selectedEgress);
+    line = pin;
+  }
+  age(p, line);
+  v.lose(selectedEgress);
+}
+
 /** Same gateway and egress IP under the new policy. */
 function keep(p: Parsed, line: usize, v: Verdict): void {
   const row = <u8>timeoutRow(selectedPolicy);
@@ -154,19 +192,23 @@ function keep(p: Parsed, line: usize, v: Verdict): void {
 }
 
 /**
- * The connection goes on through another egress: TCP breaks, UDP and ICMP are rebound (design: High availability). One that was not
- * translated before counts as opened, too, so that opened = live + closed + expired + broken + rebound + removed holds.
+ * The connection gets another mapping. Where its external tuple changes by that, TCP breaks, UDP and ICMP are rebound (design: High
+ * availability). The old one counts as broken, rebound or removed and the new one as opened, so that opened = live + closed + expired +
+ * broken + rebound + removed holds; a connection that was passed before counts as opened twice.
  */
 function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
   if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
-  const breaks = p.protocol == PROTOCOL_TCP;
-  const counter = breaks ? COUNTER_BROKEN_AT : COUNTER_REBOUND_AT;
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
+  const address = load<u32>(line, LINE_ADDRESS_AT);
+  const port = <u32>bswap<u16>(load<u16>(line, LINE_PORT_AT));
   v.oldEgress = translated ? load<u16>(line, LINE_EGRESS_AT) : 0xffff;
-  removeCounted(line, counter);
-  if (!translated) {
-    count(COUNTER_OPENED_AT);
-    count(counter);
-  }
-  openTranslated(p, endpoint, VERDICT_FLAG_REMAPPED | cause | (breaks ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0), v);
+  removeCounted(line, COUNTER_REMOVED_AT);
+  openTranslated(p, endpoint, false, v);
+  if (v.action != ACTION_SNAT) return;
+  if (translated && address == egressIpv4(selectedEgress) && port == v.natPort) return;
+  const breaks = p.protocol == PROTOCOL_TCP;
+  count(breaks ? COUNTER_BROKEN_AT : COUNTER_REBOUND_AT);
+  if (translated) uncount(COUNTER_REMOVED_AT);
+  else count(COUNTER_OPENED_AT);
+  v.flag(VERDICT_FLAG_REMAPPED | cause | (breaks ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0));
 }

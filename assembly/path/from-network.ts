@@ -1,6 +1,5 @@
 import {
   COUNTER_REMOVED_AT,
-  EGRESS_NODE_AT,
   ENDPOINT_UID_HASH_AT,
   GATEWAY_DOWN,
   LINE_ADDRESS_AT,
@@ -17,13 +16,14 @@ import {
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { removeConnection, removeCounted } from "../tables/conntrack";
+import { gatewayState, isReachable } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
-import { egressAt, egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { ICMP_ECHO_REQUEST, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, openInbound } from "./connection";
-import { gatewayState, mappedLow, matchPolicy, neverSelected } from "./resolve";
+import { mappedLow, matchPolicy, neverSelected, nodeOf } from "./resolve";
 import { Verdict } from "./verdict";
 
 // from-network, off the straight line: replies whose mapping changed state, has expired or never was, and connections from outside.
@@ -34,7 +34,11 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
     removeConnection(line);
     line = 0;
   }
-  if (line != 0 && load<u32>(line, LINE_EPOCH_AT) != epoch() && !stands(line)) return v.drop(REASON_NO_REVERSE_MAPPING);
+  if (line != 0 && load<u32>(line, LINE_EPOCH_AT) != epoch()) {
+    const dead = deadEgress(line);
+    if (dead != NO_INDEX) return v.lose(dead);
+    if (!stands(line)) return v.drop(REASON_NO_REVERSE_MAPPING);
+  }
   if (line != 0) return follow(p, line, v);
   const remote = <u32>p.addresses;
   const address = <u32>(p.addresses >> 32);
@@ -57,6 +61,13 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
   v.drop(REASON_REPLY_WITHOUT_CONNECTION);
 }
 
+/** The egress of a mapping whose gateway does not answer, or NO_INDEX. */
+function deadEgress(line: usize): u32 {
+  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return NO_INDEX;
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  return egress < egressTotal && !isReachable(nodeOf(egress)) ? egress : NO_INDEX;
+}
+
 /**
  * A mapping that was made under an older epoch: its gateway must be up, and the address must still be the endpoint's whose it was; if
  * not, the connection goes. While a gateway is down the mapping is left for the endpoint's next frame, which tells that it broke.
@@ -64,7 +75,7 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
 function stands(line: usize): bool {
   if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return true;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  if (egress >= egressTotal || gatewayState(load<u32>(egressAt(egress), EGRESS_NODE_AT)) == GATEWAY_DOWN) return false;
+  if (egress >= egressTotal || gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return false;
   const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_ADDRESS_AT)), nowNs());
   if (endpoint == NO_INDEX || load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) != load<u32>(line, LINE_OWNER_AT)) {
     removeCounted(line, COUNTER_REMOVED_AT);

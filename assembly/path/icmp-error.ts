@@ -10,6 +10,7 @@ import {
   LINE_DST_AT,
   LINE_EGRESS_AT,
   LINE_FLAG_HOP,
+  LINE_FLAG_LOST,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_PORT_AT,
@@ -24,6 +25,7 @@ import {
 import { nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
+import { isReachable } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
 import { egressTotal } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
@@ -49,7 +51,7 @@ import {
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
 import { hopEnds, TTL_DELTA } from "./connection";
-import { mappedLow, neverSelected } from "./resolve";
+import { mappedLow, neverSelected, nodeOf } from "./resolve";
 import { stateless, statelessToward } from "./stateless";
 import { Verdict } from "./verdict";
 
@@ -68,9 +70,13 @@ export function icmpError(p: Parsed, v: Verdict): void {
   if (line == 0 || isExpired(line, nowMs())) return unmatched(p, inner, v);
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   if (isForged(p.l3, inner, fromEndpoint)) return unmatched(p, inner, v);
-  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return v.pass(load<u16>(line, LINE_PORT_AT));
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  if (!(flags & LINE_FLAG_TRANSLATED)) return v.pass(load<u16>(line, LINE_PORT_AT));
   // Its gateway went with a policy; the endpoint's next own frame will find another.
-  if (<u32>load<u16>(line, LINE_EGRESS_AT) >= egressTotal) return unmatched(p, inner, v);
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  if (egress >= egressTotal) return unmatched(p, inner, v);
+  if (!isReachable(nodeOf(egress))) return v.lose(egress);
+  if (flags & LINE_FLAG_LOST) return unmatched(p, inner, v);
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
   rewriteError(p, inner, line, fromEndpoint, v);
   say(p, line, fromEndpoint, v);

@@ -14,15 +14,17 @@ import {
   POLICY_MEMBER_COUNT_AT,
   POLICY_TIMEOUT_ROW_AT,
   PREFIX_EXCLUDED,
+  PREFIX_NOT_YET,
   REASON_EXCLUDED,
   REASON_NO_EGRESS_GATEWAY,
   REASON_NO_EGRESS_IP,
   REASON_NO_POLICY,
   REASON_NONE,
+  REASON_NOT_YET_PROGRAMMED,
 } from "../abi";
+import { activeMask, gatewayState, hasMember, isReachable } from "../tables/gateways";
 import { placementScore } from "../tables/hash";
-import { gatewaysAt } from "../tables/memory";
-import { egressAt, endpointAt, longestMatch, memberOf, NO_MATCH, policyRow } from "../tables/policy";
+import { egressAt, egressTotal, endpointAt, longestMatch, memberOf, NO_MATCH, policyRow } from "../tables/policy";
 
 /** `::ffff:a.b.c.d` as the low big-endian half of 16 address bytes; the high half is 0. */
 export const MAPPED: u64 = 0x0000ffff00000000;
@@ -38,9 +40,7 @@ export function neverSelected(addressHigh: u64, addressLow: u64): u32 {
   return reason == NO_MATCH ? REASON_NONE : reason;
 }
 
-export function gatewayState(node: u32): u32 {
-  return load<u8>(gatewaysAt + node);
-}
+const EVERY_MEMBER: u64 = <u64>-1;
 
 /** What policy says about a connection. Valid until the next call: there is one, and the engine is single-threaded. */
 export let selectedPolicy: u32 = NO_INDEX;
@@ -50,14 +50,15 @@ export let decision: u32 = REASON_NONE;
 
 /** True where `decision` lets the frame through as it is. */
 export function isPassed(): bool {
-  return decision == REASON_NO_POLICY || decision == REASON_EXCLUDED;
+  return decision == REASON_NO_POLICY || decision == REASON_EXCLUDED || decision == REASON_NOT_YET_PROGRAMMED;
 }
 
 /**
  * Decides for an endpoint and a remote: policy by longest destination prefix, gateway, egress IP (design: Connections, policy, pins).
  * @param pinned egress that the connection has, or NO_INDEX: kept while its gateway is healthy and still a member
+ * @param isLost the gateway has no mapping for the connection any more: it decides anew, but the pin stands
  */
-export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u64, pinned: u32): void {
+export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u64, pinned: u32, isLost: bool): void {
   selectedEgress = NO_INDEX;
   decision = matchPolicy(endpoint, remoteHigh, remoteLow);
   if (decision != REASON_NONE) return;
@@ -66,7 +67,7 @@ export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u
   if (load<u32>(row, POLICY_KIND_AT) == POLICY_KIND_CILIUM) {
     if (members) selectedEgress = memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members);
   } else {
-    selectedEgress = pick(row, members, tuple, pinned);
+    selectedEgress = pick(row, members, activeMask(selectedPolicy, endpoint), tuple, pinned, isLost);
   }
   if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
   else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
@@ -80,21 +81,53 @@ export function matchPolicy(endpoint: u32, remoteHigh: u64, remoteLow: u64): u32
   const value = longestMatch(set, remoteHigh, remoteLow);
   if (value == NO_MATCH) return REASON_NO_POLICY;
   if (value == PREFIX_EXCLUDED) return REASON_EXCLUDED;
+  if (value == PREFIX_NOT_YET) return REASON_NOT_YET_PROGRAMMED;
   selectedPolicy = value;
   return REASON_NONE;
 }
 
-/** Rendezvous over the active members; the pin wins while its gateway is healthy. */
-function pick(row: usize, members: u32, tuple: u64, pinned: u32): u32 {
+/**
+ * The pin wins while its gateway is healthy, by the same egress or, where the gateway has that no longer, by another one of it; else
+ * rendezvous over the active members.
+ */
+function pick(row: usize, members: u32, active: u64, tuple: u64, pinned: u32, isLost: bool): u32 {
+  const node = healthyNodeOf(pinned);
+  if (node != NO_INDEX) {
+    if (!isLost && isMember(row, members, pinned)) return pinned;
+    const own = pickOn(row, members, active, tuple, node);
+    if (own != NO_INDEX) return own;
+  }
+  return best(row, members, active, tuple, NO_INDEX);
+}
+
+/** The node of an egress that is pinned and whose gateway is healthy, or NO_INDEX. */
+function healthyNodeOf(egress: u32): u32 {
+  if (egress >= egressTotal) return NO_INDEX;
+  const node = nodeOf(egress);
+  return gatewayState(node) == GATEWAY_DOWN ? NO_INDEX : node;
+}
+
+function isMember(row: usize, members: u32, egress: u32): bool {
+  for (let i: u32 = 0; i < members; i++) if (memberOf(row, i) == egress) return true;
+  return false;
+}
+
+/** The egress that a gateway chooses of its own ones: active ones first, but a healthy gateway never turns a pin away. */
+function pickOn(row: usize, members: u32, active: u64, tuple: u64, node: u32): u32 {
+  const own = best(row, members, active, tuple, node);
+  return own != NO_INDEX ? own : best(row, members, EVERY_MEMBER, tuple, node);
+}
+
+/** Highest score of the members in `mask`. @param only node that the egress must be on, NO_INDEX = any that takes new connections */
+function best(row: usize, members: u32, mask: u64, tuple: u64, only: u32): u32 {
   let best = NO_INDEX;
   let bestScore: u64 = 0;
   for (let i: u32 = 0; i < members; i++) {
+    if (!hasMember(mask, i)) continue;
     const egress = memberOf(row, i);
     const at = egressAt(egress);
-    const state = gatewayState(load<u32>(at, EGRESS_NODE_AT));
-    if (state == GATEWAY_DOWN) continue;
-    if (egress == pinned) return egress;
-    if (state != GATEWAY_ACTIVE) continue;
+    const node = load<u32>(at, EGRESS_NODE_AT);
+    if (only == NO_INDEX ? gatewayState(node) != GATEWAY_ACTIVE : node != only) continue;
     const score = placementScore(tuple, load<u64>(at, EGRESS_KEY_AT));
     if (best == NO_INDEX || score > bestScore) {
       best = egress;
@@ -102,6 +135,16 @@ function pick(row: usize, members: u32, tuple: u64, pinned: u32): u32 {
     }
   }
   return best;
+}
+
+/** Node of an egress of the policy in force. */
+export function nodeOf(egress: u32): u32 {
+  return load<u32>(egressAt(egress), EGRESS_NODE_AT);
+}
+
+/** True where the gateway of `selectedEgress` is dead, whether or not the cluster knows. */
+export function isSelectedLost(): bool {
+  return !isReachable(nodeOf(selectedEgress));
 }
 
 /** Egress IPv4 as on the wire; 0 = none. */

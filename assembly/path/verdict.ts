@@ -4,6 +4,7 @@ import {
   COUNTER_ACTIONS_AT,
   COUNTER_REASONS_AT,
   NO_INDEX,
+  REASON_GATEWAY_DOWN,
   VERDICT_ACTION_AT,
   VERDICT_EGRESS_AT,
   VERDICT_EGRESS_IP_AT,
@@ -78,9 +79,24 @@ export class Verdict {
     count(<usize>COUNTER_REASONS_AT + ((<usize>reason) << 3));
   }
 
-  /** The only place that writes and counts a drop. */
+  /** A drop that concerns no gateway. */
   drop(reason: u32): void {
     this.end(ACTION_DROP, reason);
+  }
+
+  /** A frame that is sent to the gateway of `egress`, which is dead. */
+  lose(egress: u32): void {
+    store<u32>(changetype<usize>(this), egress, VERDICT_EGRESS_AT);
+    this.end(ACTION_DROP, REASON_GATEWAY_DOWN);
+  }
+
+  get action(): u32 {
+    return load<u8>(changetype<usize>(this), VERDICT_ACTION_AT);
+  }
+
+  /** NAT port, host order. */
+  get natPort(): u32 {
+    return load<u16>(changetype<usize>(this), VERDICT_NAT_PORT_AT);
   }
 
   pass(reason: u32): void {

@@ -33,6 +33,11 @@ export function nowNs(): u64 {
   return load<u64>(stateAt, NOW_NS_AT);
 }
 
+/** Nanoseconds at which a coarse time begins. */
+export function timeOf(ms: u32): u64 {
+  return load<u64>(stateAt, BASE_NS_AT) + <u64>ms * NS_PER_MS;
+}
+
 export function nextTick(): u64 {
   return load<u64>(stateAt, NEXT_TICK_AT);
 }

@@ -10,12 +10,15 @@ import {
   COUNTER_LIVE_AT,
   COUNTER_OPENED_AT,
   COUNTER_PEAK_AT,
+  EGRESS_STATS_LAST_END_AT,
   EGRESS_STATS_LIVE_AT,
   LINE_EGRESS_AT,
+  LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_AT,
+  LINE_OWNER_AT,
   LINE_PAIR_AT,
   LINE_PORTS_AT,
   LINE_SEEN_AT,
@@ -23,15 +26,16 @@ import {
   LINE_SRC_AT,
 } from "../abi";
 import { KEY_MASK } from "../wire/parse";
-import { SWEEP_AT } from "./clock";
+import { nowMs, SWEEP_AT, timeOf } from "./clock";
 import { count, egressStats, uncount } from "./counters";
 import { keyHash, scale } from "./hash";
-import { isClosing, isExpired, isReplied, lifetimeOf, otherLine } from "./lifetime";
+import { expiryOf, isClosing, isExpired, isReplied, lifetimeOf, otherLine, setLost } from "./lifetime";
 import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed } from "./memory";
 import { releasePort } from "./port-groups";
 
 // Conntrack as one open-addressed table of 64-byte lines with linear probing. A connection has two lines, one for the key that its frames
 // show at each hook, so a lookup in either direction touches one cache line. Removal shifts the following lines back: no tombstones.
+// A connection whose gateway lost its mapping has one line, which is its own pair.
 //
 //   0         8        12     13   14    15    16    20    24     28       32     34      36      38      40     44     52      56   60  61   62
 //   +---------+--------+------+----+-----+-----+-----+-----+------+--------+------+-------+-------+-------+------+------+-------+----+---+----+-----+
@@ -223,13 +227,51 @@ function forget(line: usize): void {
   uncount(COUNTER_LIVE_AT);
   const stats = egressStats(load<u16>(line, LINE_EGRESS_AT));
   store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) - 1, EGRESS_STATS_LIVE_AT);
-  releasePort(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY ? otherLine(line) : line);
+  noteEnd(line, stats);
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  if (!(flags & LINE_FLAG_LOST)) releasePort(flags & LINE_FLAG_PRIMARY ? otherLine(line) : line);
+}
+
+/** A connection that goes ended when its lifetime did, or now. */
+function noteEnd(line: usize, stats: usize): void {
+  const expiry = expiryOf(line);
+  const now = nowMs();
+  const end = timeOf(expiry < now ? expiry : now);
+  if (end > load<u64>(stats, EGRESS_STATS_LAST_END_AT)) store<u64>(stats, end, EGRESS_STATS_LAST_END_AT);
+}
+
+/**
+ * The gateway of a translated connection lost its mapping: the port is free, the endpoint's line stays as a pin that remembers the old
+ * tuple. All other pointers to lines are void afterwards. @param line of the endpoint's side @returns where that line is now
+ */
+export function loseMapping(line: usize): usize {
+  const network = otherLine(line);
+  const seen = lastSeen(line);
+  const owner = load<u32>(network, LINE_OWNER_AT);
+  releasePort(network);
+  const slot = removeLine(slotOf(network), slotOf(line));
+  const pin = lineAt(slot);
+  store<u32>(pin, slot, LINE_PAIR_AT);
+  store<u32>(pin, seen, LINE_SEEN_AT);
+  store<u32>(pin, owner, LINE_OWNER_AT);
+  setLost(pin);
+  return pin;
+}
+
+/** Pins a connection without a mapping to another egress. */
+export function movePin(pin: usize, egress: u32): void {
+  const before = egressStats(load<u16>(pin, LINE_EGRESS_AT));
+  store<u32>(before, load<u32>(before, EGRESS_STATS_LIVE_AT) - 1, EGRESS_STATS_LIVE_AT);
+  const after = egressStats(egress);
+  store<u32>(after, load<u32>(after, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
+  store<u16>(pin, <u16>egress, LINE_EGRESS_AT);
 }
 
 function drop(line: usize): void {
   const slot = slotOf(line);
-  const pair = removeLine(slot, load<u32>(line, LINE_PAIR_AT));
-  removeLine(pair, NONE);
+  const partner = load<u32>(line, LINE_PAIR_AT);
+  const pair = removeLine(slot, partner);
+  if (partner != slot) removeLine(pair, NONE);
   uncount(COUNTER_ENTRIES_AT);
 }
 
@@ -252,8 +294,9 @@ function removeLine(slot: u32, partner: u32): u32 {
     if (!isUsed(line)) break;
     if (homeSlot(load<u64>(line, LINE_SRC_AT), load<u64>(line, LINE_PORTS_AT) & KEY_MASK) > gap) continue;
     copyLine(lineAt(gap), line);
+    const pair = load<u32>(line, LINE_PAIR_AT);
     if (next == partner) partner = gap;
-    else store<u32>(lineAt(load<u32>(line, LINE_PAIR_AT)), gap, LINE_PAIR_AT);
+    else store<u32>(lineAt(pair == next ? gap : pair), gap, LINE_PAIR_AT);
     gap = next;
   }
   clearLine(lineAt(gap));

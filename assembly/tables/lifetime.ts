@@ -1,6 +1,7 @@
 import {
   CONFIG_FLAG_RFC_PROFILE,
   LINE_CLASS_AT,
+  LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
   LINE_FLAG_STEADY,
   LINE_FLAGS_AT,
@@ -114,10 +115,17 @@ function isSteady(protocol: u32, state: u32, class_: u32, primary: bool): bool {
 
 function put(line: usize, state: u32, class_: u32): void {
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-  const steady = isSteady(load<u8>(line, LINE_PROTOCOL_AT), state, class_, (flags & LINE_FLAG_PRIMARY) != 0);
+  const steady =
+    !(flags & LINE_FLAG_LOST) &&
+    isSteady(load<u8>(line, LINE_PROTOCOL_AT), state, class_, (flags & LINE_FLAG_PRIMARY) != 0);
   store<u8>(line, <u8>state, LINE_STATE_AT);
   store<u8>(line, <u8>class_, LINE_CLASS_AT);
   store<u8>(line, <u8>(steady ? flags | LINE_FLAG_STEADY : flags & ~LINE_FLAG_STEADY), LINE_FLAGS_AT);
+}
+
+/** Marks a line whose gateway lost the mapping: it is off the straight line until it has a new one. */
+export function setLost(line: usize): void {
+  store<u8>(line, <u8>((load<u8>(line, LINE_FLAGS_AT) | LINE_FLAG_LOST) & ~LINE_FLAG_STEADY), LINE_FLAGS_AT);
 }
 
 /** Gives both lines the state and the class that follows from it. */

@@ -17,6 +17,7 @@ import {
   CONFIG_PREFIXES_AT,
   CONFIG_SIZE,
   CONFIG_TABLE_SEED_AT,
+  CONFIG_ZONES_AT,
   COUNTERS_SIZE,
   EGRESS_STATS_SIZE,
   ERROR_ALREADY_CONFIGURED,
@@ -38,8 +39,8 @@ import {
 
 // Where everything lies. Sized once by `configure`, in one growth of the memory, so that views which hosts take afterwards stay valid.
 //
-//   static data | scratch | frames | verdicts | policy A | policy B | [ clock | gateways | counters | egress stats | conntrack |
-//   port groups | bitmaps ] | host | arena              [ … ] = REGION_STATE: what a saved state holds
+//   static data | scratch | frames | verdicts | policy A | policy B | [ clock | gateways | active members | counters | egress stats |
+//   conntrack | port groups | bitmaps ] | host | arena  [ … ] = REGION_STATE: what a saved state holds
 //
 // Behind the arena lie GUARD bytes that nobody uses: a load of a few bytes at the end of the last frame stays inside the memory.
 
@@ -80,6 +81,7 @@ export let maxPrefixes: u32 = 0;
 export let maxPolicies: u32 = 0;
 export let maxEgresses: u32 = 0;
 export let maxNodes: u32 = 0;
+export let maxZones: u32 = 0;
 export let maxBlob: u32 = 0;
 export let maxBitmaps: u32 = 0;
 
@@ -94,6 +96,7 @@ export let policyAAt: usize = 0;
 export let policyBAt: usize = 0;
 export let stateAt: usize = 0;
 export let gatewaysAt: usize = 0;
+export let activeAt: usize = 0;
 export let countersAt: usize = 0;
 export let egressStatsAt: usize = 0;
 export let linesAt: usize = 0;
@@ -135,6 +138,11 @@ function policySize(): u64 {
   return align8(maxBlob) + slots * 4 + <u64>(maxPrefixes + 2) * 32 + 64;
 }
 
+/** A mask of members for each policy and zone, zone 0 = none included. */
+export function activeSize(): u64 {
+  return <u64>maxPolicies * (maxZones + 1) * 8;
+}
+
 function align8(size: u64): u64 {
   return (size + 7) & ~7;
 }
@@ -143,6 +151,7 @@ function inRange(): bool {
   if (maxBatch == 0 || maxBatch > 65536 || maxConnections < 16 || maxConnections > 8 << 20) return false;
   if (config(CONFIG_CONNECTIONS6_AT) != 0) return false;
   if (maxEndpoints > 4 << 20 || maxPrefixes > 4 << 20 || maxPolicies > 1 << 20 || maxNodes > 1 << 20) return false;
+  if (maxZones > 4096) return false;
   if (maxEgresses > 65535 || maxBitmaps > 65536 || maxBlob > 1 << 30) return false;
   return (configFlags & ~CONFIG_FLAG_MASK) == 0;
 }
@@ -157,6 +166,7 @@ export function configure(): i32 {
   maxPolicies = config(CONFIG_POLICIES_AT);
   maxEgresses = config(CONFIG_EGRESSES_AT);
   maxNodes = config(CONFIG_NODES_AT);
+  maxZones = config(CONFIG_ZONES_AT);
   maxBlob = config(CONFIG_BLOB_SIZE_AT);
   maxBitmaps = config(CONFIG_BITMAPS_AT);
   configFlags = config(CONFIG_FLAGS_AT);
@@ -184,6 +194,7 @@ function layOut(): void {
   policyBAt = take(policySize());
   stateAt = take(CLOCK_SIZE);
   gatewaysAt = take(maxNodes);
+  activeAt = take(activeSize());
   countersAt = take(COUNTERS_SIZE);
   // One row more, for connections whose egress a new policy no longer has.
   egressStatsAt = take(<u64>(maxEgresses + 1) * EGRESS_STATS_SIZE);

@@ -24,8 +24,10 @@ import {
   ERROR_POLICY_SECTION,
   ERROR_POLICY_TOO_LARGE,
   ERROR_POLICY_VERSION,
+  MEMBERS_MAX,
   NO_INDEX,
   NODE_SIZE,
+  NODE_ZONE_AT,
   OK,
   POLICY_KIND_AT,
   POLICY_KIND_CILIUM,
@@ -36,6 +38,7 @@ import {
   POLICY_TIMEOUT_ROW_AT,
   PREFIX_EXCLUDED,
   PREFIX_LENGTH_AT,
+  PREFIX_NOT_YET,
   PREFIX_SET_AT,
   PREFIX_SIZE,
   PREFIX_VALUE_AT,
@@ -55,7 +58,7 @@ import {
   TIMEOUT_ROW_SIZE,
 } from "../abi";
 import { high, low, maskedHigh, maskedLow, sectionAt, sectionCount } from "./blob";
-import { maxBlob, maxEgresses, maxEndpoints, maxNodes, maxPolicies, maxPrefixes } from "./memory";
+import { maxBlob, maxEgresses, maxEndpoints, maxNodes, maxPolicies, maxPrefixes, maxZones } from "./memory";
 
 // Blobs come from anywhere. Everything in one that is later used as an index or a length is checked here, once.
 
@@ -85,6 +88,13 @@ function checkSections(blob: usize, length: u32): i32 {
   return rows == 0 ? ERROR_POLICY_SECTION : OK;
 }
 
+function checkNodes(blob: usize): i32 {
+  const at = sectionAt(blob, SECTION_NODES);
+  for (let i: u32 = 0; i < sectionCount(blob, SECTION_NODES); i++)
+    if (load<u32>(at + <usize>i * NODE_SIZE, NODE_ZONE_AT) > maxZones) return ERROR_POLICY_TOO_LARGE;
+  return OK;
+}
+
 function checkPolicies(blob: usize): i32 {
   const members = sectionCount(blob, SECTION_MEMBERS);
   const at = sectionAt(blob, SECTION_POLICIES);
@@ -92,6 +102,8 @@ function checkPolicies(blob: usize): i32 {
     const row = at + <usize>i * POLICY_SIZE;
     const kind = load<u32>(row, POLICY_KIND_AT);
     if (kind != POLICY_KIND_CILIUM && kind != POLICY_KIND_ISOVALENT) return ERROR_POLICY_REFERENCE;
+    if (kind == POLICY_KIND_ISOVALENT && load<u32>(row, POLICY_MEMBER_COUNT_AT) > <u32>MEMBERS_MAX)
+      return ERROR_POLICY_TOO_LARGE;
     if (<u64>load<u32>(row, POLICY_MEMBERS_AT) + load<u32>(row, POLICY_MEMBER_COUNT_AT) > <u64>members)
       return ERROR_POLICY_REFERENCE;
     if (load<u32>(row, POLICY_TIMEOUT_ROW_AT) >= sectionCount(blob, SECTION_TIMEOUTS)) return ERROR_POLICY_REFERENCE;
@@ -126,7 +138,7 @@ function checkPrefixes(blob: usize): i32 {
     if (set > maxPrefixes || length > 128) return ERROR_POLICY_REFERENCE;
     if (set == CLUSTER_SET) {
       if (value == 0 || value >= <u32>REASON_COUNT) return ERROR_POLICY_REFERENCE;
-    } else if (value != PREFIX_EXCLUDED && value >= policies) return ERROR_POLICY_REFERENCE;
+    } else if (value != PREFIX_EXCLUDED && value != PREFIX_NOT_YET && value >= policies) return ERROR_POLICY_REFERENCE;
     if (maskedHigh(row, length) != high(row) || maskedLow(row, length) != low(row)) return ERROR_POLICY_REFERENCE;
   }
   return OK;
@@ -169,6 +181,7 @@ export function checkBlob(source: usize, length: u32): i32 {
   const lowest = <u32>load<u16>(source, BLOB_SNAT_LOW_AT);
   if (lowest == 0 || lowest > <u32>load<u16>(source, BLOB_SNAT_HIGH_AT)) return ERROR_POLICY_HEADER;
   let error = checkSections(source, length);
+  if (error == OK) error = checkNodes(source);
   if (error == OK) error = checkPolicies(source);
   if (error == OK) error = checkPrefixes(source);
   if (error == OK) error = checkEndpoints(source);

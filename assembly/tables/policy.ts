@@ -57,6 +57,7 @@ let portsAt: usize = 0;
 export let nodesAt: usize = 0;
 export let nodeTotal: u32 = 0;
 export let egressTotal: u32 = 0;
+export let policyTotal: u32 = 0;
 export let timeoutsAt: usize = 0;
 export let timeoutRows: u32 = 0;
 export let changesAt: usize = 0;
@@ -102,6 +103,7 @@ function putInForce(blob: usize): void {
   endpointTotal = sectionCount(blob, SECTION_ENDPOINTS);
   prefixesAt = sectionAt(blob, SECTION_PREFIXES);
   policiesAt = sectionAt(blob, SECTION_POLICIES);
+  policyTotal = sectionCount(blob, SECTION_POLICIES);
   membersAt = sectionAt(blob, SECTION_MEMBERS);
   egressesAt = sectionAt(blob, SECTION_EGRESSES);
   egressTotal = sectionCount(blob, SECTION_EGRESSES);

@@ -10,7 +10,6 @@ import {
   LINE_FLAGS_AT,
   LINE_HOOK_AT,
   LINE_TIMEOUT_ROW_AT,
-  NO_INDEX,
   TIMEOUT_MAX_ROWS,
   TIMEOUT_ROW_SIZE,
 } from "../abi";
@@ -62,10 +61,17 @@ export function rebindLines(): void {
 function newEgress(old: u32): u32 {
   if (old >= oldEgressTotal) return maxEgresses;
   const was = oldEgressesAt + <usize>old * EGRESS_SIZE;
+  if (old < egressTotal && isSameEgress(egressAt(old), was)) return old;
   const found = findEgressAddress(high(was + EGRESS_IPV4_AT), low(was + EGRESS_IPV4_AT));
-  if (found == NO_INDEX || load<u64>(egressAt(found), EGRESS_KEY_AT) != load<u64>(was, EGRESS_KEY_AT))
-    return maxEgresses;
-  return found;
+  // Several gateways may claim one address: the rest of the list is looked through for the one that had it.
+  for (let row = found; row < egressTotal; row++) if (isSameEgress(egressAt(row), was)) return row;
+  return maxEgresses;
+}
+
+/** The same gateway node and address. */
+function isSameEgress(a: usize, b: usize): bool {
+  if (load<u64>(a, EGRESS_KEY_AT) != load<u64>(b, EGRESS_KEY_AT)) return false;
+  return high(a + EGRESS_IPV4_AT) == high(b + EGRESS_IPV4_AT) && low(a + EGRESS_IPV4_AT) == low(b + EGRESS_IPV4_AT);
 }
 
 /** Row of the same lifetimes in the new policy; 0, the default, where there is none. */

@@ -1,11 +1,12 @@
 import {
   COUNTER_ENTRIES_AT,
   ERROR_BAD_STATE,
-  GATEWAY_ACTIVE,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
   LINE_CLASS_AT,
   LINE_EGRESS_AT,
+  LINE_FLAG_LOST,
+  LINE_FLAG_PRIMARY,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
@@ -19,9 +20,9 @@ import {
 } from "../abi";
 import { BITMAP_FREE_AT, BITMAPS_USED_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT, SWEEP_LINES } from "./clock";
 import { lineAt } from "./conntrack";
+import { isGatewaySound } from "./gateways";
 import {
   countersAt,
-  gatewaysAt,
   lineCount,
   maxBitmaps,
   maxConnections,
@@ -36,6 +37,9 @@ import { areGroupsSound } from "./port-groups";
 // A saved state comes back as bytes that anybody may have written. Everything in it that is later used as an index is checked here, so
 // that a forged state can make wrong decisions but never a wrong memory access or an endless loop.
 
+/** What a line without a partner is: the endpoint's side of a translated connection. */
+const PIN: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_PRIMARY;
+
 /** @returns OK, or ERROR_BAD_STATE */
 export function checkState(): i32 {
   if (load<u32>(stateAt, SWEEP_AT) >= lineCount + PROBE_LIMIT || load<u32>(stateAt, SWEEP_DUE_AT) >= SWEEP_LINES)
@@ -43,8 +47,7 @@ export function checkState(): i32 {
   if (load<u32>(stateAt, NEXT_CHANGE_AT) > changeTotal) return ERROR_BAD_STATE;
   if (load<u32>(stateAt, BITMAPS_USED_AT) > maxBitmaps || load<u32>(stateAt, BITMAP_FREE_AT) > maxBitmaps)
     return ERROR_BAD_STATE;
-  for (let node: u32 = 0; node < maxNodes; node++)
-    if (load<u8>(gatewaysAt + node) > <u32>GATEWAY_ACTIVE) return ERROR_BAD_STATE;
+  for (let node: u32 = 0; node < maxNodes; node++) if (!isGatewaySound(node)) return ERROR_BAD_STATE;
   if (!areLinesSound() || !areGroupsSound()) return ERROR_BAD_STATE;
   return OK;
 }
@@ -55,7 +58,7 @@ function areLinesSound(): bool {
   for (let slot: u32 = 0; slot < total; slot++) {
     const line = lineAt(slot);
     if (!load<u8>(line, LINE_HOOK_AT)) continue;
-    used++;
+    used += load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST ? 2 : 1;
     if (!isLineSound(line, slot, total)) return false;
   }
   // The line behind the last one ends every walk.
@@ -68,11 +71,14 @@ function isLineSound(line: usize, slot: u32, total: u32): bool {
   const hook = <u32>load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER;
   if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK) return false;
   const pair = load<u32>(line, LINE_PAIR_AT);
-  if (pair >= total || pair == slot || load<u32>(lineAt(pair), LINE_PAIR_AT) != slot) return false;
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  if (((flags & LINE_FLAG_LOST) != 0) != (pair == slot)) return false;
+  if (pair == slot && (flags & PIN) != PIN) return false;
+  if (pair >= total || load<u32>(lineAt(pair), LINE_PAIR_AT) != slot) return false;
   if (!load<u8>(lineAt(pair), LINE_HOOK_AT)) return false;
   if (load<u8>(line, LINE_CLASS_AT) >= <u32>TIMEOUT_COUNT || load<u8>(line, LINE_TIMEOUT_ROW_AT) >= timeoutRows)
     return false;
-  const translated = load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED;
+  const translated = flags & LINE_FLAG_TRANSLATED;
   if ((load<u8>(lineAt(pair), LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != translated) return false;
   if (translated) return <u32>load<u16>(line, LINE_EGRESS_AT) <= maxEgresses;
   return <u32>load<u16>(line, LINE_PORT_AT) < <u32>REASON_COUNT;

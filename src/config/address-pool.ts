@@ -53,29 +53,46 @@ function successor(address: AddressBytes): AddressBytes | undefined {
   return undefined;
 }
 
+/** Who had an address before, and what stands in the way of a new one. */
+export interface AllocationState {
+  /** Address of a node so far. */
+  readonly previous?: ReadonlyMap<string, AddressBytes>;
+  /** Nodes that cannot do without: where the pool is exhausted they are given the address of one that can. */
+  readonly active?: ReadonlySet<string>;
+  /** Keys (`addressKey`) of addresses that nobody is given. */
+  readonly taken?: Iterable<string>;
+}
+
 /**
- * One address of `prefixes` for each of `nodes`, in their order; a node keeps the address that it had in `previous` as long as that
- * is still in the pool. A node beyond the end of the pool gets none.
+ * One address of `prefixes` for each of `nodes`, who come in the order of their need. A node keeps the address that it had as long as that is
+ * in the pool and no active one goes without: then the last one that is not active gives way. A node beyond the end of the pool gets none.
  */
 export function allocateAddresses(
   prefixes: readonly Prefix[],
   family: Family,
   nodes: readonly string[],
-  previous: ReadonlyMap<string, AddressBytes> = new Map(),
+  { previous = new Map(), active = new Set(), taken = [] }: AllocationState = {},
 ): Map<string, AddressBytes> {
   const given = new Map<string, AddressBytes>();
+  const held = new Set(taken);
   for (const node of nodes) {
     const address = previous.get(node);
-    const isFree = address && ![...given.values()].some((other) => Buffer.compare(other, address) === 0);
-    if (isFree && prefixes.some((prefix) => prefix.family === family && prefixContains(prefix, address)))
-      given.set(node, address);
+    if (!address || held.has(addressKey(address))) continue;
+    if (!prefixes.some((prefix) => prefix.family === family && prefixContains(prefix, address))) continue;
+    given.set(node, address);
+    held.add(addressKey(address));
   }
-  const pool = new AddressPool(prefixes, family, [...given.values()].map(addressKey));
+  const pool = new AddressPool(prefixes, family, held);
   for (const node of nodes) {
     if (given.has(node)) continue;
-    const address = pool.take();
-    if (!address) break;
-    given.set(node, address);
+    let address = pool.take();
+    if (!address && active.has(node)) {
+      const yielding = nodes.findLast((other) => given.has(other) && !active.has(other));
+      if (yielding === undefined) break;
+      address = given.get(yielding);
+      given.delete(yielding);
+    }
+    if (address) given.set(node, address);
   }
   return given;
 }

@@ -1,5 +1,6 @@
-import { type AddressBytes, type Family, familyOf, formatAddress } from "../net/address.js";
+import { type AddressBytes, type Family, familyOf, formatAddress, type Prefix } from "../net/address.js";
 import { AddressPool } from "./address-pool.js";
+import { settlePools } from "./egress-pools.js";
 import { failuresToReach } from "./reach.js";
 import { Standings } from "./standing.js";
 import { renderCsv, renderTextTable } from "./text-table.js";
@@ -58,6 +59,7 @@ class AllowlistBuilder {
   readonly #standings: Standings;
   readonly #rows = new Map<string, RowDraft>();
   readonly #nodes: ReadonlyMap<string, PolicyModel["nodes"][number]>;
+  readonly #pools: ReadonlyMap<Policy, readonly Prefix[]>;
   readonly #dropped = new Set<string>();
   readonly #nodeless = new Set<Endpoint>();
   /** Egresses of a policy with the failures that they take to show, by zone. */
@@ -68,6 +70,8 @@ class AllowlistBuilder {
     this.#failures = failures;
     this.#standings = new Standings(model);
     this.#nodes = new Map(model.nodes.map((node) => [node.name, node]));
+    const { pools } = settlePools(model.policies);
+    this.#pools = new Map(model.policies.map((policy, index) => [policy, pools[index]!]));
   }
 
   add(endpoint: Endpoint): void {
@@ -147,7 +151,7 @@ class AllowlistBuilder {
 
   /** A gateway that comes in for another may be given any of the first addresses of the pool. */
   #addPool(endpoint: Endpoint, destination: string, family: Family, policy: Policy): void {
-    const prefixes = policy.egressCIDRs ?? [];
+    const prefixes = this.#pools.get(policy)!;
     if (prefixes.length === 0) return;
     const reachable = [...this.#reachable(policy, endpoint)]
       .sort(([, a], [, b]) => a - b)

@@ -1,7 +1,7 @@
 import { type AddressBytes, familyOf, formatAddress } from "../net/address.js";
 import { fnv1a32 } from "./fnv.js";
 import { prerequisiteWarnings } from "./prerequisites.js";
-import { Standings } from "./standing.js";
+import { type Standing, Standings } from "./standing.js";
 import { renderTextTable } from "./text-table.js";
 import type {
   ClusterSettings,
@@ -30,7 +30,7 @@ export interface CheckRow {
   readonly gatewayNode: string | undefined;
   readonly zone: string | undefined;
   readonly health: string | undefined;
-  /** False for a standby of an IsovalentEgressGatewayPolicy. */
+  /** Takes new connections of this endpoint; false for a gateway that its group's cap, its zone, drain or health keeps on standby. */
   readonly active: boolean;
   readonly assumed: boolean;
   readonly note: string | undefined;
@@ -51,12 +51,15 @@ export interface CheckReport {
 export function checkModel(model: PolicyModel): CheckReport {
   const rows: CheckRow[] = [];
   const standings = new Standings(model);
+  const zones = new Map(model.nodes.map(({ name, zone }) => [name, zone]));
   const present = model.endpoints.filter(({ toNs }) => toNs === undefined);
   for (const endpoint of present) {
     const set = model.policySets[endpoint.policySet];
+    const zone = endpoint.node === undefined ? undefined : zones.get(endpoint.node);
+    const standing = (policy: Policy, egress: number) => standings.get(policy, egress, zone);
     for (const address of set ? endpoint.addresses : []) {
       for (const entry of set!.entries) {
-        if (entry.prefix.family === familyOf(address)) rows.push(...rowsOf(model, standings, endpoint, address, entry));
+        if (entry.prefix.family === familyOf(address)) rows.push(...rowsOf(model, standing, endpoint, address, entry));
       }
     }
   }
@@ -82,7 +85,7 @@ function idleWarnings(model: PolicyModel): ManifestWarning[] {
 
 function rowsOf(
   model: PolicyModel,
-  standings: Standings,
+  standing: (policy: Policy, egress: number) => Standing,
   endpoint: Endpoint,
   address: AddressBytes,
   entry: PolicySetEntry,
@@ -101,7 +104,7 @@ function rowsOf(
       ...(egress.gatewayIP && { gatewayIP: formatAddress(egress.gatewayIP) }),
       gatewayNode: egress.node,
       zone: egress.zone,
-      ...standings.get(policy, index),
+      ...standing(policy, index),
       assumed: egress.assumed && egressIP !== undefined,
       note: noteOf(egress, egressIP, entry.prefix.family),
     };

@@ -15,6 +15,15 @@ export interface ResolvedEgress {
   readonly note: string | undefined;
 }
 
+/** One gateway of one policy: which entry of the manifest it stems from, and what was resolved for it. */
+export interface Member {
+  readonly entry: number;
+  readonly resolved: ResolvedEgress;
+  /** Addresses that are on another node at present. */
+  claimsIPv4?: AddressBytes;
+  claimsIPv6?: AddressBytes;
+}
+
 /** What the destinations of a policy ask for. */
 export interface Families {
   readonly wantsIPv4: boolean;

@@ -1,22 +1,15 @@
-import { type AddressBytes, type Family, formatAddress } from "../net/address.js";
-import { allocateAddresses } from "./address-pool.js";
+import type { AddressBytes } from "../net/address.js";
 import { addressKey, compareAddresses } from "./addresses.js";
+import { allocatePools } from "./allocation.js";
 import type { DeviceTable } from "./devices.js";
-import { familiesOf, Placeholders, type ResolvedEgress, resolveEgress } from "./egress.js";
+import { familiesOf, type Member, Placeholders, type ResolvedEgress, resolveEgress } from "./egress.js";
 import type { FaultLog } from "./fault-log.js";
 import { firstOfFamily } from "./read-cluster.js";
 import { MOST_GATEWAYS } from "./read-policy.js";
 import type { ClusterRecords, GatewayRecord, NodeRecord, PolicyRecord } from "./records.js";
 import { formatSelector, matchesSelector } from "./selector.js";
+import { Standings } from "./standing.js";
 import type { Egress, EgressGroup, Policy } from "./types.js";
-
-/** One gateway of one policy: which entry of the manifest it stems from, and what was resolved for it. */
-interface Member {
-  readonly entry: number;
-  readonly resolved: ResolvedEgress;
-  claimsIPv4?: AddressBytes;
-  claimsIPv6?: AddressBytes;
-}
 
 export interface GatewayModel {
   readonly egresses: readonly Egress[];
@@ -33,7 +26,17 @@ export function resolveGateways(
   const nodes = [...records.nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const placeholders = collectPlaceholders(policies, nodes, records, devices);
   const members = policies.map((policy) => selectMembers(policy, nodes, devices, placeholders));
+  if (policies.some(({ egressCIDRs }) => egressCIDRs.length > 0)) {
+    const undivided = buildModel(policies, members);
+    const standings = new Standings({ ...undivided, nodes });
+    const active = undivided.policies.map((policy) => standings.activeNodes(policy));
+    allocatePools(policies, members, { active, isHealthy: (node) => standings.isHealthy(node) }, log);
+  }
   settleSharedAddresses(members.flat(), log);
+  return buildModel(policies, members);
+}
+
+function buildModel(policies: readonly PolicyRecord[], members: readonly (readonly Member[])[]): GatewayModel {
   const table = new EgressTable();
   return {
     policies: policies.map((policy, index) => buildPolicy(policy, members[index]!, table)),
@@ -82,12 +85,7 @@ function selectMembers(
   policy.gateways.forEach((gateway, entry) => {
     const selected = nodesOf(policy, gateway, nodes);
     if (selected.length === 0) warnNoNode(policy, gateway);
-    if (members.length <= MOST_GATEWAYS && members.length + selected.length > MOST_GATEWAYS) {
-      gateway.field
-        .get("nodeSelector")
-        .withValue(`${formatSelector(gateway.nodeSelector)}: ${members.length + selected.length} nodes`)
-        .fault(`at most ${MOST_GATEWAYS} gateways in a policy`);
-    }
+    const before = countGateways(policy, members);
     const isPooled = policy.egressCIDRs.length > 0;
     for (const node of selected) {
       const resolved = isPooled
@@ -95,10 +93,24 @@ function selectMembers(
         : resolveEgress(node, gateway, families, devices, placeholders);
       members.push({ entry, resolved });
     }
+    const count = countGateways(policy, members);
+    if (before <= MOST_GATEWAYS && count > MOST_GATEWAYS) {
+      gateway.field
+        .get("nodeSelector")
+        .withValue(`${formatSelector(gateway.nodeSelector)}: ${count} gateways`)
+        .fault(`at most ${MOST_GATEWAYS} gateways in a policy`);
+    }
   });
-  if (policy.egressCIDRs.length > 0) allocate(policy, members);
   for (const { resolved } of members) warnMember(policy, resolved, policy.gateways);
   return policy.kind === "CiliumEgressGatewayPolicy" ? members.sort(byGatewayIP) : members.sort(byNode);
+}
+
+/** A node that several groups select counts once for each address that it has by them; entries of a Cilium policy all count. */
+function countGateways(policy: PolicyRecord, members: readonly Member[]): number {
+  if (policy.kind === "CiliumEgressGatewayPolicy") return members.length;
+  const table = new EgressTable();
+  for (const member of members) table.indexOf(member);
+  return table.egresses.length;
 }
 
 function warnNoNode(policy: PolicyRecord, gateway: GatewayRecord): void {
@@ -128,43 +140,6 @@ function warnMember(policy: PolicyRecord, resolved: ResolvedEgress, gateways: re
 function pooledEgress(node: NodeRecord, gateway: GatewayRecord): ResolvedEgress {
   const { interfaceName } = gateway;
   return { node, egressIPv4: undefined, egressIPv6: undefined, assumed: false, interfaceName, note: undefined };
-}
-
-/** One address of the policy's pool per gateway node, by node name; active gateways come first because they are first by name. */
-function allocate(policy: PolicyRecord, members: readonly Member[]): void {
-  const nodes = [...new Set(members.map(({ resolved }) => resolved.node.name))].sort();
-  const families = familiesOf(policy.destinations);
-  for (const family of [4, 6] as const) {
-    const hasPool = policy.egressCIDRs.some((prefix) => prefix.family === family);
-    const given = allocateAddresses(policy.egressCIDRs, family, nodes, allocatedBefore(policy, members, family));
-    for (const { resolved } of members) {
-      if (family === 4) resolved.egressIPv4 = families.wantsIPv4 ? given.get(resolved.node.name) : undefined;
-      else resolved.egressIPv6 = families.wantsIPv6 ? given.get(resolved.node.name) : undefined;
-    }
-    const isWanted = family === 4 ? families.wantsIPv4 : families.wantsIPv6;
-    if (isWanted && given.size < Math.min(nodes.length, mostActive(policy, nodes.length))) {
-      const what = hasPool ? `gives only ${given.size} IPv${family} addresses` : `has no IPv${family} range`;
-      const text = `${policy.field.label}: egressCIDRs ${what} for ${nodes.length} gateways, the others drop their traffic, no-egress-ip`;
-      policy.field.get("spec").get("egressCIDRs").warn("egressCIDRs exhausted", text);
-    }
-  }
-}
-
-/** Addresses that the cluster's operator had given out when the manifests were dumped. */
-function allocatedBefore(policy: PolicyRecord, members: readonly Member[], family: Family): Map<string, AddressBytes> {
-  const before = new Map<string, AddressBytes>();
-  for (const { resolved } of members) {
-    const gatewayIP = firstOfFamily(resolved.node.internalIPs, 4);
-    for (const status of gatewayIP ? policy.status : []) {
-      const address = firstOfFamily(status.egressIPByGatewayIP.get(formatAddress(gatewayIP!)) ?? [], family);
-      if (address) before.set(resolved.node.name, address);
-    }
-  }
-  return before;
-}
-
-function mostActive(policy: PolicyRecord, nodes: number): number {
-  return policy.gateways.reduce((sum, { maxGatewayNodes }) => sum + (maxGatewayNodes ?? nodes), 0);
 }
 
 function byGatewayIP(a: Member, b: Member): number {

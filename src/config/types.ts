@@ -110,6 +110,8 @@ export interface PolicySetEntry {
   readonly excluded: boolean;
   /** Index into `PolicyModel.policies`. */
   readonly policy: number;
+  /** Selected, but not programmed yet: its traffic passes untranslated until it is. */
+  readonly notYet?: boolean;
 }
 
 /** All prefixes that count for the endpoints that share this set: at most one entry per prefix, conflicts already resolved. */

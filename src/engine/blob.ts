@@ -85,9 +85,17 @@ export function nodeTable(model: PolicyModel): NodeRow[] {
   return [...rows.values(), ...named];
 }
 
+/** Zones of the node table by name: the engine's number of a zone is its index plus one, and 0 stands for none. */
+export function zoneTable(model: PolicyModel): string[] {
+  return zonesOf(nodeTable(model));
+}
+
+function zonesOf(nodes: readonly NodeRow[]): string[] {
+  return [...new Set(nodes.flatMap((node) => node.zone ?? []))].sort(compareText);
+}
+
 function writeNodes(writer: BlobWriter, nodes: readonly NodeRow[]): void {
-  const zones = [...new Set(nodes.flatMap((node) => node.zone ?? []))].sort(compareText);
-  const zoneNumber = new Map(zones.map((zone, index) => [zone, index + 1]));
+  const zoneNumber = new Map(zonesOf(nodes).map((zone, index) => [zone, index + 1]));
   writer.section(abi.SECTION_NODES, nodes, (view, at, node) => {
     writeAddress(view, at + abi.NODE_ADDRESS_AT, node.address);
     view.setUint32(at + abi.NODE_ZONE_AT, node.zone === undefined ? 0 : zoneNumber.get(node.zone)!, true);
@@ -138,12 +146,13 @@ function writePrefixes(writer: BlobWriter, model: PolicyModel): void {
     value: reason,
   }));
   model.policySets.forEach((set, index) => {
-    for (const { prefix, excluded, policy } of set.entries) {
+    for (const { prefix, excluded, policy, notYet } of set.entries) {
       if (!model.policies[policy]) {
         const expected = `expected one of ${model.policies.length}`;
         throw new EngineError(`policy set ${index}: ${prefix.text} refers to policy ${policy}, ${expected}`);
       }
-      rows.push({ set: index + 1, prefix, value: excluded ? abi.PREFIX_EXCLUDED : policy });
+      const selected = notYet ? abi.PREFIX_NOT_YET : policy;
+      rows.push({ set: index + 1, prefix, value: excluded ? abi.PREFIX_EXCLUDED : selected });
     }
   });
   rows.sort(comparePrefixRows);

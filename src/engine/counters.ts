@@ -40,6 +40,8 @@ export interface EgressStats {
   readonly live: number;
   /** Most ports in use at once toward one (remote, port, protocol). */
   readonly portsPeak: number;
+  /** When the last connection that ended here ended: nanoseconds of virtual time since the epoch; 0 = none has. */
+  readonly lastEndNs: bigint;
 }
 
 const REASON_SLOTS = 64;
@@ -80,6 +82,7 @@ export function readEgressStats(memory: EngineMemory, at: number): EgressStats {
     replyBytes: memory.u64(at + abi.EGRESS_STATS_REPLY_BYTES_AT),
     live: memory.u32(at + abi.EGRESS_STATS_LIVE_AT),
     portsPeak: memory.u32(at + abi.EGRESS_STATS_PORTS_PEAK_AT),
+    lastEndNs: memory.bigU64(at + abi.EGRESS_STATS_LAST_END_AT),
   };
 }
 

@@ -47,6 +47,13 @@ export function sectionCounts(blob: Uint8Array): number[] {
   return ROW_SIZES.map((_, id) => view.getUint32(abi.BLOB_SECTIONS_AT + id * 8, true));
 }
 
+/** Highest number of a zone in the node table; 0 = no node has one. */
+export function zoneCount(blob: Uint8Array): number {
+  const view = checkedView(blob);
+  const zones = rows(view, abi.SECTION_NODES, (at) => view.getUint32(at + abi.NODE_ZONE_AT, true));
+  return zones.reduce((highest, zone) => Math.max(highest, zone), 0);
+}
+
 /**
  * Reads a blob that `compilePolicy` made. It is for tests and for people; the engine does its own, stricter checks.
  * @throws {EngineError} where header or section bounds are wrong

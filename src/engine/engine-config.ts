@@ -18,6 +18,8 @@ export interface EngineConfig {
   readonly policies: number;
   readonly egresses: number;
   readonly nodes: number;
+  /** Zones of nodes, at most 4096. */
+  readonly zones: number;
   /** Largest policy blob. */
   readonly blobSize: number;
   /** Port bitmaps for (egress IP, remote, port, protocol) that are near exhaustion. */
@@ -47,6 +49,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   policies: 1 << 10,
   egresses: 1 << 10,
   nodes: 1 << 10,
+  zones: 64,
   blobSize: 8 << 20,
   bitmaps: 64,
   hostSize: 0,
@@ -71,6 +74,7 @@ const U32_FIELDS = [
   ["blobSize", abi.CONFIG_BLOB_SIZE_AT],
   ["bitmaps", abi.CONFIG_BITMAPS_AT],
   ["hostSize", abi.CONFIG_HOST_SIZE_AT],
+  ["zones", abi.CONFIG_ZONES_AT],
 ] as const;
 
 const SEED_FIELDS = [

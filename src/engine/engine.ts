@@ -96,6 +96,37 @@ export class Engine {
     this.#check(`setGateway ${node} ${state}`, this.#exports.setGateway(node, GATEWAY_CODES[state]));
   }
 
+  /** Whether a node answers at all, whatever its health is believed to be. @throws {EngineError} where there is no such node */
+  setReachable(node: number, reachable: boolean): void {
+    this.#check(`setReachable ${node}`, this.#exports.setReachable(node, reachable ? 1 : 0));
+  }
+
+  /**
+   * A node's memory is gone: its mappings are lost (pins stay), and what its own endpoints had open ends.
+   * @throws {EngineError} where there is no such node
+   */
+  nodeLost(node: number): void {
+    this.#check(`nodeLost ${node}`, this.#exports.nodeLost(node));
+  }
+
+  /**
+   * Says which members of an IsovalentEgressGatewayPolicy take new connections of endpoints in a zone; all do at first.
+   * @param policy index into the model's policies   @param zone index into `zoneTable` + 1; 0 = endpoints without a zone
+   * @param members positions in the policy's `egresses`, 0 … 63
+   * @throws {EngineError} where there is no such policy, zone or member
+   */
+  setActive(policy: number, zone: number, members: Iterable<number>): void {
+    let low = 0;
+    let high = 0;
+    for (const member of members) {
+      if (!(member >= 0 && member < abi.MEMBERS_MAX))
+        throw new EngineError(`setActive ${policy}: member ${member}, expected 0 to ${abi.MEMBERS_MAX - 1}`);
+      if (member < 32) low |= 1 << member;
+      else high |= 1 << (member - 32);
+    }
+    this.#check(`setActive ${policy} ${zone}`, this.#exports.setActive(policy, zone, low, high));
+  }
+
   /**
    * Describes frame `i` of the next batch. Not checked here: `process` refuses the batch where a record is wrong.
    * @param i 0 … maxBatch - 1   @param offset of the frame's first byte from the start of the arena
@@ -264,7 +295,7 @@ export class Engine {
     if (blob.length > room)
       throw new EngineError(`loadPolicy: the blob has ${blob.length} bytes, expected at most ${room}`);
     if (blob.length < abi.BLOB_HEADER_SIZE) return;
-    for (const [name, rows] of Object.entries(neededBy(sectionCounts(blob)))) {
+    for (const [name, rows] of Object.entries(neededBy(blob))) {
       const limit = this.config[name as keyof ReturnType<typeof neededBy>];
       if (rows <= limit) continue;
       throw new EngineError(`loadPolicy: the policy has ${rows} ${name}, the engine is configured for ${limit}`);

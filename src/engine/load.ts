@@ -16,6 +16,9 @@ export interface EngineExports {
   regionSize(id: number): number;
   loadPolicy(offset: number, length: number): number;
   setGateway(node: number, state: number): number;
+  setReachable(node: number, reachable: number): number;
+  nodeLost(node: number): number;
+  setActive(policy: number, zone: number, maskLow: number, maskHigh: number): number;
   process(count: number): number;
   advance(timeLow: number, timeHigh: number): number;
   restore(): number;
@@ -29,6 +32,9 @@ const FUNCTIONS = [
   "regionSize",
   "loadPolicy",
   "setGateway",
+  "setReachable",
+  "nodeLost",
+  "setActive",
   "process",
   "advance",
   "restore",

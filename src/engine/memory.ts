@@ -33,6 +33,11 @@ export class EngineMemory {
     return this.#view.getUint32(at + 4, true) * 0x1_0000_0000 + this.#view.getUint32(at, true);
   }
 
+  /** A time, or a number that may pass 2^53. */
+  bigU64(at: number): bigint {
+    return this.#view.getBigUint64(at, true);
+  }
+
   putU8(at: number, value: number): void {
     this.#view.setUint8(at, value);
   }

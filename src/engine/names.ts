@@ -34,6 +34,7 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_NOT_YET_PROGRAMMED, "not-yet-programmed"],
   [abi.REASON_ICMP_ERROR_UNMATCHED, "icmp-error-unmatched"],
   [abi.REASON_BAD_SOURCE, "bad-source"],
+  [abi.REASON_GATEWAY_DOWN, "gateway-down"],
 ]);
 
 /** ACTION_* to name. */
@@ -87,7 +88,7 @@ const ERRORS = new Map<number, readonly [name: string, text: string]>([
   [abi.ERROR_POLICY_SECTION, ["policy-section", "a section of the policy blob lies outside it or holds a bad value"]],
   [abi.ERROR_POLICY_REFERENCE, ["policy-reference", "a row of the policy blob refers to a row that does not exist"]],
   [abi.ERROR_POLICY_ORDER, ["policy-order", "rows of the policy blob are not in order"]],
-  [abi.ERROR_NO_SUCH_GATEWAY, ["no-such-gateway", "no node of that number"]],
+  [abi.ERROR_NO_SUCH_GATEWAY, ["no-such-gateway", "no node, policy or zone of that number"]],
   [abi.ERROR_BAD_STATE, ["bad-state", "the saved state is inconsistent, or no such gateway state"]],
   [abi.ERROR_NO_POLICY_LOADED, ["no-policy-loaded", "no policy has been loaded"]],
 ]);

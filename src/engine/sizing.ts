@@ -1,7 +1,7 @@
 import * as abi from "../../assembly/abi.js";
 import type { PolicyModel } from "../config/types.js";
 import { compilePolicy } from "./blob.js";
-import { sectionCounts } from "./describe-blob.js";
+import { sectionCounts, zoneCount } from "./describe-blob.js";
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine-config.js";
 
 /**
@@ -21,11 +21,11 @@ export function configFor(
 
 /** `config` with every table at least as large as `blob` needs. */
 export function growFor(config: EngineConfig, blob: Uint8Array): EngineConfig {
-  const counts = sectionCounts(blob);
-  const needed = neededBy(counts);
+  const needed = neededBy(blob);
   return {
     ...config,
     nodes: Math.max(config.nodes, needed.nodes),
+    zones: Math.max(config.zones, needed.zones),
     egresses: Math.max(config.egresses, needed.egresses),
     policies: Math.max(config.policies, needed.policies),
     prefixes: Math.max(config.prefixes, needed.prefixes),
@@ -37,9 +37,11 @@ export function growFor(config: EngineConfig, blob: Uint8Array): EngineConfig {
 
 /** Rows that a blob needs of each configured table. */
 export function neededBy(
-  counts: readonly number[],
-): Pick<EngineConfig, "nodes" | "egresses" | "policies" | "prefixes" | "endpoints"> {
+  blob: Uint8Array,
+): Pick<EngineConfig, "nodes" | "zones" | "egresses" | "policies" | "prefixes" | "endpoints"> {
+  const counts = sectionCounts(blob);
   return {
+    zones: zoneCount(blob),
     nodes: counts[abi.SECTION_NODES]!,
     egresses: counts[abi.SECTION_EGRESSES]!,
     policies: counts[abi.SECTION_POLICIES]!,

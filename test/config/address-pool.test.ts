@@ -64,10 +64,27 @@ describe("allocateAddresses", () => {
         parseAddress(text)!,
       ]),
     );
-    expect(given(allocateAddresses(POOL, 4, ["a", "b", "c"], previous))).toEqual({
+    expect(given(allocateAddresses(POOL, 4, ["a", "b", "c"], { previous }))).toEqual({
       a: "10.0.0.2",
       b: "10.0.0.0",
       c: "10.0.0.1",
     });
+  });
+
+  test("takes an address from the last that is not active for an active one, never from another active one", () => {
+    const previous = new Map(["a", "b", "c", "d"].map((name, i) => [name, parseAddress(`10.0.0.${i}`)!]));
+    const active = new Set(["b", "e", "f", "g", "h"]);
+    expect(given(allocateAddresses(POOL, 4, ["b", "e", "f", "g", "h", "a", "c", "d"], { previous, active }))).toEqual({
+      b: "10.0.0.1",
+      e: "10.0.0.3",
+      f: "10.0.0.2",
+      g: "10.0.0.0",
+    });
+  });
+
+  test("prefers an address that nobody holds to one that it would have to take", () => {
+    const previous = new Map([["a", parseAddress("10.0.0.0")!]]);
+    const state = { previous, active: new Set(["b"]), taken: ["10.0.0.1"] };
+    expect(given(allocateAddresses(POOL, 4, ["b", "a"], state))).toEqual({ a: "10.0.0.0", b: "10.0.0.2" });
   });
 });

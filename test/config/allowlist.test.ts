@@ -58,6 +58,15 @@ describe("allowlist", () => {
     expect(reached(model, 4)).toEqual(four);
   });
 
+  test("counts local gateways of all groups before one of another zone comes in", () => {
+    const [a, b] = ["a", "b"].map((zone) => ({
+      nodeSelector: { matchLabels: { ...GATEWAY_LABELS, "topology.kubernetes.io/zone": zone } },
+      interface: "eth1",
+    }));
+    const spec = { egressGroups: [a, b], azAffinity: "localOnlyFirst" };
+    expect(reached(load([...CLUSTER, groupPolicy("ha", spec)]), 9)).toEqual(["1@0", "2@0", "3@0", "4@3", "5@3"]);
+  });
+
   test("unites the zones of all endpoints", () => {
     const third = pod("three", "10.0.0.3", { node: "worker-b" });
     const list = allowlist(load([...CLUSTER, third, ha({ maxGatewayNodes: 1 }, { azAffinity: "localOnly" })]), 0);

@@ -68,6 +68,25 @@ describe("checkModel", () => {
     ]);
   });
 
+  test("shows who takes the connections of an endpoint in its zone", () => {
+    const worker = node("worker", "172.18.1.1", { labels: { "topology.kubernetes.io/zone": "z1" } });
+    const local = pod("local", "10.0.0.1", { node: "worker" });
+    const active = (azAffinity: string) => {
+      const groups = { egressGroups: [interfaceOf(labels)], azAffinity };
+      const { rows } = checkModel(load([...GATEWAYS, worker, local, SECOND, groupPolicy("ha", groups)]));
+      return rows.map((row) => `${row.sourceIP} ${row.gatewayNode} ${row.active}`);
+    };
+    const remote = ["10.0.0.2 gw-1 true", "10.0.0.2 gw-2 true"];
+    expect(active("disabled")).toEqual(["10.0.0.1 gw-1 true", "10.0.0.1 gw-2 true", ...remote]);
+    expect(active("localOnlyFirst")).toEqual(["10.0.0.1 gw-1 true", "10.0.0.1 gw-2 false", ...remote]);
+    expect(active("localOnly")).toEqual([
+      "10.0.0.1 gw-1 true",
+      "10.0.0.1 gw-2 false",
+      "10.0.0.2 gw-1 false",
+      "10.0.0.2 gw-2 false",
+    ]);
+  });
+
   test("says Not Found without gateway, and shows no address without egress IP", () => {
     const objects = [
       ...GATEWAYS,

@@ -306,11 +306,66 @@ describe("gateways of an IsovalentEgressGatewayPolicy", () => {
     expect(load([...nodes(64), groupPolicy("ha", {})]).policies[0]!.egresses).toHaveLength(64);
     const objects = list([groupPolicy("ha", {}), ...nodes(65)]);
     expect(faultsOf({ "a.json": objects })).toEqual([
-      'a.json:21:29: IsovalentEgressGatewayPolicy ha spec.egressGroups[0].nodeSelector is "egress=yes: 65 nodes", expected at most 64 gateways in a policy',
+      'a.json:21:29: IsovalentEgressGatewayPolicy ha spec.egressGroups[0].nodeSelector is "egress=yes: 65 gateways", expected at most 64 gateways in a policy',
     ]);
     const entries = Array.from({ length: 65 }, (_, index) => byName(`n${index}`));
     expect(faultsOf({ "a.json": ciliumPolicy("p", { egressGateways: entries }) })).toEqual([
       "a.json:472:7: CiliumEgressGatewayPolicy p spec.egressGateways[64] is an object, expected at most 64 gateways",
+    ]);
+  });
+
+  test("the sixty-four are counted over all groups: a node once for each address that it has", () => {
+    const nodes = Array.from({ length: 40 }, (_, index) =>
+      node(`n${String(index).padStart(2, "0")}`, `172.18.1.${index}`, { labels }),
+    );
+    const groups = (...interfaces: (string | undefined)[]) =>
+      groupPolicy("ha", {
+        egressGroups: interfaces.map((name) => ({ nodeSelector: { matchLabels: labels }, interface: name })),
+      });
+    expect(load([...nodes, groups("eth1", "eth1", "eth1")]).policies[0]!.egresses).toHaveLength(40);
+    expect(faultsOf({ "a.json": list([groups("eth1", "eth1", "eth2"), ...nodes]) })).toEqual([
+      expect.stringMatching(
+        /egressGroups\[2\].nodeSelector is "egress=yes: 80 gateways", expected at most 64 gateways/,
+      ),
+    ]);
+  });
+
+  test("active gateways are given addresses first, then healthy ones: drained and unhealthy ones wait", () => {
+    const drained = node("node-a", "172.18.0.30", { labels, unschedulable: true });
+    const [, second, third] = NODES;
+    const pool = (cidr: string, more: object = {}) =>
+      egresses(load([POD, drained, second!, third!, groupPolicy("ha", { egressCIDRs: [cidr] }, more)]));
+    expect(pool("203.0.113.8/30")).toEqual(["node-a 203.0.113.10 -", "node-b 203.0.113.8 -", "node-c 203.0.113.9 -"]);
+    expect(pool("203.0.113.8/31")).toEqual(["node-a - -", "node-b 203.0.113.8 -", "node-c 203.0.113.9 -"]);
+    const status = { groupStatuses: [{ healthyGatewayIPs: ["172.18.0.30", "172.18.0.100"] }] };
+    expect(pool("203.0.113.8/31", { status })).toEqual(["node-a 203.0.113.9 -", "node-b - -", "node-c 203.0.113.8 -"]);
+  });
+
+  test("a range that overlaps one of an older policy gives nothing, with a warning", () => {
+    const policy = (name: string, created: string, egressCIDRs: readonly string[]) =>
+      groupPolicy(name, { egressCIDRs }, { metadata: { name, creationTimestamp: created } });
+    const model = load([
+      POD,
+      ...NODES,
+      policy("young", "2026-02-01T00:00:00Z", ["203.0.113.8/29", "198.51.100.0/30"]),
+      policy("old", "2026-01-01T00:00:00Z", ["203.0.113.8/30"]),
+    ]);
+    expect(model.policies.map((each) => egresses(model, each)[0])).toEqual([
+      "node-a 203.0.113.8 -",
+      "node-a 198.51.100.0 -",
+    ]);
+    expect(warningsOf(model).join()).toMatch(
+      /policy young: 203.0.113.8\/29 overlaps 203.0.113.8\/30 of IsovalentEgressGatewayPolicy old, which comes first: it gives no address/i,
+    );
+  });
+
+  test("an address that is fixed for some gateway is not given out of a range", () => {
+    const fixed = groupPolicy("fixed", { egressGroups: [{ ...byName("c"), egressIP: "203.0.113.8" }] });
+    const model = load([POD, ...NODES, fixed, groupPolicy("pool", { egressCIDRs: ["203.0.113.8/30"] })]);
+    expect(egresses(model, model.policies[1])).toEqual([
+      "node-a 203.0.113.9 -",
+      "node-b 203.0.113.10 -",
+      "node-c 203.0.113.11 -",
     ]);
   });
 

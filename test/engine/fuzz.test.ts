@@ -57,6 +57,9 @@ describe("the engine answers with a code and never traps", () => {
     expect(raw.process(1)).toBe(abi.ERROR_NOT_CONFIGURED);
     expect(raw.advance(1, 1)).toBe(abi.ERROR_NOT_CONFIGURED);
     expect(raw.setGateway(0, 0)).toBe(abi.ERROR_NOT_CONFIGURED);
+    expect(raw.setReachable(0, 0)).toBe(abi.ERROR_NOT_CONFIGURED);
+    expect(raw.nodeLost(0)).toBe(abi.ERROR_NOT_CONFIGURED);
+    expect(raw.setActive(0, 0, 1, 0)).toBe(abi.ERROR_NOT_CONFIGURED);
     expect(raw.restore()).toBe(abi.ERROR_NOT_CONFIGURED);
     for (let id = 0; id < abi.REGION_COUNT + 2; id++) expect(raw.regionSize(id)).toBe(0);
   });
@@ -90,6 +93,10 @@ describe("the engine answers with a code and never traps", () => {
         engine.regionAt(a);
         engine.regionSize(a);
         expectCode(engine.setGateway(a, b));
+        expectCode(engine.setReachable(a, b));
+        expectCode(engine.nodeLost(a));
+        expectCode(engine.setActive(a, b, a, b));
+        expectCode(engine.setActive(a % 4, b % 4, a, b));
         expectCode(engine.loadPolicy(a, b));
         expectCode(engine.process(a), [a]);
         expectCode(engine.advance(a, b));

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import * as abi from "../../assembly/abi.js";
 import { DEFAULT_ENGINE_CONFIG } from "../../src/engine/engine-config.js";
 import { applyState, decodeState, encodeState, hashPolicy, type StateHeader } from "../../src/engine/state-file.js";
 import { EngineError } from "../../src/errors.js";
@@ -99,7 +100,9 @@ describe("a saved state is refused", () => {
     expect(refusal(new Uint8Array(1000))).toContain("does not start with SGS1");
     const newer = Uint8Array.from(file);
     newer[4] = 2;
-    expect(refusal(resealed(newer))).toBe("saved state: has format 2, ABI 1, expected format 1, ABI 1");
+    expect(refusal(resealed(newer))).toBe(
+      `saved state: has format 2, ABI ${abi.ABI_VERSION}, expected format 1, ABI ${abi.ABI_VERSION}`,
+    );
   });
 
   test("under another configuration or policy, which it names", () => {

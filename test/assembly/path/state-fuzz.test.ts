@@ -71,6 +71,14 @@ function batch(engine: Engine): void {
   engine.process(n);
 }
 
+/** Now and then something about the gateways changes. */
+function disturb(engine: Engine, oneIn: number): void {
+  if (rnd(oneIn) === 0) engine.setGateway(rnd(2), pick(["down", "healthy", "active"] as const));
+  if (rnd(oneIn) === 0) engine.setReachable(rnd(2), rnd(2) === 0);
+  if (rnd(oneIn) === 0) engine.nodeLost(rnd(3));
+  if (rnd(oneIn) === 0) engine.setActive(0, rnd(2), pick([[], [0], [1], [0, 1]]));
+}
+
 it("forged states, frames and reloads never trap nor write outside the state", async () => {
   let accepted = 0;
   const blob = compilePolicy(M, { natProfile: "cilium" });
@@ -118,7 +126,7 @@ it("forged states, frames and reloads never trap nor write outside the state", a
       for (let i = 0; i < 30; i++) {
         batch(engine);
         if (rnd(10) === 0) engine.loadPolicy(blob);
-        if (rnd(6) === 0) engine.setGateway(rnd(2), pick(["down", "healthy", "active"] as const));
+        disturb(engine, 6);
       }
       engine.advance(Number(time & 0xffffffffn), Number((time >> 32n) + 100000n));
     } catch (e) {
@@ -128,6 +136,8 @@ it("forged states, frames and reloads never trap nor write outside the state", a
   }
   expect(accepted).toBeGreaterThan(10);
 }, 300_000);
+
+let lost = 0;
 
 it("without forging: counters, groups, bitmaps and lines agree after random traffic, reloads, health changes", async () => {
   const wide = compilePolicy(M, { natProfile: "cilium" });
@@ -148,7 +158,7 @@ it("without forging: counters, groups, bitmaps and lines agree after random traf
     for (let i = 0; i < 80; i++) {
       batch(engine);
       if (rnd(12) === 0) engine.loadPolicy(wide);
-      if (rnd(8) === 0) engine.setGateway(rnd(2), pick(["down", "healthy", "active"] as const));
+      disturb(engine, 8);
     }
     const c = engine.counters();
     const t = engine.conntrack();
@@ -160,15 +170,18 @@ it("without forging: counters, groups, bitmaps and lines agree after random traf
     const keys = new Set<string>();
     for (let at = 0; at < t.length; at += 64) {
       if (!v.getUint8(at + abi.LINE_HOOK_AT)) continue;
-      used++;
+      const flags = v.getUint8(at + abi.LINE_FLAGS_AT);
+      used += flags & abi.LINE_FLAG_LOST ? 2 : 1;
       const key = Buffer.from(t.subarray(at, at + 14)).toString("hex");
       expect(keys.has(key), `round ${round} duplicate key`).toBe(false);
       keys.add(key);
       expect(v.getUint32(v.getUint32(at + 16, true) * 64 + 16, true)).toBe(at / 64);
-      const f = v.getUint8(at + abi.LINE_FLAGS_AT);
-      if (f & abi.LINE_FLAG_TRANSLATED && !(f & abi.LINE_FLAG_PRIMARY)) {
+      if (flags & abi.LINE_FLAG_TRANSLATED && flags & abi.LINE_FLAG_PRIMARY) {
         live++;
+        lost += flags & abi.LINE_FLAG_LOST ? 1 : 0;
         byEgress[v.getUint16(at + abi.LINE_EGRESS_AT, true)]++;
+      }
+      if (flags & abi.LINE_FLAG_TRANSLATED && !(flags & abi.LINE_FLAG_PRIMARY)) {
         const g = `${v.getUint32(at + 4, true)}/${v.getUint32(at, true)}/${v.getUint16(at + 8, true)}/${v.getUint8(at + 12)}`;
         groups.set(g, (groups.get(g) ?? 0) + 1);
       }
@@ -199,4 +212,6 @@ it("without forging: counters, groups, bitmaps and lines agree after random traf
     }
     expect(found).toBe(groups.size);
   }
+  // Connections whose gateway had lost their mapping were among them.
+  expect(lost).toBeGreaterThan(10);
 }, 300_000);
