@@ -14,6 +14,7 @@ import {
   skew,
   text,
 } from "./flag-values.js";
+import { durations, type Moments, moment, moments } from "./moment.js";
 
 /** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
 export interface Flag<T = unknown> {
@@ -46,6 +47,13 @@ export type FlagKey = keyof typeof FLAGS;
 const MAX_CONNECTIONS = 8 << 20;
 const MAX_BATCH = 4096;
 const MAX_FRAME = Number.MAX_SAFE_INTEGER;
+
+/** `3x` or `3`: a multiple of traffic. */
+const multiple: FlagParser<number> = (value, name) => {
+  const number = Number(/^(\d{1,4}(?:\.\d{1,3})?)x?$/.exec(value)?.[1]);
+  if (number > 0) return number;
+  throw refused(name, value, "a multiple above zero such as 3x or 1.5x");
+};
 
 /** Identity that keeps the literal parts of a declaration, which `FlagValues` is made from. */
 function flag<T, const F extends Omit<Flag<T>, "parse">>(declared: F & { parse: FlagParser<T> }) {
@@ -337,6 +345,62 @@ export const FLAGS = {
     details: `KIND is one of ${SHARE_KINDS.map((kind) => `\`${kind}\``).join(", ")}.`,
     parse: share,
   }) satisfies Flag<Share>,
+  from: flag({
+    name: "--from",
+    argument: "PATH",
+    repeats: true,
+    help: "manifests before the change, as --manifests takes them",
+    parse: text,
+  }),
+  to: flag({
+    name: "--to",
+    argument: "PATH",
+    repeats: true,
+    help: "manifests after the change",
+    parse: text,
+  }),
+  at: flag({
+    name: "--at",
+    argument: "T",
+    help: "when it happens: a time since the first frame (12.5s, 2m) or RFC 3339",
+    details: "`failover` also takes 'every 10s': one run for each such time from the first frame to the last.",
+    parse: moments,
+  }) satisfies Flag<Moments>,
+  grow: flag({
+    name: "--grow",
+    argument: "Nx",
+    default: "1x",
+    help: "as if there were this many times the connections",
+    parse: multiple,
+  }),
+  node: flag({ name: "--node", argument: "NODE", help: "name of the gateway node", parse: text }),
+  deadline: flag({
+    name: "--deadline",
+    argument: "D",
+    help: "when the node goes away whatever is left on it: a time since the first frame, or RFC 3339",
+    parse: moment,
+  }),
+  kill: flag({
+    name: "--kill",
+    argument: "NODE|each",
+    default: "each",
+    help: "the gateway node that fails; `each`: every one in a run of its own",
+    parse: text,
+  }),
+  detect: flag({
+    name: "--detect",
+    argument: "D,…",
+    default: "the health checks of the manifests",
+    help: "how long after the failure it is noticed, e.g. 0.5s,1s,2s,5s: one run for each",
+    parse: durations,
+  }),
+  seeds: flag({
+    name: "--seeds",
+    argument: "N",
+    default: "20 with --balance random, else 1",
+    help: "runs with different seeds, from --seed on",
+    parse: integer(1, 1000),
+  }),
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
 } as const;

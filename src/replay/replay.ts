@@ -56,6 +56,7 @@ async function replayInto(session: Session, merged: MergedCapture, started: numb
   session.closeOutputs();
   if (options.saveState !== undefined) saveState(session, options.saveState, startClockNs);
   session.machine.engine.advance(session.machine.outside.clockLow, session.machine.outside.clockHigh);
+  for (const observer of options.observers ?? []) observer.finished?.(session.machine);
   warn(session, merged);
   const report = buildReport(session, merged, performance.now() - started);
   if (damage) throw new DamagedCaptureError(damage, report);

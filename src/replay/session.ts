@@ -102,10 +102,16 @@ export class Session {
     if (this.#observer) this.#observer.keepCaptured(index, first, end);
     const started = performance.now();
     this.machine.outside.classify(index.count, ++this.#piece);
-    const moved = this.inspector ? this.#runInspected(first, end, index, faces) : this.#run(first, end);
+    const observers = this.options.observers ?? [];
+    const piece = { columns: this.#columns, index, faces, arena: this.#arena, first, end, passed: this.framesPassed };
     this.engineMs += performance.now() - started;
+    for (const observer of observers) observer.before?.(piece);
+    const runFrom = performance.now();
+    const moved = this.inspector ? this.#runInspected(first, end, index, faces) : this.#run(first, end);
+    this.engineMs += performance.now() - runFrom;
     this.#noteMoved(moved);
     this.#observer?.observe(first, end, this.framesPassed, index, faces);
+    for (const observer of observers) observer.after?.(piece);
     if (this.inspector) this.inspector.judged();
     if (this.#outputs) this.#write(this.#outputs, first, end, faces);
     this.#count(first, end);
