@@ -128,21 +128,22 @@ function comesBack({ run, released }: HealthState, failback: Failback): boolean 
   return failback.kind === "immediate" || (failback.kind === "never" && released);
 }
 
-/** Time limits up to and including `nowNs`. The agent of a node that is down is not judged. */
+/** Time limits up to and including `nowNs`, in their order should several have passed. */
 function expire(state: HealthState, config: HealthConfig, nowNs: bigint): HealthState {
-  const node = expireNode(state, config, nowNs);
-  const agentLives = node.agent === "down" || node.health === "down" || !isOver(node.lastAgentGoodNs, config, nowNs);
-  return agentLives ? node : { ...node, agent: "down" };
+  const limit = limitNs(state.lastGoodNs, config);
+  if (state.health === "down") {
+    const end = holdEndNs(state, config);
+    const isSilent = limit === undefined || limit <= (earlier(end, nowNs) ?? nowNs);
+    if (isSilent) return state.run === 0 ? state : { ...state, run: 0 };
+    return end !== undefined && end <= nowNs ? expire(raise(state), config, nowNs) : state;
+  }
+  const judged = expireAgent(state, config, limit === undefined || limit > nowNs ? nowNs : limit - 1n);
+  return limit === undefined || limit <= nowNs ? { ...judged, health: "down", run: 0 } : judged;
 }
 
-function expireNode(state: HealthState, config: HealthConfig, nowNs: bigint): HealthState {
-  if (state.health !== "down")
-    return isOver(state.lastGoodNs, config, nowNs) ? { ...state, health: "down", run: 0 } : state;
-  const end = holdEndNs(state, config);
-  return end !== undefined && end <= nowNs ? raise(state) : state;
-}
-
-function isOver(goodNs: bigint | undefined, config: HealthConfig, nowNs: bigint): boolean {
-  const limit = limitNs(goodNs, config);
-  return limit === undefined || limit <= nowNs;
+/** Of a node that is not down at `nowNs`: the agent of one that is down is not judged. */
+function expireAgent(state: HealthState, config: HealthConfig, nowNs: bigint): HealthState {
+  const limit = limitNs(state.lastAgentGoodNs, config);
+  const isOver = state.agent === "up" && (limit === undefined || limit <= nowNs);
+  return isOver ? { ...state, agent: "down" } : state;
 }
