@@ -43,7 +43,8 @@ export const CONFIG_ZONES_AT = CONFIG_FLAGS_AT + 4; // u32, zones of nodes that 
 export const CONFIG_TABLE_SEED_AT = CONFIG_ZONES_AT + 4; // u64, keys the tables' hash; never shows in results while no table is full
 export const CONFIG_PLACEMENT_SEED_AT = CONFIG_TABLE_SEED_AT + 8; // u64, keys the choice of gateways
 export const CONFIG_PORT_SEED_AT = CONFIG_PLACEMENT_SEED_AT + 8; // u64, keys the choice of NAT ports
-export const CONFIG_SIZE = CONFIG_PORT_SEED_AT + 8;
+export const CONFIG_TUNNEL_PORT_AT = CONFIG_PORT_SEED_AT + 8; // u32, UDP port of the overlay
+export const CONFIG_SIZE = CONFIG_TUNNEL_PORT_AT + 8;
 
 export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
 export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
@@ -60,7 +61,8 @@ export const REGION_EGRESS_STATS = 4;
 export const REGION_CONNTRACK = 5;
 export const REGION_STATE = 6; // all that a saved state holds, regions 3 to 5 among it
 export const REGION_HOST = 7;
-export const REGION_COUNT = 8;
+export const REGION_OUTER = 8; // OUTER_SIZE bytes per frame record: what goes in front of a redirected frame
+export const REGION_COUNT = 9;
 
 // ---- Frame record: one per frame of a batch; host writes, engine reads. ---------------------------------------------------------------
 
@@ -79,7 +81,7 @@ export const FRAME_FLAG_GSO = 2; // super-frame: longer than any MTU, IPv4 total
 
 export const HOOK_FROM_ENDPOINT = 1;
 export const HOOK_FROM_NETWORK = 2;
-export const HOOK_FROM_OVERLAY = 3;
+export const HOOK_FROM_OVERLAY = 3; // a VXLAN packet of another node, outer headers included; engines with a node of their own only
 
 export const LINK_ETHERNET = 1;
 export const LINK_RAW = 2; // IPv4 or IPv6 by version nibble
@@ -94,13 +96,15 @@ export const LINK_COUNT = 7;
 export const VERDICT_ACTION_AT = 0; // u8, ACTION_*
 export const VERDICT_REASON_AT = VERDICT_ACTION_AT + 1; // u8, REASON_*; REASON_NONE for snat and reverse
 export const VERDICT_FLAGS_AT = VERDICT_REASON_AT + 1; // u16, VERDICT_FLAG_*
-export const VERDICT_LENGTH_AT = VERDICT_FLAGS_AT + 2; // u32, captured bytes after rewriting
+export const VERDICT_LENGTH_AT = VERDICT_FLAGS_AT + 2; // u32, captured bytes after rewriting; from-overlay: of the inner frame
 export const VERDICT_EGRESS_AT = VERDICT_LENGTH_AT + 4; // u32, index into the blob's egresses; NO_INDEX where none applies
 export const VERDICT_NAT_PORT_AT = VERDICT_EGRESS_AT + 4; // u16, NAT port or ICMP id, host order
 export const VERDICT_OLD_EGRESS_AT = VERDICT_NAT_PORT_AT + 2; // u16, egress before, with VERDICT_FLAG_REMAPPED
 export const VERDICT_EGRESS_IP_AT = VERDICT_OLD_EGRESS_AT + 2; // 16 bytes, zero where none applies
 export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay target of a redirect
-export const VERDICT_SIZE = VERDICT_TARGET_AT + 16;
+export const VERDICT_INNER_AT = VERDICT_TARGET_AT + 16; // u32, redirect: where the IP packet starts in the frame; from-overlay: where the inner frame does
+export const VERDICT_NODE_AT = VERDICT_INNER_AT + 4; // u32, written by `locate` only
+export const VERDICT_SIZE = VERDICT_NODE_AT + 4;
 
 export const NO_INDEX = 0xffffffff;
 
@@ -111,6 +115,7 @@ export const VERDICT_FLAG_POLICY_CHANGE = 8; // ... because of the policy (else 
 export const VERDICT_FLAG_UNVERIFIABLE = 16; // checksum-unverifiable: its checksum was not captured
 export const VERDICT_FLAG_HOP = 32; // one routed hop: TTL was decremented
 export const VERDICT_FLAG_NEW_CONNECTION_KIND = 64; // TCP or SCTP: a remap breaks it; else it rebinds
+export const VERDICT_FLAG_RELEASE = 256; // the gateway of VERDICT_OLD_EGRESS_AT may forget the connection: it went elsewhere
 export const VERDICT_FLAG_RESTART = 128; // ... because its gateway lost its memory and made the mapping anew
 
 export const ACTION_PASS = 1;
@@ -154,7 +159,8 @@ export const REASON_NOT_YET_PROGRAMMED = 26;
 export const REASON_ICMP_ERROR_UNMATCHED = 27;
 export const REASON_BAD_SOURCE = 28; // land packet, loopback, multicast or egress address as source
 export const REASON_GATEWAY_DOWN = 29; // the gateway it is sent to does not answer, and nobody has noticed yet
-export const REASON_COUNT = 30;
+export const REASON_BAD_OVERLAY = 30; // no VXLAN packet for this node, or of a connection that it has nothing to do with
+export const REASON_COUNT = 31;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 
@@ -224,6 +230,7 @@ export const LINE_FLAG_TRANSLATED = 2;
 export const LINE_FLAG_HOP = 4; // gateway and endpoint are on different nodes
 export const LINE_FLAG_STEADY = 8; // a frame without SYN, FIN or RST on this line changes no state
 export const LINE_FLAG_GUESSED = 16;
+export const LINE_FLAG_REDIRECT = 64; // its gateway is on another node: the address to write is the overlay's VNI
 export const LINE_FLAG_LOST = 32; // its gateway lost the mapping: a pin alone, its own pair
 
 export const STATE_SEEN_NON_SYN = 1;
@@ -334,6 +341,17 @@ export const ENDPOINT_PORTS_AT = 44; // u32, first of its service ports
 export const ENDPOINT_PORT_COUNT_AT = 48; // u32
 export const ENDPOINT_IDENTITY_AT = 52; // u32
 export const ENDPOINT_SIZE = 56;
+
+// ---- The overlay: outer headers that the engine writes and reads (RFC 7348 section 5), then the inner Ethernet header. ------------------
+
+export const OUTER_SIZE = 64; // Ethernet 14, IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14
+export const VNI_HOST = 1; // never comes from another node
+export const VNI_WORLD = 2; // replies
+
+// ---- What became of a frame elsewhere: `feedback(i, what)`. ----------------------------------------------------------------------------
+
+export const FEEDBACK_FORGET = 1; // its connection ends here: it was refused, or has gone to another gateway
+export const FEEDBACK_RESTART = 2; // its gateway made a new mapping: the connection's state begins with this frame
 
 // ---- Gateway state: `setGateway(node, state)`. ---------------------------------------------------------------------------------------
 

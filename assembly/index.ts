@@ -1,11 +1,34 @@
 // Everything that engine.wasm exports beside its memory. docs/abi.md explains each function.
 
 import { ABI_VERSION, REGION_STATE } from "./abi";
-import { loadPolicy, nodeLost, restore as restoreState, setActive, setGateway, setReachable } from "./path/control";
+import {
+  loadPolicy,
+  nodeLost,
+  restore as restoreState,
+  setActive,
+  setGateway,
+  setOwnNode,
+  setReachable,
+} from "./path/control";
+import { feedback } from "./path/feedback";
+import { locate } from "./path/locate";
 import { advance as advanceTo, process } from "./path/process";
 import { configBlock, configure, regionAt, regionSize } from "./tables/memory";
 
-export { configure, loadPolicy, nodeLost, process, regionAt, regionSize, setActive, setGateway, setReachable };
+export {
+  configure,
+  feedback,
+  loadPolicy,
+  locate,
+  nodeLost,
+  process,
+  regionAt,
+  regionSize,
+  setActive,
+  setGateway,
+  setOwnNode,
+  setReachable,
+};
 
 export function abiVersion(): u32 {
   return ABI_VERSION;

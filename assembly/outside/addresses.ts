@@ -8,10 +8,12 @@ import {
   ADDRESS_SPANS_AT,
   ADDRESS_TIMED,
   CONTROL_SPANS_AT,
+  NO_NODE,
   SHORT_ADDRESS_AT,
   SHORT_INFO_AT,
   SHORT_SIZE,
   SPAN_FROM_AT,
+  SPAN_NODE_AT,
   SPAN_SIZE,
   SPAN_TO_AT,
 } from "./layout";
@@ -70,24 +72,37 @@ export function ipv4Flags(raw: u32, time: u64): u32 {
  * @param first bytes 0 to 7 as they lie in memory   @param second bytes 8 to 15
  */
 export function addressFlags(first: u64, second: u64, time: u64): u32 {
+  const row = findRow(first, second);
+  if (!row) return 0;
+  const flags = load<u32>(row, ADDRESS_FLAGS_AT);
+  return flags & ADDRESS_ENDPOINT && !spanAt(row, time) ? flags & ~ADDRESS_ENDPOINT : flags;
+}
+
+/** Number of the node that the endpoint with this address runs on at a time; NO_NODE where there is none, or nobody knows. */
+export function endpointNode(first: u64, second: u64, time: u64): u32 {
+  const row = findRow(first, second);
+  const span = row ? spanAt(row, time) : 0;
+  return span ? load<u32>(span, SPAN_NODE_AT) : NO_NODE;
+}
+
+/** The row of an address, or 0. */
+function findRow(first: u64, second: u64): usize {
   let slot = home(first, second);
   let row = addressesAt + <usize>slot * ADDRESS_SIZE;
-  let flags = load<u32>(row, ADDRESS_FLAGS_AT);
-  while (flags) {
-    if (load<u64>(row, ADDRESS_BYTES_AT + 8) == second && load<u64>(row, ADDRESS_BYTES_AT) == first)
-      return flags & ADDRESS_ENDPOINT && !isOwned(row, time) ? flags & ~ADDRESS_ENDPOINT : flags;
+  while (load<u32>(row, ADDRESS_FLAGS_AT)) {
+    if (load<u64>(row, ADDRESS_BYTES_AT + 8) == second && load<u64>(row, ADDRESS_BYTES_AT) == first) return row;
     slot = (slot + 1) & addressMask;
     row = addressesAt + <usize>slot * ADDRESS_SIZE;
-    flags = load<u32>(row, ADDRESS_FLAGS_AT);
   }
   return 0;
 }
 
-function isOwned(row: usize, time: u64): bool {
+/** The span of an endpoint's row that holds at a time, or 0. */
+function spanAt(row: usize, time: u64): usize {
   let span = <usize>load<u32>(control + CONTROL_SPANS_AT) + <usize>load<u32>(row, ADDRESS_SPANS_AT) * SPAN_SIZE;
   for (let left = load<u32>(row, ADDRESS_SPAN_COUNT_AT); left > 0; left--) {
-    if (time >= load<u64>(span, SPAN_FROM_AT) && time < load<u64>(span, SPAN_TO_AT)) return true;
+    if (time >= load<u64>(span, SPAN_FROM_AT) && time < load<u64>(span, SPAN_TO_AT)) return span;
     span += SPAN_SIZE;
   }
-  return false;
+  return 0;
 }

@@ -53,13 +53,19 @@ import {
   CONTROL_FLAGS_AT,
   CONTROL_GIVEN_COUNT_AT,
   CONTROL_NEXT_CHANGE_AT,
+  CONTROL_UNREACHABLE_AT,
+  CONTROL_UNTIL_AT,
   EVENT_COUNT,
+  MAPPING_EGRESS_AT,
   MAPPING_FLAG_BROKEN,
   MAPPING_FLAGS_AT,
   MAPPING_SIZE,
   MAPPING_TOUCH_AT,
   PENDING_ADDRESSES_AT,
   PENDING_KIND_AT,
+  PENDING_KIND_CONNECTION,
+  PENDING_KIND_OPENING,
+  PENDING_KIND_OTHER,
   PENDING_PORTS_AT,
   PENDING_PROTOCOL_AT,
   PENDING_SIZE,
@@ -70,6 +76,7 @@ import {
   STAMP_COUNT,
 } from "./layout";
 import { evicted, learn, note } from "./learn";
+import { losesFrame, losesReply } from "./lost";
 import { clearBroken, connectionHash, findMapping, touchMapping } from "./mappings";
 
 // Takes the frames of a piece through the engine in batches. A reply is built from what is known of its connection, so a batch ends
@@ -83,9 +90,6 @@ const SKIPPED: u32 = 2;
 /** Frames whose mappings are fetched at once. */
 const AHEAD: u32 = 64;
 
-const KIND_CONNECTION: u32 = 1;
-const KIND_OTHER: u32 = 0;
-
 /** Number of the running batch; a stamp that equals it marks a connection with a frame in the batch. */
 let batch: u32 = 0;
 /** Frames in the running batch, and how many it may hold. */
@@ -94,7 +98,8 @@ let limit: u32 = 0;
 
 /**
  * Takes frames `first` to `end` - 1 of the piece through the engine and fills their result columns.
- * @returns the frame to go on with: `end`, or less where the host has to read the events first; or an ERROR_* of the engine
+ * @returns the frame to go on with: `end`, or less where the host has to read the events first or where the virtual time that it asked
+ *   to be stopped at has come; or an ERROR_* of the engine
  */
 export function run(first: u32, end: u32): i32 {
   putField(CONTROL_EVENT_COUNT_AT, 0);
@@ -103,13 +108,16 @@ export function run(first: u32, end: u32): i32 {
   size = 0;
   batch++;
   limit = nextLimit();
+  const until = load<u64>(control, CONTROL_UNTIL_AT);
   let clock = load<u64>(control, CONTROL_CLOCK_AT);
   let i = first;
   let touched = first;
   while (i < end) {
     if (i == touched) touched = touchAhead(i, end);
     const time = frameTime(i);
-    if (time > clock) clock = time;
+    const now = time > clock ? time : clock;
+    if (now >= until) break;
+    clock = now;
     store<u64>(control, clock, CONTROL_CLOCK_AT);
     const outcome = load<u8>(hooks + i) ? takeFrame(i, clock) : SKIPPED;
     if (outcome != CUT) i++;
@@ -147,6 +155,7 @@ function nextLimit(): u32 {
 
 /** Puts frame `i` into the batch, as what the engine is to see. */
 function takeFrame(i: u32, clock: u64): u32 {
+  if (field(CONTROL_UNREACHABLE_AT) && losesFrame(i, clock)) return SKIPPED;
   const record = engineFrames + <usize>size * FRAME_SIZE;
   describe(i, record, clock);
   const p = changetype<Parsed>(parsedAt);
@@ -189,7 +198,7 @@ function takeOutbound(i: u32, p: Parsed): u32 {
   const pending = pendingAt + <usize>size * PENDING_SIZE;
   store<u32>(pending, i, PENDING_SLOT_AT);
   if (p.kind != KIND_PLAIN) {
-    store<u32>(pending, KIND_OTHER, PENDING_KIND_AT);
+    store<u32>(pending, <u32>PENDING_KIND_OTHER, PENDING_KIND_AT);
     return TAKEN;
   }
   const protocol = p.protocol;
@@ -204,18 +213,22 @@ function takeOutbound(i: u32, p: Parsed): u32 {
     }
   }
   store<u32>(stamp, batch);
-  store<u32>(pending, KIND_CONNECTION, PENDING_KIND_AT);
+  store<u32>(pending, opensTcp(p) ? PENDING_KIND_OPENING : PENDING_KIND_CONNECTION, PENDING_KIND_AT);
   store<u64>(pending, p.addresses, PENDING_ADDRESSES_AT);
   store<u32>(pending, ports, PENDING_PORTS_AT);
   store<u32>(pending, protocol, PENDING_PROTOCOL_AT);
   return TAKEN;
 }
 
+function opensTcp(p: Parsed): bool {
+  return p.protocol == PROTOCOL_TCP && (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
 /** A broken connection stays so until its endpoint opens a new one. */
 function isBroken(hash: u64, p: Parsed, ports: u32): bool {
   const mapping = findMapping(hash, p.addresses, ports, p.protocol);
   if (!mapping || !(load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_BROKEN)) return false;
-  if ((p.tcpFlags & (TCP_SYN | TCP_ACK)) != TCP_SYN) return true;
+  if (!opensTcp(p)) return true;
   clearBroken(mapping);
   return false;
 }
@@ -223,7 +236,7 @@ function isBroken(hash: u64, p: Parsed, ports: u32): bool {
 function takeInbound(i: u32, p: Parsed): u32 {
   const pending = pendingAt + <usize>size * PENDING_SIZE;
   store<u32>(pending, i, PENDING_SLOT_AT);
-  store<u32>(pending, KIND_OTHER, PENDING_KIND_AT);
+  store<u32>(pending, <u32>PENDING_KIND_OTHER, PENDING_KIND_AT);
   const flagsAt = slotFlags + ((<usize>i) << 1);
   if (!(load<u16>(flagsAt) & SLOT_REPLY)) return TAKEN;
   if (p.kind == KIND_ICMP_ERROR) {
@@ -236,8 +249,7 @@ function takeInbound(i: u32, p: Parsed): u32 {
 
 /** A SYN or an echo request from outside answers nobody. */
 function opens(p: Parsed): bool {
-  if (p.protocol == PROTOCOL_TCP) return (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-  return p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) != 0;
+  return opensTcp(p) || (p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) != 0);
 }
 
 /** Builds what the outside would have sent, where the connection has an external tuple. */
@@ -250,6 +262,7 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
     skip(i, SKIP_AFTER_BREAK);
     return SKIPPED;
   }
+  if (field(CONTROL_UNREACHABLE_AT) && losesReply(i, load<u16>(mapping, MAPPING_EGRESS_AT))) return SKIPPED;
   touchMapping(mapping, load<u64>(control, CONTROL_CLOCK_AT));
   if (p.kind == KIND_ICMP_ERROR) buildError(p, mapping);
   else buildPlain(p, mapping);
@@ -277,7 +290,7 @@ function flush(): i32 {
   let pending = pendingAt;
   for (let k: u32 = 0; k < count; k++) {
     note(load<u32>(pending, PENDING_SLOT_AT), verdict);
-    if (load<u32>(pending, PENDING_KIND_AT) == KIND_CONNECTION)
+    if (load<u32>(pending, PENDING_KIND_AT) != PENDING_KIND_OTHER)
       learn(pending, verdict, load<u64>(record, FRAME_TIME_AT));
     record += FRAME_SIZE;
     verdict += VERDICT_SIZE;

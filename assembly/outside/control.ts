@@ -26,11 +26,15 @@ import {
   CONTROL_COPIES_AT,
   CONTROL_COPY_SLOTS_AT,
   CONTROL_COUNTERS_AT,
+  CONTROL_EGRESS_NODES_AT,
+  CONTROL_EGRESS_ROOM_AT,
   CONTROL_ENGINE_FRAMES_AT,
   CONTROL_ENGINE_VERDICTS_AT,
   CONTROL_GIVEN_AT,
   CONTROL_MAPPING_SLOTS_AT,
   CONTROL_MAPPINGS_AT,
+  CONTROL_NODE_COUNT_AT,
+  CONTROL_NODES_AT,
   CONTROL_PARSED_AT,
   CONTROL_PENDING_AT,
   CONTROL_SEED_AT,
@@ -38,6 +42,7 @@ import {
   CONTROL_STAMPS_AT,
   CONTROL_VERSION_AT,
   MAX_BATCH,
+  NO_NODE,
   OUTSIDE_ERROR_CONTROL,
   OUTSIDE_ERROR_VERSION,
   OUTSIDE_VERSION,
@@ -65,6 +70,10 @@ export let givenAt: usize = 0;
 export let seed: u64 = 0;
 /** The engine's counters. */
 export let counters: usize = 0;
+export let egressNodesAt: usize = 0;
+export let egressRoom: u32 = 0;
+export let nodesAt: usize = 0;
+export let nodeCount: u32 = 0;
 
 function word(at: usize): u32 {
   return load<u32>(control + at);
@@ -151,6 +160,7 @@ export function attach(at: usize): i32 {
   if (batchSize == 0 || batchSize > <u32>MAX_BATCH || word(CONTROL_CAPACITY_AT) == 0) return OUTSIDE_ERROR_CONTROL;
   if (!isPowerOfTwo(mappingSlots) || mappingSlots < 64 || !isPowerOfTwo(addressSlots) || !isPowerOfTwo(copySlots))
     return OUTSIDE_ERROR_CONTROL;
+  if (word(CONTROL_NODE_COUNT_AT) > <u32>NO_NODE) return OUTSIDE_ERROR_CONTROL;
   arenaAt = word(CONTROL_ARENA_AT);
   engineFrames = word(CONTROL_ENGINE_FRAMES_AT);
   engineVerdicts = word(CONTROL_ENGINE_VERDICTS_AT);
@@ -166,6 +176,10 @@ export function attach(at: usize): i32 {
   copyMask = copySlots - 1;
   givenAt = word(CONTROL_GIVEN_AT);
   counters = word(CONTROL_COUNTERS_AT);
+  egressNodesAt = word(CONTROL_EGRESS_NODES_AT);
+  egressRoom = word(CONTROL_EGRESS_ROOM_AT);
+  nodesAt = word(CONTROL_NODES_AT);
+  nodeCount = word(CONTROL_NODE_COUNT_AT);
   seed = load<u64>(control + CONTROL_SEED_AT);
   takeColumns();
   return OK;

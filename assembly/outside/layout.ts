@@ -1,7 +1,7 @@
 // The numbers that the outside simulator and its host share: where things lie in the engine's REGION_HOST. Compiled by asc and by tsc, so:
 // integer constants only, no imports. All records are little-endian; "raw" means bytes as on the wire.
 
-export const OUTSIDE_VERSION = 1;
+export const OUTSIDE_VERSION = 2;
 
 // ---- Control block at the start of the host region. The host fills it before `attach`; addresses are absolute. -------------------------
 
@@ -36,7 +36,14 @@ export const CONTROL_TUNNEL_PORT_AT = CONTROL_FLAGS_AT + 4; // u32, of the clust
 export const CONTROL_PARSED_AT = CONTROL_TUNNEL_PORT_AT + 4; // u32, PARSED_SIZE bytes of scratch
 export const CONTROL_COUNTERS_AT = CONTROL_PARSED_AT + 4; // u32, the engine's counters
 export const CONTROL_CONNECTIONS_AT = CONTROL_COUNTERS_AT + 4; // u32, that the engine has room for
-export const CONTROL_READ_CLOCK_AT = 192; // u64, the latest timestamp classified so far
+export const CONTROL_EGRESS_NODES_AT = CONTROL_CONNECTIONS_AT + 4; // u32, u16 each by index of the egress: the unreachable node that its address is on, or NO_NODE
+export const CONTROL_EGRESS_ROOM_AT = CONTROL_EGRESS_NODES_AT + 4; // u32, rows that there is room for
+export const CONTROL_NODES_AT = CONTROL_EGRESS_ROOM_AT + 4; // u32, NODE_SIZE each
+export const CONTROL_NODE_COUNT_AT = CONTROL_NODES_AT + 4; // u32, at most NO_NODE
+export const CONTROL_DEAD_ADDRESSES_AT = CONTROL_NODE_COUNT_AT + 4; // u32, DEAD_SIZE each: egress IPs on unreachable nodes
+export const CONTROL_DEAD_COUNT_AT = CONTROL_DEAD_ADDRESSES_AT + 4; // u32
+export const CONTROL_UNREACHABLE_AT = CONTROL_DEAD_COUNT_AT + 4; // u32, nodes that do not answer; 0 = no frame is lost
+export const CONTROL_READ_CLOCK_AT = 216; // u64, the latest timestamp classified so far
 export const CONTROL_SEED_AT = CONTROL_READ_CLOCK_AT + 8; // u64, keys the tables' hashes; never shows in results while no table is full
 export const CONTROL_CLOCK_AT = CONTROL_SEED_AT + 8; // u64, virtual time: the latest timestamp run through so far
 export const CONTROL_MAPPING_COUNT_AT = CONTROL_CLOCK_AT + 8; // u32, mappings in the table now
@@ -47,7 +54,9 @@ export const CONTROL_NEXT_CHANGE_AT = CONTROL_BROKEN_AT + 4; // u32, index of th
 export const CONTROL_EVENT_COUNT_AT = CONTROL_NEXT_CHANGE_AT + 4; // u32, written by `run`
 export const CONTROL_GIVEN_COUNT_AT = CONTROL_EVENT_COUNT_AT + 4; // u32, frames that the last `run` gave to the engine
 export const CONTROL_BATCHES_AT = CONTROL_GIVEN_COUNT_AT + 4; // u32, batches of the last `run`
-export const CONTROL_SIZE = 256;
+export const CONTROL_UNTIL_AT = 272; // u64, `run` stops before the first frame at or after this virtual time; all ones = never
+export const CONTROL_LOST_AT = CONTROL_UNTIL_AT + 8; // u64, frames lost so far
+export const CONTROL_SIZE = 320;
 
 export const CONTROL_FLAG_UNSETTLED = 1; // policy or gateways changed in mid-run: any connection may be moved at its next frame
 
@@ -97,6 +106,8 @@ export const SKIP_TRUNCATED = 136; // too short for addresses, on the wire
 export const SKIP_CUT = 137; // too short for addresses, in the capture
 export const SKIP_AFTER_BREAK = 138;
 export const SKIP_BAD_HEADER = 139; // no IP version
+export const SKIP_GATEWAY_DOWN = 140; // lost: its gateway does not answer
+export const SKIP_NODE_DOWN = 141; // lost: the endpoint's own node does not answer
 
 // ---- Interfaces: one row per interface of the merged captures. ------------------------------------------------------------------------------
 
@@ -125,7 +136,20 @@ export const ADDRESS_NODE = 2;
 export const ADDRESS_EGRESS = 4;
 export const SPAN_FROM_AT = 0; // u64 ns, inclusive
 export const SPAN_TO_AT = 8; // u64 ns, exclusive; all ones = for ever
-export const SPAN_SIZE = 16;
+export const SPAN_NODE_AT = 16; // u32, number of the node that the endpoint runs on; NO_NODE where unknown
+export const SPAN_SIZE = 24;
+
+// ---- Nodes and gateways that do not answer. ----------------------------------------------------------------------------------------------------
+
+export const NO_NODE = 0xffff;
+export const NODE_FLAGS_AT = 0; // u32, NODE_FLAG_*
+export const NODE_LOST_AT = 4; // u32, frames lost because of it, counted by `run`
+export const NODE_SIZE = 8;
+export const NODE_FLAG_UNREACHABLE = 1;
+
+export const DEAD_BYTES_AT = 0; // 16 bytes, IPv4 mapped
+export const DEAD_NODE_AT = 16; // u32, number of the node
+export const DEAD_SIZE = 24;
 
 // ---- What the outside knows: which external tuple an endpoint's connection has. ---------------------------------------------------------------
 
@@ -146,11 +170,14 @@ export const MAPPING_FLAG_BROKEN = 4; // its external tuple changed in mid-conne
 // ---- Frames of the running batch. ---------------------------------------------------------------------------------------------------------------
 
 export const PENDING_SLOT_AT = 0; // u32, place in the piece
-export const PENDING_KIND_AT = 4; // u32, 1 = from an endpoint, with a five-tuple
+export const PENDING_KIND_AT = 4; // u32, PENDING_KIND_*
 export const PENDING_ADDRESSES_AT = 8; // u64
 export const PENDING_PORTS_AT = 16; // u32
 export const PENDING_PROTOCOL_AT = 20; // u32
 export const PENDING_SIZE = 24;
+export const PENDING_KIND_OTHER = 0;
+export const PENDING_KIND_CONNECTION = 1; // from an endpoint, with a five-tuple
+export const PENDING_KIND_OPENING = 2; // ... a TCP SYN
 export const PARSED_SIZE = 64;
 
 // ---- Events: connections whose external tuple changed. --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import {
   COUNTER_EVICTED_CLOSING_AT,
   COUNTER_EVICTED_ESTABLISHED_AT,
   COUNTER_EVICTED_UNREPLIED_AT,
+  REASON_GATEWAY_DOWN,
   VERDICT_ACTION_AT,
   VERDICT_EGRESS_AT,
   VERDICT_EGRESS_IP_AT,
@@ -44,10 +45,13 @@ import {
   MAPPING_FLAGS_AT,
   MAPPING_NAT_PORT_AT,
   PENDING_ADDRESSES_AT,
+  PENDING_KIND_AT,
+  PENDING_KIND_OPENING,
   PENDING_PORTS_AT,
   PENDING_PROTOCOL_AT,
   PENDING_SLOT_AT,
 } from "./layout";
+import { countLost, deadNodeOf } from "./lost";
 import {
   clearBroken,
   connectionHash,
@@ -79,6 +83,8 @@ export function note(i: u32, verdict: usize): void {
   store<u16>(oldEgresses + at16, load<u16>(verdict, VERDICT_OLD_EGRESS_AT));
   store<u16>(natPorts + at16, load<u16>(verdict, VERDICT_NAT_PORT_AT));
   if (givenAt) store<u32>(evictions + ((<usize>i) << 2), evicted());
+  if (load<u8>(verdict, VERDICT_REASON_AT) == REASON_GATEWAY_DOWN)
+    countLost(i, deadNodeOf(load<u32>(verdict, VERDICT_EGRESS_AT)));
 }
 
 /** Bookkeeping of a frame that left: a connection's external tuple changes only with a frame that created it, or left untranslated. */
@@ -96,15 +102,33 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
     if (gone) removeMapping(gone);
     return;
   }
+  const address = load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12);
+  const port = <u32>bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT));
+  const known = flags & VERDICT_FLAG_REMAPPED ? findMapping(hash, addresses, ports, protocol) : 0;
+  if (known)
+    store<u16>(oldEgresses + ((<usize>load<u32>(pending, PENDING_SLOT_AT)) << 1), load<u16>(known, MAPPING_EGRESS_AT));
+  const isSame =
+    known != 0 && load<u32>(known, MAPPING_ADDRESS_AT) == address && load<u16>(known, MAPPING_NAT_PORT_AT) == port;
   const mapping = putMapping(hash, addresses, ports, protocol, time);
   clearBroken(mapping);
   store<u8>(mapping, <u8>(MAPPING_FLAG_USED | (flags & VERDICT_FLAG_HOP ? MAPPING_FLAG_HOP : 0)), MAPPING_FLAGS_AT);
   store<u16>(mapping, <u16>load<u32>(verdict, VERDICT_EGRESS_AT), MAPPING_EGRESS_AT);
-  store<u32>(mapping, load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12), MAPPING_ADDRESS_AT);
-  store<u16>(mapping, bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT)), MAPPING_NAT_PORT_AT);
+  store<u32>(mapping, address, MAPPING_ADDRESS_AT);
+  store<u16>(mapping, <u16>port, MAPPING_NAT_PORT_AT);
   touchMapping(mapping, time);
-  if (!(flags & VERDICT_FLAG_REMAPPED)) return;
-  if (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) markBroken(mapping);
+  if (flags & VERDICT_FLAG_REMAPPED) noteMoved(pending, mapping, flags, isSame);
+}
+
+/**
+ * The engine made the mapping of a connection anew. Where the outside sees the same tuple as before, nothing happened; where the frame
+ * opens its connection, a tuple changed but nothing broke.
+ */
+function noteMoved(pending: usize, mapping: usize, flags: u32, isSame: bool): void {
+  const flagsAt = verdictFlags + ((<usize>load<u32>(pending, PENDING_SLOT_AT)) << 1);
+  if (isSame) return store<u16>(flagsAt, <u16>(flags & ~VERDICT_FLAG_REMAPPED));
+  if (load<u32>(pending, PENDING_KIND_AT) == PENDING_KIND_OPENING)
+    store<u16>(flagsAt, <u16>(flags & ~VERDICT_FLAG_NEW_CONNECTION_KIND));
+  else if (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) markBroken(mapping);
   tell(pending);
 }
 

@@ -65,7 +65,7 @@ import { Verdict } from "./verdict";
 /** One's-complement change of the word (TTL, protocol) when the TTL falls by one, as words lie in memory. */
 export const TTL_DELTA: u32 = 0xfffe;
 
-function swapAddresses(addresses: u64): u64 {
+export function swapAddresses(addresses: u64): u64 {
   return rotl<u64>(addresses, 32);
 }
 
@@ -78,11 +78,11 @@ function portHash(p: Parsed): u64 {
 }
 
 /** True where the first frame of a connection shows that it began before. */
-function isMidStream(p: Parsed): bool {
+export function isMidStream(p: Parsed): bool {
   return p.protocol == PROTOCOL_TCP && !(p.tcpFlags & TCP_SYN);
 }
 
-function countFrame(p: Parsed, line: usize): void {
+export function countFrame(p: Parsed, line: usize): void {
   store<u64>(line, load<u64>(line, LINE_BYTES_AT) + p.wire, LINE_BYTES_AT);
   store<u32>(line, load<u32>(line, LINE_PACKETS_AT) + 1, LINE_PACKETS_AT);
 }

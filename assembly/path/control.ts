@@ -9,7 +9,15 @@ import {
   OK,
 } from "../abi";
 import { bumpEpoch, NEXT_CHANGE_AT, nowNs, tickBy } from "../tables/clock";
-import { gatewayState, isReachable, putActive, putGatewayState, putReachable, resetGateways } from "../tables/gateways";
+import {
+  gatewayState,
+  isReachable,
+  putActive,
+  putGatewayState,
+  putOwnNode,
+  putReachable,
+  resetGateways,
+} from "../tables/gateways";
 import { forgetNode } from "../tables/loss";
 import { arenaAt, arenaSize, isConfigured, maxZones, stateAt } from "../tables/memory";
 import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
@@ -79,6 +87,17 @@ export function nodeLost(node: u32): i32 {
   if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
   if (node >= nodeTotal) return ERROR_NO_SUCH_GATEWAY;
   forgetNode(node);
+  return OK;
+}
+
+/**
+ * Makes the engine play one node of a cluster: frames for gateways elsewhere are redirected, and hook from-overlay is there. Say it again
+ * after a policy that numbers nodes differently. @param node NO_INDEX = every node at once, as at the start; another number that is no
+ * node's = where endpoints are whose node is not known
+ */
+export function setOwnNode(node: u32): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  putOwnNode(node);
   return OK;
 }
 

@@ -11,6 +11,7 @@ import {
   LINE_EPOCH_AT,
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_OWNER_AT,
@@ -39,11 +40,13 @@ import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
 import { age, follow, openInbound, openPassed, openTranslated } from "./connection";
+import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
   decision,
   egressIpv4,
   isHop,
   isPassed,
+  isSelectedElsewhere,
   isSelectedLost,
   mappedLow,
   neverSelected,
@@ -73,11 +76,12 @@ export function fromEndpoint(p: Parsed, line: usize, v: Verdict): void {
     removeConnection(line);
     return first(p, v);
   }
-  follow(p, line, v);
+  if (flags & LINE_FLAG_REDIRECT) followPin(p, line, v);
+  else follow(p, line, v);
 }
 
 /** Key of the choice of gateway: the original five-tuple under the placement seed. */
-function placementHash(p: Parsed): u64 {
+export function placementHash(p: Parsed): u64 {
   const ports = bswap<u32>(p.ports);
   const src = bswap<u32>(<u32>p.addresses);
   const dst = bswap<u32>(<u32>(p.addresses >> 32));
@@ -109,8 +113,10 @@ function first(p: Parsed, v: Verdict): void {
   if (never) return v.pass(never);
   if (isAnswer(p, endpoint)) return openInbound(p, true, v);
   resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX, false);
-  if (decision == REASON_NONE)
-    return isSelectedLost() ? loseFrame(p, 0, endpoint, v) : openTranslated(p, endpoint, true, v);
+  if (decision == REASON_NONE) {
+    if (isSelectedLost()) return loseFrame(p, 0, endpoint, v);
+    return isSelectedElsewhere() ? openRedirected(p, endpoint, true, v) : openTranslated(p, endpoint, true, v);
+  }
   if (isPassed()) return openPassed(p, decision, v);
   v.drop(decision);
 }
@@ -121,36 +127,44 @@ function first(p: Parsed, v: Verdict): void {
  */
 function decideAnew(p: Parsed, line: usize, v: Verdict): void {
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-  const translated = (flags & LINE_FLAG_TRANSLATED) != 0;
+  const leaves = (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) != 0;
   const isLost = (flags & LINE_FLAG_LOST) != 0;
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   const remote = <u32>(p.addresses >> 32);
   const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
-  if (endpoint == NO_INDEX || (translated && !isOwner(endpoint, line)) || neverSelected(0, mappedLow(remote))) {
-    removeCounted(line, COUNTER_REMOVED_AT);
+  if (endpoint == NO_INDEX || (leaves && !isOwner(endpoint, line)) || neverSelected(0, mappedLow(remote))) {
+    end(line, flags, v);
     return first(p, v);
   }
-  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  resolve(endpoint, 0, mappedLow(remote), placementHash(p), translated ? egress : NO_INDEX, isLost);
+  resolve(endpoint, 0, mappedLow(remote), placementHash(p), leaves ? egress : NO_INDEX, isLost);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, line, endpoint, v);
-    if (!translated) return remap(p, line, endpoint, VERDICT_FLAG_POLICY_CHANGE, v);
-    if (!isLost && selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT))
+    const cause = leaves ? causeOf(egress, isLost) : VERDICT_FLAG_POLICY_CHANGE;
+    if (flags & LINE_FLAG_REDIRECT) return settlePin(p, line, endpoint, cause, v);
+    if (isSelectedElsewhere()) return redirectAnew(p, line, endpoint, leaves ? egress : 0xffff, cause, v);
+    if (leaves && !isLost && selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT))
       return keep(p, line, v);
-    return remap(p, line, endpoint, causeOf(egress, isLost), v);
+    return remap(p, line, endpoint, cause, v);
   }
   const reason = decision;
-  if (!translated && isPassed()) {
+  if (!leaves && isPassed()) {
     store<u16>(line, <u16>reason, LINE_PORT_AT);
     store<u16>(otherLine(line), <u16>reason, LINE_PORT_AT);
     store<u32>(line, epoch(), LINE_EPOCH_AT);
     return follow(p, line, v);
   }
-  removeCounted(line, COUNTER_REMOVED_AT);
+  end(line, flags, v);
   if (isPassed()) return openPassed(p, reason, v);
   v.drop(reason);
 }
 
-function isOwner(endpoint: u32, line: usize): bool {
+/** Ends a connection here, and says so to its gateway where that is another node. */
+function end(line: usize, flags: u32, v: Verdict): void {
+  if (flags & LINE_FLAG_REDIRECT) v.release(load<u16>(line, LINE_EGRESS_AT));
+  removeCounted(line, COUNTER_REMOVED_AT);
+}
+
+export function isOwner(endpoint: u32, line: usize): bool {
   return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(otherLine(line), LINE_OWNER_AT);
 }
 
@@ -181,7 +195,7 @@ function loseFrame(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
 }
 
 /** Same gateway and egress IP under the new policy. */
-function keep(p: Parsed, line: usize, v: Verdict): void {
+export function keep(p: Parsed, line: usize, v: Verdict): void {
   const row = <u8>timeoutRow(selectedPolicy);
   store<u32>(line, epoch(), LINE_EPOCH_AT);
   store<u32>(line, selectedPolicy, LINE_OWNER_AT);
@@ -196,7 +210,7 @@ function keep(p: Parsed, line: usize, v: Verdict): void {
  * availability). The old one counts as broken, rebound or removed and the new one as opened, so that opened = live + closed + expired +
  * broken + rebound + removed holds; a connection that was passed before counts as opened twice.
  */
-function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
+export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
   if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
   const address = load<u32>(line, LINE_ADDRESS_AT);

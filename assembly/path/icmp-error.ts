@@ -11,6 +11,7 @@ import {
   LINE_EGRESS_AT,
   LINE_FLAG_HOP,
   LINE_FLAG_LOST,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_PORT_AT,
@@ -51,6 +52,7 @@ import {
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
 import { hopEnds, TTL_DELTA } from "./connection";
+import { redirectError } from "./redirect";
 import { mappedLow, neverSelected, nodeOf } from "./resolve";
 import { stateless, statelessToward } from "./stateless";
 import { Verdict } from "./verdict";
@@ -60,6 +62,7 @@ import { Verdict } from "./verdict";
 
 /** RFC 792: at least 8 bytes of the inner packet's data. */
 const INNER_DATA: u32 = 8;
+const LEAVES: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT;
 
 /** @param v gets the verdict; the frame is rewritten in place where the connection is translated */
 export function icmpError(p: Parsed, v: Verdict): void {
@@ -71,11 +74,12 @@ export function icmpError(p: Parsed, v: Verdict): void {
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   if (isForged(p.l3, inner, fromEndpoint)) return unmatched(p, inner, v);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-  if (!(flags & LINE_FLAG_TRANSLATED)) return v.pass(load<u16>(line, LINE_PORT_AT));
+  if (!(flags & LEAVES)) return v.pass(load<u16>(line, LINE_PORT_AT));
   // Its gateway went with a policy; the endpoint's next own frame will find another.
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal) return unmatched(p, inner, v);
   if (!isReachable(nodeOf(egress))) return v.lose(egress);
+  if (flags & LINE_FLAG_REDIRECT) return redirectError(p, line, v);
   if (flags & LINE_FLAG_LOST) return unmatched(p, inner, v);
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
   rewriteError(p, inner, line, fromEndpoint, v);

@@ -14,9 +14,11 @@ import {
   FRAME_TIME_AT,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
+  HOOK_FROM_OVERLAY,
   LINE_SIZE,
   LINE_TOUCH_AT,
   LINK_COUNT,
+  NO_INDEX,
   OK,
   REASON_FRAGMENT_UNSUPPORTED,
   REASON_IPV6_UNSUPPORTED,
@@ -37,6 +39,7 @@ import {
   tickBy,
 } from "../tables/clock";
 import { homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
+import { ownNode } from "../tables/gateways";
 
 import {
   arenaAt,
@@ -62,6 +65,7 @@ import {
   KIND_ICMP_ERROR,
   KIND_IPV6,
   KIND_NOT_IP,
+  KIND_OVERLAY,
   KIND_PLAIN,
   Parsed,
   parseFrame,
@@ -69,7 +73,9 @@ import {
 import { PlainFrame } from "../wire/plain";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
+import { fromOverlay } from "./from-overlay";
 import { icmpError } from "./icmp-error";
+import { sendHome } from "./redirect";
 import { stateless } from "./stateless";
 import { Straight } from "./straight";
 import { Verdict } from "./verdict";
@@ -97,11 +103,12 @@ export function process(count: u32): i32 {
   return count;
 }
 
-function recordFault(record: usize): i32 {
+export function recordFault(record: usize): i32 {
   if (<u64>load<u32>(record, FRAME_OFFSET_AT) + load<u32>(record, FRAME_CAPTURED_AT) > <u64>arenaSize)
     return ERROR_FRAME_OUTSIDE_ARENA;
   const hook = <u32>load<u8>(record, FRAME_HOOK_AT);
-  if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK) return ERROR_BAD_HOOK;
+  if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK && !(hook == HOOK_FROM_OVERLAY && ownNode != NO_INDEX))
+    return ERROR_BAD_HOOK;
   const link = <u32>load<u8>(record, FRAME_LINK_AT);
   return link == 0 || link >= <u32>LINK_COUNT ? ERROR_BAD_LINK_TYPE : OK;
 }
@@ -112,7 +119,8 @@ function prepare(record: usize, size: u32, touch: bool): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
-    if (!PlainFrame.parse(record, arena, p)) parseFrame(record, arena, p);
+    if (load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_OVERLAY) p.setKind(KIND_OVERLAY, 0);
+    else if (!PlainFrame.parse(record, arena, p)) parseFrame(record, arena, p);
     if (p.kind == KIND_PLAIN) p.line = homeLine(p.addresses, p.key);
     record += FRAME_SIZE;
     scratch += PARSED_SIZE;
@@ -141,6 +149,8 @@ function settle(record: usize, verdict: usize, size: u32): void {
   const timeouts = timeoutsAt;
   const stats = egressStatsAt;
   const counters = countersAt;
+  // An engine with a node of its own sends frames on to others: nothing about that is straight.
+  const isWhole = ownNode == NO_INDEX;
   let scratch = scratchAt;
   let due = load<u32>(stateAt, SWEEP_DUE_AT);
   let next = nextTick();
@@ -159,12 +169,12 @@ function settle(record: usize, verdict: usize, size: u32): void {
     const captured = load<u32>(record, FRAME_CAPTURED_AT);
     if (p.kind == KIND_PLAIN) {
       const line = Straight.find(p.line, p.addresses, p.key);
-      if (line != 0 && Straight.holds(p, line, now, age, timeouts))
+      if (line != 0 && isWhole && Straight.holds(p, line, now, age, timeouts))
         Straight.translate(p, line, v, captured, now, stats, counters);
       else plain(p, line, v, captured);
     } else {
       v.clear(captured);
-      odd(p, v);
+      odd(record, p, v);
     }
     // By frames, not by calls, so that batch sizes do not show.
     if (++due == SWEEP_LINES) {
@@ -181,15 +191,21 @@ function settle(record: usize, verdict: usize, size: u32): void {
 /** TCP, UDP and echoes off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
 function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
-  if (p.hook == HOOK_FROM_ENDPOINT) fromEndpoint(p, line, v);
-  else fromNetwork(p, line, v);
+  if (p.hook == HOOK_FROM_ENDPOINT) return fromEndpoint(p, line, v);
+  fromNetwork(p, line, v);
+  if (ownNode != NO_INDEX) sendHome(p, v);
 }
 
-function odd(p: Parsed, v: Verdict): void {
+function odd(record: usize, p: Parsed, v: Verdict): void {
   const kind = <u32>p.kind;
+  if (kind == KIND_OVERLAY) return fromOverlay(record, p, v);
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.pass(REASON_NOT_IP);
-  if (kind == KIND_ICMP_ERROR) return icmpError(p, v);
+  if (kind == KIND_ICMP_ERROR) {
+    icmpError(p, v);
+    if (ownNode != NO_INDEX && p.hook == HOOK_FROM_NETWORK) sendHome(p, v);
+    return;
+  }
   stateless(
     p,
     kind == KIND_FRAGMENT
@@ -202,7 +218,7 @@ function odd(p: Parsed, v: Verdict): void {
 }
 
 /** Time has come to the next millisecond or to a change of owners. */
-function tick(time: u64): void {
+export function tick(time: u64): void {
   const back = moveTo(time);
   if (back) {
     rebaseLines(back);

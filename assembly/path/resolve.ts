@@ -22,7 +22,7 @@ import {
   REASON_NONE,
   REASON_NOT_YET_PROGRAMMED,
 } from "../abi";
-import { activeMask, gatewayState, hasMember, isReachable } from "../tables/gateways";
+import { activeMask, gatewayState, hasMember, isElsewhere, isReachable, ownNode } from "../tables/gateways";
 import { placementScore } from "../tables/hash";
 import { egressAt, egressTotal, endpointAt, longestMatch, memberOf, NO_MATCH, policyRow } from "../tables/policy";
 
@@ -68,6 +68,28 @@ export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u
     if (members) selectedEgress = memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members);
   } else {
     selectedEgress = pick(row, members, activeMask(selectedPolicy, endpoint), tuple, pinned, isLost);
+  }
+  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
+  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
+}
+
+/**
+ * Decides as the gateway to which an endpoint's node has sent a frame: one of its own egresses, the pinned one if it still has that.
+ * @param pinned egress of the mapping that the connection has, or NO_INDEX
+ */
+export function resolveHere(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u64, pinned: u32): void {
+  selectedEgress = NO_INDEX;
+  decision = matchPolicy(endpoint, remoteHigh, remoteLow);
+  if (decision != REASON_NONE) return;
+  const row = policyRow(selectedPolicy);
+  const members = load<u32>(row, POLICY_MEMBER_COUNT_AT);
+  if (load<u32>(row, POLICY_KIND_AT) == POLICY_KIND_CILIUM) {
+    const member = members ? memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members) : NO_INDEX;
+    if (member != NO_INDEX && nodeOf(member) == ownNode) selectedEgress = member;
+  } else if (pinned < egressTotal && nodeOf(pinned) == ownNode && isMember(row, members, pinned)) {
+    selectedEgress = pinned;
+  } else {
+    selectedEgress = pickOn(row, members, activeMask(selectedPolicy, endpoint), tuple, ownNode);
   }
   if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
   else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
@@ -140,6 +162,11 @@ function best(row: usize, members: u32, mask: u64, tuple: u64, only: u32): u32 {
 /** Node of an egress of the policy in force. */
 export function nodeOf(egress: u32): u32 {
   return load<u32>(egressAt(egress), EGRESS_NODE_AT);
+}
+
+/** True where the gateway of `selectedEgress` is on another node than this engine's own. */
+export function isSelectedElsewhere(): bool {
+  return isElsewhere(nodeOf(selectedEgress));
 }
 
 /** True where the gateway of `selectedEgress` is dead, whether or not the cluster knows. */

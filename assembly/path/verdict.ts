@@ -1,6 +1,8 @@
 import {
   ACTION_DROP,
   ACTION_PASS,
+  ACTION_REDIRECT,
+  ACTION_REVERSE,
   COUNTER_ACTIONS_AT,
   COUNTER_REASONS_AT,
   NO_INDEX,
@@ -8,7 +10,9 @@ import {
   VERDICT_ACTION_AT,
   VERDICT_EGRESS_AT,
   VERDICT_EGRESS_IP_AT,
+  VERDICT_FLAG_RELEASE,
   VERDICT_FLAGS_AT,
+  VERDICT_INNER_AT,
   VERDICT_LENGTH_AT,
   VERDICT_NAT_PORT_AT,
   VERDICT_OLD_EGRESS_AT,
@@ -88,6 +92,39 @@ export class Verdict {
   lose(egress: u32): void {
     store<u32>(changetype<usize>(this), egress, VERDICT_EGRESS_AT);
     this.end(ACTION_DROP, REASON_GATEWAY_DOWN);
+  }
+
+  /** The connection leaves the gateway of `egress`, which is on another node. */
+  release(egress: u32): void {
+    this.flag(VERDICT_FLAG_RELEASE);
+    this.oldEgress = egress;
+  }
+
+  /** Sent to another node. @param target address of that node, network order bytes   @param inner offset of the IP packet in the frame */
+  redirected(egress: u32, target: u32, inner: u32): void {
+    const at = changetype<usize>(this);
+    store<u8>(at, <u8>ACTION_REDIRECT, VERDICT_ACTION_AT);
+    store<u32>(at, egress, VERDICT_EGRESS_AT);
+    store<u32>(at, MAPPED_WORD, VERDICT_TARGET_AT + 8);
+    store<u32>(at, target, VERDICT_TARGET_AT + 12);
+    store<u32>(at, inner, VERDICT_INNER_AT);
+    count(<usize>COUNTER_ACTIONS_AT + ACTION_REDIRECT * 8);
+  }
+
+  /** A reply that another node has translated back: delivered as it is. */
+  delivered(): void {
+    store<u8>(changetype<usize>(this), <u8>ACTION_REVERSE, VERDICT_ACTION_AT);
+    count(<usize>COUNTER_ACTIONS_AT + ACTION_REVERSE * 8);
+  }
+
+  /** What was given is an overlay packet, of which the last `length` bytes from `inner` on are meant. */
+  opened(inner: u32, length: u32): void {
+    store<u32>(changetype<usize>(this), length, VERDICT_LENGTH_AT);
+    store<u32>(changetype<usize>(this), inner, VERDICT_INNER_AT);
+  }
+
+  get egress(): u32 {
+    return load<u32>(changetype<usize>(this), VERDICT_EGRESS_AT);
   }
 
   get action(): u32 {

@@ -1,12 +1,25 @@
-import { ENDPOINT_NODE_AT, GATEWAY_ACTIVE, NO_INDEX, NODE_SIZE, NODE_ZONE_AT } from "../abi";
+import { ENDPOINT_NODE_AT, GATEWAY_ACTIVE, NO_INDEX, NODE_ADDRESS_AT, NODE_SIZE, NODE_ZONE_AT } from "../abi";
 import { bit } from "./blob";
 import { activeAt, activeSize, gatewaysAt, maxNodes, maxZones } from "./memory";
-import { endpointAt, nodesAt } from "./policy";
+import { endpointAt, nodesAt, nodeTotal } from "./policy";
 
 // How gateways stand: one byte per node with its health (GATEWAY_*) and whether it answers at all, and for each policy and zone of the
 // endpoint a mask of the members that take new connections, bit i for the policy's member i. Both are part of the state.
 
 const UNREACHABLE: u32 = 0x80;
+
+/** The node that this engine plays; NO_INDEX = every node at once. A number that is no node's stands for where endpoints without one are. */
+export let ownNode: u32 = NO_INDEX;
+
+export function putOwnNode(node: u32): void {
+  ownNode = node;
+}
+
+/** True where this engine has a node of its own and `node` is another one. @param node NO_INDEX for an endpoint whose node is not known */
+export function isElsewhere(node: u32): bool {
+  if (ownNode == NO_INDEX || node == ownNode) return false;
+  return node != NO_INDEX || ownNode < nodeTotal;
+}
 
 /** GATEWAY_*: what the cluster believes. */
 export function gatewayState(node: u32): u32 {
@@ -29,6 +42,11 @@ export function putReachable(node: u32, reachable: bool): void {
 /** True for a byte that `putGatewayState` and `putReachable` can have written. */
 export function isGatewaySound(node: u32): bool {
   return gatewayState(node) <= <u32>GATEWAY_ACTIVE;
+}
+
+/** Address that the overlay reaches a node under, network order bytes; 0 = not known, or not IPv4. */
+export function nodeAddress(node: u32): u32 {
+  return node < nodeTotal ? load<u32>(nodesAt + <usize>node * NODE_SIZE, NODE_ADDRESS_AT + 12) : 0;
 }
 
 /** Every gateway active, answering, and a member of every policy and zone that may take connections. */

@@ -14,6 +14,7 @@ import {
 } from "../abi";
 import { nowNs } from "./clock";
 import { lineAt, loseMapping, removeCounted } from "./conntrack";
+import { ownNode } from "./gateways";
 import { lineCount, PROBE_LIMIT } from "./memory";
 import { egressAt, egressTotal, endpointAt, findEndpoint } from "./policy";
 
@@ -50,6 +51,8 @@ function forgetLine(line: usize, node: u32): bool {
   if (!(flags & LINE_FLAG_TRANSLATED) || flags & LINE_FLAG_LOST) return false;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal || load<u32>(egressAt(egress), EGRESS_NODE_AT) != node) return false;
-  loseMapping(line);
+  // Where each node has an engine of its own, pins lie in those of the endpoints.
+  if (ownNode == NO_INDEX) loseMapping(line);
+  else removeCounted(line, COUNTER_REMOVED_AT);
   return true;
 }

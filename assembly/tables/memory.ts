@@ -17,6 +17,7 @@ import {
   CONFIG_PREFIXES_AT,
   CONFIG_SIZE,
   CONFIG_TABLE_SEED_AT,
+  CONFIG_TUNNEL_PORT_AT,
   CONFIG_ZONES_AT,
   COUNTERS_SIZE,
   EGRESS_STATS_SIZE,
@@ -26,12 +27,14 @@ import {
   FRAME_SIZE,
   LINE_SIZE,
   OK,
+  OUTER_SIZE,
   REGION_ARENA,
   REGION_CONNTRACK,
   REGION_COUNTERS,
   REGION_EGRESS_STATS,
   REGION_FRAMES,
   REGION_HOST,
+  REGION_OUTER,
   REGION_STATE,
   REGION_VERDICTS,
   VERDICT_SIZE,
@@ -39,7 +42,7 @@ import {
 
 // Where everything lies. Sized once by `configure`, in one growth of the memory, so that views which hosts take afterwards stay valid.
 //
-//   static data | scratch | frames | verdicts | policy A | policy B | [ clock | gateways | active members | counters | egress stats |
+//   static data | scratch | frames | verdicts | outer | policy A | policy B | [ clock | gateways | active members | counters | egress stats |
 //   conntrack | port groups | bitmaps ] | host | arena  [ … ] = REGION_STATE: what a saved state holds
 //
 // Behind the arena lie GUARD bytes that nobody uses: a load of a few bytes at the end of the last frame stays inside the memory.
@@ -82,6 +85,7 @@ export let maxPolicies: u32 = 0;
 export let maxEgresses: u32 = 0;
 export let maxNodes: u32 = 0;
 export let maxZones: u32 = 0;
+export let tunnelPort: u32 = 0;
 export let maxBlob: u32 = 0;
 export let maxBitmaps: u32 = 0;
 
@@ -92,6 +96,7 @@ export let groupCount: u32 = 0;
 export let scratchAt: usize = 0;
 export let framesAt: usize = 0;
 export let verdictsAt: usize = 0;
+export let outerAt: usize = 0;
 export let policyAAt: usize = 0;
 export let policyBAt: usize = 0;
 export let stateAt: usize = 0;
@@ -151,7 +156,7 @@ function inRange(): bool {
   if (maxBatch == 0 || maxBatch > 65536 || maxConnections < 16 || maxConnections > 8 << 20) return false;
   if (config(CONFIG_CONNECTIONS6_AT) != 0) return false;
   if (maxEndpoints > 4 << 20 || maxPrefixes > 4 << 20 || maxPolicies > 1 << 20 || maxNodes > 1 << 20) return false;
-  if (maxZones > 4096) return false;
+  if (maxZones > 4096 || tunnelPort > 65535) return false;
   if (maxEgresses > 65535 || maxBitmaps > 65536 || maxBlob > 1 << 30) return false;
   return (configFlags & ~CONFIG_FLAG_MASK) == 0;
 }
@@ -167,6 +172,7 @@ export function configure(): i32 {
   maxEgresses = config(CONFIG_EGRESSES_AT);
   maxNodes = config(CONFIG_NODES_AT);
   maxZones = config(CONFIG_ZONES_AT);
+  tunnelPort = config(CONFIG_TUNNEL_PORT_AT);
   maxBlob = config(CONFIG_BLOB_SIZE_AT);
   maxBitmaps = config(CONFIG_BITMAPS_AT);
   configFlags = config(CONFIG_FLAGS_AT);
@@ -190,6 +196,7 @@ function layOut(): void {
   scratchAt = take(<u64>BLOCK * PARSED_SIZE);
   framesAt = take(<u64>maxBatch * FRAME_SIZE);
   verdictsAt = take(<u64>maxBatch * VERDICT_SIZE);
+  outerAt = take(<u64>maxBatch * OUTER_SIZE);
   policyAAt = take(policySize());
   policyBAt = take(policySize());
   stateAt = take(CLOCK_SIZE);
@@ -213,6 +220,7 @@ export function regionAt(id: u32): usize {
   if (id == REGION_ARENA) return arenaAt;
   if (id == REGION_FRAMES) return framesAt;
   if (id == REGION_VERDICTS) return verdictsAt;
+  if (id == REGION_OUTER) return outerAt;
   if (id == REGION_COUNTERS) return countersAt;
   if (id == REGION_EGRESS_STATS) return egressStatsAt;
   if (id == REGION_CONNTRACK) return linesAt;
@@ -225,6 +233,7 @@ export function regionSize(id: u32): u32 {
   if (id == REGION_ARENA) return arenaSize;
   if (id == REGION_FRAMES) return maxBatch * FRAME_SIZE;
   if (id == REGION_VERDICTS) return maxBatch * VERDICT_SIZE;
+  if (id == REGION_OUTER) return maxBatch * OUTER_SIZE;
   if (id == REGION_COUNTERS) return isConfigured ? COUNTERS_SIZE : 0;
   if (id == REGION_EGRESS_STATS) return maxEgresses * EGRESS_STATS_SIZE;
   if (id == REGION_CONNTRACK) return isConfigured ? (lineCount + PROBE_LIMIT + 1) * LINE_SIZE : 0;

@@ -6,6 +6,7 @@ import {
   EGRESS_STATS_SIZE,
   LINE_EGRESS_AT,
   LINE_FLAG_PRIMARY,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_AT,
@@ -21,6 +22,8 @@ import { egressAt, egressesAt, egressTotal, findEgressAddress, timeoutRows, time
 
 // Connections name their egress and their lifetimes by row. A new policy may number both differently, so its rows are looked up for every
 // connection: an egress by its address and rendezvous key, lifetimes by equality. Statistics start anew; what is alive is counted again.
+
+const COUNTED: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_PRIMARY;
 
 let oldEgressesAt: usize = 0;
 let oldEgressTotal: u32 = 0;
@@ -48,10 +51,10 @@ export function rebindLines(): void {
     if (!load<u8>(line, LINE_HOOK_AT)) continue;
     store<u8>(line, <u8>newTimeoutRow(load<u8>(line, LINE_TIMEOUT_ROW_AT)), LINE_TIMEOUT_ROW_AT);
     const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-    if (!(flags & LINE_FLAG_TRANSLATED)) continue;
+    if (!(flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) continue;
     const egress = newEgress(load<u16>(line, LINE_EGRESS_AT));
     store<u16>(line, <u16>egress, LINE_EGRESS_AT);
-    if (!(flags & LINE_FLAG_PRIMARY)) continue;
+    if ((flags & COUNTED) != COUNTED) continue;
     const stats = egressStats(egress);
     store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
   }

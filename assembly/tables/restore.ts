@@ -3,10 +3,12 @@ import {
   ERROR_BAD_STATE,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
+  HOOK_FROM_OVERLAY,
   LINE_CLASS_AT,
   LINE_EGRESS_AT,
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
@@ -69,7 +71,7 @@ function areLinesSound(): bool {
 
 function isLineSound(line: usize, slot: u32, total: u32): bool {
   const hook = <u32>load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER;
-  if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK) return false;
+  if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK && hook != HOOK_FROM_OVERLAY) return false;
   const pair = load<u32>(line, LINE_PAIR_AT);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
   if (((flags & LINE_FLAG_LOST) != 0) != (pair == slot)) return false;
@@ -80,6 +82,6 @@ function isLineSound(line: usize, slot: u32, total: u32): bool {
     return false;
   const translated = flags & LINE_FLAG_TRANSLATED;
   if ((load<u8>(lineAt(pair), LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != translated) return false;
-  if (translated) return <u32>load<u16>(line, LINE_EGRESS_AT) <= maxEgresses;
+  if (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) return <u32>load<u16>(line, LINE_EGRESS_AT) <= maxEgresses;
   return <u32>load<u16>(line, LINE_PORT_AT) < <u32>REASON_COUNT;
 }

@@ -43,6 +43,7 @@ export const KIND_UNSUPPORTED: u32 = 3;
 export const KIND_IPV6: u32 = 4;
 export const KIND_FAULT: u32 = 5; // `reason` says why
 export const KIND_NOT_IP: u32 = 6;
+export const KIND_OVERLAY: u32 = 7; // to be opened first
 
 /** Bits of `Parsed.flags`. */
 export const PARSED_PARTIAL: u32 = 1;

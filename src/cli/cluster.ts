@@ -1,5 +1,5 @@
 import { formatWarning } from "../config/check.js";
-import { loadManifests } from "../config/load.js";
+import { type LoadOptions, loadManifests } from "../config/load.js";
 import type { SettingOverrides } from "../config/settings.js";
 import type { ManifestWarning, PolicyModel } from "../config/types.js";
 import { Redactor } from "../report/redact.js";
@@ -12,16 +12,21 @@ const SHOWN_WARNINGS = 10;
 
 /** Reads the manifests that the flags name. @throws {PolicyError} with all faults of all files */
 export function loadCluster(flags: FlagValues): PolicyModel {
+  return loadManifests(flags.manifests ?? [], loadOptions(flags));
+}
+
+/** What the flags add to manifests. */
+export function loadOptions(flags: FlagValues): LoadOptions {
   const settings: SettingOverrides = {
     ...(flags.natProfile && { natProfile: flags.natProfile }),
     ...(flags.snatPorts && { snatPorts: flags.snatPorts }),
   };
-  return loadManifests(flags.manifests ?? [], {
+  return {
     ...(flags.serviceCidr && { serviceCIDRs: flags.serviceCidr }),
     ...(flags.interface && { interfaces: flags.interface }),
     ignoreOwnershipTimes: flags.ignoreOwnershipTimes ?? false,
     settings,
-  });
+  };
 }
 
 /** Names of a cluster and of the files given, for `--redact`. */

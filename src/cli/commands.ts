@@ -41,6 +41,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time.",
     flags: [
       ...MANIFEST_FLAGS,
+      "scenario",
       "output",
       "report",
       "html",
@@ -57,12 +58,12 @@ export const COMMANDS: readonly CommandSpec[] = [
       "json",
       "verbose",
       "topology",
-      "scenario",
       "workers",
     ],
     required: ["manifests"],
     examples: [
       "sluicegate replay pcaps/web/in.pcap -m pcaps/manifests",
+      "sluicegate replay pcaps/web/in.pcap -m pcaps/manifests -s pcaps/scenarios/gw-a-dies.yaml",
       "sluicegate replay node1.pcap node2.pcap -m dump/ -o out/ --fail-on 'broken>0'",
     ],
     load: () => import("./commands/replay.js"),

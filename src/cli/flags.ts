@@ -79,10 +79,6 @@ const oneWorker: FlagParser<number> = (value, name) => {
   return count;
 };
 
-const noScenario: FlagParser<string> = (value, name) => {
-  throw refused(name, value, "no scenario: scenarios are not supported yet");
-};
-
 export const FLAGS = {
   manifests: flag({
     name: "--manifests",
@@ -120,9 +116,10 @@ export const FLAGS = {
     name: "--scenario",
     short: "-s",
     argument: "FILE",
-    hidden: true,
-    help: "events of gateways over virtual time",
-    parse: noScenario,
+    help: "what happens to nodes and manifests while the capture runs: failures, drains, changes",
+    details:
+      "A file of kind Scenario: events at times after the first frame (`12.5s`) or by the clock (RFC 3339), on nodes (`node-down`, `node-up`, `agent-down`, `agent-up`, `drain`, `undrain`, `remove`, `add`) or with other `manifests`. Time is that of the captures, and gateways are found down by their probes. See docs/high-availability.md.",
+    parse: text,
   }),
   output: flag({
     name: "--output",

@@ -16,12 +16,13 @@ export interface ReplayFiles {
  * @throws {UsageError} where a result would overwrite an input or another result
  */
 export function replayFiles(captures: readonly string[], flags: FlagValues): ReplayFiles {
-  const { output, report, html, saveState, loadState, manifests = [] } = flags;
+  const { output, report, html, saveState, loadState, scenario, manifests = [] } = flags;
   const inDir = (name: string) => (output === undefined ? [] : [join(output, name)]);
   const reports = [...inDir("report.json"), ...(report === undefined ? [] : [report])];
   const pages = [...inDir("index.html"), ...(html === undefined ? [] : [html])];
   const outputs = [...inDir("external.pcapng"), ...inDir("endpoint.pcapng"), ...reports, ...pages, saveState];
-  const inputs = [...captures, ...manifestFiles(manifests), ...(loadState === undefined ? [] : [loadState])];
+  const single = [loadState, scenario].filter((path) => path !== undefined);
+  const inputs = [...captures, ...manifestFiles(manifests), ...single];
   refuseOverwriting(outputs, inputs);
   return { outDir: output, reports, pages };
 }

@@ -85,7 +85,7 @@ function selectMembers(
   policy.gateways.forEach((gateway, entry) => {
     const selected = nodesOf(policy, gateway, nodes);
     if (selected.length === 0) warnNoNode(policy, gateway);
-    const before = countGateways(policy, members);
+    const before = countGateways(members);
     const isPooled = policy.egressCIDRs.length > 0;
     for (const node of selected) {
       const resolved = isPooled
@@ -93,7 +93,7 @@ function selectMembers(
         : resolveEgress(node, gateway, families, devices, placeholders);
       members.push({ entry, resolved });
     }
-    const count = countGateways(policy, members);
+    const count = countGateways(members);
     if (before <= MOST_GATEWAYS && count > MOST_GATEWAYS) {
       gateway.field
         .get("nodeSelector")
@@ -105,9 +105,8 @@ function selectMembers(
   return policy.kind === "CiliumEgressGatewayPolicy" ? members.sort(byGatewayIP) : members.sort(byNode);
 }
 
-/** A node that several groups select counts once for each address that it has by them; entries of a Cilium policy all count. */
-function countGateways(policy: PolicyRecord, members: readonly Member[]): number {
-  if (policy.kind === "CiliumEgressGatewayPolicy") return members.length;
+/** A node that several groups select counts once for each address that it has by them. */
+function countGateways(members: readonly Member[]): number {
   const table = new EgressTable();
   for (const member of members) table.indexOf(member);
   return table.egresses.length;

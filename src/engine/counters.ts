@@ -86,6 +86,11 @@ export function readEgressStats(memory: EngineMemory, at: number): EgressStats {
   };
 }
 
+/** Sets the peak of ports in the row of the egress statistics at `at`. */
+export function putPortsPeak(memory: EngineMemory, at: number, peak: number): void {
+  memory.putU32(at + abi.EGRESS_STATS_PORTS_PEAK_AT, peak);
+}
+
 /** Named slots always show, unnamed ones only where they count something; code 0 has no name and is left out unless it counts. */
 function named(
   memory: EngineMemory,

@@ -20,6 +20,8 @@ export interface EngineConfig {
   readonly nodes: number;
   /** Zones of nodes, at most 4096. */
   readonly zones: number;
+  /** UDP port of the overlay between nodes. */
+  readonly tunnelPort: number;
   /** Largest policy blob. */
   readonly blobSize: number;
   /** Port bitmaps for (egress IP, remote, port, protocol) that are near exhaustion. */
@@ -50,6 +52,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   egresses: 1 << 10,
   nodes: 1 << 10,
   zones: 64,
+  tunnelPort: 8472,
   blobSize: 8 << 20,
   bitmaps: 64,
   hostSize: 0,
@@ -75,6 +78,7 @@ const U32_FIELDS = [
   ["bitmaps", abi.CONFIG_BITMAPS_AT],
   ["hostSize", abi.CONFIG_HOST_SIZE_AT],
   ["zones", abi.CONFIG_ZONES_AT],
+  ["tunnelPort", abi.CONFIG_TUNNEL_PORT_AT],
 ] as const;
 
 const SEED_FIELDS = [

@@ -2,7 +2,7 @@ import * as abi from "../../assembly/abi.js";
 import { EngineError } from "../errors.js";
 import { instantiateCompanion } from "./companion.js";
 import { clearTouches } from "./conntrack.js";
-import { type EgressStats, type EngineCounters, readCounters, readEgressStats } from "./counters.js";
+import { type EgressStats, type EngineCounters, putPortsPeak, readCounters, readEgressStats } from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
 import { checkEngineConfig, type EngineConfig, encodeEngineConfig } from "./engine-config.js";
 import { type EngineExports, instantiateEngine } from "./load.js";
@@ -42,7 +42,7 @@ export class Engine {
   readonly config: EngineConfig;
   /** Memory of the engine; every view onto it stays valid for the engine's life. */
   readonly memory: EngineMemory;
-  /** Frames lie here. `loadPolicy` and `loadState` overwrite it: call them between batches. */
+  /** Frames lie here. `loadPolicy` overwrites a part of it: call it between batches. */
   readonly arena: Uint8Array;
   /** `config.hostSize` bytes for the host's own use; the engine never reads them and a saved state does not hold them. */
   readonly host: Uint8Array;
@@ -78,13 +78,14 @@ export class Engine {
   }
 
   /**
-   * Puts a policy blob (`compilePolicy`) in force, in one step, and starts a new policy epoch. Overwrites the start of the arena.
+   * Puts a policy blob (`compilePolicy`) in force, in one step, and starts a new policy epoch.
+   * @param at where in the arena the blob is handed over: what lies there is overwritten
    * @throws {EngineError} where the engine refuses it; the policy before stays in force
    */
-  loadPolicy(blob: Uint8Array): void {
-    this.#checkRoom(blob);
-    this.arena.set(blob);
-    this.#check("loadPolicy", this.#exports.loadPolicy(0, blob.length));
+  loadPolicy(blob: Uint8Array, at = 0): void {
+    this.#checkRoom(blob, at);
+    this.arena.set(blob, at);
+    this.#check("loadPolicy", this.#exports.loadPolicy(at, blob.length));
     this.#policyHash = hashPolicy(blob);
     const counts = sectionCounts(blob);
     this.#egressCount = counts[abi.SECTION_EGRESSES]!;
@@ -107,6 +108,28 @@ export class Engine {
    */
   nodeLost(node: number): void {
     this.#check(`nodeLost ${node}`, this.#exports.nodeLost(node));
+  }
+
+  /**
+   * Makes the engine play one node of a cluster. @param node index into `nodeTable`; -1 = every node at once, as at the start; -2 = where
+   * endpoints are whose node is not known. Holds for the numbering of the policy in force: say it again after another one.
+   */
+  setOwnNode(node: number): void {
+    this.#check(`setOwnNode ${node}`, this.#exports.setOwnNode(node));
+  }
+
+  /**
+   * Finds out where frames 0 … count-1 come in: `node(i)` and `egress(i)` say so afterwards. The frames are not processed.
+   * @throws {EngineError} where the engine refuses the batch
+   */
+  locate(count: number): void {
+    const code = this.#exports.locate(count);
+    if (code !== count) throw refused(`locate ${count} frames`, code);
+  }
+
+  /** Tells of frame `i`, as its endpoint sent it, what became of it at another engine. @param what FEEDBACK_* */
+  feedback(i: number, what: number): void {
+    this.#check(`feedback ${i} ${what}`, this.#exports.feedback(i, what));
   }
 
   /**
@@ -200,7 +223,17 @@ export class Engine {
     return this.memory.u16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_NAT_PORT_AT);
   }
 
-  /** Egress before this frame; meaningful with VERDICT_FLAG_REMAPPED only. */
+  /** Redirect: where the IP packet starts in frame `i`. Hook from-overlay: where the inner frame does. */
+  inner(i: number): number {
+    return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_INNER_AT);
+  }
+
+  /** Node of the endpoint of frame `i` after `locate`: index into the policy's node table, or -1. */
+  node(i: number): number {
+    return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_NODE_AT) | 0;
+  }
+
+  /** Egress before this frame; meaningful with VERDICT_FLAG_REMAPPED and VERDICT_FLAG_RELEASE only. */
   oldEgress(i: number): number {
     return this.memory.u16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_OLD_EGRESS_AT);
   }
@@ -224,6 +257,16 @@ export class Engine {
     return Array.from({ length: this.#egressCount }, (_, row) =>
       readEgressStats(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE),
     );
+  }
+
+  /**
+   * Sets `portsPeak` of every egress: to count peaks from now on, or to give earlier ones back.
+   * @param peaks by egress; what is missing counts as 0
+   */
+  setPortPeaks(peaks: readonly number[]): void {
+    for (let row = 0; row < this.#egressCount; row++) {
+      putPortsPeak(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE, peaks[row] ?? 0);
+    }
   }
 
   /** The conntrack table's bytes: a window, for `connections`. */
@@ -290,8 +333,8 @@ export class Engine {
     return { at, size };
   }
 
-  #checkRoom(blob: Uint8Array): void {
-    const room = Math.min(this.config.blobSize, this.arena.length);
+  #checkRoom(blob: Uint8Array, at: number): void {
+    const room = Math.min(this.config.blobSize, this.arena.length - at);
     if (blob.length > room)
       throw new EngineError(`loadPolicy: the blob has ${blob.length} bytes, expected at most ${room}`);
     if (blob.length < abi.BLOB_HEADER_SIZE) return;

@@ -18,6 +18,9 @@ export interface EngineExports {
   setGateway(node: number, state: number): number;
   setReachable(node: number, reachable: number): number;
   nodeLost(node: number): number;
+  setOwnNode(node: number): number;
+  locate(count: number): number;
+  feedback(i: number, what: number): number;
   setActive(policy: number, zone: number, maskLow: number, maskHigh: number): number;
   process(count: number): number;
   advance(timeLow: number, timeHigh: number): number;
@@ -34,6 +37,9 @@ const FUNCTIONS = [
   "setGateway",
   "setReachable",
   "nodeLost",
+  "setOwnNode",
+  "locate",
+  "feedback",
   "setActive",
   "process",
   "advance",

@@ -35,6 +35,7 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_ICMP_ERROR_UNMATCHED, "icmp-error-unmatched"],
   [abi.REASON_BAD_SOURCE, "bad-source"],
   [abi.REASON_GATEWAY_DOWN, "gateway-down"],
+  [abi.REASON_BAD_OVERLAY, "bad-overlay"],
 ]);
 
 /** ACTION_* to name. */

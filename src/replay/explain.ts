@@ -205,7 +205,7 @@ class Explainer implements Inspector {
   #reply(after: ConntrackPair | undefined): ReplyExpectation | undefined {
     if (after?.original.reason !== 0) return undefined;
     const { original, reply } = after;
-    const policy = describePolicy(this.#session.machine.blob);
+    const policy = describePolicy(this.#session.machine.driver.blob);
     return {
       from: `${reply.src}:${reply.srcPort}`,
       to: `${reply.dst}:${reply.dstPort}`,

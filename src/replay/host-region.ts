@@ -11,6 +11,10 @@ export interface OutsideSizes {
   readonly changes: number;
   readonly interfaces: number;
   readonly filterInstructions: number;
+  /** Nodes that have a number. */
+  readonly nodes: number;
+  /** Egresses that the engine has room for. */
+  readonly egresses: number;
   /** Bytes of the arena that frames lie in; a copy of frames as given to the engine is kept where `keepsGiven`. */
   readonly arenaSize: number;
   readonly keepsGiven: boolean;
@@ -40,6 +44,9 @@ export interface HostRegion {
   readonly copySlots: number;
   readonly events: number;
   readonly filter: number;
+  readonly nodes: number;
+  readonly egressNodes: number;
+  readonly deadAddresses: number;
   readonly row: number;
   readonly given: number;
   /** The arena as it was before the engine saw it. */
@@ -83,6 +90,10 @@ export function planHostRegion(sizes: OutsideSizes): HostRegion {
     copies: take(COPY_SLOTS * layout.COPY_SIZE),
     events: take(layout.EVENT_COUNT * layout.EVENT_SIZE),
     filter: take(sizes.filterInstructions * layout.FILTER_SIZE),
+    nodes: take(sizes.nodes * layout.NODE_SIZE),
+    egressNodes: take(sizes.egresses * 2),
+    // An egress has an address of either family.
+    deadAddresses: take(sizes.egresses * 2 * layout.DEAD_SIZE),
     row: take(layout.ADDRESS_SIZE),
     given: sizes.keepsGiven ? take(sizes.arenaSize) : 0,
     captured: sizes.keepsGiven ? take(sizes.arenaSize) : 0,

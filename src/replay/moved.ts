@@ -1,7 +1,14 @@
 import type { Egress } from "../config/types.js";
-import { VERDICT_FLAG_NEW_CONNECTION_KIND, VERDICT_FLAG_POLICY_CHANGE } from "../engine/codes.js";
+import {
+  VERDICT_FLAG_NEW_CONNECTION_KIND,
+  VERDICT_FLAG_POLICY_CHANGE,
+  VERDICT_FLAG_REMAPPED,
+  VERDICT_FLAG_RESTART,
+} from "../engine/codes.js";
 import { formatAddress } from "../net/address.js";
-import type { Columns, MovedConnection } from "./outside.js";
+import type { Columns } from "./columns.js";
+import type { GatewayPlan } from "./gateway-plan.js";
+import type { MovedConnection } from "./outside.js";
 import type { BrokenConnection } from "./report-types.js";
 import { formatTime, nanoseconds } from "./time.js";
 
@@ -12,22 +19,33 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
   [132, "sctp"],
 ]);
 
-/** Row of the report for a connection whose external tuple changed; TCP and SCTP break by that, the others are rebound. */
+/** Row of the report for a connection whose external tuple changed; TCP and SCTP break by that once they are open, the others are rebound. */
 export function movedConnection(
   moved: MovedConnection,
   columns: Columns,
-  egresses: readonly Egress[],
+  plan: Pick<GatewayPlan, "egresses" | "causeOfMove">,
 ): { isBroken: boolean; row: BrokenConnection } {
   const { slot } = moved;
+  const { egresses } = plan;
   const flags = columns.verdictFlags[slot]!;
   const row: BrokenConnection = {
     at: formatTime(nanoseconds(columns.timeLow[slot]!, columns.timeHigh[slot]!)),
     fiveTuple: fiveTupleText(moved),
     from: gatewayOf(egresses[columns.oldEgress[slot]!]) ?? { node: "", egressIP: "" },
     to: gatewayOf(egresses[columns.egress[slot]!]) ?? null,
-    cause: flags & VERDICT_FLAG_POLICY_CHANGE ? "policy-change" : "failover",
+    cause: causeOf(flags, columns.oldEgress[slot]!, plan),
   };
   return { isBroken: (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) !== 0, row };
+}
+
+/**
+ * Why a connection's external tuple changed with a frame; empty where it did not.
+ * @param flags VERDICT_FLAG_*   @param oldEgress index of the egress before
+ */
+export function causeOf(flags: number, oldEgress: number, plan: Pick<GatewayPlan, "causeOfMove">): string {
+  if (!(flags & VERDICT_FLAG_REMAPPED)) return "";
+  if (flags & VERDICT_FLAG_RESTART) return "gateway-restart";
+  return flags & VERDICT_FLAG_POLICY_CHANGE ? plan.causeOfMove(oldEgress) : "failover";
 }
 
 /** `tcp 10.1.2.3:4000 -> 198.51.100.7:443`; an echo has one identifier. */

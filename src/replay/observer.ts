@@ -1,9 +1,11 @@
 import * as layout from "../../assembly/outside/layout.js";
 import type { MergedIndex } from "../capture/merge.js";
-import { HOOK_FROM_ENDPOINT, VERDICT_FLAG_POLICY_CHANGE, VERDICT_FLAG_REMAPPED } from "../engine/codes.js";
+import { HOOK_FROM_ENDPOINT } from "../engine/codes.js";
 import type { Verifier } from "../verify/verifier.js";
+import type { Columns } from "./columns.js";
+import type { Course } from "./course.js";
+import { causeOf } from "./moved.js";
 import { outputLinkType } from "./outputs.js";
-import type { Columns } from "./outside.js";
 import { nameOfAction, nameOfReason } from "./reasons.js";
 import type { Machine } from "./setup.js";
 import { nanoseconds } from "./time.js";
@@ -14,6 +16,8 @@ const NO_EGRESS = layout.NO_EGRESS;
 /** Tells the verifier about every frame that the engine saw, with the bytes before and after. */
 export class Observer {
   readonly #verifier: Verifier;
+  readonly #machine: Machine;
+  readonly #course: Course;
   readonly #captures: readonly string[];
   readonly #columns: Columns;
   readonly #arena: Uint8Array;
@@ -22,9 +26,11 @@ export class Observer {
   readonly #given: Uint8Array;
   #clock = 0n;
 
-  constructor(verifier: Verifier, machine: Machine, captures: readonly string[]) {
+  constructor(verifier: Verifier, machine: Machine, course: Course, captures: readonly string[]) {
     const { engine, outside, region } = machine;
     this.#verifier = verifier;
+    this.#machine = machine;
+    this.#course = course;
     this.#captures = captures;
     this.#columns = outside.columns;
     this.#arena = engine.arena;
@@ -52,7 +58,8 @@ export class Observer {
   }
 
   #observeFrame(i: number, frame: number, file: number, face: Face): void {
-    const { offset, captured, wire, flags, verdictFlags, action, reason, egress, hook, link } = this.#columns;
+    const { offset, captured, wire, flags, verdictFlags, action, reason, egress, oldEgress, hook, link } =
+      this.#columns;
     const from = offset[i]!;
     const to = from + captured[i]!;
     const before = this.#captured.subarray(from, to);
@@ -71,13 +78,14 @@ export class Observer {
       reason: nameOfReason(reason[i]!),
       egress: egress[i]! === NO_EGRESS ? -1 : egress[i]!,
       view: seen & layout.SLOT_REPLY || hook[i] === HOOK_FROM_ENDPOINT ? "endpoint" : "network",
-      remapped: remapCause(verdictFlags[i]!),
+      remapped: causeOf(verdictFlags[i]!, oldEgress[i]!, this.#machine.plan),
+      healthy: this.#healthy(),
       evictions: this.#columns.evictions[i]!,
     });
   }
-}
 
-function remapCause(flags: number): string {
-  if (!(flags & VERDICT_FLAG_REMAPPED)) return "";
-  return flags & VERDICT_FLAG_POLICY_CHANGE ? "policy-change" : "failover";
+  #healthy(): ReadonlySet<string> {
+    const { nodes } = this.#machine.plan.picture;
+    return new Set([...nodes].flatMap(([node, state]) => (state === "down" ? [] : [node])));
+  }
 }

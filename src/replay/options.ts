@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { NatProfile, PolicyModel } from "../config/types.js";
+import type { Scenario } from "../gateway/scenario.js";
 import type { PieceObserver } from "./piece-observer.js";
 import type { ViewpointDecision } from "./report-types.js";
 
@@ -8,6 +9,10 @@ export interface ReplayOptions {
   /** Paths of captures, merged by time; `-` is standard input. */
   readonly captures: readonly string[];
   readonly model: PolicyModel;
+  /** What happens to nodes and manifests over virtual time. */
+  readonly scenario?: Scenario;
+  /** Manifests of the scenario's `manifests` events, in its order; as many as it has of them. */
+  readonly laterModels?: readonly PolicyModel[];
   /** Folder for `external.pcapng` and `endpoint.pcapng`; created where missing. Left out = no captures are written. */
   readonly outDir?: string;
   readonly viewpoint?: "auto" | "endpoint" | "network";

@@ -19,11 +19,12 @@ export class Outputs {
   readonly #external: PcapngWriter;
   readonly #endpoint: PcapngWriter;
   readonly #egresses: readonly Egress[];
-  /** Interface numbers plus one, by egress × link type; 0 = not asked for yet. */
-  readonly #externalIds: Uint16Array;
+  /** Interface numbers plus one, by egress and link type; 0 = not asked for yet. */
+  readonly #externalIds: Uint16Array[] = [];
   readonly #endpointIds = new Uint16Array(LINK_TYPES);
 
   /**
+   * @param egresses those that frames may leave by; may grow
    * @param buffers memory for the writers' buffers, in the memory that the frames lie in
    * @throws {OutputError} where the folder or a file cannot be created
    */
@@ -34,12 +35,11 @@ export class Outputs {
       throw new OutputError(folder, (cause as NodeJS.ErrnoException).code ?? "unknown", { cause });
     }
     this.#egresses = egresses;
-    this.#externalIds = new Uint16Array(egresses.length * LINK_TYPES);
     this.#external = new PcapngWriter(join(folder, "external.pcapng"), { buffer: buffers[0]! });
     this.#endpoint = new PcapngWriter(join(folder, "endpoint.pcapng"), { buffer: buffers[1]! });
   }
 
-  /** A frame that leaves for the outside. @param egress index into the model's egresses */
+  /** A frame that leaves for the outside. @param egress index into the egresses */
   external(
     egress: number,
     linkType: number,
@@ -51,11 +51,10 @@ export class Outputs {
     arena: Uint8Array,
     at: number,
   ): void {
-    const cell = egress * LINK_TYPES + linkType;
-    if (this.#externalIds[cell] === 0) {
-      this.#externalIds[cell] = this.#external.interfaceId(linkType, this.#egresses[egress]!.node) + 1;
-    }
-    const id = this.#externalIds[cell]! - 1;
+    this.#externalIds[egress] ??= new Uint16Array(LINK_TYPES);
+    const ids = this.#externalIds[egress];
+    if (ids[linkType] === 0) ids[linkType] = this.#external.interfaceId(linkType, this.#egresses[egress]!.node) + 1;
+    const id = ids[linkType]! - 1;
     this.#external.frame(id, timeLow, timeHigh, captured, wire, number, arena, at);
   }
 

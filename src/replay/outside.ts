@@ -3,6 +3,8 @@ import { REGION_COUNTERS, REGION_FRAMES, REGION_VERDICTS } from "../engine/codes
 import type { Engine } from "../engine/engine.js";
 import { packageFile } from "../engine/load.js";
 import { EngineError } from "../errors.js";
+import type { AddressBytes } from "../net/address.js";
+import { type Columns, columnsOf } from "./columns.js";
 import type { FilterInstruction } from "./filter.js";
 import type { HostRegion } from "./host-region.js";
 import { FOR_EVER, type KnownAddress } from "./known-addresses.js";
@@ -24,7 +26,9 @@ export interface OutsideOptions {
   readonly batchSize: number;
   readonly pieceFrames: number;
   readonly interfaces: number;
-  readonly addresses: ReadonlyMap<string, KnownAddress>;
+  readonly nodes: number;
+  /** Egresses that the engine has room for. */
+  readonly egresses: number;
   readonly ownerChanges: readonly bigint[];
   readonly filter: readonly FilterInstruction[];
   readonly tunnelPort: number;
@@ -34,28 +38,11 @@ export interface OutsideOptions {
   readonly wasmFile?: string;
 }
 
-/** One value per frame of the piece in memory: windows onto the engine's memory, valid for its life. */
-export interface Columns {
-  readonly offset: Uint32Array;
-  readonly captured: Uint32Array;
-  readonly wire: Uint32Array;
-  readonly timeLow: Uint32Array;
-  readonly timeHigh: Uint32Array;
-  readonly interface: Uint32Array;
-  /** LINK_*, of the inner frame where one was decapsulated. */
-  readonly link: Uint8Array;
-  /** HOOK_*; 0 = not given to the engine. */
-  readonly hook: Uint8Array;
-  /** FRAME_FLAG_* and SLOT_*. */
-  readonly flags: Uint16Array;
-  readonly action: Uint8Array;
-  readonly reason: Uint8Array;
-  readonly verdictFlags: Uint16Array;
-  readonly egress: Uint16Array;
-  readonly oldEgress: Uint16Array;
-  readonly natPort: Uint16Array;
-  /** Live connections that the engine had evicted by then; only where frames as given are kept. */
-  readonly evictions: Uint32Array;
+/** An egress IP that nobody answers under. */
+export interface DeadAddress {
+  readonly bytes: AddressBytes;
+  /** Number of the node that it is on. */
+  readonly node: number;
 }
 
 /** A connection whose external tuple changed, as `run` met it. */
@@ -79,6 +66,8 @@ export class Outside {
   readonly #view: DataView;
   readonly #host: Uint8Array;
   readonly #region: HostRegion;
+  readonly #nodes: number;
+  readonly #egresses: number;
 
   /** @throws {EngineError} where outside.wasm is missing or was built from another layout */
   static async start(options: OutsideOptions): Promise<Outside> {
@@ -97,13 +86,20 @@ export class Outside {
     this.#exports = exports;
     this.#host = engine.host;
     this.#region = region;
+    this.#nodes = options.nodes;
+    this.#egresses = options.egresses;
     this.#view = new DataView(engine.host.buffer, engine.host.byteOffset, engine.host.byteLength);
     this.columns = columnsOf(engine.host, region, options.pieceFrames);
     this.#writeControl(options);
     this.#writeTables(options);
     const code = exports.attach(engine.host.byteOffset);
     if (code !== 0) throw new EngineError(`outside.wasm: refuses its control block (${code}); build both together`);
-    for (const row of addressRows(options.addresses)) this.#insertAddress(row);
+  }
+
+  /** Whose each address is: before the first piece is classified, and once. */
+  setAddresses(addresses: ReadonlyMap<string, KnownAddress>): void {
+    this.#writeSpans(addresses);
+    for (const row of addressRows(addresses)) this.#insertAddress(row);
   }
 
   /** Classifies the first `count` frames of the columns. @param piece number of the piece, from 1 */
@@ -112,8 +108,8 @@ export class Outside {
   }
 
   /**
-   * Takes frames `first` to `end` - 1 through the engine.
-   * @returns the frame to go on with; less than `end` where `moved` has to be read first
+   * Takes frames `first` to `end` - 1 through the engine, up to the time that `stopAt` was told.
+   * @returns the frame to go on with; less than `end` where `moved` has to be read first, or where that time has come
    * @throws {EngineError} where the engine refuses a batch
    */
   run(first: number, end: number): number {
@@ -132,6 +128,49 @@ export class Outside {
   /** Policy or gateways changed in mid-run: from now on any connection may be moved at its next frame. */
   unsettle(): void {
     this.#view.setUint32(layout.CONTROL_FLAGS_AT, layout.CONTROL_FLAG_UNSETTLED, true);
+  }
+
+  /** `run` stops before the first frame whose virtual time is `ns` or later. */
+  stopAt(ns: bigint): void {
+    this.#view.setBigUint64(layout.CONTROL_UNTIL_AT, ns, true);
+  }
+
+  /**
+   * Who does not answer from now on.
+   * @param nodes numbers of nodes   @param egresses by index of the egress: number of the dead node that its address is on
+   * @param addresses egress IPs on dead nodes
+   */
+  setUnreachable(
+    nodes: readonly number[],
+    egresses: readonly (number | undefined)[],
+    addresses: readonly DeadAddress[],
+  ): void {
+    const view = this.#view;
+    const region = this.#region;
+    const dead = new Set(nodes);
+    for (let node = 0; node < this.#nodes; node++) {
+      const flags = dead.has(node) ? layout.NODE_FLAG_UNREACHABLE : 0;
+      view.setUint32(region.nodes + node * layout.NODE_SIZE + layout.NODE_FLAGS_AT, flags, true);
+    }
+    this.#host.fill(0xff, region.egressNodes, region.egressNodes + this.#egresses * 2);
+    egresses.forEach((node, egress) => {
+      if (node !== undefined) view.setUint16(region.egressNodes + egress * 2, node, true);
+    });
+    addresses.forEach(({ bytes, node }, i) => {
+      this.#host.set(bytes, region.deadAddresses + i * layout.DEAD_SIZE + layout.DEAD_BYTES_AT);
+      view.setUint32(region.deadAddresses + i * layout.DEAD_SIZE + layout.DEAD_NODE_AT, node, true);
+    });
+    view.setUint32(layout.CONTROL_DEAD_COUNT_AT, addresses.length, true);
+    view.setUint32(layout.CONTROL_UNREACHABLE_AT, nodes.length, true);
+  }
+
+  /** Frames lost so far: all of them, and those because of one node. */
+  get lost(): number {
+    return Number(this.#view.getBigUint64(layout.CONTROL_LOST_AT, true));
+  }
+
+  lostBecauseOf(node: number): number {
+    return this.#view.getUint32(this.#region.nodes + node * layout.NODE_SIZE + layout.NODE_LOST_AT, true);
   }
 
   /** Connections that the last `run` saw moved. */
@@ -211,10 +250,19 @@ export class Outside {
     put(layout.CONTROL_FILTER_AT, base + region.filter);
     put(layout.CONTROL_FILTER_COUNT_AT, options.filter.length);
     put(layout.CONTROL_TUNNEL_PORT_AT, options.tunnelPort);
+    put(layout.CONTROL_EGRESS_NODES_AT, base + region.egressNodes);
+    put(layout.CONTROL_EGRESS_ROOM_AT, options.egresses);
+    put(layout.CONTROL_NODES_AT, base + region.nodes);
+    put(layout.CONTROL_NODE_COUNT_AT, options.nodes);
+    put(layout.CONTROL_DEAD_ADDRESSES_AT, base + region.deadAddresses);
+    put(layout.CONTROL_DEAD_COUNT_AT, 0);
+    put(layout.CONTROL_UNREACHABLE_AT, 0);
+    this.#view.setBigUint64(layout.CONTROL_UNTIL_AT, FOR_EVER, true);
+    this.#view.setBigUint64(layout.CONTROL_LOST_AT, 0n, true);
     this.#view.setBigUint64(layout.CONTROL_SEED_AT, options.seed, true);
   }
 
-  #writeTables({ filter, ownerChanges, addresses }: OutsideOptions): void {
+  #writeTables({ filter, ownerChanges }: OutsideOptions): void {
     ownerChanges.forEach((time, i) => {
       this.#view.setBigUint64(this.#region.changes + i * 8, time, true);
     });
@@ -224,11 +272,15 @@ export class Outside {
       this.#view.setUint32(at + layout.FILTER_VALUE_AT, value, true);
       if (bytes) this.#host.set(bytes, at + layout.FILTER_BYTES_AT);
     });
+  }
+
+  #writeSpans(addresses: ReadonlyMap<string, KnownAddress>): void {
     let at = this.#region.spans;
     for (const { spans } of addresses.values()) {
-      for (const { from, to } of spans) {
+      for (const { from, to, node } of spans) {
         this.#view.setBigUint64(at + layout.SPAN_FROM_AT, from, true);
         this.#view.setBigUint64(at + layout.SPAN_TO_AT, to, true);
+        this.#view.setUint32(at + layout.SPAN_NODE_AT, node, true);
         at += layout.SPAN_SIZE;
       }
     }
@@ -261,29 +313,4 @@ function* addressRows(addresses: ReadonlyMap<string, KnownAddress>): Generator<A
     yield { row, firstSpan };
     firstSpan += row.spans.length;
   }
-}
-
-function columnsOf(host: Uint8Array, region: HostRegion, count: number): Columns {
-  const at = (id: number) => host.byteOffset + region.columns[id]!;
-  const bytes = (id: number) => new Uint8Array(host.buffer, at(id), count);
-  const words = (id: number) => new Uint16Array(host.buffer, at(id), count);
-  const longs = (id: number) => new Uint32Array(host.buffer, at(id), count);
-  return {
-    offset: longs(layout.COLUMN_OFFSET),
-    captured: longs(layout.COLUMN_CAPTURED),
-    wire: longs(layout.COLUMN_WIRE),
-    timeLow: longs(layout.COLUMN_TIME_LOW),
-    timeHigh: longs(layout.COLUMN_TIME_HIGH),
-    interface: longs(layout.COLUMN_INTERFACE),
-    link: bytes(layout.COLUMN_LINK),
-    hook: bytes(layout.COLUMN_HOOK),
-    flags: words(layout.COLUMN_FLAGS),
-    action: bytes(layout.COLUMN_ACTION),
-    reason: bytes(layout.COLUMN_REASON),
-    verdictFlags: words(layout.COLUMN_VERDICT_FLAGS),
-    egress: words(layout.COLUMN_EGRESS),
-    oldEgress: words(layout.COLUMN_OLD_EGRESS),
-    natPort: words(layout.COLUMN_NAT_PORT),
-    evictions: longs(layout.COLUMN_EVICTIONS),
-  };
 }

@@ -1,6 +1,5 @@
 import type { MergedIndex } from "../capture/merge.js";
 import type { Columns } from "./outside.js";
-import type { Machine } from "./setup.js";
 import type { Face } from "./viewpoint.js";
 
 /** One piece of the captures: frames `first` to `end` - 1 of it are being replayed. All windows are overwritten by the next piece. */
@@ -21,6 +20,4 @@ export interface PieceObserver {
   before?(piece: ObservedPiece): void;
   /** What became of it: columns have verdicts, frames are rewritten in place. */
   after?(piece: ObservedPiece): void;
-  /** All pieces have been taken; tables are as the last frame left them, and what has expired by then is gone. */
-  finished?(machine: Machine): void;
 }

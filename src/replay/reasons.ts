@@ -17,6 +17,8 @@ const SKIP_NAMES = new Map<number, string>([
   [layout.SKIP_CUT, "snaplen-cut"],
   [layout.SKIP_AFTER_BREAK, "after-break"],
   [layout.SKIP_BAD_HEADER, "bad-header"],
+  [layout.SKIP_GATEWAY_DOWN, "gateway-down"],
+  [layout.SKIP_NODE_DOWN, "node-down"],
 ]);
 
 /** First code of the host's reasons; the engine's are below. */

@@ -10,6 +10,7 @@ import { Session } from "./session.js";
 import { type ResolvedOptions, resolveOptions, startMachine } from "./setup.js";
 import { openCaptures } from "./sources.js";
 import { writeReplayState } from "./state.js";
+import { scenarioHash } from "./state-use.js";
 
 /** A capture was damaged; everything before the damage was replayed, and the outputs are complete up to there. */
 export class DamagedCaptureError extends CaptureError {
@@ -55,8 +56,7 @@ async function replayInto(session: Session, merged: MergedCapture, started: numb
   const damage = await takeAll(session, merged);
   session.closeOutputs();
   if (options.saveState !== undefined) saveState(session, options.saveState, startClockNs);
-  session.machine.engine.advance(session.machine.outside.clockLow, session.machine.outside.clockHigh);
-  for (const observer of options.observers ?? []) observer.finished?.(session.machine);
+  session.machine.engines.advance(clockOf(session));
   warn(session, merged);
   const report = buildReport(session, merged, performance.now() - started);
   if (damage) throw new DamagedCaptureError(damage, report);
@@ -83,8 +83,9 @@ function clockOf({ machine: { outside } }: Session): bigint {
 }
 
 function saveState(session: Session, path: string, startClockNs: string): void {
-  const { machine, options, tally } = session;
-  const { engine, region } = machine;
+  const { machine, options, tally, course } = session;
+  const { engine, engines, region, plan, driver } = machine;
+  const { model } = plan.picture;
   writeReplayState(path, {
     notes: {
       framesPassed: Math.min(session.framesPassed, options.toFrame),
@@ -92,11 +93,13 @@ function saveState(session: Session, path: string, startClockNs: string): void {
       seed: options.seed,
       balance: options.balance,
       tally: tally.save(),
-      nodes: nodeTable(options.model).map(({ name }) => name),
-      policies: options.model.policies.map(({ name }) => name),
+      scenario: scenarioHash(options.scenario),
+      ...course.save(),
+      nodes: nodeTable(model).map(({ name }) => name),
+      policies: model.policies.map(({ name }) => name),
     },
     kept: engine.host.slice(0, region.keptSize),
-    blob: machine.blob,
-    engine: engine.saveState(),
+    blob: driver.blob,
+    engine: engines.saveState(),
   });
 }

@@ -73,17 +73,31 @@ export interface ReplayReport {
     portsPeak: number;
     portsLimit: number;
   }[];
+  /** The first 100,000; `connections.broken` counts all. */
   broken: BrokenConnection[];
-  /** UDP and ICMP connections that went on under another external tuple. */
+  /** UDP and ICMP connections that went on under another external tuple, and TCP ones that had not been opened yet; as many at most. */
   rebound: BrokenConnection[];
-  failovers: {
-    node: string;
-    event: string;
-    at: string;
-    detectedAt: string;
-    lostFrames: number;
-    brokenConnections: number;
-  }[];
+  /** Every time a node went down or was removed. */
+  failovers: Failover[];
+  /** What the prober of gateways made of the events: `suspect`, `down-detected`, `up-detected` and the like. */
+  healthTransitions: HealthTransition[];
+  /** Gateways that took no new connections because they were drained, from the start or by the scenario. */
+  drains: Drain[];
+  timeline: ReplayTimeline;
+  /** What happened to the gateways, where a scenario was given. */
+  scenario?: {
+    name: string;
+    file: string;
+    propagationMs: number;
+    probeIntervalMs: number;
+    timeoutMs: number;
+    failback: string;
+    events: { at: string; node?: string; event: string }[];
+  };
+  /** `single`: one engine played every node. */
+  topology: "single" | "cluster";
+  /** What went between the nodes, where each was an engine of its own. Frames that do not fit the MTU are in `tooBig`. */
+  overlay?: { frames: number; bytes: number; tooBig: number; largest: number; mtu: number };
   verification: {
     enabled: boolean;
     ok: boolean;
@@ -107,6 +121,61 @@ export interface ReplayReport {
   timing: { engineNsPerFrame: number; framesPerSecond: number; wallMs: number };
 }
 
+/** What an outage of a node led to. */
+export interface Failover {
+  node: string;
+  /** `node-down` or `remove`. */
+  event: string;
+  at: string;
+  /** Empty where nobody noticed before the node came back or the captures ended. */
+  detectedAt: string;
+  /** Frames lost because of the node until it came back: of its connections until they moved, and of endpoints that run on it. */
+  lostFrames: number;
+  /** Connections of the node whose external tuple changed because of this. */
+  brokenConnections: number;
+  rebound: number;
+}
+
+export interface HealthTransition {
+  node: string;
+  what: string;
+  at: string;
+  /** Time of the event that it follows from. */
+  causeAt?: string;
+}
+
+export interface Drain {
+  node: string;
+  from: string;
+  connectionsAtStart: number;
+  /** When its last connection ended; null where some were left at the end, or when the drain ended. */
+  ranDryAt: string | null;
+  stillLive: number;
+}
+
+/** Virtual time in steps of equal width: 10 ms, doubled until 480 steps hold all of it. */
+export interface ReplayTimeline {
+  /** RFC 3339: begin of the first step. */
+  from: string;
+  stepMs: number;
+  steps: number;
+  /** Gateways that carried something; each list has one number per step. */
+  gateways: {
+    /** Index into `gateways` of the report. */
+    gateway: number;
+    /** Opened. */
+    connections: number[];
+    frames: number[];
+    bytes: number[];
+    replies: number[];
+    /** Most ports in use toward one (remote, port, protocol), looked at where connections are opened. */
+    ports: number[];
+  }[];
+  lost: number[];
+  broken: number[];
+  rebound: number[];
+}
+
 /** A connection whose external tuple changed in mid-connection. */
 export interface BrokenConnection {
   /** RFC 3339 with nanoseconds. */
@@ -114,6 +183,7 @@ export interface BrokenConnection {
   fiveTuple: string;
   from: { node: string; egressIP: string };
   to: { node: string; egressIP: string } | null;
+  /** `failover`, `gateway-restart`, `egress-ip-moved` or `policy-change`. */
   cause: string;
 }
 

@@ -1,6 +1,7 @@
 import type { MergedCapture } from "../capture/merge.js";
 import type { Egress, PolicyModel, Timeouts } from "../config/types.js";
 import type { EgressStats, EngineCounters } from "../engine/counters.js";
+import type { Failback } from "../gateway/health.js";
 import { formatAddress } from "../net/address.js";
 import { CILIUM_WOULD } from "./reasons.js";
 import type { ReplayReport } from "./report-types.js";
@@ -12,7 +13,7 @@ import { formatTime } from "./time.js";
 export function buildReport(session: Session, merged: MergedCapture, wallMs: number): ReplayReport {
   const { options, tally, machine } = session;
   const { model } = options;
-  const counters = machine.engine.counters();
+  const counters = machine.engines.counters();
   const { actions, reasons, reasonActions } = tally.summary();
   const read = Object.values(actions).reduce((sum, frames) => sum + frames, 0);
   const dropped = Object.keys(reasons).filter((reason) => (reasonActions[reason]?.drop ?? 0) > 0);
@@ -28,14 +29,16 @@ export function buildReport(session: Session, merged: MergedCapture, wallMs: num
       dropped.flatMap((reason) => (CILIUM_WOULD[reason] ? [[reason, CILIUM_WOULD[reason]]] : [])),
     ),
     connections: connectionsOf(counters, session),
-    gateways: gatewaysOf(model, machine.engine.egressStats()),
+    gateways: gatewaysOf(model, machine.plan.egresses, session.course.totals()),
     broken: tally.broken,
     rebound: tally.rebound,
-    failovers: [],
+    ...session.course.report(),
+    ...scenarioOf(options, machine.plan.startNs),
+    topology: "single",
     verification: verificationOf(session),
     viewpoints: session.viewpoints.decisions(),
     settings: settingsOf(options),
-    assumedAddresses: assumedOf(model),
+    assumedAddresses: assumedOf(machine.plan.egresses),
     observations: {
       partialChecksums: tally.partialChecksums,
       superFrames: tally.superFrames,
@@ -68,13 +71,13 @@ function inputOf({ options, framesOfFile, tally }: Session, merged: MergedCaptur
   };
 }
 
-function connectionsOf(counters: EngineCounters, { machine }: Session): ReplayReport["connections"] {
+function connectionsOf(counters: EngineCounters, { machine, tally }: Session): ReplayReport["connections"] {
   return {
     opened: counters.opened,
     closed: counters.closed,
     expired: counters.expired,
-    broken: counters.broken,
-    rebound: counters.rebound,
+    broken: tally.brokenCount,
+    rebound: tally.reboundCount,
     peak: counters.peak,
     live: counters.live,
     removed: counters.removed,
@@ -89,10 +92,14 @@ function connectionsOf(counters: EngineCounters, { machine }: Session): ReplayRe
   };
 }
 
-function gatewaysOf(model: PolicyModel, stats: readonly EgressStats[]): ReplayReport["gateways"] {
+function gatewaysOf(
+  model: PolicyModel,
+  egresses: readonly Egress[],
+  totals: readonly EgressStats[],
+): ReplayReport["gateways"] {
   const { low, high } = model.settings.snatPorts.value;
-  return model.egresses.map((egress, i) => {
-    const row = stats[i]!;
+  return egresses.map((egress, i) => {
+    const row = totals[i]!;
     return {
       node: egress.node,
       egressIP: addressOf(egress),
@@ -142,14 +149,31 @@ function settingsOf(options: ResolvedOptions): ReplayReport["settings"] {
   return rows;
 }
 
-function assumedOf(model: PolicyModel): ReplayReport["assumedAddresses"] {
-  return model.egresses
+function assumedOf(egresses: readonly Egress[]): ReplayReport["assumedAddresses"] {
+  return egresses
     .filter(({ assumed }) => assumed)
     .map((egress) => ({
       node: egress.node,
       address: addressOf(egress),
       note: egress.note ?? "the node's devices are unknown",
     }));
+}
+
+function scenarioOf({ scenario }: ResolvedOptions, startNs = 0n): Pick<ReplayReport, "scenario"> {
+  if (!scenario) return {};
+  const { name, file, propagationMs, health, events } = scenario;
+  const rows = events.map((event) => ({
+    at: formatTime("absoluteNs" in event.at ? event.at.absoluteNs : startNs + event.at.fromStartNs),
+    ...("manifests" in event ? { event: `manifests ${event.manifests}` } : { node: event.node, event: event.event }),
+  }));
+  const { probeIntervalMs, timeoutMs } = health;
+  const limits = { probeIntervalMs, timeoutMs, failback: failbackText(health.failback) };
+  return { scenario: { name, file, propagationMs, ...limits, events: rows } };
+}
+
+function failbackText(failback: Failback): string {
+  if (failback.kind === "hold-down") return `hold-down ${failback.ms} ms`;
+  return failback.kind === "after-probes" ? `after ${failback.count} probes` : failback.kind;
 }
 
 function rangeOf(options: ResolvedOptions): Pick<ReplayReport, "range"> {

@@ -4,15 +4,18 @@ import { ACTION_PASS, ACTION_REVERSE, ACTION_SNAT } from "../engine/codes.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationPort, sourceAddress } from "../net/decode.js";
 import { Verifier } from "../verify/verifier.js";
+import type { Columns } from "./columns.js";
+import { Course } from "./course.js";
+import { knownAddresses } from "./known-addresses.js";
 import { movedConnection } from "./moved.js";
 import { SourceCounts } from "./no-match.js";
 import { Observer } from "./observer.js";
 import { Outputs, outputLinkType } from "./outputs.js";
-import type { Columns, MovedConnection } from "./outside.js";
+import type { MovedConnection } from "./outside.js";
 import type { ViewpointDecision } from "./report-types.js";
 import { type Machine, type ResolvedOptions, tunnelPort } from "./setup.js";
-import { MAX_LISTED, Tally } from "./tally.js";
-import { nanoseconds } from "./time.js";
+import { Tally } from "./tally.js";
+import { frameTime, laterOf, nanoseconds } from "./time.js";
 import { type Face, Viewpoints } from "./viewpoint.js";
 
 /** Frames whose source is counted while no frame has matched an endpoint. */
@@ -38,6 +41,7 @@ export class Session {
   readonly viewpoints: Viewpoints;
   readonly verifier: Verifier | undefined;
   readonly sources = new SourceCounts();
+  readonly course: Course;
   /** Frames of the captures so far, those outside of the range among them. */
   framesPassed = 0;
   /** Frames that the range holds so far, and those of them that an endpoint sent or received. */
@@ -55,11 +59,12 @@ export class Session {
   /** LINKTYPE_* by number of the interface. */
   readonly #linkTypes: number[] = [];
   #piece = 0;
+  #isPlaced = false;
 
   constructor(machine: Machine, options: ResolvedOptions) {
     this.machine = machine;
     this.options = options;
-    const { engine, outside, region, addresses, notes } = machine;
+    const { engine, outside, region, addresses, notes, plan } = machine;
     this.#columns = outside.columns;
     this.#arena = engine.arena;
     this.framesOfFile = options.captures.map(() => 0);
@@ -72,16 +77,18 @@ export class Session {
     });
     if (notes) this.tally.restore(notes.tally);
     if (options.verify) {
-      this.verifier = new Verifier(options.model, {
+      this.verifier = new Verifier(plan.picture.model, {
         natProfile: options.natProfile,
         resumed: notes !== undefined,
         unsupportedPasses: options.unsupported === "pass",
+        propagationMs: options.scenario?.propagationMs ?? 0,
       });
-      this.#observer = new Observer(this.verifier, machine, options.captures);
     }
+    this.course = new Course(machine, this.verifier);
+    if (this.verifier) this.#observer = new Observer(this.verifier, machine, this.course, options.captures);
     if (options.outDir !== undefined) {
       const buffers = region.outputs.map((at) => engine.host.subarray(at, at + (1 << 20)));
-      this.#outputs = new Outputs(options.outDir, options.model.egresses, buffers);
+      this.#outputs = new Outputs(options.outDir, plan.egresses, buffers);
     }
   }
 
@@ -100,24 +107,59 @@ export class Session {
     const end = Math.max(first, Math.min(index.count, this.options.toFrame - this.framesPassed));
     this.#countRead(index, first, end);
     if (this.#observer) this.#observer.keepCaptured(index, first, end);
-    const started = performance.now();
+    if (!this.#isPlaced) this.#placeAddresses();
     this.machine.outside.classify(index.count, ++this.#piece);
     const observers = this.options.observers ?? [];
     const piece = { columns: this.#columns, index, faces, arena: this.#arena, first, end, passed: this.framesPassed };
-    this.engineMs += performance.now() - started;
     for (const observer of observers) observer.before?.(piece);
-    const runFrom = performance.now();
-    const moved = this.inspector ? this.#runInspected(first, end, index, faces) : this.#run(first, end);
-    this.engineMs += performance.now() - runFrom;
-    this.#noteMoved(moved);
-    this.#observer?.observe(first, end, this.framesPassed, index, faces);
+    this.#takeFrames(first, end, index, faces);
     for (const observer of observers) observer.after?.(piece);
     if (this.inspector) this.inspector.judged();
-    if (this.#outputs) this.#write(this.#outputs, first, end, faces);
-    this.#count(first, end);
     if (this.framesMatched === 0) this.#countSources(index, first, end, faces);
     this.framesPassed += index.count;
     return decisions;
+  }
+
+  /** The first piece of this replay is there: time begins, if no saved state says since when, and all know whose addresses are whose. */
+  #placeAddresses(): void {
+    const { machine, course } = this;
+    const { phases } = machine.plan.queue;
+    if (!course.hasBegun) course.begin(this.#virtualTime(0));
+    const isOne = phases.models.length === 1;
+    const { startNs } = machine.plan;
+    machine.outside.setAddresses(isOne ? machine.addresses : knownAddresses(phases.truth(startNs), machine.nodes));
+    this.#isPlaced = true;
+  }
+
+  #takeFrames(first: number, end: number, index: MergedIndex, faces: readonly Face[]): void {
+    const { course } = this;
+    let settled = first;
+    for (let at = first; at < end; ) {
+      const now = this.#virtualTime(at);
+      if (course.hasChangeBy(now)) {
+        this.#settle(settled, at, index, faces);
+        settled = at;
+      }
+      course.comeTo(now);
+      at = this.#runSome(at, end, index, faces);
+    }
+    this.#settle(settled, end, index, faces);
+  }
+
+  /** Frames `first` to `end` - 1 have been through the machine, and nothing changed in between. */
+  #settle(first: number, end: number, index: MergedIndex, faces: readonly Face[]): void {
+    this.#observer?.observe(first, end, this.framesPassed, index, faces);
+    if (this.#outputs) this.#write(this.#outputs, first, end, faces);
+    this.#count(first, end);
+  }
+
+  /** Virtual time of frame `slot`, where all frames before it have been taken. */
+  #virtualTime(slot: number): bigint {
+    const { timeLow, timeHigh } = this.#columns;
+    const { outside } = this.machine;
+    const time = frameTime(timeLow[slot]!, timeHigh[slot]!);
+    const clock = nanoseconds(outside.clockLow, outside.clockHigh);
+    return laterOf(time, clock);
   }
 
   /** Writes out and closes the captures. @throws {OutputError} */
@@ -173,36 +215,32 @@ export class Session {
     }
   }
 
-  #run(first: number, end: number): MovedConnection[] {
-    const { outside } = this.machine;
-    const moved: MovedConnection[] = [];
-    let next = first;
-    while (next < end) {
-      next = outside.run(next, end);
-      this.framesGiven += outside.given;
-      moved.push(...outside.moved());
-    }
-    return moved;
+  /** Takes frames from `at` on, up to where something changes or somebody wants to look. @returns the frame to go on with */
+  #runSome(at: number, end: number, index: MergedIndex, faces: readonly Face[]): number {
+    const slot = this.inspector ? this.inspector.frame - this.framesPassed - 1 : -1;
+    if (slot !== at) return this.#run(at, slot > at && slot < end ? slot : end);
+    const face = faces[this.#columns.interface[slot]!]!;
+    this.inspector!.before(slot, face);
+    this.#run(slot, slot + 1);
+    this.inspector!.after(slot, face, index);
+    return slot + 1;
   }
 
-  #runInspected(first: number, end: number, index: MergedIndex, faces: readonly Face[]): MovedConnection[] {
-    const slot = this.inspector!.frame - this.framesPassed - 1;
-    if (slot < first || slot >= end) return this.#run(first, end);
-    const face = faces[this.#columns.interface[slot]!]!;
-    const moved = this.#run(first, slot);
-    this.inspector!.before(slot, face);
-    moved.push(...this.#run(slot, slot + 1));
-    this.inspector!.after(slot, face, index);
-    moved.push(...this.#run(slot + 1, end));
-    return moved;
+  #run(first: number, end: number): number {
+    const { outside } = this.machine;
+    const started = performance.now();
+    const next = outside.run(first, end);
+    this.engineMs += performance.now() - started;
+    this.framesGiven += outside.given;
+    this.#noteMoved(outside.moved());
+    return next;
   }
 
   #noteMoved(moved: readonly MovedConnection[]): void {
-    const { egresses } = this.options.model;
     for (const connection of moved) {
-      const { isBroken, row } = movedConnection(connection, this.#columns, egresses);
-      const list = isBroken ? this.tally.broken : this.tally.rebound;
-      if (list.length < MAX_LISTED) list.push(row);
+      const { isBroken, row } = movedConnection(connection, this.#columns, this.machine.plan);
+      this.tally.addMoved(row, isBroken);
+      this.course.moved(row, isBroken);
     }
   }
 

@@ -2,23 +2,37 @@ import * as layout from "../../assembly/outside/layout.js";
 import { SINK_BUFFER_SIZE } from "../capture/output-sink.js";
 import type { NatProfile, PolicyModel } from "../config/types.js";
 import { compilePolicy } from "../engine/blob.js";
+import { EGRESS_SIZE } from "../engine/codes.js";
 import { createEngine, type Engine } from "../engine/engine.js";
-import { DEFAULT_ENGINE_CONFIG } from "../engine/engine-config.js";
+import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
 import { growFor } from "../engine/sizing.js";
 import { UsageError } from "../errors.js";
+import { type Engines, oneEngine } from "./engines.js";
 import { compileFilter, type FilterInstruction } from "./filter.js";
-import { type HostRegion, planHostRegion } from "./host-region.js";
-import { type KnownAddress, knownAddresses, ownerChanges } from "./known-addresses.js";
+import { GatewayDriver } from "./gateway-driver.js";
+import { GatewayPlan } from "./gateway-plan.js";
+import { type HostRegion, type OutsideSizes, planHostRegion } from "./host-region.js";
+import {
+  gatewayNodes,
+  type KnownAddress,
+  knownAddresses,
+  nodeNumbers,
+  ownerChanges,
+  pooledCount,
+} from "./known-addresses.js";
 import type { ReplayOptions } from "./options.js";
 import { Outside } from "./outside.js";
-import { deriveSeeds } from "./seeds.js";
+import { deriveSeeds, type Seeds } from "./seeds.js";
 import { pieceSizes } from "./sources.js";
-import { checkKept, type HostNotes, readReplayState } from "./state.js";
+import { clockIn, type HostNotes } from "./state.js";
+import { putState, readState } from "./state-use.js";
 
 export const DEFAULT_SEED = 1;
 export const DEFAULT_BATCH = 256;
 /** Interfaces of all captures together: as many as one capture may have. */
 const MAX_INTERFACES = 65_536;
+/** Of an engine. */
+const MAX_EGRESSES = 65_535;
 
 /** Options with every default filled in. */
 export interface ResolvedOptions extends ReplayOptions {
@@ -38,11 +52,16 @@ export interface ResolvedOptions extends ReplayOptions {
 /** An engine with its outside, ready for frames. */
 export interface Machine {
   readonly engine: Engine;
+  /** What the gateways of the machine are told things by. */
+  readonly engines: Engines;
   readonly outside: Outside;
   readonly region: HostRegion;
+  /** Flags of all addresses; whose they are when is settled with the first frame. */
   readonly addresses: ReadonlyMap<string, KnownAddress>;
-  /** The policy in force. */
-  readonly blob: Uint8Array;
+  /** Numbers of nodes in the outside, by name. */
+  readonly nodes: ReadonlyMap<string, number>;
+  readonly plan: GatewayPlan;
+  readonly driver: GatewayDriver;
   /** What a loaded state said; undefined at a cold start. */
   readonly notes: HostNotes | undefined;
 }
@@ -76,53 +95,126 @@ function checkRange(name: string, value: number, low: number, high: number): voi
   throw new UsageError(`${name} is ${value}, expected an integer from ${low} to ${high}`);
 }
 
+/** Everything about a machine that follows from its options, before it exists. */
+interface Blueprint {
+  readonly plan: GatewayPlan;
+  /** The policy of the start, and where in the arena policies are handed over. */
+  readonly blob: Uint8Array;
+  readonly blobAt: number;
+  readonly nodes: ReadonlyMap<string, number>;
+  readonly addresses: ReadonlyMap<string, KnownAddress>;
+  readonly changes: readonly bigint[];
+  readonly filter: readonly FilterInstruction[];
+  readonly seeds: Seeds;
+  readonly config: EngineConfig;
+  readonly region: HostRegion;
+}
+
 /**
  * Starts an engine and its outside for a replay. Memory: the engine's tables and 64 bytes of mapping per connection, 1 MiB for frames
  * (320 KiB per capture where there are more than three), three times that with verification, 2 MiB of output buffers; nothing grows with
  * the captures.
  */
 export async function startMachine(options: ResolvedOptions): Promise<Machine> {
-  const { model, natProfile } = options;
-  const addresses = knownAddresses(model);
-  const changes = ownerChanges(model);
+  const blueprint = draw(options);
+  const { plan, nodes, addresses, config, region, blobAt } = blueprint;
+  const first = plan.picture.model;
+  const state = options.loadState === undefined ? undefined : readState(options.loadState, region, options);
+  if (state?.notes.startNs !== undefined) {
+    plan.begin(BigInt(state.notes.startNs));
+    plan.skipTo(clockIn(state.kept));
+  }
+  const isFirst = plan.picture.model === first;
+  const blob = isFirst ? blueprint.blob : compilePolicy(plan.picture.model, { natProfile: options.natProfile });
+  const engine = await createEngine(config, options.engineWasm);
+  const engines = oneEngine(engine, blobAt);
+  engines.loadPolicy(blob);
+  if (state) putState(state, engine, options);
+  const outside = await startOutside(blueprint, engine, options);
+  const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
+  return { engine, engines, outside, region, addresses, nodes, plan, driver, notes: state?.notes };
+}
+
+function draw(options: ResolvedOptions): Blueprint {
+  const { model, natProfile, scenario, laterModels: later = [], connections, unsupported } = options;
+  const plan = new GatewayPlan({ model, scenario, later, seed: options.seed });
+  const blob = compilePolicy(plan.picture.model, { natProfile });
+  const { phases } = plan.queue;
+  const nodes = nodeNumbers(phases.models);
+  const addresses = knownAddresses(phases.truth(undefined), nodes);
+  const possible = phases.possible();
+  const changes = ownerChanges(possible);
   const filter = options.filter === undefined ? [] : compileFilter(options.filter);
-  const piece = pieceSizes(options.captures.length);
-  const blob = compilePolicy(model, { natProfile });
-  const region = planHostRegion(
-    sizesOf(options, { addresses, changes: changes.length, filter, arenaSize: piece.bytes }),
-  );
   const seeds = deriveSeeds(options.seed, options.balance);
+  const pieceBytes = pieceSizes(options.captures.length).bytes;
   const config = growFor(
     {
       ...DEFAULT_ENGINE_CONFIG,
       ...seeds,
       natProfile,
-      arenaSize: piece.bytes,
+      arenaSize: pieceBytes,
       maxBatch: options.batchSize,
-      connections: options.connections,
-      unsupported: options.unsupported,
-      hostSize: region.size,
+      connections,
+      unsupported,
     },
     blob,
   );
-  const engine = await createEngine(config, options.engineWasm);
-  engine.loadPolicy(blob);
-  const notes = options.loadState === undefined ? undefined : loadState(options.loadState, engine, region, options);
-  const outside = await Outside.start({
+  const sized = scenario ? roomFor(config, plan.egresses.length, possible, pieceBytes) : config;
+  const counts = { changes: changes.length, nodes: nodes.size, egresses: sized.egresses };
+  const region = planHostRegion(sizesOf(options, { addresses, filter, ...counts }));
+  return {
+    ...{ plan, blob, nodes, addresses, changes, filter, seeds, region },
+    blobAt: scenario ? pieceBytes : 0,
+    config: { ...sized, hostSize: region.size },
+  };
+}
+
+/** An engine cannot grow: it gets room for every policy that may come into force, and behind the frames for handing one over. */
+function roomFor(
+  base: EngineConfig,
+  egresses: number,
+  possible: readonly PolicyModel[],
+  pieceBytes: number,
+): EngineConfig {
+  const { natProfile } = base;
+  const blobs = possible.map((model) => compilePolicy(model, { natProfile }));
+  const config = blobs.reduce(growFor, base);
+  const most = Math.min(MAX_EGRESSES, egresses + possible.reduce((sum, model) => sum + egressesOverTime(model), 0));
+  const longest = Math.max(...blobs.map(({ length }) => length)) + most * EGRESS_SIZE;
+  return {
+    ...config,
+    egresses: Math.max(config.egresses, most),
+    blobSize: Math.max(config.blobSize, longest),
+    arenaSize: pieceBytes + longest,
+  };
+}
+
+/** Egresses that one set of manifests may come to: addresses of a pool go round among its gateways, fixed ones are there or not. */
+function egressesOverTime({ egresses, policies }: PolicyModel): number {
+  const pooled = policies.filter(({ egressCIDRs = [] }) => egressCIDRs.length > 0);
+  return pooled.reduce((sum, policy) => {
+    const gateways = gatewayNodes(policy, egresses).size;
+    return sum + gateways * pooledCount(gateways);
+  }, egresses.length * 2);
+}
+
+async function startOutside(blueprint: Blueprint, engine: Engine, options: ResolvedOptions): Promise<Outside> {
+  const { region, changes, filter, nodes, seeds, config } = blueprint;
+  return Outside.start({
     engine,
     region,
     batchSize: options.batchSize,
-    pieceFrames: piece.frames,
+    pieceFrames: pieceSizes(options.captures.length).frames,
     interfaces: MAX_INTERFACES,
-    addresses,
+    nodes: nodes.size,
+    egresses: config.egresses,
     ownerChanges: changes,
     filter,
-    tunnelPort: tunnelPort(model),
+    tunnelPort: tunnelPort(options.model),
     seed: seeds.tableSeed,
     keepsGiven: options.verify,
     ...(options.outsideWasm !== undefined && { wasmFile: options.outsideWasm }),
   });
-  return { engine, outside, region, addresses, blob, notes };
 }
 
 export function tunnelPort(model: PolicyModel): number {
@@ -133,40 +225,25 @@ interface SizeParts {
   readonly addresses: ReadonlyMap<string, KnownAddress>;
   readonly changes: number;
   readonly filter: readonly FilterInstruction[];
-  readonly arenaSize: number;
+  readonly nodes: number;
+  readonly egresses: number;
 }
 
-function sizesOf(options: ResolvedOptions, { addresses, changes, filter, arenaSize }: SizeParts) {
+function sizesOf(options: ResolvedOptions, { addresses, filter, ...counts }: SizeParts): OutsideSizes {
   let spans = 0;
   for (const row of addresses.values()) spans += row.spans.length;
+  const piece = pieceSizes(options.captures.length);
   return {
-    pieceFrames: pieceSizes(options.captures.length).frames,
+    ...counts,
+    pieceFrames: piece.frames,
     connections: options.connections,
     addresses: addresses.size,
     spans,
-    changes,
     interfaces: MAX_INTERFACES,
     filterInstructions: filter.length,
-    arenaSize,
+    arenaSize: piece.bytes,
     keepsGiven: options.verify,
     outputBuffers: options.outDir === undefined ? 0 : 2,
     outputBufferSize: SINK_BUFFER_SIZE,
   };
-}
-
-/** Puts a saved state in place before the outside attaches to it. */
-function loadState(path: string, engine: Engine, region: HostRegion, options: ResolvedOptions): HostNotes {
-  const state = readReplayState(path, region.keptSize);
-  const { notes } = state;
-  if (notes.seed !== options.seed || notes.balance !== options.balance) {
-    const [was, is] = [notes, options].map(({ seed, balance }) => `seed ${seed}, ${balance}`);
-    throw new UsageError(`${path}: was saved with ${was}; expected the same as now, ${is}`);
-  }
-  checkKept(state.kept, region.mappings, region.mappingSlots);
-  engine.loadState(state.engine);
-  engine.host.set(state.kept);
-  const view = new DataView(engine.host.buffer, engine.host.byteOffset, layout.CONTROL_SIZE);
-  const clock = options.fromFrame === 1 ? view.getBigUint64(layout.CONTROL_CLOCK_AT, true) : BigInt(notes.startClockNs);
-  view.setBigUint64(layout.CONTROL_READ_CLOCK_AT, clock, true);
-  return notes;
 }

@@ -3,8 +3,8 @@ import { createMergedIndex, MergedCapture, type MergedIndex } from "../capture/m
 import { openCapture } from "../capture/open.js";
 import { type CaptureReader, createFrameIndex } from "../capture/types.js";
 import { UsageError } from "../errors.js";
+import type { Columns } from "./columns.js";
 import type { ReplayOptions } from "./options.js";
-import type { Columns } from "./outside.js";
 import type { ViewpointDecision } from "./report-types.js";
 import type { Face, Viewpoints } from "./viewpoint.js";
 

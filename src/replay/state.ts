@@ -4,13 +4,16 @@ import { deflateSync, inflateSync } from "node:zlib";
 import * as layout from "../../assembly/outside/layout.js";
 import { systemCode } from "../capture/byte-source.js";
 import { EngineError, OutputError, UsageError } from "../errors.js";
+import type { SavedStats } from "./egress-totals.js";
+import type { SavedIncidents } from "./incidents.js";
+import type { SavedSeries } from "./series.js";
 import type { TallyState } from "./tally.js";
 
 // One file: magic, version, four lengths; then the host's notes as JSON, the kept part of the host region and the policy blob as zlib
 // streams, the engine's own saved state; then SHA-256 of all before it. Little-endian.
 
 const MAGIC = 0x31524753; // "SGR1"
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_SIZE = 6 * 4;
 const HASH_SIZE = 32;
 
@@ -23,6 +26,14 @@ export interface HostNotes {
   readonly seed: number;
   readonly balance: "rendezvous" | "random";
   readonly tally: TallyState;
+  /** Virtual time of the first frame of all, from which a scenario counts; undefined where no frame came. */
+  readonly startNs?: string;
+  /** SHA-256 of the scenario; empty without one. */
+  readonly scenario: string;
+  /** Of policies before the one in force, by egress. */
+  readonly egressTotals: readonly SavedStats[];
+  readonly incidents: SavedIncidents;
+  readonly series?: SavedSeries;
   /** Names of the policy blob's rows, for `list`. */
   readonly nodes: readonly string[];
   readonly policies: readonly string[];
@@ -97,6 +108,11 @@ export function writeReplayState(path: string, state: ReplayState): void {
   } catch (cause) {
     throw new OutputError(path, systemCode(cause), { cause });
   }
+}
+
+/** Virtual time in the kept part of a host region. */
+export function clockIn(kept: Uint8Array): bigint {
+  return new DataView(kept.buffer, kept.byteOffset, kept.byteLength).getBigUint64(layout.CONTROL_CLOCK_AT, true);
 }
 
 /**

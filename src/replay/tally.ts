@@ -17,10 +17,12 @@ export interface TallyState {
   readonly lastNs: string | undefined;
   readonly broken: readonly BrokenConnection[];
   readonly rebound: readonly BrokenConnection[];
+  readonly brokenCount: number;
+  readonly reboundCount: number;
 }
 
-/** Broken and rebound connections listed in full; all are counted. */
-export const MAX_LISTED = 10_000;
+/** Broken and rebound connections listed in full, each; all are counted. */
+const MAX_LISTED = 100_000;
 
 /** Host-side counts of a replay. Adding a frame makes no object. */
 export class Tally {
@@ -34,6 +36,16 @@ export class Tally {
   lastNs: bigint | undefined;
   broken: BrokenConnection[] = [];
   rebound: BrokenConnection[] = [];
+  brokenCount = 0;
+  reboundCount = 0;
+
+  /** A connection's external tuple changed. */
+  addMoved(row: BrokenConnection, isBroken: boolean): void {
+    if (isBroken) this.brokenCount++;
+    else this.reboundCount++;
+    const list = isBroken ? this.broken : this.rebound;
+    if (list.length < MAX_LISTED) list.push(row);
+  }
 
   /** @param action ACTION_*   @param flags SLOT_* and FRAME_FLAG_*   @param verdictFlags VERDICT_FLAG_* */
   add(action: number, reason: number, flags: number, verdictFlags: number): void {
@@ -86,6 +98,8 @@ export class Tally {
       lastNs: this.lastNs?.toString(),
       broken: this.broken,
       rebound: this.rebound,
+      brokenCount: this.brokenCount,
+      reboundCount: this.reboundCount,
     };
   }
 
@@ -100,6 +114,8 @@ export class Tally {
     this.lastNs = state.lastNs === undefined ? undefined : BigInt(state.lastNs);
     this.broken = [...state.broken];
     this.rebound = [...state.rebound];
+    this.brokenCount = state.brokenCount;
+    this.reboundCount = state.reboundCount;
   }
 
   #filled(): [number, number][] {

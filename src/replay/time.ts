@@ -14,3 +14,19 @@ export function formatTime(ns: bigint): string {
 export function nanoseconds(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
+
+/** A frame's timestamp as the machine takes it: the last instant of 64 bits, which stands for "never", counts as the one before. */
+export function frameTime(low: number, high: number): bigint {
+  const ns = nanoseconds(low, high);
+  return ns === 0xffff_ffff_ffff_ffffn ? ns - 1n : ns;
+}
+
+/** The later of two times. */
+export function laterOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+/** The earlier of two times. */
+export function earlierOf(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}

@@ -1,5 +1,5 @@
 import type { Endpoint } from "../config/types.js";
-import { PROTOCOL_TCP } from "../net/decode.js";
+import { PROTOCOL_TCP, TCP_FIN, TCP_RST } from "../net/decode.js";
 import {
   CLOCK_GRAIN_MS,
   type LifetimeBounds,
@@ -22,8 +22,6 @@ export interface ConnectionStart {
   readonly protocol: number;
   readonly direction: "outbound" | "inbound";
   readonly endpoint: Endpoint;
-  /** Of its policy, or the defaults for an inbound one. */
-  readonly lifetimes: LifetimeTable;
   /** Where replies go, as an `addressKey` and a port or echo identifier. */
   readonly insideAddress: string;
   readonly insidePort: number;
@@ -42,9 +40,8 @@ export interface Mapping {
 
 /** One connection between an endpoint and a remote, as frames showed it. */
 export class Connection {
-  readonly start: ConnectionStart;
   readonly tcp: TcpHistory | undefined;
-  /** Undefined for inbound connections. */
+  /** Undefined for inbound connections, and while nothing of an outbound one has left. */
   mapping: Mapping | undefined;
   /** True while no other connection took the external tuple of `mapping`. */
   isHolder = false;
@@ -55,18 +52,25 @@ export class Connection {
   /** Milliseconds of the last frame that surely refreshed the entry, and of the last one that may have. */
   sureAt: number;
   maybeAt: number;
-  /** Evictions and losses of the gateway at `sureAt`: when either grew since, nothing is sure. */
+  /** Evictions at `sureAt`: when they grew since, nothing is sure. */
   evictions = 0;
-  gatewayLosses = 0;
+  /** The last event of nodes before its last frame in the original direction; what comes later ends its mapping or its pin. */
+  event = 0;
+  /** What the engine may have given the connection anew for a frame that was lost, since the last one that left: its gateway includes its tuple. */
+  unseen: "" | "tuple" | "gateway" = "";
 
-  constructor(start: ConnectionStart, nowMs: number) {
-    this.start = start;
+  /** @param lifetimes of its policy, or the defaults for an inbound one */
+  constructor(
+    readonly start: ConnectionStart,
+    public lifetimes: LifetimeTable,
+    nowMs: number,
+  ) {
     this.tcp = start.protocol === PROTOCOL_TCP ? new TcpHistory() : undefined;
     this.sureAt = this.maybeAt = nowMs;
   }
 
   get bounds(): LifetimeBounds {
-    return this.tcp ? this.start.lifetimes.tcp(this.tcp) : this.start.lifetimes.stateless(this.start.protocol);
+    return this.lifetimes.of(this.start.protocol, this.tcp);
   }
 }
 
@@ -77,7 +81,10 @@ export class ConnectionTable {
   readonly #byExternal = new Map<string, Connection>();
   /** How many external tuples are taken per (egress IP, remote, remote port, protocol). */
   readonly #taken = new Map<string, number>();
-  readonly #losses = new Map<string, number>();
+  /** Number of the event at which a node last lost its memory, and at which it was last found down; events count from 1. */
+  readonly #lostAt = new Map<string, number>();
+  readonly #downAt = new Map<string, number>();
+  #event = 0;
   #sweep: Iterator<Connection> | undefined;
   /** Live entries that the engine evicted so far, as it last said. */
   evictions = 0;
@@ -107,10 +114,11 @@ export class ConnectionTable {
   }
 
   /** Takes in a connection at its first frame; an older one with the same inside tuple is forgotten. */
-  open(start: ConnectionStart, nowMs: number): Connection {
+  open(start: ConnectionStart, lifetimes: LifetimeTable, nowMs: number): Connection {
     this.forget(start.key);
-    const connection = new Connection(start, nowMs);
+    const connection = new Connection(start, lifetimes, nowMs);
     connection.epoch = this.epoch;
+    connection.event = this.#event;
     connection.evictions = this.evictions;
     this.#byKey.set(start.key, connection);
     return connection;
@@ -123,7 +131,6 @@ export class ConnectionTable {
     if (holder) this.#release(holder);
     connection.mapping = mapping;
     connection.isHolder = true;
-    connection.gatewayLosses = this.#losses.get(mapping.gateway) ?? 0;
     this.#byExternal.set(mapping.key, connection);
     const toward = withoutNatPort(mapping.key);
     this.#taken.set(toward, (this.#taken.get(toward) ?? 0) + 1);
@@ -138,25 +145,61 @@ export class ConnectionTable {
       connection.tcp.see(tcpFlags, original, nowMs);
     }
     connection.maybeAt = nowMs;
+    if (original) connection.event = this.#event;
     if (!surelyRefreshes(this.#profile, connection.start.protocol, tcpFlags, original)) return;
     connection.sureAt = nowMs;
     connection.evictions = this.evictions;
-    if (connection.mapping) connection.gatewayLosses = this.#losses.get(connection.mapping.gateway) ?? 0;
   }
 
-  /** The gateway lost its mappings: nothing on it must live any longer. */
-  gatewayLost(node: string): void {
-    this.#losses.set(node, (this.#losses.get(node) ?? 0) + 1);
+  /** A frame of `connection` was lost on its way: the engine may have taken it into account or not. */
+  lose(connection: Connection, tcpFlags: number, nowMs: number): void {
+    connection.tcp?.mayBeAnew();
+    connection.maybeAt = nowMs;
+    if ((tcpFlags & (TCP_FIN | TCP_RST)) !== 0) connection.sureAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** True when the gateway of `connection` has lost its mappings since the connection's last frame. */
+  /** The node lost its memory: mappings on it are gone, and the connections of its endpoints are over. */
+  nodeLost(node: string): void {
+    this.#lostAt.set(node, ++this.#event);
+  }
+
+  /** The node was found down: no connection is pinned to it any longer. */
+  nodeDown(node: string): void {
+    this.#downAt.set(node, ++this.#event);
+  }
+
+  /** True when the gateway of `connection` lost its mappings since the connection last sent through it. */
   hasLostGateway(connection: Connection): boolean {
-    return connection.gatewayLosses !== (this.#losses.get(connection.mapping?.gateway ?? "") ?? 0);
+    return this.#happenedSince(connection, this.#lostAt, connection.mapping?.gateway);
   }
 
-  /** True when no lifetime, eviction or gateway loss can have ended the entry. Says nothing about changes of policy or owner. */
+  /** True when the gateway of `connection` was found down since the connection last sent through it. */
+  hasLostPin(connection: Connection): boolean {
+    return this.#happenedSince(connection, this.#downAt, connection.mapping?.gateway);
+  }
+
+  /** True when the node of the endpoint lost its memory: the connection is over, whatever its gateway remembers. */
+  hasLostEndpoint(connection: Connection): boolean {
+    return this.#happenedSince(connection, this.#lostAt, connection.start.endpoint.node);
+  }
+
+  #happenedSince({ event }: Connection, events: ReadonlyMap<string, number>, node = ""): boolean {
+    return event !== this.#event && (events.get(node) ?? 0) > event;
+  }
+
+  /** True when no lifetime, eviction or loss of memory can have ended the mapping. Says nothing about changes of policy or owner. */
   mustLive(connection: Connection, nowMs: number): boolean {
-    if (connection.evictions !== this.evictions || this.hasLostGateway(connection)) return false;
+    return this.keepsPin(connection, nowMs) && !this.hasLostGateway(connection);
+  }
+
+  /** True when the connection surely goes on and is pinned to its gateway, whether that still has its mapping or not. */
+  keepsPin(connection: Connection, nowMs: number): boolean {
+    return this.mustGoOn(connection, nowMs) && !this.hasLostPin(connection);
+  }
+
+  /** True when no lifetime, eviction or loss of the endpoint's node can have ended the connection: a new tuple must be on record. */
+  mustGoOn(connection: Connection, nowMs: number): boolean {
+    if (connection.evictions !== this.evictions || this.hasLostEndpoint(connection)) return false;
     const { shortest } = connection.bounds;
     const closingAt = connection.tcp?.closingAt ?? -1;
     if (closingAt >= 0 && this.#profile === "foreign") return false;
@@ -164,8 +207,9 @@ export class ConnectionTable {
     return nowMs - since < shortest - CLOCK_GRAIN_MS;
   }
 
-  /** True when every lifetime that may apply has passed. */
+  /** True when every lifetime that may apply has passed, or the endpoint's node forgot the connection. */
   mustBeDead(connection: Connection, nowMs: number): boolean {
+    if (this.hasLostEndpoint(connection)) return true;
     return nowMs - connection.maybeAt > connection.bounds.longest + CLOCK_GRAIN_MS;
   }
 

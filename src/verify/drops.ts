@@ -1,14 +1,17 @@
 import type { Endpoint } from "../config/types.js";
-import { destinationAddress, type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
+import { type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
-import { eligibleEgresses } from "./eligible.js";
-import type { Decision } from "./interpreter.js";
-import { egressAddressKey, type Frame, type Judge } from "./judge.js";
+import { checkSelected, mayCarry, pinOf } from "./eligible.js";
+import { egressAddressKey, type Frame } from "./judge.js";
+import { forgetTranslation, ongoing } from "./lookup.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
 const POLICY = "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported";
 const NEEDS_POLICY = setOf(POLICY);
+
+/** Drops that end the connection that the frame belongs to. */
+const REFUSALS = setOf("no-egress-gateway no-egress-ip no-nat-mapping");
 
 /** Drops that speak of the frame's shape: a sound, whole, unfragmented one cannot suffer them. */
 const SHAPE = "truncated bad-header snaplen-cut fragment-unsupported fragment-without-first not-ip";
@@ -23,41 +26,28 @@ function setOf(words: string): ReadonlySet<string> {
 }
 
 /** A frame from an endpoint that went nowhere: the reason given must hold. */
-export function judgeEndpointDrop(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
-  checkShapeReason(judge, frame);
-  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
+export function judgeEndpointDrop(frame: Frame): void {
+  const { o } = frame;
+  checkShapeReason(frame);
+  const endpoint = frame.endpoint;
   if (!endpoint || !NEEDS_POLICY.has(o.reason)) return;
-  const decision = judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
-  if (!decision.selected) {
-    judge.find(
-      frame,
-      "decision",
-      `pass, ${decision.reason}`,
-      "drop",
-      `${decision.by} decides for ${endpoint.namespace}/${endpoint.name}`,
-    );
-    return;
-  }
-  const refuted = refutation(judge, frame, endpoint, decision);
+  const index = checkSelected(frame, endpoint);
+  if (index < 0) return;
+  const refuted = refutation(frame, endpoint, index);
   if (refuted)
-    judge.find(frame, o.reason === "no-nat-mapping" ? "refused-while-free" : "drop-reason", "snat", "drop", refuted);
+    frame.find(o.reason === "no-nat-mapping" ? "refused-while-free" : "drop-reason", "snat", "drop", refuted);
+  if (REFUSALS.has(o.reason)) forgetTranslation(frame);
 }
 
 /** The same for a frame from outside: only its shape can be judged here; missing replies are judged elsewhere. */
-export function checkShapeReason(judge: Judge, frame: Frame): void {
+export function checkShapeReason(frame: Frame): void {
   const { o, packet } = frame;
   const ofHook = o.hook === "from-endpoint" ? NEEDS_POLICY : KNOWN_INBOUND;
   if (o.action === "drop" && !KNOWN.has(o.reason) && !ofHook.has(o.reason))
-    judge.find(frame, "drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
+    frame.find("drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
   if (!SHAPE_REASONS.has(o.reason) || !isSound(o.given, packet)) return;
-  judge.find(
-    frame,
-    "drop-reason",
-    "a sound frame is not dropped for its shape",
-    o.reason,
-    `a whole ${packet.kind} packet with right checksums`,
-  );
+  const why = `a whole ${packet.kind} packet with right checksums`;
+  frame.find("drop-reason", "a sound frame is not dropped for its shape", o.reason, why);
 }
 
 /** Nothing about the packet is unusual: whole, no fragment, no fault, every length consistent, checksums right. */
@@ -83,26 +73,25 @@ function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {
 }
 
 /** Why the drop reason cannot hold; undefined where it may. */
-function refutation(judge: Judge, frame: Frame, endpoint: Endpoint, decision: Decision): string | undefined {
-  const { o, packet } = frame;
-  const policy = judge.model.policies[decision.policy]!;
-  const egresses = eligibleEgresses(judge, policy, endpoint);
+function refutation(frame: Frame, endpoint: Endpoint, index: number): string | undefined {
+  const { judge, o, packet } = frame;
+  const policy = judge.model.policies[index]!;
+  const current = ongoing(frame, endpoint);
+  const egresses = mayCarry(frame, policy, endpoint, current);
   switch (o.reason) {
     case "ttl-exceeded":
       return o.given[packet.ttlAt]! > 1 ? `TTL ${o.given[packet.ttlAt]} survives a hop` : undefined;
-    case "no-egress-gateway":
-      // Draining and health may empty an HA group; the plain policy knows neither.
-      return policy.kind === "CiliumEgressGatewayPolicy" && egresses.length > 0
-        ? `policy ${policy.name} has a gateway`
-        : undefined;
+    case "no-egress-gateway": {
+      const isPinned = pinOf(frame, policy, current) !== undefined;
+      const isServed = isPinned || judge.gateways.active(policy, endpoint).length > 0;
+      return isServed ? `policy ${policy.name} has a gateway for this endpoint` : undefined;
+    }
     case "no-egress-ip": {
-      const lacking = egresses.some(
-        (index) => egressAddressKey(judge.model.egresses[index]!, packet.family) === undefined,
-      );
-      return lacking ? undefined : `every gateway of policy ${policy.name} has an egress IP`;
+      const lacks = (egress: number) => egressAddressKey(judge.model.egresses[egress]!, packet.family) === undefined;
+      return egresses.some(lacks) ? undefined : `every gateway of policy ${policy.name} has an egress IP`;
     }
     case "no-nat-mapping":
-      return freePortProof(judge, frame, egresses);
+      return freePortProof(frame, egresses);
     case "unsupported-protocol":
       return isSound(o.given, packet) ? `${packet.kind} is translated` : undefined;
     case "ipv6-unsupported":
@@ -113,19 +102,16 @@ function refutation(judge: Judge, frame: Frame, endpoint: Endpoint, decision: De
 }
 
 /** Counts the external tuples taken toward this remote: where every eligible gateway has fewer than ports, a port was free. */
-function freePortProof(judge: Judge, frame: Frame, egresses: readonly number[]): string | undefined {
+function freePortProof(frame: Frame, egresses: readonly number[]): string | undefined {
+  const { judge, o, packet } = frame;
   if (judge.hasHiddenMappings || egresses.length === 0) return undefined;
-  const { o, packet } = frame;
   const { low, high } = judge.model.settings.snatPorts.value;
   const ports = packet.kind === "echo" ? 0x10000 : high - low + 1;
-  const inside = tupleKey(o.given, tupleOf(o.given, packet, "source"));
-  const addressUnits = packet.family === 4 ? 2 : 8;
-  for (const index of egresses) {
+  const inside = tupleKey(o.given, tupleOf(o.given, packet, "source")).slice(packet.family === 4 ? 2 : 8);
+  const taken = egresses.map((index) => {
     const address = egressAddressKey(judge.model.egresses[index]!, packet.family);
-    if (address === undefined) return undefined;
-    const taken = judge.table.takenToward(address + inside.slice(addressUnits));
-    if (taken >= ports) return undefined;
-    if (index === egresses[egresses.length - 1]) return `${taken} of ${ports} ports toward this remote are taken`;
-  }
-  return undefined;
+    return address === undefined ? ports : judge.table.takenToward(address + inside);
+  });
+  const most = Math.max(...taken);
+  return most < ports ? `${most} of ${ports} ports toward this remote are taken` : undefined;
 }

@@ -1,66 +1,65 @@
-import type { Egress, Endpoint, Policy } from "../config/types.js";
-import { type Decision, uidHash } from "./interpreter.js";
-import { describePolicy, type Frame, type Judge } from "./judge.js";
+import type { Endpoint, Policy } from "../config/types.js";
+import type { Connection, Mapping } from "./connections.js";
+import { egressAddressKey, type Frame } from "./judge.js";
 
 /**
- * Whether the policies select this endpoint and destination, and permit the gateway that was used. Asked once per connection and policy
- * epoch. @returns the decision, also where it is a mismatch
+ * Whether the policies select this endpoint and destination. Asked once per connection and policy epoch.
+ * @returns index of the policy that selects them; -1 where none does, which is a mismatch
  */
-export function checkDecision(judge: Judge, frame: Frame, endpoint: Endpoint, decision: Decision): void {
-  if (!decision.selected) {
-    const expected = `pass, ${decision.reason}`;
-    judge.find(
-      frame,
-      "decision",
-      expected,
-      "snat",
-      `${decision.by} decides for ${endpoint.namespace}/${endpoint.name}`,
-    );
-    return;
-  }
-  const policy = judge.model.policies[decision.policy]!;
-  const fault = eligibilityFault(judge, policy, endpoint, frame.o.egress);
-  if (fault)
-    judge.find(
-      frame,
-      "egress-eligible",
-      fault.expected,
-      fault.got,
-      `${describePolicy(policy)} decides by ${decision.by}`,
-    );
+export function checkSelected(frame: Frame, endpoint: Endpoint): number {
+  const decision = frame.decide(endpoint);
+  if (decision.selected) return decision.policy;
+  const why = `${decision.by} decides for ${endpoint.namespace}/${endpoint.name}`;
+  frame.find("decision", `pass, ${decision.reason}`, frame.o.action, why);
+  return -1;
 }
 
-/** Gateways of an IsovalentEgressGatewayPolicy must be healthy at every frame; a CiliumEgressGatewayPolicy knows no health. */
-export function checkHealth(judge: Judge, frame: Frame, policyIndex: number, egress: Egress): void {
-  const policy = judge.model.policies[policyIndex];
-  const { healthy } = frame.o;
-  if (!policy || !healthy || policy.kind === "CiliumEgressGatewayPolicy" || healthy.has(egress.node)) return;
-  const expected = `one of ${[...healthy].sort().join(", ") || "none"}`;
-  judge.find(frame, "egress-healthy", expected, egress.node, `${describePolicy(policy)} uses healthy gateways only`);
+/** Whether the gateway that was used is one of `allowed`; the name of the mismatch says what is the matter with it. */
+export function checkChoice(frame: Frame, policy: Policy, allowed: readonly number[]): void {
+  const used = frame.o.egress;
+  if (allowed.includes(used)) return;
+  const nodeOf = (index: number) => frame.judge.model.egresses[index]?.node ?? `egress ${index}`;
+  const isMember = hasPins(frame, policy) && policy.egresses.includes(used);
+  const ofMember = frame.judge.gateways.down.has(nodeOf(used)) ? "egress-healthy" : "egress-active";
+  const expected = allowed.length === 0 ? "none" : `one of ${allowed.map(nodeOf).join(", ")}`;
+  frame.find(isMember ? ofMember : "egress-eligible", expected, nodeOf(used), `${policy.kind} ${policy.name}`);
 }
 
-/** The egresses that may carry an endpoint's connections under `policy`, health aside. */
-export function eligibleEgresses(judge: Judge, policy: Policy, endpoint: Endpoint): readonly number[] {
-  if (policy.egresses.length === 0) return [];
-  if (policy.kind === "CiliumEgressGatewayPolicy") {
-    return [policy.egresses[uidHash(endpoint.uid) % policy.egresses.length]!];
-  }
-  if (policy.azAffinity !== "localOnly") return policy.egresses;
-  const zone = judge.model.nodes.find((node) => node.name === endpoint.node)?.zone;
-  return policy.egresses.filter((index) => zone !== undefined && judge.model.egresses[index]?.zone === zone);
+/** Nothing passes a node that answers nothing. */
+export function checkReachable(frame: Frame, gateway: string, endpoint: Endpoint): void {
+  const { unreachable } = frame.o;
+  if (!unreachable || unreachable.size === 0) return;
+  const why = "the node answered nothing at that time";
+  if (unreachable.has(gateway)) frame.find("gateway-unreachable", "lost, gateway-down", gateway, why);
+  const { node } = endpoint;
+  if (node !== undefined && unreachable.has(node)) frame.find("endpoint-unreachable", "lost, node-down", node, why);
 }
 
-function eligibilityFault(
-  judge: Judge,
-  policy: Policy,
-  endpoint: Endpoint,
-  used: number,
-): { expected: string; got: string } | undefined {
-  const eligible = eligibleEgresses(judge, policy, endpoint);
-  if (eligible.includes(used)) return undefined;
-  const names = eligible.map((index) => judge.model.egresses[index]?.node ?? `egress ${index}`);
-  return {
-    expected: names.length === 0 ? "none" : `one of ${names.join(", ")}`,
-    got: judge.model.egresses[used]?.node ?? `egress ${used}`,
-  };
+/** The member of `policy` that has the gateway and the egress IP of `mapping`. */
+export function memberOf(frame: Frame, policy: Policy, { gateway, address }: Mapping): number | undefined {
+  return policy.egresses.find((index) => {
+    const egress = frame.judge.model.egresses[index]!;
+    return egress.node === gateway && egressAddressKey(egress, frame.packet.family) === address;
+  });
+}
+
+/** The egress that the connection surely still is pinned to: one that is healthy and a member as before. */
+export function pinOf(frame: Frame, policy: Policy, connection?: Connection): number | undefined {
+  const { judge, nowMs } = frame;
+  if (!connection?.mapping || connection.unseen === "gateway" || !hasPins(frame, policy)) return undefined;
+  const isPinned = judge.table.keepsPin(connection, nowMs) && !judge.gateways.down.has(connection.mapping.gateway);
+  return isPinned ? memberOf(frame, policy, connection.mapping) : undefined;
+}
+
+/** True where connections are pinned, to gateways of which it is known how they stand. */
+function hasPins({ judge }: Frame, { kind }: Policy): boolean {
+  return kind === "IsovalentEgressGatewayPolicy" && !judge.options.foreign;
+}
+
+/** All egresses that the frame's connection may be on: its pin, else what a new one may be given, and what one of unknown age may have. */
+export function mayCarry(frame: Frame, policy: Policy, endpoint: Endpoint, current?: Connection): readonly number[] {
+  const { gateways } = frame.judge;
+  const pin = pinOf(frame, policy, current);
+  if (pin !== undefined) return [pin];
+  return current ? gateways.healthy(policy, endpoint) : gateways.active(policy, endpoint);
 }

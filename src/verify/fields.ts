@@ -16,6 +16,10 @@ export const MISMATCH_FIELDS = {
   "inbound-translated": "the answer to an inbound connection was translated",
   "egress-eligible": "the gateway is not one that the policy permits",
   "egress-healthy": "the gateway was not healthy",
+  "egress-active": "a connection was given to a gateway that takes no new ones",
+  "gateway-unreachable": "a gateway that could not be reached translated a frame",
+  "endpoint-unreachable": "a frame of an endpoint on a dead node was translated",
+  "pin-moved": "a connection left a gateway that was healthy",
   "egress-address": "the source is not the gateway's egress IP",
   "nat-port": "the NAT port lies outside the configured range",
   "tuple-shared": "an external tuple serves two live connections",
@@ -25,8 +29,10 @@ export const MISMATCH_FIELDS = {
   "reply-restored": "a restored reply is not what the endpoint received",
   "reply-not-reversed": "reply not reversed",
   "mapping-outlived": "a mapping outlived its longest lifetime",
+  "mapping-lost": "a mapping was used after the memory of it was lost",
   "refused-while-free": "a connection was refused while NAT ports were free",
   "drop-reason": "a frame was dropped for a reason that does not hold",
+  "lost-reason": "a frame was lost for a reason that does not hold",
   hook: "an action that this hook does not have",
 } as const;
 
@@ -40,9 +46,7 @@ export interface Finding {
   readonly why: string;
 }
 
-/**
- * Collects mismatches: the first `limit` in full, all in number; what lifetimes and the like explain as notes.
- */
+/** Collects mismatches: the first `limit` in full, all in number; what lifetimes and the like explain as notes. */
 export class MismatchLog {
   readonly mismatches: Mismatch[] = [];
   readonly notes: Record<string, number> = {};
@@ -63,18 +67,10 @@ export class MismatchLog {
   add(o: FrameObservation, finding: Finding): void {
     this.count++;
     if (this.mismatches.length >= this.#limit) return;
-    const { field, expected, got, why } = finding;
-    const said = o.reason === "" ? o.action : `${o.action}, ${o.reason}`;
+    const { frame, capture, action, reason } = o;
     const at = (this.sinceStart(o.timeNs) / 1000).toFixed(3);
-    this.mismatches.push({
-      frame: o.frame,
-      capture: o.capture,
-      at,
-      field,
-      expected,
-      got,
-      why: `${why}; engine said ${said}`,
-    });
+    const why = `${finding.why}; engine said ${reason === "" ? action : `${action}, ${reason}`}`;
+    this.mismatches.push({ frame, capture, at, ...finding, why });
   }
 
   note(name: string): void {

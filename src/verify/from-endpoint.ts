@@ -1,141 +1,67 @@
 import type { Endpoint } from "../config/types.js";
-import {
-  destinationAddress,
-  type IpPacket,
-  isEchoRequest,
-  PROTOCOL_TCP,
-  sourcePort,
-  TCP_ACK,
-  TCP_SYN,
-} from "../net/decode.js";
-import { tupleKey, tupleOf } from "../net/tuple.js";
-import type { Connection } from "./connections.js";
-import { judgeEndpointDrop } from "./drops.js";
+import { type IpPacket, isEchoRequest, PROTOCOL_TCP, sourcePort, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import type { Decision } from "./interpreter.js";
-import { type Frame, type Judge, startOf } from "./judge.js";
-import { judgeSnat } from "./snat.js";
+import type { Frame } from "./judge.js";
+import { forgetTranslation, sentConnection } from "./lookup.js";
 
 /** Pass reasons that name the policies' decision and must therefore be the one that the interpreter finds. */
-const DECISION_REASONS = new Set([
-  "no-policy",
-  "excluded",
-  "cluster-internal",
-  "link-local",
-  "multicast",
-  "broadcast",
-  "loopback",
-]);
+const DECISION_REASONS = new Set(
+  "no-policy excluded cluster-internal link-local multicast broadcast loopback".split(" "),
+);
 
-/** A frame that an endpoint sent. */
-export function judgeFromEndpoint(judge: Judge, frame: Frame): void {
-  switch (frame.o.action) {
-    case "snat":
-      return judgeSnat(judge, frame);
-    case "pass":
-      judge.checkUntouched(frame);
-      return judgePass(judge, frame);
-    case "drop":
-      judge.checkUntouched(frame);
-      return judgeEndpointDrop(judge, frame);
-    case "reverse":
-      return judge.find(
-        frame,
-        "hook",
-        "pass, snat or drop",
-        "reverse",
-        "nothing an endpoint sends is a reply to an egress IP",
-      );
-    case "lost":
-      return seeLost(judge, frame);
-    case "skipped":
-      return judgeSkipped(judge, frame);
-  }
-}
-
-function judgePass(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
-  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
+/** A frame that an endpoint sent and that left as it came. */
+export function judgePass(frame: Frame): void {
+  const { o } = frame;
+  const endpoint = frame.endpoint;
   if (!endpoint) return;
-  if (o.reason === "endpoint-unknown") {
-    judge.find(
-      frame,
-      "decision",
-      `${endpoint.namespace}/${endpoint.name}`,
-      "no endpoint",
-      "the source belongs to an endpoint at this time",
-    );
-    return;
-  }
-  const decision = judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
-  const answered = answersInbound(judge, frame, endpoint);
+  if (o.reason === "endpoint-unknown") return frame.findOwner(endpoint);
+  const decision = frame.decide(endpoint);
+  const answered = answersInbound(frame, endpoint);
   if (o.reason === "reply-of-inbound" && answered) return;
-  if (decision.selected) return judgeUntranslated(judge, frame, endpoint, decision, answered);
-  forgetTranslation(judge, frame);
+  if (decision.selected) return judgeUntranslated(frame, endpoint, decision, answered);
+  forgetTranslation(frame);
   if (DECISION_REASONS.has(o.reason) && o.reason !== decision.reason) {
-    judge.find(frame, "decision", decision.reason, o.reason, `${decision.by} decides`);
+    frame.find("decision", decision.reason, o.reason, `${decision.by} decides`);
   }
 }
 
 /** A selected frame that was not translated is a leak unless something that the user asked for explains it. */
-function judgeUntranslated(
-  judge: Judge,
-  frame: Frame,
-  endpoint: Endpoint,
-  decision: Decision,
-  answered: boolean,
-): void {
-  const { o } = frame;
+function judgeUntranslated(frame: Frame, endpoint: Endpoint, decision: Decision, answered: boolean): void {
+  const { judge, o } = frame;
   if (o.reason === "unsupported-passed" && judge.options.unsupportedPasses) return judge.log.note("unsupported-passed");
-  if (o.reason === "not-yet-programmed" && isBeingProgrammed(judge, frame, endpoint))
+  if (o.reason === "not-yet-programmed" && isBeingProgrammed(frame, endpoint)) {
+    forgetTranslation(frame);
     return judge.log.note("not-yet-programmed");
+  }
   const policy = judge.model.policies[decision.policy]!;
   const why = answered
     ? "the frame answers an inbound connection but was passed for another reason"
     : `${decision.by} selects it and the remote opened no such connection`;
-  judge.find(frame, "leak", `snat by ${policy.name}`, "the endpoint's own address", why);
+  frame.find("leak", `snat by ${policy.name}`, "the endpoint's own address", why);
 }
 
-function isBeingProgrammed(judge: Judge, frame: Frame, endpoint: Endpoint): boolean {
-  const delayMs = judge.options.propagationMs ?? 0;
-  if (delayMs <= 0) return false;
+function isBeingProgrammed(frame: Frame, endpoint: Endpoint): boolean {
+  const delayMs = frame.judge.options.propagationMs ?? 0;
   const { fromNs } = endpoint;
-  const isNewEndpoint = fromNs !== undefined && Number(frame.o.timeNs - fromNs) / 1e6 <= delayMs;
-  return isNewEndpoint || frame.nowMs - judge.policiesChangedAtMs <= delayMs;
-}
-
-/** A connection that policies no longer select loses its mapping; if they select it again, it gets another. */
-function forgetTranslation(judge: Judge, frame: Frame): void {
-  const key = tupleKey(frame.o.given, tupleOf(frame.o.given, frame.packet, "source"));
-  if (judge.table.get(key)?.start.direction === "outbound") judge.table.forget(key);
+  const isNewEndpoint = fromNs !== undefined && Number(frame.o.timeNs - fromNs) / 1e6 < delayMs;
+  return isNewEndpoint || frame.nowMs - frame.judge.policiesChangedAtMs < delayMs;
 }
 
 /** True where the frame answers a connection that the verifier saw the remote open, or whose shape says so (capture began in its middle). */
-function answersInbound(judge: Judge, frame: Frame, endpoint: Endpoint): boolean {
-  const { o, packet, nowMs } = frame;
-  const known = inboundConnectionOf(judge, frame);
-  if (known && !judge.table.mustBeDead(known, nowMs)) {
+function answersInbound(frame: Frame, endpoint: Endpoint): boolean {
+  const { judge, o, packet, nowMs } = frame;
+  const known = sentConnection(frame);
+  if (known?.start.direction === "inbound" && !judge.table.mustBeDead(known, nowMs)) {
     if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment") {
       judge.table.refresh(known, packet.tcpFlags, false, nowMs);
-      judge.rememberFragment(frame, known);
+      frame.rememberFragment(known);
     }
     return true;
   }
   if (!looksLikeAnswer(o.given, packet, endpoint)) return false;
-  const tuple = tupleOf(o.given, packet, "source");
-  const other = judge.table.get(tupleKey(o.given, tuple));
-  if (other?.start.direction === "outbound" && judge.surelyLives(other, frame)) return false;
-  const start = startOf(o.given, tuple, "inbound", endpoint, judge.lifetimesOf(-1));
-  judge.table.refresh(judge.table.open(start, nowMs), packet.tcpFlags, false, nowMs);
+  if (known?.start.direction === "outbound" && frame.surelyLives(known)) return false;
+  judge.table.refresh(frame.open("inbound", endpoint, -1), packet.tcpFlags, false, nowMs);
   return true;
-}
-
-function inboundConnectionOf(judge: Judge, frame: Frame): Connection | undefined {
-  const { o, packet, nowMs } = frame;
-  let connection: Connection | undefined;
-  if (packet.kind === "later-fragment") connection = judge.fragments.find(o.given, packet, nowMs);
-  else if (packet.inner) connection = judge.table.get(tupleKey(o.given, tupleOf(o.given, packet.inner, "destination")));
-  else connection = judge.table.get(tupleKey(o.given, tupleOf(o.given, packet, "source")));
-  return connection?.start.direction === "inbound" ? connection : undefined;
 }
 
 /** The first frame of a connection seen in mid-stream: a SYN-ACK, an echo reply, or a source port that the endpoint serves (design: Direction). */
@@ -153,20 +79,11 @@ export function servesPort(endpoint: Endpoint, packet: IpPacket, port: number): 
   return endpoint.servicePorts.some((service) => service.protocol === name && service.port === port);
 }
 
-/** The engine may have taken the frame or not: what it refreshed or opened is uncertain. */
-function seeLost(judge: Judge, frame: Frame): void {
-  judge.log.note("lost");
-  judge.hasHiddenMappings = true;
-  const connection = judge.table.get(tupleKey(frame.o.given, tupleOf(frame.o.given, frame.packet, "source")));
-  if (connection) connection.maybeAt = frame.nowMs;
-}
-
-function judgeSkipped(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
+/** A frame that never reached the engine, for all that it may be an endpoint's. */
+export function judgeSkipped(frame: Frame): void {
+  const { judge, o } = frame;
   judge.log.note(`skipped: ${o.reason}`);
   if (o.reason !== "endpoint-unknown" && o.reason !== "already-translated") return;
-  const endpoint = judge.ownerAt(frame, o.given, packet.sourceAt);
-  if (!endpoint) return;
-  const owner = `${endpoint.namespace}/${endpoint.name}`;
-  judge.find(frame, "decision", owner, o.reason, "the source belongs to an endpoint at this time");
+  const endpoint = frame.endpoint;
+  if (endpoint) frame.findOwner(endpoint);
 }

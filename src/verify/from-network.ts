@@ -1,137 +1,82 @@
 import { copyBytes, firstDifference } from "../net/bytes.js";
 import { type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
-import { addressKey, formatKeySocket, portAtOf, tupleKey, tupleOf } from "../net/tuple.js";
+import { addressKey, formatKeySocket, portAtOf, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
 import { checkShapeReason } from "./drops.js";
+import { checkReachable } from "./eligible.js";
 import { servesPort } from "./from-endpoint.js";
-import { type Frame, hopsOf, type Judge, startOf } from "./judge.js";
+import { type Frame, hopsOf } from "./judge.js";
+import { externalConnection, receivedConnection } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
 /** Drop reasons that say "this reply belongs to no mapping". */
 const NO_MAPPING = new Set(["no-reverse-mapping", "reply-without-connection", "icmp-error-unmatched"]);
 
-/** A frame from outside: a reply to an egress IP, or one that enters on its own. */
-export function judgeFromNetwork(judge: Judge, frame: Frame): void {
-  switch (frame.o.action) {
-    case "reverse":
-      return judgeReverse(judge, frame);
-    case "pass":
-      judge.checkUntouched(frame);
-      return judgePass(judge, frame);
-    case "drop":
-      judge.checkUntouched(frame);
-      checkShapeReason(judge, frame);
-      return judgeMissingReply(judge, frame);
-    case "snat":
-      return judge.find(
-        frame,
-        "hook",
-        "pass, reverse or drop",
-        "snat",
-        "sources of frames from outside are never translated",
-      );
-    case "lost":
-      judge.hasHiddenMappings = true;
-      return judge.log.note("lost");
-    case "skipped":
-      return judge.log.note(`skipped: ${frame.o.reason}`);
-  }
-}
-
-function judgeReverse(judge: Judge, frame: Frame): void {
-  const { o, packet, nowMs } = frame;
-  const connection = externalConnectionOf(judge, frame);
-  if (!connection?.mapping) return judgeUnknownReverse(judge, frame);
-  const hops = hopsOf(judge, frame, connection.start.endpoint, connection.mapping.gateway);
-  judge.findAll(frame, rewriteFindings(o.given, packet, o.result, "destination", hops));
-  if (o.result.length === o.given.length) checkDestination(judge, frame, connection);
-  if (judge.table.mustBeDead(connection, nowMs)) {
-    judge.find(
-      frame,
-      "mapping-outlived",
-      "drop, no-reverse-mapping",
-      "reverse",
-      judge.table.describeAge(connection, nowMs),
-    );
-  }
-  if (o.view === "endpoint") checkOwnReply(judge, frame, connection, hops);
-  if (packet.kind === "icmp-error" || packet.kind === "later-fragment") {
-    connection.maybeAt = nowMs;
-    return;
-  }
+/** A reply that came out with an endpoint's address. */
+export function judgeReverse(frame: Frame): void {
+  const { judge, o, packet, nowMs } = frame;
+  const connection = externalConnection(frame);
+  if (!connection?.mapping) return judgeUnknownReverse(frame);
+  const { gateway } = connection.mapping;
+  const hops = hopsOf(frame, connection.start.endpoint, gateway);
+  frame.findAll(rewriteFindings(o.given, packet, o.result, "destination", hops));
+  if (o.result.length === o.given.length) checkDestination(frame, connection);
+  checkReachable(frame, gateway, connection.start.endpoint);
+  checkRemembered(frame, connection, gateway);
+  if (o.view === "endpoint") checkOwnReply(frame, connection, hops);
+  connection.maybeAt = nowMs;
+  if (packet.kind === "icmp-error" || packet.kind === "later-fragment") return;
   judge.table.refresh(connection, packet.tcpFlags, false, nowMs);
-  judge.rememberFragment(frame, connection);
+  frame.rememberFragment(connection);
 }
 
-function judgeUnknownReverse(judge: Judge, frame: Frame): void {
-  const { o, packet } = frame;
-  judge.findAll(
-    frame,
-    rewriteFindings(
-      o.given,
-      packet,
-      o.result,
-      "destination",
-      packet.ttlAt < o.result.length ? o.given[packet.ttlAt]! - o.result[packet.ttlAt]! : 0,
-    ),
-  );
+function judgeUnknownReverse(frame: Frame): void {
+  const { judge, o, packet } = frame;
+  const hops = packet.ttlAt < o.result.length ? o.given[packet.ttlAt]! - o.result[packet.ttlAt]! : 0;
+  frame.findAll(rewriteFindings(o.given, packet, o.result, "destination", hops));
   if (judge.options.resumed) return judge.log.note("reply-to-unseen-connection");
   if (packet.kind === "later-fragment") return judge.log.note("fragment-without-first-seen");
-  judge.find(
-    frame,
-    "reply-destination",
-    "drop, no-reverse-mapping",
-    "reverse",
-    "no connection that was seen holds this external tuple",
-  );
+  const why = "no connection that was seen holds this external tuple";
+  frame.find("reply-destination", "drop, no-reverse-mapping", "reverse", why);
 }
 
-/** The connection whose external tuple the frame names: by its own ports, its first fragment's, or those of the packet it quotes. */
-function externalConnectionOf(judge: Judge, frame: Frame): Connection | undefined {
-  const { given } = frame.o;
-  const { packet } = frame;
-  if (packet.kind === "later-fragment") return judge.fragments.find(given, packet, frame.nowMs);
-  const tuple =
-    packet.kind === "icmp-error" && packet.inner
-      ? tupleOf(given, packet.inner, "source")
-      : tupleOf(given, packet, "destination");
-  return judge.table.holderOf(tupleKey(given, tuple));
+/** Neither time nor a loss of memory may have ended the mapping that a reply was restored by. */
+function checkRemembered(frame: Frame, connection: Connection, gateway: string): void {
+  const { table } = frame.judge;
+  const hasLostGateway = table.hasLostGateway(connection);
+  const lost = hasLostGateway ? gateway : connection.start.endpoint.node;
+  const expected = "drop, no-reverse-mapping";
+  if (hasLostGateway || table.hasLostEndpoint(connection))
+    frame.find("mapping-lost", expected, "reverse", `${lost} lost its memory since the mapping was made`);
+  else if (table.mustBeDead(connection, frame.nowMs))
+    frame.find("mapping-outlived", expected, "reverse", table.describeAge(connection, frame.nowMs));
 }
 
-function checkDestination(judge: Judge, frame: Frame, connection: Connection): void {
+function checkDestination(frame: Frame, connection: Connection): void {
   const { result } = frame.o;
   const { packet } = frame;
   const { insideAddress, insidePort } = connection.start;
   const address = addressKey(result, packet.destinationAt, packet.family);
   const quoted = packet.kind === "icmp-error" ? packet.inner : undefined;
-  const portAt = quoted
-    ? portAtOf(quoted, "source")
-    : packet.kind === "later-fragment"
-      ? -1
-      : portAtOf(packet, "destination");
+  const portAt = quoted ? portAtOf(quoted, "source") : portAtOf(packet, "destination");
   const port = portAt < 0 ? insidePort : readBe16(result, portAt);
   const quotedAddress = quoted ? addressKey(result, quoted.sourceAt, packet.family) : insideAddress;
   if (address === insideAddress && quotedAddress === insideAddress && port === insidePort) return;
+  const expected = formatKeySocket(insideAddress, insidePort);
   const got = formatKeySocket(address === insideAddress ? quotedAddress : address, port);
-  judge.find(
-    frame,
-    "reply-destination",
-    formatKeySocket(insideAddress, insidePort),
-    got,
-    "another endpoint holds this external tuple",
-  );
+  frame.find("reply-destination", expected, got, "another endpoint holds this external tuple");
 }
 
 /** A reply may come so late that its external tuple serves another connection by now: then it is that one's, as it would really be. */
-function checkOwnReply(judge: Judge, frame: Frame, holder: Connection, hops: number): void {
-  const own = frame.packet.kind === "later-fragment" ? holder : insideConnectionOf(judge, frame);
-  if (own === holder || (own && judge.surelyLives(own, frame))) return checkRestored(judge, frame, hops);
-  judge.log.note("reply after its external tuple passed to another connection");
+function checkOwnReply(frame: Frame, holder: Connection, hops: number): void {
+  const own = frame.packet.kind === "later-fragment" ? holder : receivedConnection(frame);
+  if (own === holder || (own && frame.surelyLives(own))) return checkRestored(frame, hops);
+  frame.judge.log.note("reply after its external tuple passed to another connection");
 }
 
 /** Endpoint view: the frame that comes out must be the one that the endpoint really received. */
-function checkRestored(judge: Judge, frame: Frame, hops: number): void {
+function checkRestored(frame: Frame, hops: number): void {
   const { captured, given, result } = frame.o;
   const { packet } = frame;
   const at = firstDifference(captured, result);
@@ -149,7 +94,7 @@ function checkRestored(judge: Judge, frame: Frame, hops: number): void {
   const still = firstDifference(comparable, result);
   if (still < 0) return;
   const [expected, got] = [`${captured[still] ?? "end"}`, `${result[still] ?? "end"}`];
-  judge.find(frame, "reply-restored", expected, got, `byte ${still} differs from what the endpoint received`);
+  frame.find("reply-restored", expected, got, `byte ${still} differs from what the endpoint received`);
 }
 
 /** Zero and ffff are one value in a one's complement sum. */
@@ -162,23 +107,21 @@ function copyOver(to: Uint8Array, from: Uint8Array, at: number, length: number):
   to.set(from.subarray(at, at + length), at);
 }
 
-function judgePass(judge: Judge, frame: Frame): void {
-  const { o, packet, nowMs } = frame;
-  const endpoint = judge.ownerAt(frame, o.captured, packet.destinationAt);
+/** A frame from outside that entered as it came: no reply, or one that belongs to nobody. */
+export function judgeEntering(frame: Frame): void {
+  const { judge, o, packet, nowMs } = frame;
+  const endpoint = frame.endpoint;
   if (!endpoint) return;
   if (packet.kind === "icmp-error" || packet.kind === "later-fragment" || packet.kind === "unreadable") {
-    return judgeMissingReply(judge, frame);
+    return judgeMissingReply(frame);
   }
-  const tuple = tupleOf(o.captured, packet, "destination");
-  const known = judge.table.get(tupleKey(o.captured, tuple));
-  if (known?.start.direction === "outbound" && !judge.table.mustBeDead(known, nowMs))
-    return judgeMissingReply(judge, frame);
-  if (known?.start.direction === "inbound" && !judge.table.mustBeDead(known, nowMs)) {
+  const known = receivedConnection(frame);
+  if (known && !judge.table.mustBeDead(known, nowMs)) {
+    if (known.start.direction === "outbound") return judgeMissingReply(frame);
     return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
   }
-  if (!opensInbound(packet) && !servesPort(endpoint, packet, tuple.insidePort)) return;
-  const start = startOf(o.captured, tuple, "inbound", endpoint, judge.lifetimesOf(-1));
-  judge.table.refresh(judge.table.open(start, nowMs), packet.tcpFlags, true, nowMs);
+  if (!opensInbound(packet) && !servesPort(endpoint, packet, frame.tuple.insidePort)) return;
+  judge.table.refresh(frame.open("inbound", endpoint, -1), packet.tcpFlags, true, nowMs);
 }
 
 /** A first SYN, a first datagram or an echo request opens an inbound connection; a TCP segment in mid-stream does not. */
@@ -187,48 +130,33 @@ function opensInbound(packet: IpPacket): boolean {
   return packet.kind === "echo" ? isEchoRequest(packet) : packet.kind !== "icmp-other";
 }
 
+/** A frame from outside that went nowhere. */
+export function judgeNetworkDrop(frame: Frame): void {
+  checkShapeReason(frame);
+  judgeMissingReply(frame);
+}
+
 /** A frame that was not reversed although it may be a reply: a fault while the mapping must live, else explained and counted. */
-function judgeMissingReply(judge: Judge, frame: Frame): void {
-  const { o, packet, nowMs } = frame;
+function judgeMissingReply(frame: Frame): void {
+  const { judge, o, packet, nowMs } = frame;
   if (o.action === "drop" && !NO_MAPPING.has(o.reason)) return;
-  const connection = o.view === "network" ? externalConnectionOf(judge, frame) : insideConnectionOf(judge, frame);
+  const connection = o.view === "network" ? externalConnection(frame) : receivedConnection(frame);
   if (connection?.start.direction !== "outbound" || !connection.mapping) {
     if (o.action === "drop") judge.log.note(`reply to no connection: ${o.reason}`);
     return;
   }
   if (isOpening(packet)) return;
   const age = judge.table.describeAge(connection, nowMs);
-  if (judge.surelyLives(connection, frame)) {
+  if (frame.surelyLives(connection)) {
     if (packet.kind === "icmp-error" && !isTranslatableError(o.given, packet))
       return judge.log.note("icmp-error not translated");
     const expected = formatKeySocket(connection.start.insideAddress, connection.start.insidePort);
-    judge.find(
-      frame,
-      "reply-not-reversed",
-      expected,
-      formatKeySocket(
-        addressKey(o.given, packet.destinationAt, packet.family),
-        tupleOf(o.given, packet, "destination").insidePort,
-      ),
-      age,
-    );
-    return;
+    const { insidePort } = tupleOf(o.given, packet, "destination");
+    const got = formatKeySocket(addressKey(o.given, packet.destinationAt, packet.family), insidePort);
+    return frame.find("reply-not-reversed", expected, got, age);
   }
-  judge.log.note(
-    judge.table.mustBeDead(connection, nowMs)
-      ? "reply after its mapping's lifetime"
-      : "reply while its mapping may have ended",
-  );
-}
-
-function insideConnectionOf(judge: Judge, { o: { captured }, packet }: Frame): Connection | undefined {
-  if (packet.kind === "later-fragment" || packet.kind === "unreadable") return undefined;
-  const { inner, destinationAt, family } = packet;
-  if (!inner) return judge.table.get(tupleKey(captured, tupleOf(captured, packet, "destination")));
-  // An error that is not addressed to whom it quotes is forged.
-  if (addressKey(captured, destinationAt, family) !== addressKey(captured, inner.sourceAt, inner.family))
-    return undefined;
-  return judge.table.get(tupleKey(captured, tupleOf(captured, inner, "source")));
+  const isOver = judge.table.mustBeDead(connection, nowMs);
+  judge.log.note(isOver ? "reply after its mapping's lifetime" : "reply while its mapping may have ended");
 }
 
 /** A SYN from outside on a tuple in use may be a simultaneous open or a new inbound connection. */

@@ -51,12 +51,7 @@ export class PolicyInterpreter {
     }
   }
 
-  /** The endpoint that owns `address` at `timeNs`; of several the one that came last. */
-  ownerOf(address: AddressBytes, family: Family, timeNs: bigint): Endpoint | undefined {
-    return this.ownerOfKey(mappedAddressKey(address, family), timeNs);
-  }
-
-  /** The same for an address given as `addressKey`. */
+  /** The endpoint that owns an address, given as `addressKey`, at `timeNs`; of several the one that came last. */
   ownerOfKey(key: string, timeNs: bigint): Endpoint | undefined {
     let owner: Endpoint | undefined;
     for (const candidate of this.#owners.get(key) ?? []) {
@@ -70,22 +65,13 @@ export class PolicyInterpreter {
   /** Policy for frames of `endpoint` to `destination`: the longest prefix over all policies that select the endpoint. */
   decide(endpoint: Endpoint, destination: AddressBytes, family: Family): Decision {
     const key = mappedAddressKey(destination, family);
-    let ofSet = this.#decisions.get(endpoint.policySet);
-    const known = ofSet?.get(key);
+    const known = this.#decisions.get(endpoint.policySet)?.get(key);
     if (known) return known;
-    if (this.#decisionCount >= MAX_DECISIONS) {
-      this.#decisions.clear();
-      this.#decisionCount = 0;
-      ofSet = undefined;
-    }
-    if (!ofSet) {
-      ofSet = new Map();
-      this.#decisions.set(endpoint.policySet, ofSet);
-    }
+    if (this.#decisionCount++ % MAX_DECISIONS === 0) this.#decisions.clear();
     const never = this.#neverSelected(destination, family, key);
     const decision = never ?? this.#scan(endpoint.policySet, destination, family);
-    ofSet.set(key, decision);
-    this.#decisionCount++;
+    const ofSet = this.#decisions.get(endpoint.policySet) ?? new Map<string, Decision>();
+    this.#decisions.set(endpoint.policySet, ofSet.set(key, decision));
     return decision;
   }
 
@@ -139,9 +125,7 @@ export class PolicyInterpreter {
   #addOwner(endpoint: Endpoint): void {
     for (const address of endpoint.addresses) {
       const key = mappedAddressKey(address, familyOf(address));
-      const owners = this.#owners.get(key);
-      if (owners) owners.push(endpoint);
-      else this.#owners.set(key, [endpoint]);
+      this.#owners.set(key, [...(this.#owners.get(key) ?? []), endpoint]);
     }
   }
 }
@@ -158,9 +142,7 @@ function unselected(reason: string, by: string): Decision {
 }
 
 function isOlder(a: Policy, b: Policy): boolean {
-  const [timeA, timeB] = [Date.parse(a.createdAt ?? ""), Date.parse(b.createdAt ?? "")];
-  const bothKnown = !Number.isNaN(timeA) && !Number.isNaN(timeB);
-  if (bothKnown && timeA !== timeB) return timeA < timeB;
-  if (!bothKnown && Number.isNaN(timeA) !== Number.isNaN(timeB)) return !Number.isNaN(timeA);
+  const [timeA, timeB] = [a, b].map(({ createdAt }) => Date.parse(createdAt ?? "") || Number.POSITIVE_INFINITY);
+  if (timeA !== timeB) return timeA! < timeB!;
   return a.name < b.name;
 }

@@ -1,13 +1,13 @@
-import type { Egress, Endpoint, Policy, PolicyModel } from "../config/types.js";
+import type { Egress, Endpoint, PolicyModel } from "../config/types.js";
 import { firstDifference } from "../net/bytes.js";
-import { type IpPacket, isFragment } from "../net/decode.js";
-import { addressKey, mappedAddressKey, type Tuple, tupleKey } from "../net/tuple.js";
+import { destinationAddress, type IpPacket, isFragment } from "../net/decode.js";
+import { addressKey, mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
 import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
 import { FragmentMemory } from "./fragments.js";
-import { PolicyInterpreter } from "./interpreter.js";
+import { Gateways } from "./gateways.js";
+import { type Decision, PolicyInterpreter } from "./interpreter.js";
 import { LifetimeTable, type NatProfile } from "./lifetimes.js";
-
 import type { FrameObservation } from "./types.js";
 
 export interface VerifierOptions {
@@ -27,14 +27,6 @@ export interface VerifierOptions {
   readonly propagationMs?: number;
 }
 
-/** One frame being judged, with what every rule needs of it. */
-export interface Frame {
-  readonly o: FrameObservation;
-  /** As decoded from `o.given`. */
-  readonly packet: IpPacket;
-  readonly nowMs: number;
-}
-
 /** What all rules share: the tables, the plain reading of the policies, and the log. Holds no rule of its own about a frame. */
 export class Judge {
   readonly options: VerifierOptions;
@@ -42,6 +34,8 @@ export class Judge {
   readonly table: ConnectionTable;
   readonly fragments = new FragmentMemory();
   policies: PolicyInterpreter;
+  gateways: Gateways;
+  #statuses: FrameObservation["statuses"];
   readonly #lifetimes = new Map<number, LifetimeTable>();
   /** Once a frame was lost on a dead gateway the engine may hold mappings that no emitted frame showed. */
   hasHiddenMappings: boolean;
@@ -53,6 +47,7 @@ export class Judge {
     this.log = new MismatchLog(options.maxMismatches ?? 100);
     this.table = new ConnectionTable(options.foreign ? "foreign" : options.natProfile);
     this.policies = new PolicyInterpreter(model);
+    this.gateways = this.#newGateways();
     this.hasHiddenMappings = options.resumed ?? false;
   }
 
@@ -62,23 +57,25 @@ export class Judge {
 
   /** Begins a new policy epoch: every connection is decided anew at its next frame. */
   changePolicies(model: PolicyModel, timeNs: bigint): void {
+    // Addresses that moved between gateways are no policies that have to be programmed.
+    if (model.policySets !== this.model.policySets) this.policiesChangedAtMs = this.log.sinceStart(timeNs);
     this.policies = new PolicyInterpreter(model);
+    this.gateways = this.#newGateways();
     this.#lifetimes.clear();
     this.table.epoch++;
-    this.policiesChangedAtMs = this.log.sinceStart(timeNs);
   }
 
-  find(frame: Frame, field: MismatchField, expected: string, got: string, why: string): void {
-    this.log.add(frame.o, { field, expected, got, why });
+  /** Nodes stand differently from now on: pins on those that are down by now are gone. */
+  changeStatuses(statuses: FrameObservation["statuses"]): void {
+    if (statuses === this.#statuses) return;
+    this.#statuses = statuses;
+    const { down } = this.gateways;
+    this.gateways = this.#newGateways();
+    for (const node of this.gateways.down) if (!down.has(node)) this.table.nodeDown(node);
   }
 
-  findAll(frame: Frame, findings: readonly Finding[]): void {
-    for (const finding of findings) this.log.add(frame.o, finding);
-  }
-
-  /** Owner of an address of the frame at its time. */
-  ownerAt(frame: Frame, bytes: Uint8Array, addressAt: number): Endpoint | undefined {
-    return this.policies.ownerOfKey(addressKey(bytes, addressAt, frame.packet.family), frame.o.timeNs);
+  #newGateways(): Gateways {
+    return new Gateways(this.model, this.#statuses, this.options.foreign ?? false);
   }
 
   /** Lifetimes of connections under a policy; -1 = the defaults. */
@@ -91,29 +88,84 @@ export class Judge {
     }
     return table;
   }
+}
 
-  /** True when nothing at all can have ended the mapping: no lifetime, eviction, gateway loss, change of policy or of the address's owner. */
-  surelyLives(connection: Connection, frame: Frame): boolean {
-    if (connection.epoch !== this.table.epoch) return false;
+/** One frame being judged, with what every rule needs of it. */
+export class Frame {
+  /** @param packet as decoded from `o.given` */
+  constructor(
+    readonly judge: Judge,
+    readonly o: FrameObservation,
+    readonly packet: IpPacket,
+    readonly nowMs: number,
+  ) {}
+
+  /** The bytes that show the endpoint's own address: of a frame from outside those that were captured. */
+  get insideBytes(): Uint8Array {
+    return this.o.hook === "from-endpoint" ? this.o.given : this.o.captured;
+  }
+
+  /** The connection as the endpoint knows it, within `insideBytes`. */
+  get tuple(): Tuple {
+    return tupleOf(this.insideBytes, this.packet, this.o.hook === "from-endpoint" ? "source" : "destination");
+  }
+
+  /** The endpoint that sent the frame, or that it is for, at the frame's time. */
+  get endpoint(): Endpoint | undefined {
+    const { sourceAt, destinationAt, family } = this.packet;
+    const at = this.o.hook === "from-endpoint" ? sourceAt : destinationAt;
+    return this.judge.policies.ownerOfKey(addressKey(this.insideBytes, at, family), this.o.timeNs);
+  }
+
+  /** Opens the connection that this frame is the first one of. @param policy index, -1 = none */
+  open(direction: ConnectionStart["direction"], endpoint: Endpoint, policy: number): Connection {
+    const { judge, insideBytes, tuple } = this;
+    const { protocol, insideAt, insidePort, family } = tuple;
+    const insideAddress = addressKey(insideBytes, insideAt, family);
+    const start = { key: tupleKey(insideBytes, tuple), protocol, direction, endpoint, insideAddress, insidePort };
+    return judge.table.open(start, judge.lifetimesOf(policy), this.nowMs);
+  }
+
+  find(field: MismatchField, expected: string, got: string, why: string): void {
+    this.judge.log.add(this.o, { field, expected, got, why });
+  }
+
+  findAll(findings: readonly Finding[]): void {
+    for (const finding of findings) this.judge.log.add(this.o, finding);
+  }
+
+  /** The source has an owner, although the engine or the host said otherwise. */
+  findOwner({ namespace, name }: Endpoint): void {
+    this.find("decision", `${namespace}/${name}`, this.o.reason, "the source belongs to an endpoint at this time");
+  }
+
+  /** What the policies say about the frame, sent by `endpoint`. */
+  decide(endpoint: Endpoint): Decision {
+    const { o, packet } = this;
+    return this.judge.policies.decide(endpoint, destinationAddress(o.given, packet), packet.family);
+  }
+
+  /** True when nothing at all can have ended the mapping: no lifetime, eviction, loss, change of policy or of the address's owner. */
+  surelyLives(connection: Connection): boolean {
+    const { table } = this.judge;
     const { toNs } = connection.start.endpoint;
-    if (toNs !== undefined && frame.o.timeNs >= toNs) return false;
-    return this.table.mustLive(connection, frame.nowMs);
+    if (connection.epoch !== table.epoch || (toNs !== undefined && this.o.timeNs >= toNs)) return false;
+    return table.mustLive(connection, this.nowMs);
   }
 
   /** A frame that was not translated must be as it came. */
-  checkUntouched(frame: Frame): void {
-    const { given, result } = frame.o;
-    if (given === result) return;
-    const at = firstDifference(given, result);
+  checkUntouched(): void {
+    const { given, result } = this.o;
+    const at = given === result ? -1 : firstDifference(given, result);
     if (at < 0) return;
     const [expected, got] = [`${given[at] ?? "end"}`, `${result[at] ?? "end"}`];
-    this.find(frame, "untouched", expected, got, `byte ${at} of a frame that is not translated changed`);
+    this.find("untouched", expected, got, `byte ${at} of a frame that is not translated changed`);
   }
 
   /** Remembers which connection the later fragments of a first fragment belong to. */
-  rememberFragment(frame: Frame, connection: Connection): void {
-    if (!isFragment(frame.packet)) return;
-    this.fragments.remember(frame.o.given, frame.packet, connection, frame.nowMs);
+  rememberFragment(connection: Connection): void {
+    const { judge, o, packet, nowMs } = this;
+    if (isFragment(packet)) judge.fragments.remember(o.given, packet, connection, nowMs);
   }
 }
 
@@ -121,9 +173,8 @@ export class Judge {
  * Routed hops that a frame passes between an endpoint and its gateway: one where both nodes are known and differ, else none. In another
  * system's network they are what the frame shows, so that only a TTL that grew is a fault.
  */
-export function hopsOf(judge: Judge, frame: Frame, endpoint: Endpoint, gateway: string): number {
+export function hopsOf({ judge, o, packet }: Frame, endpoint: Endpoint, gateway: string): number {
   if (!judge.options.foreign) return endpoint.node !== undefined && endpoint.node !== gateway ? 1 : 0;
-  const { o, packet } = frame;
   return packet.ttlAt < o.result.length ? Math.max(0, o.given[packet.ttlAt]! - o.result[packet.ttlAt]!) : 0;
 }
 
@@ -131,28 +182,4 @@ export function hopsOf(judge: Judge, frame: Frame, endpoint: Endpoint, gateway: 
 export function egressAddressKey(egress: Egress, family: 4 | 6): string | undefined {
   const address = family === 4 ? egress.egressIPv4 : egress.egressIPv6;
   return address && mappedAddressKey(address, family);
-}
-
-/** What starts a connection whose first frame has this tuple. */
-export function startOf(
-  bytes: Uint8Array,
-  tuple: Tuple,
-  direction: "outbound" | "inbound",
-  endpoint: Endpoint,
-  lifetimes: LifetimeTable,
-): ConnectionStart {
-  return {
-    key: tupleKey(bytes, tuple),
-    protocol: tuple.protocol,
-    direction,
-    endpoint,
-    lifetimes,
-    insideAddress: addressKey(bytes, tuple.insideAt, tuple.family),
-    insidePort: tuple.insidePort,
-  };
-}
-
-/** `CiliumEgressGatewayPolicy egress-a`, for messages. */
-export function describePolicy(policy: Policy): string {
-  return `${policy.kind} ${policy.name}`;
 }

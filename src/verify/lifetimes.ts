@@ -86,10 +86,9 @@ export class LifetimeTable {
   readonly #closing: LifetimeBounds;
   /** The three before, where the connection may be older than what was counted. */
   readonly #older: ReadonlyMap<LifetimeBounds, LifetimeBounds>;
-  readonly #udp: LifetimeBounds;
-  readonly #icmp: LifetimeBounds;
+  /** Of protocols without states. */
+  readonly #stateless: ReadonlyMap<number, LifetimeBounds>;
   readonly #other: LifetimeBounds;
-  readonly #sctp: LifetimeBounds;
 
   constructor(timeouts: Timeouts, profile: LifetimeProfile) {
     const { tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other } = timeouts;
@@ -102,15 +101,20 @@ export class LifetimeTable {
     const { longest } = this.#closing;
     const bases = [this.#opening, this.#established, this.#openingOrEstablished];
     this.#older = new Map(bases.map((bounds) => [bounds, { shortest: bounds.shortest, longest }]));
-    this.#udp = span(udp);
-    this.#icmp = span(icmp);
     this.#other = span(other);
-    // SCTP may be counted by TCP's timers (it has none of its own) or as "other".
-    this.#sctp = span(other, tcpOpening, tcpEstablished, tcpClosing);
+    this.#stateless = new Map([
+      [PROTOCOL_UDP, span(udp)],
+      [PROTOCOL_ICMP, span(icmp)],
+      [PROTOCOL_ICMPV6, span(icmp)],
+      // It may be counted by TCP's timers, having none of its own, or as "other".
+      [PROTOCOL_SCTP, span(other, tcpOpening, tcpEstablished, tcpClosing)],
+    ]);
   }
 
-  tcp(history: TcpHistory): LifetimeBounds {
+  /** @param history of a TCP connection */
+  of(protocol: number, history: TcpHistory | undefined): LifetimeBounds {
     if (this.#profile === "foreign") return FOREIGN_BOUNDS;
+    if (!history) return this.#stateless.get(protocol) ?? this.#other;
     if (history.isRestarted || history.closingAt >= 0) return this.#closing;
     const bounds = this.#open(history);
     return history.mayBeOlder ? this.#older.get(bounds)! : bounds;
@@ -121,22 +125,6 @@ export class LifetimeTable {
     if (withoutSyn === 0) return bothSyn ? this.#openingOrEstablished : this.#opening;
     const established = this.#profile === "rfc" ? bothSyn : withoutSyn > 1 || beganWithSyn;
     return established ? this.#established : this.#openingOrEstablished;
-  }
-
-  /** Of a protocol without states. */
-  stateless(protocol: number): LifetimeBounds {
-    if (this.#profile === "foreign") return FOREIGN_BOUNDS;
-    switch (protocol) {
-      case PROTOCOL_UDP:
-        return this.#udp;
-      case PROTOCOL_ICMP:
-      case PROTOCOL_ICMPV6:
-        return this.#icmp;
-      case PROTOCOL_SCTP:
-        return this.#sctp;
-      default:
-        return this.#other;
-    }
   }
 }
 

@@ -22,6 +22,7 @@ export function rewriteFindings(
     return [finding("length", expected, got, "translation never changes a frame's length")];
   }
   const findings: Finding[] = [];
+  const pair = { given, result, findings };
   const changed = firstChange(given, result, permittedSpans(packet, rewritten));
   if (changed >= 0) findings.push(byteFinding(given, result, packet, changed));
   const ttl = given[packet.ttlAt]! - hops;
@@ -29,13 +30,20 @@ export function rewriteFindings(
     const rule = hops === 0 ? "the gateway is on the endpoint's node" : "the gateway is one routed hop away";
     findings.push(finding("ttl", `${ttl}`, `${result[packet.ttlAt]}`, rule));
   }
-  checkHeaderSum(given, result, packet, "ip-checksum", findings);
-  checkTransport(given, result, packet, "transport-checksum", changed < 0 && !packet.inner, findings);
+  checkHeaderSum(pair, packet, "ip-checksum");
+  checkTransport(pair, packet, "transport-checksum", changed < 0 && !packet.inner);
   if (packet.inner) {
-    checkHeaderSum(given, result, packet.inner, "inner-checksum", findings);
-    checkTransport(given, result, packet.inner, "inner-checksum", false, findings);
+    checkHeaderSum(pair, packet.inner, "inner-checksum");
+    checkTransport(pair, packet.inner, "inner-checksum", false);
   }
   return findings;
+}
+
+/** The bytes before and after, and what was found of them so far. */
+interface Pair {
+  readonly given: Uint8Array;
+  readonly result: Uint8Array;
+  readonly findings: Finding[];
 }
 
 /** Half-open spans of bytes that translation may change, in ascending order: from, to, from, to, … */
@@ -76,38 +84,20 @@ function byteFinding(given: Uint8Array, result: Uint8Array, packet: IpPacket, at
   return finding(inPayload ? "payload" : "header-bytes", hex(given[at]!, 2), hex(result[at]!, 2), why);
 }
 
-function checkHeaderSum(
-  given: Uint8Array,
-  result: Uint8Array,
-  packet: IpPacket,
-  field: MismatchField,
-  findings: Finding[],
-): void {
+function checkHeaderSum({ given, result, findings }: Pair, packet: IpPacket, field: MismatchField): void {
   const [before, after] = [ipv4HeaderSum(given, packet), ipv4HeaderSum(result, packet)];
   if (isSameSum(before, after)) return;
   const was = before === 0xffff ? "right" : `wrong by ${hex(0xffff - before, 4)}`;
-  const wanted = readBe16(result, packet.headerChecksumAt) + before + (0xffff - after);
-  findings.push(
-    finding(
-      field,
-      hex(fold(wanted), 4),
-      hex(readBe16(result, packet.headerChecksumAt), 4),
-      `IPv4 header checksum was ${was} before`,
-    ),
-  );
+  const got = readBe16(result, packet.headerChecksumAt);
+  const wanted = hex(fold(got + before + (0xffff - after)), 4);
+  findings.push(finding(field, wanted, hex(got, 4), `IPv4 header checksum was ${was} before`));
 }
 
 /** @param samePayload the payloads are known to be equal and so cancel out of the comparison of the two recounts */
-function checkTransport(
-  given: Uint8Array,
-  result: Uint8Array,
-  packet: IpPacket,
-  field: MismatchField,
-  samePayload: boolean,
-  findings: Finding[],
-): void {
+function checkTransport(pair: Pair, packet: IpPacket, field: MismatchField, samePayload: boolean): void {
   if (packet.checksumAt < 0) return;
-  if (packet.protocol === PROTOCOL_SCTP) return checkSctp(given, result, packet, field, findings);
+  if (packet.protocol === PROTOCOL_SCTP) return checkSctp(pair, packet, field);
+  const { given, result, findings } = pair;
   const [before, after] = [readBe16(given, packet.checksumAt), readBe16(result, packet.checksumAt)];
   if (packet.protocol === PROTOCOL_UDP && (before === 0) !== (after === 0)) {
     const why =
@@ -131,10 +121,8 @@ function checkTransport(
     return;
   }
   if (keepsError || hidesQuotedChecksum(packet)) return;
-  const wanted = fold(after + sumBefore + (0xffff - sumAfter));
-  findings.push(
-    finding(field, hex(wanted, 4), hex(after, 4), `checksum was ${state} before, and what it covers moved`),
-  );
+  const wanted = hex(fold(after + sumBefore + (0xffff - sumAfter)), 4);
+  findings.push(finding(field, wanted, hex(after, 4), `checksum was ${state} before, and what it covers moved`));
 }
 
 /** An ICMP error that quoted a TCP checksum behind the last captured byte: its own checksum covers one that moved unseen. */
@@ -148,13 +136,7 @@ function sumTo(bytes: Uint8Array, packet: IpPacket, end: number): number {
 }
 
 /** A CRC has no "wrong by the same amount": right must stay right, wrong must not become right, and without a new port nothing may change. */
-function checkSctp(
-  given: Uint8Array,
-  result: Uint8Array,
-  packet: IpPacket,
-  field: MismatchField,
-  findings: Finding[],
-): void {
+function checkSctp({ given, result, findings }: Pair, packet: IpPacket, field: MismatchField): void {
   const at = packet.checksumAt;
   const samePorts = differenceIn(given, result, packet.transportAt, packet.transportAt + 4) < 0;
   if (samePorts) {
@@ -165,15 +147,9 @@ function checkSctp(
   }
   const [before, after] = [checksumState(given, packet), checksumState(result, packet)];
   if (before === after) return;
-  const wanted = hex(sctpCrc(result, packet), 8);
-  findings.push(
-    finding(
-      field,
-      before === "right" ? wanted : `not ${wanted}`,
-      before === "right" ? `not ${wanted}` : wanted,
-      `CRC32c was ${before} before`,
-    ),
-  );
+  const right = hex(sctpCrc(result, packet), 8);
+  const [wanted, got] = before === "right" ? [right, `not ${right}`] : [`not ${right}`, right];
+  findings.push(finding(field, wanted, got, `CRC32c was ${before} before`));
 }
 
 function finding(field: MismatchField, expected: string, got: string, why: string): Finding {

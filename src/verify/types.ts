@@ -1,3 +1,11 @@
+/** How a node stands, as the gateways' operator sees it. */
+export interface NodeStanding {
+  readonly health: "up" | "suspect" | "down";
+  readonly agent: "up" | "down";
+  readonly drained: boolean;
+  readonly removed: boolean;
+}
+
 /** What the engine did with one frame, as the verifier is told. Frames come in the order in which the engine took them. */
 export interface FrameObservation {
   /** 1-based number of the input frame in capture order. */
@@ -20,14 +28,19 @@ export interface FrameObservation {
   readonly action: "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped";
   /** Reason name; empty for snat and reverse. */
   readonly reason: string;
-  /** Index into `PolicyModel.egresses` for snat and reverse; -1 otherwise. */
+  /** Index into `PolicyModel.egresses` for snat and reverse, where known for lost; -1 otherwise. */
   readonly egress: number;
   /** Network view: `given` and `captured` are the same and nothing says what the endpoint received. */
   readonly view: "endpoint" | "network";
-  /** The engine said that this connection's mapping was made anew in mid-connection, and why (`policy-change`, `failover`); else empty. */
+  /**
+   * The engine said that this connection's external tuple changed in mid-connection, and why: `policy-change`, `egress-ip-moved`,
+   * `gateway-restart`, `failover`; else empty.
+   */
   readonly remapped: string;
-  /** Gateways (names of nodes) that were healthy when the frame was processed; undefined = all. */
-  readonly healthy?: ReadonlySet<string>;
+  /** How nodes stood, by name; one that is missing is up. The same object while nothing changes; undefined = all are up. */
+  readonly statuses?: ReadonlyMap<string, NodeStanding>;
+  /** Nodes that answered nothing, whether that was known or not; undefined = none. */
+  readonly unreachable?: ReadonlySet<string>;
   /**
    * Live entries that the engine has evicted so far because its table was full (expired ones do not count). When it grows, the verifier
    * no longer insists that older mappings live. Left out = 0.

@@ -1,11 +1,34 @@
 import type { PolicyModel } from "../config/types.js";
 import { decodeFrame } from "../net/decode.js";
-import { judgeFromEndpoint } from "./from-endpoint.js";
-import { judgeFromNetwork } from "./from-network.js";
-import { type Frame, Judge, type VerifierOptions } from "./judge.js";
+import { judgeEndpointDrop } from "./drops.js";
+import { judgePass, judgeSkipped } from "./from-endpoint.js";
+import { judgeEntering, judgeNetworkDrop, judgeReverse } from "./from-network.js";
+import { Frame, Judge, type VerifierOptions } from "./judge.js";
+import { judgeLost, judgeLostReply } from "./lost.js";
+import { judgeSnat } from "./snat.js";
 import type { FrameObservation, VerificationResult } from "./types.js";
 
 export type { VerifierOptions } from "./judge.js";
+
+type Rules = Partial<Record<FrameObservation["action"], (frame: Frame) => void>>;
+
+/** What judges a frame, by its hook and by what became of it. An action that a hook lacks is one that no frame may have there. */
+const RULES: Readonly<Record<FrameObservation["hook"], Rules>> = {
+  "from-endpoint": {
+    snat: judgeSnat,
+    pass: judgePass,
+    drop: judgeEndpointDrop,
+    lost: judgeLost,
+    skipped: judgeSkipped,
+  },
+  "from-network": {
+    reverse: judgeReverse,
+    pass: judgeEntering,
+    drop: judgeNetworkDrop,
+    lost: judgeLostReply,
+    skipped: ({ judge, o }) => judge.log.note(`skipped: ${o.reason}`),
+  },
+};
 
 /**
  * Judges what an engine did, frame by frame, by invariants alone (docs/architecture.md): it learns mappings by watching frames leave and
@@ -14,7 +37,6 @@ export type { VerifierOptions } from "./judge.js";
 export class Verifier {
   readonly #judge: Judge;
   #framesChecked = 0;
-  #healthy: ReadonlySet<string> | undefined;
 
   constructor(model: PolicyModel, options: VerifierOptions) {
     this.#judge = new Judge(model, options);
@@ -31,26 +53,34 @@ export class Verifier {
     this.#framesChecked++;
     const nowMs = judge.log.sinceStart(o.timeNs);
     judge.table.evictions = o.evictions ?? 0;
-    if (o.healthy !== this.#healthy) this.#seeHealth(o.healthy);
+    judge.changeStatuses(o.statuses);
     const packet = decodeFrame(o.given, o.linkType, o.wireLength);
     if (packet) {
-      const frame: Frame = { o, packet, nowMs };
-      if (o.hook === "from-endpoint") judgeFromEndpoint(judge, frame);
-      else judgeFromNetwork(judge, frame);
+      const frame = new Frame(judge, o, packet, nowMs);
+      if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
+      const rules = RULES[o.hook];
+      const rule = rules[o.action];
+      if (rule) rule(frame);
+      else frame.find("hook", Object.keys(rules).join(", "), o.action, `no frame ${o.hook} can have come to this`);
     } else {
       this.#judgeUndecodable(o);
     }
     judge.table.sweep(nowMs);
   }
 
-  /** Other policies hold from the next frame on (a scenario's `manifests` event). */
+  /** Another model holds from the next frame on: other policies, or gateways that got other addresses. */
   policiesChanged(model: PolicyModel, timeNs: bigint): void {
     this.#judge.changePolicies(model, timeNs);
   }
 
-  /** The gateway on `node` lost its mappings (it went down, or came back empty): they need not be restored any longer. */
-  gatewayLost(node: string): void {
-    this.#judge.table.gatewayLost(node);
+  /** Nodes stand as `statuses` say from now on. Needed only where no frame may come before they stand differently again. */
+  statusesChanged(statuses: FrameObservation["statuses"]): void {
+    this.#judge.changeStatuses(statuses);
+  }
+
+  /** `node` lost its memory: its mappings as a gateway are gone, and the connections of the endpoints on it are over. */
+  nodeLost(node: string): void {
+    this.#judge.table.nodeLost(node);
   }
 
   finish(): VerificationResult {
@@ -68,13 +98,5 @@ export class Verifier {
     if (o.action !== "snat" && o.action !== "reverse") return;
     const why = "only a frame with a readable IP header can be translated";
     this.#judge.log.add(o, { field: "undecodable", expected: "pass or drop", got: o.action, why });
-  }
-
-  /** A gateway that leaves the healthy set loses its mappings at that moment. */
-  #seeHealth(healthy: ReadonlySet<string> | undefined): void {
-    const before = this.#healthy ?? new Set(this.#judge.model.egresses.map((egress) => egress.node));
-    this.#healthy = healthy;
-    if (!healthy) return;
-    for (const node of before) if (!healthy.has(node)) this.#judge.table.gatewayLost(node);
   }
 }

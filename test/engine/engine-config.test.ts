@@ -20,6 +20,7 @@ const DISTINCT: EngineConfig = {
   egresses: 8,
   nodes: 9,
   zones: 12,
+  tunnelPort: 15,
   blobSize: 10,
   bitmaps: 11,
   hostSize: 0xffff_ffff,
@@ -38,6 +39,7 @@ test("the configuration record holds every field at its place", () => {
   const numbers = Array.from({ length: 12 }, (_, i) => view.getUint32(i * 4, true));
   expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0xffff_ffff]);
   expect(view.getUint32(abi.CONFIG_ZONES_AT, true)).toBe(12);
+  expect(view.getUint32(abi.CONFIG_TUNNEL_PORT_AT, true)).toBe(15);
   expect(view.getUint32(abi.CONFIG_FLAGS_AT, true)).toBe(abi.CONFIG_FLAG_MASK);
   expect(view.getBigUint64(abi.CONFIG_TABLE_SEED_AT, true)).toBe(0xffff_ffff_ffff_ffffn);
   expect(view.getBigUint64(abi.CONFIG_PLACEMENT_SEED_AT, true)).toBe(13n);

@@ -95,6 +95,8 @@ describe("the engine answers with a code and never traps", () => {
         expectCode(engine.setGateway(a, b));
         expectCode(engine.setReachable(a, b));
         expectCode(engine.nodeLost(a));
+        expectCode(engine.locate(a), [a]);
+        expectCode(engine.feedback(a, b % 4));
         expectCode(engine.setActive(a, b, a, b));
         expectCode(engine.setActive(a % 4, b % 4, a, b));
         expectCode(engine.loadPolicy(a, b));

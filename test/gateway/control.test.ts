@@ -59,6 +59,17 @@ describe("the start", () => {
     expect(initiallyDown(haModel(["a1", "a2"]))).toEqual([]);
   });
 
+  test("has a gateway down that one list lacks, whatever other lists say", () => {
+    const groups = { egressGroups: [zoneGroup("a"), zoneGroup("a", { interface: "eth1" })] };
+    const lists = (...healthy: string[]) => ({
+      status: { groupStatuses: healthy.map((address) => ({ healthyGatewayIPs: [address] })) },
+    });
+    const down = (more: object) => initiallyDown(load([POD, ...gateways("a1"), haPolicy(groups, {}, more)]));
+    expect(down(lists("172.18.0.1", "172.18.0.9"))).toEqual(["a1"]);
+    expect(down(lists("172.18.0.9", "172.18.0.1"))).toEqual(["a1"]);
+    expect(down(lists("172.18.0.1", "172.18.0.1"))).toEqual([]);
+  });
+
   test("has drained and cordoned gateways on standby", () => {
     const nodes = [
       gateway("a1", 0, { annotations: { "sluicegate.io/drain": "true" } }),

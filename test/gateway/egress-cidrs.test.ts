@@ -115,6 +115,22 @@ describe("addresses of egressCIDRs", () => {
     expect(activeNames(picture.model, picture.active, undefined)).toEqual(["a1", "b1"]);
   });
 
+  test("of ranges of one policy that overlap are given once", () => {
+    const model = haModel(["a1", "a2", "a3"], { egressCIDRs: ["203.0.113.0/31", "203.0.113.0/30"] });
+    const { picture } = new GatewayControl(model);
+    expect(addressesOf(picture.model)).toEqual(["a1 203.0.113.0", "a2 203.0.113.1", "a3 203.0.113.2"]);
+  });
+
+  test("are given up where another policy fixes one for a gateway", () => {
+    const control = new GatewayControl(pool("203.0.113.0/31", ["a1", "b1"], zoneGroup("a")));
+    expect(addressesOf(control.picture.model)).toEqual(["a1 203.0.113.0"]);
+    const fixed = groupPolicy("fixed", { egressGroups: [zoneGroup("b", { egressIP: "203.0.113.0" })] });
+    const pooled = haPolicy({ egressCIDRs: ["203.0.113.0/31"] }, zoneGroup("a"));
+    control.changeModel(load([POD, ...gateways("a1", "b1"), fixed, pooled]), new Map());
+    const { model } = control.picture;
+    expect([0, 1].map((policy) => addressesOf(model, policy))).toEqual([["b1 203.0.113.0"], ["a1 203.0.113.1"]]);
+  });
+
   test("of overlapping ranges are the older policy's, and free for the younger once that is gone", () => {
     const policy = (name: string, zone: string, created: string) =>
       groupPolicy(

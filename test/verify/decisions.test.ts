@@ -20,6 +20,7 @@ import {
   REMOTE6,
   Scene,
   seconds,
+  standing,
   syn,
   synAck,
 } from "./scene.js";
@@ -58,10 +59,10 @@ describe("the policy decision", () => {
   });
 
   test("an unhealthy gateway, under the policy that knows health", () => {
-    const healthy = new Set(["gw-b"]);
-    expect(new Scene().snat({}, { healthy }).faults).toEqual(["egress-healthy at 1"]);
+    const statuses = standing({ "gw-a": { health: "down" } });
+    expect(new Scene().snat({}, { statuses }).faults).toEqual(["egress-healthy at 1"]);
     const plain = model({ policies: [{ kind: "CiliumEgressGatewayPolicy", egresses: [0] }] });
-    expect(new Scene(plain).snat({}, { healthy }).faults).toEqual([]);
+    expect(new Scene(plain).snat({}, { statuses }).faults).toEqual([]);
   });
 
   test("a longer prefix of another policy wins, and on the same prefix the older policy", () => {

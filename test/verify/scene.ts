@@ -4,7 +4,7 @@
  */
 import type { Egress, Endpoint, Policy, PolicyModel, PolicySetEntry, Timeouts } from "../../src/config/types.js";
 import { type AddressBytes, type Prefix, parseAddress, parsePrefix } from "../../src/net/address.js";
-import type { FrameObservation, VerificationResult } from "../../src/verify/types.js";
+import type { FrameObservation, NodeStanding, VerificationResult } from "../../src/verify/types.js";
 import { Verifier, type VerifierOptions } from "../../src/verify/verifier.js";
 import { ethernet, icmpEcho, ipv4, ipv6, type Layer4, patterned, tcp, udp } from "../support/frames.js";
 
@@ -27,6 +27,12 @@ export const CILIUM_TIMEOUTS: Timeouts = {
   icmp: 60_000,
   other: 60_000,
 };
+
+/** How nodes stand; those that are not named are up. */
+export function standing(nodes: Record<string, Partial<NodeStanding>>): ReadonlyMap<string, NodeStanding> {
+  const up: NodeStanding = { health: "up", agent: "up", drained: false, removed: false };
+  return new Map(Object.entries(nodes).map(([name, changes]) => [name, { ...up, ...changes }]));
+}
 
 export interface ModelChanges {
   policies?: readonly Partial<Policy>[];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { datagram, EGRESS_B, model, POD_B, POD6, ping, REMOTE6, Scene, seconds } from "./scene.js";
+import { datagram, EGRESS_B, model, POD_B, POD6, ping, REMOTE6, Scene, seconds, standing } from "./scene.js";
 
 describe("the external tuple", () => {
   test("shared by two live connections is a mismatch, by two after each other is none", () => {
@@ -15,7 +15,7 @@ describe("the external tuple", () => {
     const second = { content: datagram, from: POD_B, at: 20 };
     expect(new Scene().snat({ content: datagram }).snat(second, { evictions: 1 }).faults).toEqual([]);
     const lost = new Scene().snat({ content: datagram });
-    lost.verifier.gatewayLost("gw-a");
+    lost.verifier.nodeLost("gw-a");
     expect(lost.snat(second).faults).toEqual([]);
   });
 
@@ -29,15 +29,14 @@ describe("the external tuple", () => {
 
   test("may change by a failover or a policy change that happened, not by one that did not", () => {
     const moved = { at: 5, as: EGRESS_B };
-    const both = new Set(["gw-a", "gw-b"]);
-    const onlyB = new Set(["gw-b"]);
-    const start = () => new Scene().snat({}, { healthy: both });
-    expect(start().snat(moved, { remapped: "failover", healthy: onlyB }).faults).toEqual([]);
-    expect(start().snat(moved, { remapped: "failover", healthy: both }).faults).toEqual(["remap-cause at 2"]);
-    expect(start().snat(moved, { remapped: "policy-change", healthy: both }).faults).toEqual(["remap-cause at 2"]);
-    const changed = start();
+    const statuses = standing({ "gw-a": { health: "down" } });
+    expect(new Scene().snat().snat(moved, { remapped: "failover", statuses }).faults).toEqual([]);
+    for (const remapped of ["failover", "policy-change"]) {
+      expect(new Scene().snat().snat(moved, { remapped }).faults).toEqual(["pin-moved at 2"]);
+    }
+    const changed = new Scene().snat();
     changed.verifier.policiesChanged(model({ policies: [{ egresses: [1] }] }), seconds(4));
-    expect(changed.snat(moved, { remapped: "policy-change", healthy: both }).faults).toEqual([]);
+    expect(changed.snat(moved, { remapped: "policy-change" }).faults).toEqual([]);
   });
 
   test("has a NAT port in the configured range, an echo identifier any value", () => {

@@ -3,13 +3,11 @@ import { explainText } from "../../report/explain-view.js";
 import { loadCluster, printWarnings, redaction } from "../cluster.js";
 import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 import { replayOptions } from "../replay-options.js";
-import { unappliedSettings } from "../unapplied.js";
 
 /** `explain CAPTURE… --frame N -m PATH`: one frame's walk. */
 export const run: CommandRun = async (captures, flags, console) => {
   const model = loadCluster(flags);
   const redact = redaction(model, captures, flags);
-  for (const line of unappliedSettings(model)) console.err(`warning: ${line}\n`);
   if (flags.verbose) printWarnings(model.warnings, flags, console, redact);
   const explanation = await explainFrame(replayOptions(captures, model, flags), flags.frame!);
   const style = { colour: console.colour, verbose: flags.verbose ?? false };

@@ -1,4 +1,5 @@
-import type { PolicyModel } from "../../config/types.js";
+import type { ManifestWarning } from "../../config/types.js";
+import type { ReplayOptions } from "../../replay/options.js";
 import { DamagedCaptureError, replay } from "../../replay/replay.js";
 import type { ReplayReport, ViewpointDecision } from "../../replay/report-types.js";
 import { reportPage } from "../../report/html/page.js";
@@ -8,12 +9,11 @@ import { loadCluster, printWarnings, type Redaction, redaction } from "../cluste
 import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 import type { Console } from "../console.js";
 import { failures, parseFailOn } from "../fail-on.js";
-import type { FlagValues } from "../flags.js";
 import { makeFolder, writeTextFile } from "../output-files.js";
 import { ProgressBar, totalBytes } from "../progress.js";
 import { type ReplayFiles, replayFiles } from "../replay-files.js";
 import { replayOptions } from "../replay-options.js";
-import { unappliedSettings } from "../unapplied.js";
+import { loadScenario, type ScenarioInput } from "../scenario.js";
 
 /** `replay CAPTURE… -m PATH`: the main job. */
 export const run: CommandRun = async (captures, flags, console) => {
@@ -22,8 +22,10 @@ export const run: CommandRun = async (captures, flags, console) => {
   const model = loadCluster(flags);
   const redact = redaction(model, captures, flags);
   printWarnings(model.warnings, flags, console, redact);
-  for (const line of unappliedSettings(model)) console.err(`warning: ${redact.text(line)}\n`);
-  const { report, damage } = await replayWithProgress(captures, model, flags, files, console, redact);
+  const played = loadScenario(flags, model);
+  printWarnings(warningsOf(played), flags, console, redact);
+  const options = { ...replayOptions(captures, model, flags), ...played };
+  const { report, damage } = await replayWithProgress(options, files, console, redact);
   const shown = redact.data(report);
   writeViews(shown, files);
   const style = { colour: console.colour, verbose: flags.verbose ?? false };
@@ -41,18 +43,16 @@ interface Outcome {
 }
 
 async function replayWithProgress(
-  captures: readonly string[],
-  model: PolicyModel,
-  flags: FlagValues,
+  options: ReplayOptions,
   { outDir }: ReplayFiles,
   console: Console,
   redact: Redaction,
 ): Promise<Outcome> {
-  const bar = new ProgressBar(console, totalBytes(captures));
+  const bar = new ProgressBar(console, totalBytes(options.captures));
   const decisions: ViewpointDecision[] = [];
   try {
     const report = await replay({
-      ...replayOptions(captures, model, flags),
+      ...options,
       ...(outDir !== undefined && { outDir }),
       onProgress: (progress) => bar.update(progress),
       onDecision: (decision) => decisions.push(decision),
@@ -67,6 +67,11 @@ async function replayWithProgress(
   } finally {
     bar.clear();
   }
+}
+
+/** Of the scenario and of the manifests that it brings into force. */
+function warningsOf(played: ScenarioInput | undefined): ManifestWarning[] {
+  return played ? [...played.scenario.warnings, ...played.laterModels.flatMap(({ warnings }) => warnings)] : [];
 }
 
 function writeViews(report: ReplayReport, { outDir, reports, pages }: ReplayFiles): void {

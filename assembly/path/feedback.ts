@@ -1,0 +1,39 @@
+import {
+  COUNTER_REMOVED_AT,
+  ERROR_BAD_STATE,
+  ERROR_BATCH_TOO_LARGE,
+  ERROR_NO_POLICY_LOADED,
+  ERROR_NOT_CONFIGURED,
+  FEEDBACK_FORGET,
+  FEEDBACK_RESTART,
+  FRAME_SIZE,
+  OK,
+} from "../abi";
+import { find, homeLine, removeCounted } from "../tables/conntrack";
+import { firstState, setState } from "../tables/lifetime";
+import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt } from "../tables/memory";
+import { isPolicyLoaded } from "../tables/policy";
+import { KIND_PLAIN, Parsed, parseFrame } from "../wire/parse";
+import { recordFault } from "./process";
+
+/**
+ * Tells an engine what became of a frame at another node's. @param i frame record, which describes the frame as its endpoint sent it
+ * (hook from-endpoint) @param what FEEDBACK_* @returns OK, also where the frame's connection is not known, or ERROR_*
+ */
+export function feedback(i: u32, what: u32): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  if (i >= maxBatch) return ERROR_BATCH_TOO_LARGE;
+  if (what != FEEDBACK_FORGET && what != FEEDBACK_RESTART) return ERROR_BAD_STATE;
+  const record = framesAt + <usize>i * FRAME_SIZE;
+  const error = recordFault(record);
+  if (error != OK) return error;
+  const p = changetype<Parsed>(scratchAt);
+  parseFrame(record, arenaAt, p);
+  if (p.kind != KIND_PLAIN) return OK;
+  const line = find(homeLine(p.addresses, p.key), p.addresses, p.key);
+  if (line == 0) return OK;
+  if (what == FEEDBACK_FORGET) removeCounted(line, COUNTER_REMOVED_AT);
+  else setState(line, firstState(p.protocol, p.tcpFlags));
+  return OK;
+}

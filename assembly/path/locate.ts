@@ -1,0 +1,57 @@
+import {
+  ENDPOINT_NODE_AT,
+  ERROR_BATCH_TOO_LARGE,
+  ERROR_NO_POLICY_LOADED,
+  ERROR_NOT_CONFIGURED,
+  FRAME_HOOK_AT,
+  FRAME_SIZE,
+  FRAME_TIME_AT,
+  HOOK_FROM_ENDPOINT,
+  NO_INDEX,
+  OK,
+  VERDICT_EGRESS_AT,
+  VERDICT_NODE_AT,
+  VERDICT_SIZE,
+} from "../abi";
+import { nowNs } from "../tables/clock";
+import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt, verdictsAt } from "../tables/memory";
+import { endpointAt, findEgressAddress, findEndpoint, isPolicyLoaded } from "../tables/policy";
+import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
+import { KIND_FAULT, KIND_IPV6, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
+import { recordFault, tick } from "./process";
+import { mappedLow } from "./resolve";
+
+// Which node of a cluster a frame comes in at: for a host that plays one engine per node and has the frames of all of them in one capture.
+
+/**
+ * Looks at frame records 0 … count-1 of hooks from-endpoint and from-network and fills two fields of each verdict record: VERDICT_NODE_AT,
+ * node of the endpoint that sent it or that it is addressed to, and VERDICT_EGRESS_AT, the first egress with the address that a frame from
+ * the network goes to. NO_INDEX where there is none, and for whatever no table is asked about. @returns `count`, or ERROR_*
+ */
+export function locate(count: u32): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  if (count > maxBatch) return ERROR_BATCH_TOO_LARGE;
+  for (let i: u32 = 0; i < count; i++) {
+    const error = recordFault(framesAt + <usize>i * FRAME_SIZE);
+    if (error != OK) return error;
+  }
+  for (let i: u32 = 0; i < count; i++)
+    locateFrame(framesAt + <usize>i * FRAME_SIZE, verdictsAt + <usize>i * VERDICT_SIZE);
+  return count;
+}
+
+function locateFrame(record: usize, verdict: usize): void {
+  tick(load<u64>(record, FRAME_TIME_AT));
+  store<u32>(verdict, NO_INDEX, VERDICT_NODE_AT);
+  store<u32>(verdict, NO_INDEX, VERDICT_EGRESS_AT);
+  const p = changetype<Parsed>(scratchAt);
+  parseFrame(record, arenaAt, p);
+  const kind = <u32>p.kind;
+  if (kind == KIND_FAULT || kind == KIND_NOT_IP || kind == KIND_IPV6) return;
+  const outbound = load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_ENDPOINT;
+  const address = mappedLow(load<u32>(p.l3 + (outbound ? IPV4_SRC_AT : IPV4_DST_AT)));
+  const endpoint = findEndpoint(0, address, nowNs());
+  if (endpoint != NO_INDEX) store<u32>(verdict, load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT), VERDICT_NODE_AT);
+  if (!outbound) store<u32>(verdict, findEgressAddress(0, address), VERDICT_EGRESS_AT);
+}

@@ -1,0 +1,175 @@
+import {
+  ACTION_REVERSE,
+  COUNTER_ACTIONS_AT,
+  COUNTER_GUESSED_AT,
+  COUNTER_REMOVED_AT,
+  ENDPOINT_IDENTITY_AT,
+  ENDPOINT_NODE_AT,
+  ENDPOINT_UID_HASH_AT,
+  FRAME_OFFSET_AT,
+  FRAME_SIZE,
+  HOOK_FROM_OVERLAY,
+  LINE_ADDRESS_AT,
+  LINE_EGRESS_AT,
+  LINE_EPOCH_AT,
+  LINE_FLAG_HOP,
+  LINE_FLAG_PRIMARY,
+  LINE_FLAG_REDIRECT,
+  LINE_FLAGS_AT,
+  LINE_OWNER_AT,
+  LINE_TIMEOUT_ROW_AT,
+  NO_INDEX,
+  OUTER_SIZE,
+  REASON_TABLE_FULL,
+  REASON_TTL_EXCEEDED,
+  VERDICT_FLAG_CREATED,
+  VERDICT_FLAG_GUESSED,
+  VERDICT_FLAG_NEW_CONNECTION_KIND,
+  VERDICT_FLAG_REMAPPED,
+  VERDICT_SIZE,
+  VNI_WORLD,
+} from "../abi";
+import { epoch, nowMs, nowNs } from "../tables/clock";
+import { insertPair, removeCounted } from "../tables/conntrack";
+import { count, uncount } from "../tables/counters";
+import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
+import { firstState, otherLine, setState } from "../tables/lifetime";
+import { arenaAt, framesAt, outerAt, tunnelPort, verdictsAt } from "../tables/memory";
+import { egressTotal, endpointAt, findEndpoint } from "../tables/policy";
+import { IPV4_DST_AT, Ipv4, PROTOCOL_TCP } from "../wire/ipv4";
+import { answerKey, Parsed } from "../wire/parse";
+import { Outer, writeOuter } from "../wire/vxlan";
+import { age, countFrame, hopEnds, isMidStream, openTranslated, swapAddresses } from "./connection";
+import { isHop, isSelectedElsewhere, mappedLow, nodeOf, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { Verdict } from "./verdict";
+
+// The endpoint's node where the gateway is another one: it remembers to which gateway a connection is pinned and sends its frames there
+// through the overlay, unchanged. A pin has two lines like any connection: one for the endpoint's frames, one for replies that the
+// gateway sends back (their key is that of hook from-overlay, so that nobody else's frames are taken for them).
+
+/**
+ * Puts an outer header beside the frame. @param node that it goes to, NO_INDEX where endpoints without a node are
+ * @param egress that the connection is pinned to
+ */
+function encapsulate(p: Parsed, node: u32, vni: u32, egress: u32, v: Verdict): void {
+  const slot = <usize>(<u32>(changetype<usize>(v) - verdictsAt) / VERDICT_SIZE);
+  const frame = arenaAt + load<u32>(framesAt + slot * FRAME_SIZE, FRAME_OFFSET_AT);
+  const inner = <u32>(p.l3 - frame);
+  Outer.src = nodeAddress(ownNode);
+  Outer.dst = nodeAddress(node);
+  Outer.srcNode = ownNode;
+  Outer.dstNode = node;
+  Outer.vni = vni;
+  Outer.port = tunnelPort;
+  Outer.entropy = entropyOf(p);
+  writeOuter(outerAt + slot * OUTER_SIZE, p.wire - inner);
+  v.redirected(egress, Outer.dst, inner);
+}
+
+/** The same for both directions of a connection, and on every run. */
+function entropyOf(p: Parsed): u32 {
+  const addresses = <u32>p.addresses ^ <u32>(p.addresses >> 32);
+  const ports = p.ports ^ (p.ports >> 16);
+  const mixed = (addresses ^ ((ports & 0xffff) << 8) ^ p.protocol) * 0x9e3779b1;
+  return mixed >> 18;
+}
+
+/** Pins a connection to the gateway that `resolve` selected and sends its frame there. @param isNew false where it goes on from elsewhere */
+export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): void {
+  const hop = isHop(endpoint, selectedEgress);
+  if (hop && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  const replyKey = answerKey(p.key, HOOK_FROM_OVERLAY);
+  const line = insertPair(p.addresses, p.key, swapAddresses(p.addresses), replyKey, nowMs());
+  if (line == 0) return v.drop(REASON_TABLE_FULL);
+  const other = otherLine(line);
+  store<u8>(line, <u8>(LINE_FLAG_PRIMARY | LINE_FLAG_REDIRECT), LINE_FLAGS_AT);
+  store<u8>(other, <u8>LINE_FLAG_REDIRECT, LINE_FLAGS_AT);
+  store<u32>(line, load<u32>(endpointAt(endpoint), ENDPOINT_IDENTITY_AT), LINE_ADDRESS_AT);
+  store<u32>(other, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT), LINE_OWNER_AT);
+  putPin(line, endpoint);
+  setState(line, firstState(p.protocol, p.tcpFlags));
+  const guessed = isNew && isMidStream(p);
+  if (guessed) count(COUNTER_GUESSED_AT);
+  v.flag(VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
+  send(p, line, v);
+}
+
+/** What `resolve` selected, in both lines of a pin. */
+function putPin(line: usize, endpoint: u32): void {
+  const other = otherLine(line);
+  const hop: u32 = isHop(endpoint, selectedEgress) ? LINE_FLAG_HOP : 0;
+  const row = <u8>timeoutRow(selectedPolicy);
+  store<u8>(line, <u8>((load<u8>(line, LINE_FLAGS_AT) & ~LINE_FLAG_HOP) | hop), LINE_FLAGS_AT);
+  store<u16>(line, <u16>selectedEgress, LINE_EGRESS_AT);
+  store<u16>(other, <u16>selectedEgress, LINE_EGRESS_AT);
+  store<u32>(line, epoch(), LINE_EPOCH_AT);
+  store<u32>(line, selectedPolicy, LINE_OWNER_AT);
+  store<u8>(line, row, LINE_TIMEOUT_ROW_AT);
+  store<u8>(other, row, LINE_TIMEOUT_ROW_AT);
+}
+
+function send(p: Parsed, line: usize, v: Verdict): void {
+  countFrame(p, line);
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  encapsulate(p, nodeOf(egress), load<u32>(line, LINE_ADDRESS_AT), egress, v);
+}
+
+/** One more frame of a pinned connection. */
+export function followPin(p: Parsed, line: usize, v: Verdict): void {
+  if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
+  age(p, line);
+  send(p, line, v);
+}
+
+/** An ICMP error of the endpoint about a reply: to the gateway that can translate it. */
+export function redirectError(p: Parsed, line: usize, v: Verdict): void {
+  if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
+  send(p, line, v);
+}
+
+/**
+ * A pinned connection that is decided anew: it stays, goes to another gateway, or becomes this node's own to translate.
+ * @param cause VERDICT_FLAG_* for the case that it moves
+ */
+export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
+  const before = <u32>load<u16>(line, LINE_EGRESS_AT);
+  if (before < egressTotal && nodeOf(before) == nodeOf(selectedEgress)) {
+    putPin(line, endpoint);
+    return followPin(p, line, v);
+  }
+  if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  v.release(before);
+  if (isSelectedElsewhere()) {
+    putPin(line, endpoint);
+    followPin(p, line, v);
+  } else {
+    removeCounted(line, COUNTER_REMOVED_AT);
+    openTranslated(p, endpoint, false, v);
+  }
+  flagMoved(p, cause, v);
+}
+
+/** A connection of this node's own, translated or passed, goes to a gateway elsewhere from now on. */
+export function redirectAnew(p: Parsed, line: usize, endpoint: u32, oldEgress: u32, cause: u32, v: Verdict): void {
+  if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  v.oldEgress = oldEgress;
+  removeCounted(line, COUNTER_REMOVED_AT);
+  openRedirected(p, endpoint, false, v);
+  flagMoved(p, cause, v);
+}
+
+/** Only the gateway knows whether the external tuple changes; whoever sees both says so. */
+function flagMoved(p: Parsed, cause: u32, v: Verdict): void {
+  v.flag(VERDICT_FLAG_REMAPPED | cause | (p.protocol == PROTOCOL_TCP ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0));
+}
+
+/** A reply that this gateway has translated back goes on to the node of its endpoint, if that is another one. */
+export function sendHome(p: Parsed, v: Verdict): void {
+  if (v.action != ACTION_REVERSE) return;
+  const endpoint = findEndpoint(0, mappedLow(load<u32>(p.l3 + IPV4_DST_AT)), nowNs());
+  if (endpoint == NO_INDEX) return;
+  const node = load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
+  if (!isElsewhere(node)) return;
+  uncount(<usize>COUNTER_ACTIONS_AT + ACTION_REVERSE * 8);
+  encapsulate(p, node, VNI_WORLD, v.egress, v);
+}

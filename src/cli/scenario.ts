@@ -1,0 +1,54 @@
+import { loadManifests } from "../config/load.js";
+import type { PolicyModel } from "../config/types.js";
+import { PolicyError, type PolicyFault } from "../errors.js";
+import { initiallyDown } from "../gateway/initial.js";
+import { readScenario, type Scenario } from "../gateway/scenario.js";
+import type { ReplayOptions } from "../replay/options.js";
+import { loadOptions } from "./cluster.js";
+import type { FlagValues } from "./flags.js";
+
+/** A scenario with the manifests that it brings into force, as a replay takes them. */
+export type ScenarioInput = Required<Pick<ReplayOptions, "scenario" | "laterModels">>;
+
+/**
+ * Reads the scenario that the flags name, and all manifests that its events name, under the same flags as those of the start.
+ * @returns undefined where no flag names one
+ * @throws {PolicyError} with the faults of the scenario, or of all its manifests
+ */
+export function loadScenario(flags: FlagValues, model: PolicyModel): ScenarioInput | undefined {
+  if (flags.scenario === undefined) return undefined;
+  const later = new LaterManifests(flags);
+  const scenario: Scenario = readScenario(flags.scenario, {
+    nodes: model.nodes,
+    laterNodes: (paths) => later.load(paths).flatMap(({ nodes }) => nodes.map(({ name }) => name)),
+    initialDown: initiallyDown(model),
+    timeoutMs: model.settings.healthTimeoutMs?.value ?? 2000,
+  });
+  const paths = scenario.events.flatMap((event) => ("manifests" in event ? [event.manifests] : []));
+  return { scenario, laterModels: later.load(paths) };
+}
+
+/** Each path is read once, however many events name it. */
+class LaterManifests {
+  readonly #flags: FlagValues;
+  readonly #models = new Map<string, PolicyModel>();
+
+  constructor(flags: FlagValues) {
+    this.#flags = flags;
+  }
+
+  load(paths: readonly string[]): PolicyModel[] {
+    const faults: PolicyFault[] = [];
+    for (const path of new Set(paths)) {
+      if (this.#models.has(path)) continue;
+      try {
+        this.#models.set(path, loadManifests([path], loadOptions(this.#flags)));
+      } catch (error) {
+        if (!(error instanceof PolicyError)) throw error;
+        faults.push(...error.faults);
+      }
+    }
+    if (faults.length > 0) throw new PolicyError(faults);
+    return paths.map((path) => this.#models.get(path)!);
+  }
+}

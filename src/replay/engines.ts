@@ -1,0 +1,49 @@
+import type { EgressStats, EngineCounters } from "../engine/counters.js";
+import type { Engine, GatewayState } from "../engine/engine.js";
+
+/**
+ * What a replay asks of whoever plays the nodes: one engine for all of them, or one each. Nodes are indexes into `nodeTable`, policies
+ * and egresses those of the policy in force, zones those of `zoneTable` plus one (0 = none). Called between batches only.
+ */
+export interface Engines {
+  /**
+   * Puts a policy blob in force: every node then is reachable and active, every member takes new connections, egress statistics are zero.
+   * The frames of the piece at hand survive.
+   * @throws {EngineError} where it is refused
+   */
+  loadPolicy(blob: Uint8Array): void;
+  setGateway(node: number, state: GatewayState): void;
+  /** Whether a node answers at all, whatever anybody knows of it. */
+  setReachable(node: number, reachable: boolean): void;
+  /** The memory of a node is gone. */
+  nodeLost(node: number): void;
+  /** @param members positions in the policy's egresses */
+  setActive(policy: number, zone: number, members: readonly number[]): void;
+  /** Moves virtual time on and ends everything that has expired by then. @param ns nanoseconds since the epoch */
+  advance(ns: bigint): void;
+  counters(): EngineCounters;
+  /** One row per egress of the policy in force. */
+  egressStats(): EgressStats[];
+  /** The peak of ports counts anew from here on. */
+  restartPortPeaks(): void;
+  /** Gives every egress back a peak, so that a saved state tells of the whole time. @param peaks by egress */
+  restorePortPeaks(peaks: readonly number[]): void;
+  saveState(): Uint8Array;
+}
+
+/** One engine that plays every node. @param blobAt place in its arena, behind the frames, that policies are loaded through */
+export function oneEngine(engine: Engine, blobAt: number): Engines {
+  return {
+    loadPolicy: (blob) => engine.loadPolicy(blob, blobAt),
+    setGateway: (node, state) => engine.setGateway(node, state),
+    setReachable: (node, reachable) => engine.setReachable(node, reachable),
+    nodeLost: (node) => engine.nodeLost(node),
+    setActive: (policy, zone, members) => engine.setActive(policy, zone, members),
+    advance: (ns) => engine.advance(Number(ns & 0xffff_ffffn), Number(ns >> 32n)),
+    counters: () => engine.counters(),
+    egressStats: () => engine.egressStats(),
+    restartPortPeaks: () => engine.setPortPeaks([]),
+    restorePortPeaks: (peaks) => engine.setPortPeaks(peaks),
+    saveState: () => engine.saveState(),
+  };
+}

@@ -1,0 +1,73 @@
+import type { AzAffinity, Endpoint, Policy, PolicyModel } from "../config/types.js";
+import { uidHash } from "./interpreter.js";
+import type { FrameObservation } from "./types.js";
+
+/**
+ * A plain reading of who may carry connections under one model while nodes stand in one way (design: High availability). Which of
+ * several gateways a connection is given is never predicted.
+ */
+export class Gateways {
+  readonly #model: PolicyModel;
+  /** Another system's gateways: nothing is known of how they stand and which of them are active. */
+  readonly #isForeign: boolean;
+  /** Nodes that keep no connections. */
+  readonly down = new Set<string>();
+  /** Nodes that take no new ones: those that are down, drained, or without their agent. */
+  readonly #resting = new Set<string>();
+  /** Answers so far, by policy and node of the endpoint. */
+  readonly #active = new Map<string, readonly number[]>();
+
+  constructor(model: PolicyModel, statuses: FrameObservation["statuses"], isForeign: boolean) {
+    this.#model = model;
+    this.#isForeign = isForeign;
+    for (const [node, { health, agent, drained, removed }] of statuses ?? []) {
+      if (removed || health === "down") this.down.add(node);
+      if (this.down.has(node) || drained || agent === "down") this.#resting.add(node);
+    }
+  }
+
+  /** Egresses that new connections of `endpoint` may be given: of each group the first in order of names, several groups together. */
+  active(policy: Policy, endpoint: Endpoint): readonly number[] {
+    if (policy.kind === "CiliumEgressGatewayPolicy") return ofHash(policy, endpoint);
+    const key = `${policy.name} ${endpoint.node}`;
+    const known = this.#active.get(key);
+    if (known) return known;
+    const zone = this.#model.nodes.find(({ name }) => name === endpoint.node)?.zone;
+    const groups = policy.groups ?? [{ egresses: policy.egresses, maxGatewayNodes: undefined }];
+    const active = groups.flatMap(({ egresses, maxGatewayNodes }) =>
+      this.#ofGroup(egresses, maxGatewayNodes, policy.azAffinity, zone),
+    );
+    this.#active.set(key, active);
+    return active;
+  }
+
+  /** Egresses that connections of `endpoint` may stay on. */
+  healthy(policy: Policy, endpoint: Endpoint): readonly number[] {
+    if (policy.kind === "CiliumEgressGatewayPolicy" || this.#isForeign) return this.active(policy, endpoint);
+    return policy.egresses.filter((index) => !this.down.has(this.#node(index)));
+  }
+
+  #ofGroup(egresses: readonly number[], cap: number | undefined, affinity: AzAffinity, zone?: string): number[] {
+    const byName = [...egresses].sort((a, b) => (this.#node(a) < this.#node(b) ? -1 : 1));
+    const ready = byName.filter((index) => !this.#resting.has(this.#node(index)));
+    const isLocal = (index: number) => zone !== undefined && this.#model.egresses[index]!.zone === zone;
+    const [local, others] = [ready.filter(isLocal), ready.filter((index) => !isLocal(index))];
+    if (this.#isForeign) return affinity === "localOnly" ? local : ready;
+    const candidates = {
+      disabled: ready,
+      localOnly: local,
+      localOnlyFirst: local.length > 0 ? local : others,
+      localPriority: [...local, ...others],
+    };
+    return candidates[affinity].slice(0, cap);
+  }
+
+  #node(egress: number): string {
+    return this.#model.egresses[egress]!.node;
+  }
+}
+
+/** The one gateway of an endpoint under a CiliumEgressGatewayPolicy, which knows neither health nor zones. */
+function ofHash({ egresses }: Policy, endpoint: Endpoint): readonly number[] {
+  return egresses.length === 0 ? [] : [egresses[uidHash(endpoint.uid) % egresses.length]!];
+}
