@@ -219,7 +219,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["sluicegate bench --json > before.json", "sluicegate bench --compare before.json"],
     load: () => import("./commands/bench.js"),
   },
+  {
+    name: "demo",
+    args: [],
+    summary: "watch a gateway fail and come back, without any input",
+    description:
+      "Simulates a cluster in virtual time: a monitor pod asks an echo server 20 times a second, through four gateways in as many zones, and the server answers with the address that it saw. One gateway is rebooted. Prints the monitor's log around the turns, the rates by minute, who was eligible before, during and after, and what was lost. Every request and answer goes through the engine as a frame. `-o DIR` writes demo.pcapng (at the monitor), external.pcapng (at the server), manifests.yaml, scenario.yaml, monitor.log and demo.json, and replays the first of them: gateways and losses have to be the same, else the command exits with 1.",
+    flags: ["duration", "rate", "kill", "at", "downFor", "seed", "output", "html", "json", "verbose"],
+    examples: [
+      "sluicegate demo",
+      "sluicegate demo --kill gateway-a --at 1m --down-for 30s --duration 3m --html demo.html",
+    ],
+    load: () => import("./commands/demo.js"),
+  },
 ];
 
 /** Commands that are planned and do not exist yet: refused by name. */
-export const LATER_COMMANDS = ["failover", "drain", "who", "demo"] as const;
+export const LATER_COMMANDS = ["failover", "drain", "who"] as const;

@@ -14,7 +14,7 @@ import {
   skew,
   text,
 } from "./flag-values.js";
-import { durations, type Moments, moment, moments } from "./moment.js";
+import { duration, durations, type Moments, moment, moments } from "./moment.js";
 
 /** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
 export interface Flag<T = unknown> {
@@ -125,7 +125,7 @@ export const FLAGS = {
     name: "--output",
     short: "-o",
     argument: "DIR",
-    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml",
+    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml; of demo see there",
     details: "Creates DIR. Refuses to overwrite a file that is among the inputs.",
     parse: text,
   }),
@@ -329,8 +329,8 @@ export const FLAGS = {
   rate: flag({
     name: "--rate",
     argument: "N",
-    default: "10000",
-    help: "frames per second of capture time",
+    default: "10000; of demo 20",
+    help: "frames per second of capture time; of demo requests per second, up to 400",
     parse: integer(1, 1e9),
   }),
   noReplies: switchFlag({ name: "--no-replies", help: "leave out what the remotes answer" }),
@@ -359,6 +359,7 @@ export const FLAGS = {
   at: flag({
     name: "--at",
     argument: "T",
+    default: "of demo 2m",
     help: "when it happens: a time since the first frame (12.5s, 2m) or RFC 3339",
     details: "`failover` also takes 'every 10s': one run for each such time from the first frame to the last.",
     parse: moments,
@@ -380,7 +381,7 @@ export const FLAGS = {
   kill: flag({
     name: "--kill",
     argument: "NODE|each",
-    default: "each",
+    default: "each; of demo gateway-d",
     help: "the gateway node that fails; `each`: every one in a run of its own",
     parse: text,
   }),
@@ -398,6 +399,14 @@ export const FLAGS = {
     help: "runs with different seeds, from --seed on",
     parse: integer(1, 1000),
   }),
+  duration: flag({
+    name: "--duration",
+    argument: "D",
+    default: "5m",
+    help: "how long requests are sent, in virtual time: 90s, 5m, 1h",
+    parse: duration,
+  }),
+  downFor: flag({ name: "--down-for", argument: "D", default: "1m", help: "how long it is gone", parse: duration }),
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
 } as const;

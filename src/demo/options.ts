@@ -22,7 +22,7 @@ export const DEMO_DEFAULTS: DemoOptions = {
   seed: 1,
   durationMs: 300_000,
   requestsPerSecond: 20,
-  kill: "gateway-b",
+  kill: "gateway-d",
   atMs: 120_000,
   downForMs: 60_000,
 };

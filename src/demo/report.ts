@@ -93,7 +93,7 @@ function outageOf({ kill, atMs }: DemoOptions, { requests, lostAnswers, events }
     detectedAtMs: when("down-detected"),
     lostRequests: lost.length,
     lostAnswers,
-    lossWindowMs: last ? last.sentNs / NS_PER_MS - atMs : null,
+    lossWindowMs: last ? (last.sentNs - atMs * NS_PER_MS) / NS_PER_MS : null,
     backAtMs: when("node-up"),
     readmittedAtMs,
     usedAgainAtMs: again ? again.sentNs / NS_PER_MS : null,

@@ -45,7 +45,7 @@ function introduction(report: DemoReport, p: Paint): string[] {
   const [head, ...lines] = textTable(columns, rows, { indent: "  " });
   return [
     `${p.bold("Demonstration")}  virtual time, seed ${seed}`,
-    `  a monitor in ${monitor.zone} (${monitor.address}) asks an echo server (${server.address}:${server.port}) ${count(requestsPerSecond)} times a second,`,
+    `  a monitor in ${monitor.zone} (${monitor.address}) asks an echo server (${server.address}:${server.port}) ${counted(requestsPerSecond, "time")} a second,`,
     `  for ${durationText(durationMs)}, by ${counted(gateways.length, "gateway")}; ${outage.node} is rebooted at ${clock(report, outage.atMs)}`,
     p.dim(head!),
     ...lines,
