@@ -56,11 +56,11 @@ import {
   CONTROL_UNREACHABLE_AT,
   CONTROL_UNTIL_AT,
   EVENT_COUNT,
-  MAPPING_EGRESS_AT,
   MAPPING_FLAG_BROKEN,
   MAPPING_FLAGS_AT,
   MAPPING_SIZE,
   MAPPING_TOUCH_AT,
+  NO_EGRESS,
   PENDING_ADDRESSES_AT,
   PENDING_KIND_AT,
   PENDING_KIND_CONNECTION,
@@ -75,7 +75,7 @@ import {
   SLOT_REPLY,
   STAMP_COUNT,
 } from "./layout";
-import { evicted, learn, note } from "./learn";
+import { evicted, learn, note, noteUnsent } from "./learn";
 import { losesFrame, losesReply } from "./lost";
 import { clearBroken, connectionHash, findMapping, touchMapping } from "./mappings";
 
@@ -155,16 +155,25 @@ function nextLimit(): u32 {
 
 /** Puts frame `i` into the batch, as what the engine is to see. */
 function takeFrame(i: u32, clock: u64): u32 {
-  if (field(CONTROL_UNREACHABLE_AT) && losesFrame(i, clock)) return SKIPPED;
   const record = engineFrames + <usize>size * FRAME_SIZE;
   describe(i, record, clock);
   const p = changetype<Parsed>(parsedAt);
   parseFrame(record, arenaAt, p);
   const hook = <u32>load<u8>(hooks + i);
   passChanges(clock);
+  if (field(CONTROL_UNREACHABLE_AT) && losesFrame(i, clock)) {
+    if (hook == HOOK_FROM_ENDPOINT && p.kind == KIND_PLAIN) forgetSending(p, clock);
+    return SKIPPED;
+  }
   const outcome = hook == HOOK_FROM_ENDPOINT ? takeOutbound(i, p) : takeInbound(i, p);
   if (outcome == TAKEN) size++;
   return outcome;
+}
+
+/** A frame of an endpoint was lost before it came anywhere. */
+function forgetSending(p: Parsed, clock: u64): void {
+  const hash = connectionHash(p.addresses, p.ports, p.protocol);
+  noteUnsent(hash, p.addresses, p.ports, p.protocol, <u32>NO_EGRESS, clock);
 }
 
 function describe(i: u32, record: usize, clock: u64): void {
@@ -262,7 +271,7 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
     skip(i, SKIP_AFTER_BREAK);
     return SKIPPED;
   }
-  if (field(CONTROL_UNREACHABLE_AT) && losesReply(i, load<u16>(mapping, MAPPING_EGRESS_AT))) return SKIPPED;
+  if (losesReply(i, mapping)) return SKIPPED;
   touchMapping(mapping, load<u64>(control, CONTROL_CLOCK_AT));
   if (p.kind == KIND_ICMP_ERROR) buildError(p, mapping);
   else buildPlain(p, mapping);

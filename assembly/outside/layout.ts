@@ -165,6 +165,7 @@ export const MAPPING_USED_AT = 24; // u64 ns, made or last used for a reply
 export const MAPPING_SIZE = 32;
 export const MAPPING_FLAG_USED = 1;
 export const MAPPING_FLAG_HOP = 2; // a routed hop lies between gateway and endpoint
+export const MAPPING_FLAG_UNSENT = 8; // no tuple yet: all that its endpoint sent was lost, so nobody can have answered
 export const MAPPING_FLAG_BROKEN = 4; // its external tuple changed in mid-connection: what follows could not have happened
 
 // ---- Frames of the running batch. ---------------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ import {
   MAPPING_ADDRESS_AT,
   MAPPING_EGRESS_AT,
   MAPPING_FLAG_HOP,
+  MAPPING_FLAG_UNSENT,
   MAPPING_FLAG_USED,
   MAPPING_FLAGS_AT,
   MAPPING_NAT_PORT_AT,
@@ -92,7 +93,8 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   const action = <u32>load<u8>(verdict, VERDICT_ACTION_AT);
   const flags = <u32>load<u16>(verdict, VERDICT_FLAGS_AT);
   if (action == ACTION_SNAT && !(flags & VERDICT_FLAG_CREATED)) return;
-  if (action != ACTION_SNAT && action != ACTION_PASS) return;
+  const isLost = load<u8>(verdict, VERDICT_REASON_AT) == REASON_GATEWAY_DOWN;
+  if (action != ACTION_SNAT && action != ACTION_PASS && !isLost) return;
   const addresses = load<u64>(pending, PENDING_ADDRESSES_AT);
   const ports = load<u32>(pending, PENDING_PORTS_AT);
   const protocol = load<u32>(pending, PENDING_PROTOCOL_AT);
@@ -102,6 +104,7 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
     if (gone) removeMapping(gone);
     return;
   }
+  if (isLost) return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), time);
   const address = load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12);
   const port = <u32>bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT));
   const known = flags & VERDICT_FLAG_REMAPPED ? findMapping(hash, addresses, ports, protocol) : 0;
@@ -117,6 +120,16 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   store<u16>(mapping, <u16>port, MAPPING_NAT_PORT_AT);
   touchMapping(mapping, time);
   if (flags & VERDICT_FLAG_REMAPPED) noteMoved(pending, mapping, flags, isSame);
+}
+
+/** What an endpoint sent was lost. Unless something arrived before, no answer of this connection can be genuine. */
+export function noteUnsent(hash: u64, addresses: u64, ports: u32, protocol: u32, egress: u32, time: u64): void {
+  if (findMapping(hash, addresses, ports, protocol)) return;
+  const mapping = putMapping(hash, addresses, ports, protocol, time);
+  store<u8>(mapping, MAPPING_FLAG_USED | MAPPING_FLAG_UNSENT, MAPPING_FLAGS_AT);
+  store<u16>(mapping, <u16>egress, MAPPING_EGRESS_AT);
+  store<u32>(mapping, 0, MAPPING_ADDRESS_AT);
+  store<u16>(mapping, 0, MAPPING_NAT_PORT_AT);
 }
 
 /**

@@ -24,6 +24,9 @@ import {
   DEAD_BYTES_AT,
   DEAD_NODE_AT,
   DEAD_SIZE,
+  MAPPING_EGRESS_AT,
+  MAPPING_FLAG_UNSENT,
+  MAPPING_FLAGS_AT,
   NO_NODE,
   NODE_FLAG_UNREACHABLE,
   NODE_FLAGS_AT,
@@ -42,10 +45,13 @@ export function deadNodeOf(index: u32): u32 {
   return index < egressRoom ? <u32>load<u16>(egressNodesAt + ((<usize>index) << 1)) : NO_NODE;
 }
 
-/** Loses frame `i`, a reply to a connection that left by egress `index`, where nobody would take it there. @returns true where it is lost */
-export function losesReply(i: u32, index: u32): bool {
-  const node = deadNodeOf(index);
-  if (node == NO_NODE) return false;
+/**
+ * Loses frame `i`, a reply to the connection of `mapping`, where nobody takes it at the egress IP, or where nobody was asked.
+ * @returns true where it is lost
+ */
+export function losesReply(i: u32, mapping: usize): bool {
+  const node = deadNodeOf(load<u16>(mapping, MAPPING_EGRESS_AT));
+  if (node == NO_NODE && !(load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_UNSENT)) return false;
   lose(i, SKIP_GATEWAY_DOWN, node);
   return true;
 }

@@ -5,6 +5,7 @@ import {
   EGRESS_STATS_FRAMES_AT,
   EGRESS_STATS_REPLIES_AT,
   EGRESS_STATS_REPLY_BYTES_AT,
+  GATEWAY_DOWN,
   HOOK_FROM_ENDPOINT,
   LINE_ADDRESS_AT,
   LINE_DST_AT,
@@ -26,7 +27,7 @@ import {
 import { nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
-import { isReachable } from "../tables/gateways";
+import { gatewayState, isReachable } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
 import { egressTotal } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
@@ -78,7 +79,9 @@ export function icmpError(p: Parsed, v: Verdict): void {
   // Its gateway went with a policy; the endpoint's next own frame will find another.
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal) return unmatched(p, inner, v);
-  if (!isReachable(nodeOf(egress))) return v.lose(egress);
+  // Once it is known to be down nobody is pinned to it.
+  if (!isReachable(nodeOf(egress)))
+    return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? unmatched(p, inner, v) : v.lose(egress);
   if (flags & LINE_FLAG_REDIRECT) return redirectError(p, line, v);
   if (flags & LINE_FLAG_LOST) return unmatched(p, inner, v);
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);

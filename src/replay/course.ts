@@ -127,8 +127,9 @@ export class Course {
       this.#incidents.noteDrains(change.statuses, change.atNs, this.totals());
     }
     if (!this.#verifier) return;
-    for (const node of change.lost) this.#verifier.gatewayLost(node);
+    for (const node of change.lost) this.#verifier.nodeLost(node);
     if (isOtherModel) this.#verifier.policiesChanged(picture.model, change.atNs);
+    this.#verifier.statusesChanged(change.statuses);
   }
 
   #passSteps(ns: bigint): void {

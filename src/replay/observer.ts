@@ -79,13 +79,9 @@ export class Observer {
       egress: egress[i]! === NO_EGRESS ? -1 : egress[i]!,
       view: seen & layout.SLOT_REPLY || hook[i] === HOOK_FROM_ENDPOINT ? "endpoint" : "network",
       remapped: causeOf(verdictFlags[i]!, oldEgress[i]!, this.#machine.plan),
-      healthy: this.#healthy(),
+      statuses: this.#course.statuses,
+      unreachable: this.#course.unreachable,
       evictions: this.#columns.evictions[i]!,
     });
-  }
-
-  #healthy(): ReadonlySet<string> {
-    const { nodes } = this.#machine.plan.picture;
-    return new Set([...nodes].flatMap(([node, state]) => (state === "down" ? [] : [node])));
   }
 }

@@ -156,6 +156,7 @@ function draw(options: ResolvedOptions): Blueprint {
       maxBatch: options.batchSize,
       connections,
       unsupported,
+      tunnelPort: tunnelPort(model),
     },
     blob,
   );

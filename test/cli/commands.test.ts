@@ -52,32 +52,24 @@ describe("check", () => {
   });
 });
 
-test("replay says which settings of high availability it does not apply", async () => {
-  const yaml = readdirSync("pcaps/manifests").filter((name) => name.endsWith(".yaml"));
-  const dir = join(folder, "ha");
-  mkdirSync(dir);
-  for (const name of yaml) {
-    const text = readFileSync(join("pcaps/manifests", name), "utf8");
-    writeFileSync(join(dir, name), text.replace(/azAffinity: \w+/, "azAffinity: localOnlyFirst"));
-  }
-  const { stderr } = await sluicegate("replay", "pcaps/icmp/in.pcap", "-m", dir);
-  expect(stderr).toMatch(
-    /^warning: IsovalentEgressGatewayPolicy shop-egress: azAffinity localOnlyFirst is not applied yet/m,
-  );
-  expect((await sluicegate("replay", "pcaps/icmp/in.pcap", ...MANIFESTS)).stderr).toBe("");
-});
-
-test("replay refuses localOnly over several zones instead of translating in another one", async () => {
-  const dir = join(folder, "local-only");
+/** The shipped manifests with another zone affinity. */
+function withAffinity(affinity: string): string {
+  const dir = join(folder, affinity);
   mkdirSync(dir);
   for (const name of readdirSync("pcaps/manifests").filter((file) => file.endsWith(".yaml"))) {
     const text = readFileSync(join("pcaps/manifests", name), "utf8");
-    writeFileSync(join(dir, name), text.replace(/azAffinity: \w+/, "azAffinity: localOnly"));
+    writeFileSync(join(dir, name), text.replace(/azAffinity: \w+/, `azAffinity: ${affinity}`));
   }
-  const { code, stderr } = await sluicegate("replay", "pcaps/icmp/in.pcap", "-m", dir);
-  expect(code).toBe(2);
-  expect(stderr).toMatch(/IsovalentEgressGatewayPolicy shop-egress: azAffinity is localOnly over 3 zones/);
-});
+  return dir;
+}
+
+test.each(["localOnly", "localOnlyFirst", "localPriority"])(
+  "replay applies azAffinity %s without a word of warning",
+  async (affinity) => {
+    const { code, stderr } = await sluicegate("replay", "pcaps/icmp/in.pcap", "-m", withAffinity(affinity));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  },
+);
 
 test("collect prints a shell script and nothing else", async () => {
   const { code, stdout, stderr } = await sluicegate("collect");

@@ -67,7 +67,6 @@ describe("a command line that is wrong ends with 2 and says where, what and what
     [["replay", "a", "-m", "x", "--viewpoint", "sideways"], "expected one of auto, endpoint, network"],
     [["replay", "a", "-m", "x", "--skew", "a"], '--skew is "a", expected FILE=±T'],
     [["replay", "a", "-m", "x", "--skew", "a=1h"], '--skew is "a=1h"'],
-    [["replay", "a", "-m", "x", "-s", "events.yaml"], "scenarios are not supported yet"],
     [["replay", "a", "-m", "x", "--topology", "cluster"], "cluster is not supported yet"],
     [["replay", "a", "-m", "x", "--workers", "2"], "more than one worker is not supported yet"],
     [["explain", "a", "-m", "x"], "sluicegate explain: --frame is missing, expected --frame N"],
@@ -106,7 +105,7 @@ describe("help", () => {
 
   test("does not advertise what is not there yet", async () => {
     const { stdout } = await sluicegate("help", "replay");
-    expect(stdout).not.toMatch(/scenario|workers|cluster topology/i);
+    expect(stdout).not.toMatch(/workers|cluster topology/i);
   });
 
   test("--version prints that of package.json", async () => {

@@ -96,6 +96,18 @@ export function exampleReport(change: Partial<ReplayReport> = {}): ReplayReport 
     ],
     rebound: [],
     failovers: [],
+    healthTransitions: [],
+    drains: [],
+    timeline: {
+      from: "2026-01-02T03:04:05.000000000Z",
+      stepMs: 40,
+      steps: 1,
+      gateways: [],
+      lost: [0],
+      broken: [0],
+      rebound: [0],
+    },
+    topology: "single",
     verification: { enabled: true, ok: true, framesChecked: 995, mismatches: [], mismatchCount: 0, notes: {} },
     viewpoints: [
       {
