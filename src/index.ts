@@ -74,7 +74,8 @@ export type { FrameAction, ReplayReport, ViewpointDecision } from "./replay/repo
 export { type Condition, type ConditionNames, parseCondition } from "./report/condition.js";
 export { type DemoStyle, demoText } from "./report/demo-view.js";
 export { explainText } from "./report/explain-view.js";
-export { reportPage } from "./report/html/page.js";
+export type { PageReport } from "./report/html/additions.js";
+export { type PageExtra, reportPage } from "./report/html/page.js";
 export { reportJson } from "./report/json.js";
 export { type PairReport, pairReport, pairSummary } from "./report/pair-view.js";
 export { REASON_TEXTS, reasonText } from "./report/reasons.js";
