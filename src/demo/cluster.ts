@@ -26,7 +26,8 @@ export const SERVER_NUMBER = 0;
 export const MONITOR_ZONE: Zone = "zone-d";
 export const MONITOR_IP = endpointAddresses(MONITOR_NUMBER)[0];
 export const SERVER_IP = ipv4Text(remoteIPv4(SERVER_NUMBER));
-export const SERVER_PORT = 7000;
+/** Of the echo service (RFC 862), whose words any packet analyser knows. */
+export const SERVER_PORT = 7;
 
 const WORKER = "worker-d";
 const WORKER_IP = "172.16.4.1";

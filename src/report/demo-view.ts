@@ -11,7 +11,8 @@ export interface DemoStyle {
   readonly verbose: boolean;
 }
 
-const LIST_TITLES = {
+/** In words, when a list was made. */
+export const LIST_TITLES = {
   before: "before the failure",
   during: "while it is down",
   after: "after its return",
@@ -71,8 +72,8 @@ function rateLines(report: DemoReport, p: Paint): string[] {
   return [`${p.bold("Answers a second")}  by the minute in which they were asked for`, p.dim(head!), ...lines];
 }
 
-/** The failure in sentences. */
-function outcomeLines(report: DemoReport): string[] {
+/** The failure in sentences: what was lost, when it was noticed, when the gateway was used again. */
+export function outcomeLines(report: DemoReport): string[] {
   const { requests, outage } = report;
   const share = `${count(outage.lostRequests)} of ${counted(requests.sent, "request")} lost`;
   return [`${share}${lossText(outage)}`, detectionText(outage), returnText(outage)];

@@ -43,7 +43,7 @@ describe("demo", () => {
       "--rate",
       "50",
       "--kill",
-      "gateway-d",
+      "gateway-b",
       "--json",
     );
     const report = JSON.parse(stdout) as DemoReport;
@@ -94,6 +94,12 @@ describe("demo", () => {
     expect(page).toMatch(/^<!doctype html>/);
     expect(page).toContain("gateway-d");
     expect(page).not.toContain(tmpdir());
+    expect(page).toContain("<title>Sluicegate demonstration</title>");
+    expect(page).toMatch(
+      /<h2 id="monitor-title">What the monitor saw<\/h2>\s*<ul><li>\d+ of \d+ requests lost, the last sent/,
+    );
+    expect(page).toContain("<h3>list egress while it is down, from 10:00:09.872 on</h3>");
+    expect(page.match(/no answer within 1 s/g)).toHaveLength(Number(/<li>(\d+) of/.exec(page)![1]));
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith("sluicegate-demo-"))).toEqual(before);
   });
 });

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { checkModel } from "../../config/check.js";
 import { loadManifests } from "../../config/load.js";
+import type { PolicyModel } from "../../config/types.js";
 import { disagreements } from "../../demo/agreement.js";
 import { DemoCaptures } from "../../demo/capture.js";
 import { demoManifests, demoScenario } from "../../demo/cluster.js";
@@ -14,6 +16,7 @@ import { replay } from "../../replay/replay.js";
 import type { ReplayReport } from "../../replay/report-types.js";
 import { demoLogLines } from "../../report/demo-log.js";
 import { demoText } from "../../report/demo-view.js";
+import { demoSections } from "../../report/html/demo.js";
 import { reportPage } from "../../report/html/page.js";
 import { counted } from "../../report/units.js";
 import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
@@ -59,13 +62,10 @@ async function runWithFiles(
   const report = await simulateInto(at("pod"), at("server"), options);
   writeTextFile(at("log"), `${demoLogLines(report, { colour: false, verbose: true }).join("\n")}\n`);
   writeTextFile(at("report"), `${JSON.stringify(report, undefined, 2)}\n`);
-  const replayed = await replay({
-    captures: [at("pod")],
-    model: loadManifests([at("manifests")]),
-    scenario: readScenario(at("scenario")),
-    seed: options.seed,
-  });
-  if (flags.html !== undefined) writeTextFile(flags.html, reportPage(withoutFolder(replayed, folder)));
+  const model = loadManifests([at("manifests")]);
+  const scenario = readScenario(at("scenario"));
+  const replayed = await replay({ captures: [at("pod")], model, scenario, seed: options.seed });
+  if (flags.html !== undefined) writeTextFile(flags.html, demoPage(report, withoutFolder(replayed, folder), model));
   print(report, flags, console);
   const faults = disagreements(report, replayed);
   for (const fault of faults) console.err(`${fault}\n`);
@@ -85,6 +85,14 @@ async function simulateInto(pod: string, server: string, options: DemoOptions): 
 function print(report: DemoReport, flags: FlagValues, console: Console): void {
   const style = { colour: console.colour, verbose: flags.verbose ?? false };
   console.out(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : demoText(report, style));
+}
+
+function demoPage(report: DemoReport, replayed: ReplayReport, model: PolicyModel): string {
+  return reportPage(replayed, {
+    title: "Sluicegate demonstration",
+    sections: demoSections(report),
+    policyTable: checkModel(model).rows,
+  });
 }
 
 function agreementText(
