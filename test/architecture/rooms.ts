@@ -45,7 +45,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/pair": { values: ["src/errors", "src/net", "src/verify"], types: ["src/capture", "src/config"] },
   "src/replay": { values: [...BELOW_REPLAY, "assembly/outside"] },
   "src/whatif": { values: [...BELOW_REPORT, "assembly/outside"] },
-  "src/demo": { values: [...BELOW_REPORT, "src/generate"] },
+  "src/demo": { values: [...BELOW_ENGINE, "src/engine", "src/gateway", "src/generate", "src/replay"] },
   "src/report": { values: [...BELOW_REPORT, "src/whatif"], types: ["src/demo"] },
   "src/bench": {
     values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi"],
