@@ -25,7 +25,7 @@ export { type Allowlist, type AllowlistRow, allowlist } from "./config/allowlist
 export { type CheckReport, type CheckRow, checkModel } from "./config/check.js";
 export { collectScript } from "./config/collect.js";
 export { type StarterManifests, starterManifests } from "./config/init.js";
-export { type LoadOptions, loadManifests } from "./config/load.js";
+export { type LoadOptions, loadManifests, loadManifestTexts } from "./config/load.js";
 export type {
   ClusterNode,
   ClusterSettings,
@@ -38,6 +38,9 @@ export type {
   PolicySet,
   Timeouts,
 } from "./config/types.js";
+export { completeDemoOptions, DEMO_DEFAULTS, type DemoOptions } from "./demo/options.js";
+export type { DemoEvent, DemoOutage, DemoReport, MonitorEntry } from "./demo/report-types.js";
+export { type DemoTaps, simulateDemo } from "./demo/simulate.js";
 export { compilePolicy } from "./engine/blob.js";
 export { createEngine, type Engine, type GatewayState } from "./engine/engine.js";
 export { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine/engine-config.js";
@@ -69,6 +72,7 @@ export type { ReplayOptions } from "./replay/options.js";
 export { DamagedCaptureError, replay } from "./replay/replay.js";
 export type { FrameAction, ReplayReport, ViewpointDecision } from "./replay/report-types.js";
 export { type Condition, type ConditionNames, parseCondition } from "./report/condition.js";
+export { type DemoStyle, demoText } from "./report/demo-view.js";
 export { explainText } from "./report/explain-view.js";
 export { type PageExtra, reportPage } from "./report/html/page.js";
 export { reportJson } from "./report/json.js";

@@ -29,6 +29,7 @@ export interface CommandSpec {
 
 const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershipTimes"] as const;
 const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "connections"] as const;
+const WHATIF_FLAGS = ["failOn", "redact", "json", "verbose"] as const;
 const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -143,6 +144,49 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/explain.js"),
   },
   {
+    name: "diff",
+    args: ["<capture...>"],
+    summary: "compare two sets of manifests by what they do to the connections of captures",
+    description:
+      "Replays the captures under both sets and lists, by pod and destination, connections that change their gateway, egress IP or verdict, and those that the change would cut: running TCP and SCTP connections that would go on under another external address or port. With `--at` the change takes place at that time, else a connection counts as cut where a change in its middle would cut it. Exit code 1 where anything changes, or by `--fail-on` instead. Frames are not verified.",
+    flags: [
+      "from",
+      "to",
+      "at",
+      "interface",
+      "serviceCidr",
+      "ignoreOwnershipTimes",
+      ...CAPTURE_FLAGS,
+      ...NAT_FLAGS,
+      ...WHATIF_FLAGS,
+    ],
+    required: ["from", "to"],
+    examples: ["sluicegate diff pcaps/web/in.pcap --from pcaps/manifests --to new/ --fail-on 'cut>0'"],
+    load: () => import("./commands/diff.js"),
+  },
+  {
+    name: "ports",
+    args: ["<capture...>"],
+    summary: "show NAT port use, when ports run out, and how the original's search would fare",
+    description:
+      "Replays the captures and follows which NAT ports each egress IP has in use toward each remote, port and protocol: the peak, the multiple of the traffic at which the ports run out, and the egress IPs needed. Beside Sluicegate's complete search stands a model of the original's, which gives up after 32 tries. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, "grow", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests"],
+    examples: ["sluicegate ports pcaps/web/in.pcap -m pcaps/manifests --grow 3x --fail-on 'peakPercent>50'"],
+    load: () => import("./commands/ports.js"),
+  },
+  {
+    name: "zones",
+    args: ["<capture...>"],
+    summary: "compare the four zone affinities by traffic across zones and drops",
+    description:
+      "Replays the captures four times, with the azAffinity of every IsovalentEgressGatewayPolicy set to `disabled`, `localOnly`, `localOnlyFirst` and `localPriority`, and shows for each how many bytes cross zones, how many connections are dropped for want of a gateway, and what the busiest gateway takes. With `--verbose` also by pair of zones. Conditions of `--fail-on` name an affinity: `localOnly.dropped>0`. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests"],
+    examples: ["sluicegate zones pcaps/web/in.pcap -m pcaps/manifests"],
+    load: () => import("./commands/zones.js"),
+  },
+  {
     name: "generate",
     args: [],
     summary: "write a synthetic capture with matching manifests",
@@ -176,7 +220,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["sluicegate bench --json > before.json", "sluicegate bench --compare before.json"],
     load: () => import("./commands/bench.js"),
   },
+  {
+    name: "demo",
+    args: [],
+    summary: "watch a gateway fail and come back, without any input",
+    description:
+      "Simulates a cluster in virtual time: a monitor pod asks an echo server 20 times a second, through four gateways in as many zones, and the server answers with the address that it saw. One gateway is rebooted. Prints the monitor's log around the turns, the rates by minute, who was eligible before, during and after, and what was lost. Every request and answer goes through the engine as a frame. `-o DIR` writes demo.pcapng (at the monitor), external.pcapng (at the server), manifests.yaml, scenario.yaml, monitor.log and demo.json, and replays the first of them: gateways and losses have to be the same, else the command exits with 1.",
+    flags: ["duration", "rate", "kill", "at", "downFor", "seed", "output", "html", "json", "verbose"],
+    examples: [
+      "sluicegate demo",
+      "sluicegate demo --kill gateway-a --at 1m --down-for 30s --duration 3m --html demo.html",
+    ],
+    load: () => import("./commands/demo.js"),
+  },
 ];
 
 /** Commands that are planned and do not exist yet: refused by name. */
-export const LATER_COMMANDS = ["diff", "failover", "ports", "drain", "zones", "who", "demo"] as const;
+export const LATER_COMMANDS = ["failover", "drain", "who"] as const;

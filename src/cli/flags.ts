@@ -14,6 +14,7 @@ import {
   skew,
   text,
 } from "./flag-values.js";
+import { duration, durations, type Moments, moment, moments } from "./moment.js";
 
 /** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
 export interface Flag<T = unknown> {
@@ -46,6 +47,13 @@ export type FlagKey = keyof typeof FLAGS;
 const MAX_CONNECTIONS = 8 << 20;
 const MAX_BATCH = 4096;
 const MAX_FRAME = Number.MAX_SAFE_INTEGER;
+
+/** `3x` or `3`: a multiple of traffic. */
+const multiple: FlagParser<number> = (value, name) => {
+  const number = Number(/^(\d{1,4}(?:\.\d{1,3})?)x?$/.exec(value)?.[1]);
+  if (number > 0) return number;
+  throw refused(name, value, "a multiple above zero such as 3x or 1.5x");
+};
 
 /** Identity that keeps the literal parts of a declaration, which `FlagValues` is made from. */
 function flag<T, const F extends Omit<Flag<T>, "parse">>(declared: F & { parse: FlagParser<T> }) {
@@ -108,7 +116,7 @@ export const FLAGS = {
     name: "--output",
     short: "-o",
     argument: "DIR",
-    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml",
+    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml; of demo see there",
     details: "Creates DIR. Refuses to overwrite a file that is among the inputs.",
     parse: text,
   }),
@@ -323,8 +331,8 @@ export const FLAGS = {
   rate: flag({
     name: "--rate",
     argument: "N",
-    default: "10000",
-    help: "frames per second of capture time",
+    default: "10000; of demo 20",
+    help: "frames per second of capture time; of demo requests per second, up to 400",
     parse: integer(1, 1e9),
   }),
   noReplies: switchFlag({ name: "--no-replies", help: "leave out what the remotes answer" }),
@@ -336,6 +344,71 @@ export const FLAGS = {
     details: `KIND is one of ${SHARE_KINDS.map((kind) => `\`${kind}\``).join(", ")}.`,
     parse: share,
   }) satisfies Flag<Share>,
+  from: flag({
+    name: "--from",
+    argument: "PATH",
+    repeats: true,
+    help: "manifests before the change, as --manifests takes them",
+    parse: text,
+  }),
+  to: flag({
+    name: "--to",
+    argument: "PATH",
+    repeats: true,
+    help: "manifests after the change",
+    parse: text,
+  }),
+  at: flag({
+    name: "--at",
+    argument: "T",
+    default: "of demo 2m",
+    help: "when it happens: a time since the first frame (12.5s, 2m) or RFC 3339",
+    details: "`failover` also takes 'every 10s': one run for each such time from the first frame to the last.",
+    parse: moments,
+  }) satisfies Flag<Moments>,
+  grow: flag({
+    name: "--grow",
+    argument: "Nx",
+    default: "1x",
+    help: "as if there were this many times the connections",
+    parse: multiple,
+  }),
+  node: flag({ name: "--node", argument: "NODE", help: "name of the gateway node", parse: text }),
+  deadline: flag({
+    name: "--deadline",
+    argument: "D",
+    help: "when the node goes away whatever is left on it: a time since the first frame, or RFC 3339",
+    parse: moment,
+  }),
+  kill: flag({
+    name: "--kill",
+    argument: "NODE|each",
+    default: "each; of demo gateway-d",
+    help: "the gateway node that fails; `each`: every one in a run of its own",
+    parse: text,
+  }),
+  detect: flag({
+    name: "--detect",
+    argument: "D,…",
+    default: "the health checks of the manifests",
+    help: "how long after the failure it is noticed, e.g. 0.5s,1s,2s,5s: one run for each",
+    parse: durations,
+  }),
+  seeds: flag({
+    name: "--seeds",
+    argument: "N",
+    default: "20 with --balance random, else 1",
+    help: "runs with different seeds, from --seed on",
+    parse: integer(1, 1000),
+  }),
+  duration: flag({
+    name: "--duration",
+    argument: "D",
+    default: "5m",
+    help: "how long requests are sent, in virtual time: 90s, 5m, 1h",
+    parse: duration,
+  }),
+  downFor: flag({ name: "--down-for", argument: "D", default: "1m", help: "how long it is gone", parse: duration }),
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
 } as const;

@@ -78,7 +78,18 @@ const SHAPE: Shape = {
  * @throws {UsageError} where the file cannot be read
  */
 export function readScenario(file: string, options: ScenarioOptions = {}): Scenario {
-  const reader = new ManifestReader();
+  return scenarioFrom(file, new ManifestReader(), options);
+}
+
+/**
+ * The same from memory. @param name stands for the file in faults; a relative path of manifests is joined to its folder
+ * @throws {PolicyError} as `readScenario` does
+ */
+export function readScenarioText(text: string, name: string, options: ScenarioOptions = {}): Scenario {
+  return scenarioFrom(name, { read: () => Buffer.from(text, "utf8") }, options);
+}
+
+function scenarioFrom(file: string, reader: Pick<ManifestReader, "read">, options: ScenarioOptions): Scenario {
   const log = new FaultLog([file], reader);
   const object = readObject(file, reader.read(file), log);
   const scenario = object && readSpec(object, file, log, options);

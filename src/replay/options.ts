@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { NatProfile, PolicyModel } from "../config/types.js";
 import type { Scenario } from "../gateway/scenario.js";
+import type { PieceObserver } from "./piece-observer.js";
 import type { ViewpointDecision } from "./report-types.js";
 
 /** What `replay` is to do. Everything that shows in a result is in here or in the files that it names. */
@@ -49,6 +50,7 @@ export interface ReplayOptions {
   /** Other builds of the two modules, for tests. */
   readonly engineWasm?: string;
   readonly outsideWasm?: string;
+  readonly observers?: readonly PieceObserver[];
   readonly onDecision?: (decision: ViewpointDecision) => void;
   readonly onWarning?: (text: string) => void;
   readonly onProgress?: (progress: { readonly frames: number; readonly bytes: number }) => void;

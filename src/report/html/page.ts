@@ -25,6 +25,10 @@ export interface PageExtra {
   readonly policyTable?: readonly CheckRow[];
   /** Frames whose walk is shown. */
   readonly walks?: readonly FrameExplanation[];
+  /** Instead of `Sluicegate replay`. */
+  readonly title?: string;
+  /** Sections of others, which stand in front of all. */
+  readonly sections?: readonly PageSection[];
 }
 
 /**
@@ -32,24 +36,25 @@ export interface PageExtra {
  * captures or manifests is escaped.
  * @throws {EgressError} `page-assets` where the package was not built
  */
-export function reportPage(report: ReplayReport, { policyTable = [], walks = [] }: PageExtra = {}): string {
+export function reportPage(report: ReplayReport, extra: PageExtra = {}): string {
+  const { policyTable = [], walks = [], title = "Sluicegate replay", sections: others = [] } = extra;
   const { library, libraryStyle, script } = pageAssets();
   const style = `${libraryStyle}\n${STYLE}`;
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(library)}' '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
   const data = pageData(report, policyTable);
-  const sections = sectionsOf(report, data, walks);
+  const sections = [...others, ...sectionsOf(report, data, walks)];
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
-<title>Sluicegate replay</title>
+<title>${title}</title>
 <style>${raw(style)}</style>
 </head>
 <body>
 <a class="skip" href="#content">Skip to the results</a>
-${header(sections)}
+${header(title, sections)}
 <main id="content" tabindex="-1">
 ${overview(report)}
 ${sections.map(sectionMarkup)}
@@ -80,13 +85,13 @@ function sectionsOf(report: ReplayReport, { grids }: PageData, walks: readonly F
   ].filter((section) => section !== undefined);
 }
 
-function header(sections: readonly PageSection[]): Markup {
+function header(title: string, sections: readonly PageSection[]): Markup {
   const links = sections.map(({ id, short }) => html`<a href="#${id}">${short}</a>`);
   const themes = ["auto", "light", "dark"].map(
     (theme) =>
       html`<label><input type="radio" name="theme" value="${theme}"${theme === "auto" ? html` checked` : undefined}><span>${theme}</span></label>`,
   );
-  return html`<header><h1>Sluicegate replay</h1><nav aria-label="Sections" tabindex="-1">${links}</nav>
+  return html`<header><h1>${title}</h1><nav aria-label="Sections" tabindex="-1">${links}</nav>
 <fieldset class="themes"><legend>Theme</legend>${themes}</fieldset></header>`;
 }
 
