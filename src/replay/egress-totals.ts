@@ -25,9 +25,12 @@ export class EgressTotals {
   /** Of policies before the one in force; of `portsPeak`, before the engines last began to count. */
   #before: EgressStats[];
 
-  constructor(engines: Engines, saved: readonly SavedStats[] = []) {
+  /** @param saved of a state that the engines have taken up */
+  constructor(engines: Engines, saved?: readonly SavedStats[]) {
     this.#engines = engines;
-    this.#before = saved.map((row) => ({ ...row, lastEndNs: BigInt(row.lastEndNs) }));
+    this.#before = (saved ?? []).map((row) => ({ ...row, lastEndNs: BigInt(row.lastEndNs) }));
+    // The state tells the peaks of the whole time, and so do the totals.
+    if (saved) engines.restartPortPeaks();
   }
 
   /** Totals so far, one row per egress that is or was in force. */

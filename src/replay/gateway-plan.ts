@@ -62,9 +62,11 @@ export class GatewayPlan {
     return { change, picture: this.picture, isOtherModel: isOther || hasMoved };
   }
 
-  /** Takes everything up to and including `ns`: for a saved state, which holds already what came of it. */
-  skipTo(ns: bigint): void {
-    while (this.nextNs !== undefined && this.nextNs <= ns) this.take();
+  /** Takes everything up to and including `ns`: for a saved state, which holds already what came of it. @returns what was taken */
+  skipTo(ns: bigint): Step[] {
+    const steps: Step[] = [];
+    while (this.nextNs !== undefined && this.nextNs <= ns) steps.push(this.take());
+    return steps;
   }
 
   /** Why a connection could not stay on `egress` though its gateway is healthy. */

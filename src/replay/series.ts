@@ -29,7 +29,6 @@ export interface SavedSeries {
   readonly lost: Column;
   readonly broken: Column;
   readonly rebound: Column;
-  readonly lostSoFar: number;
 }
 
 /**
@@ -44,6 +43,7 @@ export class Series {
   readonly #rows: Map<number, Row>;
   /** As of the last look. */
   #totals: readonly Readonly<Record<(typeof COUNTED)[number], number>>[] = [];
+  /** Of this process: losses are counted from zero by each that goes on. */
   #lostSoFar = 0;
   readonly #lost: Column = [];
   readonly #broken: Column = [];
@@ -64,7 +64,6 @@ export class Series {
     this.#lost = [...start.lost];
     this.#broken = [...start.broken];
     this.#rebound = [...start.rebound];
-    this.#lostSoFar = start.lostSoFar;
   }
 
   /** Virtual time at which the running step ends: `look`, then `moveTo`, before a frame of that time or later is taken. */
@@ -135,7 +134,6 @@ export class Series {
       lost: this.#lost,
       broken: this.#broken,
       rebound: this.#rebound,
-      lostSoFar: this.#lostSoFar,
     };
   }
 

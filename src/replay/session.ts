@@ -77,12 +77,13 @@ export class Session {
     });
     if (notes) this.tally.restore(notes.tally);
     if (options.verify) {
-      this.verifier = new Verifier(plan.picture.model, {
+      this.verifier = new Verifier(machine.first, {
         natProfile: options.natProfile,
         resumed: notes !== undefined,
         unsupportedPasses: options.unsupported === "pass",
         propagationMs: options.scenario?.propagationMs ?? 0,
       });
+      for (const { picture, change } of machine.passed) this.verifier.policiesChanged(picture.model, change.atNs);
     }
     this.course = new Course(machine, this.verifier);
     if (this.verifier) this.#observer = new Observer(this.verifier, machine, this.course, options.captures);

@@ -10,7 +10,7 @@ import { UsageError } from "../errors.js";
 import { type Engines, oneEngine } from "./engines.js";
 import { compileFilter, type FilterInstruction } from "./filter.js";
 import { GatewayDriver } from "./gateway-driver.js";
-import { GatewayPlan } from "./gateway-plan.js";
+import { GatewayPlan, type Step } from "./gateway-plan.js";
 import { type HostRegion, type OutsideSizes, planHostRegion } from "./host-region.js";
 import {
   gatewayNodes,
@@ -61,6 +61,9 @@ export interface Machine {
   /** Numbers of nodes in the outside, by name. */
   readonly nodes: ReadonlyMap<string, number>;
   readonly plan: GatewayPlan;
+  /** The model of the start, and what had changed by then where a replay goes on from a saved state. */
+  readonly first: PolicyModel;
+  readonly passed: readonly Step[];
   readonly driver: GatewayDriver;
   /** What a loaded state said; undefined at a cold start. */
   readonly notes: HostNotes | undefined;
@@ -120,9 +123,10 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const { plan, nodes, addresses, config, region, blobAt } = blueprint;
   const first = plan.picture.model;
   const state = options.loadState === undefined ? undefined : readState(options.loadState, region, options);
+  let passed: readonly Step[] = [];
   if (state?.notes.startNs !== undefined) {
     plan.begin(BigInt(state.notes.startNs));
-    plan.skipTo(clockIn(state.kept));
+    passed = plan.skipTo(clockIn(state.kept));
   }
   const isFirst = plan.picture.model === first;
   const blob = isFirst ? blueprint.blob : compilePolicy(plan.picture.model, { natProfile: options.natProfile });
@@ -132,7 +136,7 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   if (state) putState(state, engine, options);
   const outside = await startOutside(blueprint, engine, options);
   const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
-  return { engine, engines, outside, region, addresses, nodes, plan, driver, notes: state?.notes };
+  return { engine, engines, outside, region, addresses, nodes, plan, first, passed, driver, notes: state?.notes };
 }
 
 function draw(options: ResolvedOptions): Blueprint {

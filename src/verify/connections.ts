@@ -1,13 +1,6 @@
 import type { Endpoint } from "../config/types.js";
 import { PROTOCOL_TCP, TCP_FIN, TCP_RST } from "../net/decode.js";
-import {
-  CLOCK_GRAIN_MS,
-  type LifetimeBounds,
-  type LifetimeProfile,
-  type LifetimeTable,
-  surelyRefreshes,
-  TcpHistory,
-} from "./lifetimes.js";
+import { CLOCK_GRAIN_MS, type LifetimeBounds, type LifetimeTable, TcpHistory } from "./lifetimes.js";
 
 /** How long dead connections are remembered, in longest lifetimes, so that a mapping that lives on is told from an unknown one. */
 const REMEMBERED_LIFETIMES = 2;
@@ -56,8 +49,8 @@ export class Connection {
   evictions = 0;
   /** The last event of nodes before its last frame in the original direction; what comes later ends its mapping or its pin. */
   event = 0;
-  /** What the engine may have given the connection anew for a frame that was lost, since the last one that left: its gateway includes its tuple. */
-  unseen: "" | "tuple" | "gateway" = "";
+  /** Gateway that it is pinned to: that of `mapping`, or the one that a frame was lost on since. */
+  pin: string | undefined;
 
   /** @param lifetimes of its policy, or the defaults for an inbound one */
   constructor(
@@ -76,7 +69,6 @@ export class Connection {
 
 /** All connections that may still matter, by their inside tuple and (translated ones) by their external tuple. */
 export class ConnectionTable {
-  readonly #profile: LifetimeProfile;
   readonly #byKey = new Map<string, Connection>();
   readonly #byExternal = new Map<string, Connection>();
   /** How many external tuples are taken per (egress IP, remote, remote port, protocol). */
@@ -90,10 +82,6 @@ export class ConnectionTable {
   evictions = 0;
   /** Policy epoch: grows with each change of policies. */
   epoch = 0;
-
-  constructor(profile: LifetimeProfile) {
-    this.#profile = profile;
-  }
 
   /** Connections remembered now. */
   get size(): number {
@@ -130,6 +118,7 @@ export class ConnectionTable {
     const holder = this.#byExternal.get(mapping.key);
     if (holder) this.#release(holder);
     connection.mapping = mapping;
+    connection.pin = mapping.gateway;
     connection.isHolder = true;
     this.#byExternal.set(mapping.key, connection);
     const toward = withoutNatPort(mapping.key);
@@ -146,7 +135,7 @@ export class ConnectionTable {
     }
     connection.maybeAt = nowMs;
     if (original) connection.event = this.#event;
-    if (!surelyRefreshes(this.#profile, connection.start.protocol, tcpFlags, original)) return;
+    if (!connection.lifetimes.surelyRefreshes(connection.start.protocol, tcpFlags, original)) return;
     connection.sureAt = nowMs;
     connection.evictions = this.evictions;
   }
@@ -156,6 +145,12 @@ export class ConnectionTable {
     connection.tcp?.mayBeAnew();
     connection.maybeAt = nowMs;
     if ((tcpFlags & (TCP_FIN | TCP_RST)) !== 0) connection.sureAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The connection is pinned to `gateway` from now on, where nothing is known of it yet: its mapping is gone. */
+  movePin(connection: Connection, gateway: string): void {
+    connection.pin = gateway;
+    connection.event = this.#event;
   }
 
   /** The node lost its memory: mappings on it are gone, and the connections of its endpoints are over. */
@@ -168,14 +163,15 @@ export class ConnectionTable {
     this.#downAt.set(node, ++this.#event);
   }
 
-  /** True when the gateway of `connection` lost its mappings since the connection last sent through it. */
-  hasLostGateway(connection: Connection): boolean {
-    return this.#happenedSince(connection, this.#lostAt, connection.mapping?.gateway);
+  /** True when the mapping of `connection` is gone: its gateway lost its memory since it was last used, or it is pinned elsewhere. */
+  hasLostMapping(connection: Connection): boolean {
+    const gateway = connection.mapping?.gateway;
+    return connection.pin !== gateway || this.#happenedSince(connection, this.#lostAt, gateway);
   }
 
-  /** True when the gateway of `connection` was found down since the connection last sent through it. */
+  /** True when the gateway that `connection` is pinned to was found down since. */
   hasLostPin(connection: Connection): boolean {
-    return this.#happenedSince(connection, this.#downAt, connection.mapping?.gateway);
+    return this.#happenedSince(connection, this.#downAt, connection.pin);
   }
 
   /** True when the node of the endpoint lost its memory: the connection is over, whatever its gateway remembers. */
@@ -189,7 +185,7 @@ export class ConnectionTable {
 
   /** True when no lifetime, eviction or loss of memory can have ended the mapping. Says nothing about changes of policy or owner. */
   mustLive(connection: Connection, nowMs: number): boolean {
-    return this.keepsPin(connection, nowMs) && !this.hasLostGateway(connection);
+    return this.keepsPin(connection, nowMs) && !this.hasLostMapping(connection);
   }
 
   /** True when the connection surely goes on and is pinned to its gateway, whether that still has its mapping or not. */
@@ -202,7 +198,6 @@ export class ConnectionTable {
     if (connection.evictions !== this.evictions || this.hasLostEndpoint(connection)) return false;
     const { shortest } = connection.bounds;
     const closingAt = connection.tcp?.closingAt ?? -1;
-    if (closingAt >= 0 && this.#profile === "foreign") return false;
     const since = closingAt >= 0 ? closingAt : connection.sureAt;
     return nowMs - since < shortest - CLOCK_GRAIN_MS;
   }

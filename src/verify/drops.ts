@@ -2,7 +2,7 @@ import type { Endpoint } from "../config/types.js";
 import { type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
-import { checkSelected, mayCarry, pinOf } from "./eligible.js";
+import { checkSelected, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame } from "./judge.js";
 import { forgetTranslation, ongoing } from "./lookup.js";
 
@@ -18,7 +18,7 @@ const SHAPE = "truncated bad-header snaplen-cut fragment-unsupported fragment-wi
 const SHAPE_REASONS = setOf(SHAPE);
 
 /** Everything that a frame may be dropped for; any other reason is a fault of its own. */
-const KNOWN = setOf(`${SHAPE} table-full bad-source icmp-error-unmatched reply-without-connection not-yet-programmed`);
+const KNOWN = setOf(`${SHAPE} table-full bad-source icmp-error-unmatched reply-without-connection`);
 const KNOWN_INBOUND = setOf("no-reverse-mapping ttl-exceeded unsupported-protocol ipv6-unsupported");
 
 function setOf(words: string): ReadonlySet<string> {
@@ -77,15 +77,14 @@ function refutation(frame: Frame, endpoint: Endpoint, index: number): string | u
   const { judge, o, packet } = frame;
   const policy = judge.model.policies[index]!;
   const current = ongoing(frame, endpoint);
-  const egresses = mayCarry(frame, policy, endpoint, current);
+  const pins = pinsOf(frame, policy, current);
+  const active = judge.gateways.active(policy, endpoint);
+  const egresses = pins.length > 0 ? pins : current ? judge.gateways.healthy(policy, endpoint) : active;
   switch (o.reason) {
     case "ttl-exceeded":
       return o.given[packet.ttlAt]! > 1 ? `TTL ${o.given[packet.ttlAt]} survives a hop` : undefined;
-    case "no-egress-gateway": {
-      const isPinned = pinOf(frame, policy, current) !== undefined;
-      const isServed = isPinned || judge.gateways.active(policy, endpoint).length > 0;
-      return isServed ? `policy ${policy.name} has a gateway for this endpoint` : undefined;
-    }
+    case "no-egress-gateway":
+      return pins.length + active.length > 0 ? `policy ${policy.name} has a gateway for this endpoint` : undefined;
     case "no-egress-ip": {
       const lacks = (egress: number) => egressAddressKey(judge.model.egresses[egress]!, packet.family) === undefined;
       return egresses.some(lacks) ? undefined : `every gateway of policy ${policy.name} has an egress IP`;

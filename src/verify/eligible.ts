@@ -14,15 +14,25 @@ export function checkSelected(frame: Frame, endpoint: Endpoint): number {
   return -1;
 }
 
-/** Whether the gateway that was used is one of `allowed`; the name of the mismatch says what is the matter with it. */
-export function checkChoice(frame: Frame, policy: Policy, allowed: readonly number[]): void {
-  const used = frame.o.egress;
-  if (allowed.includes(used)) return;
-  const nodeOf = (index: number) => frame.judge.model.egresses[index]?.node ?? `egress ${index}`;
-  const isMember = hasPins(frame, policy) && policy.egresses.includes(used);
-  const ofMember = frame.judge.gateways.down.has(nodeOf(used)) ? "egress-healthy" : "egress-active";
+/**
+ * Whether the gateway that was used is the one that the frame's connection is pinned to; else one that takes new connections, or that kept
+ * this one. @param current the connection, where there is one
+ */
+export function checkGateway(frame: Frame, policy: Policy, endpoint: Endpoint, current?: Connection): void {
+  const { judge, o } = frame;
+  const { gateways, model } = judge;
+  const nodeOf = (index: number) => model.egresses[index]?.node ?? `egress ${index}`;
+  const used = nodeOf(o.egress);
+  const pins = pinsOf(frame, policy, current);
+  // One that a saved state knew may have been pinned there.
+  const mayStay = current ? current.pin === used : judge.options.resumed;
+  const others = mayStay ? gateways.healthy(policy, endpoint) : gateways.active(policy, endpoint);
+  const allowed = pins.length > 0 ? pins : others;
+  if (allowed.includes(o.egress)) return;
+  const isMember = hasPins(frame, policy) && policy.egresses.includes(o.egress);
+  const ofMember = gateways.down.has(used) ? "egress-healthy" : pins.length > 0 ? "pin-moved" : "egress-active";
   const expected = allowed.length === 0 ? "none" : `one of ${allowed.map(nodeOf).join(", ")}`;
-  frame.find(isMember ? ofMember : "egress-eligible", expected, nodeOf(used), `${policy.kind} ${policy.name}`);
+  frame.find(isMember ? ofMember : "egress-eligible", expected, used, `${policy.kind} ${policy.name}`);
 }
 
 /** Nothing passes a node that answers nothing. */
@@ -43,23 +53,20 @@ export function memberOf(frame: Frame, policy: Policy, { gateway, address }: Map
   });
 }
 
-/** The egress that the connection surely still is pinned to: one that is healthy and a member as before. */
-export function pinOf(frame: Frame, policy: Policy, connection?: Connection): number | undefined {
-  const { judge, nowMs } = frame;
-  if (!connection?.mapping || connection.unseen === "gateway" || !hasPins(frame, policy)) return undefined;
-  const isPinned = judge.table.keepsPin(connection, nowMs) && !judge.gateways.down.has(connection.mapping.gateway);
-  return isPinned ? memberOf(frame, policy, connection.mapping) : undefined;
+/**
+ * The egresses that the connection surely has to stay on: those of the healthy gateway that it is pinned to, and of them the one with its
+ * egress IP while its mapping is there. Empty where it may go elsewhere.
+ */
+export function pinsOf(frame: Frame, policy: Policy, connection?: Connection): readonly number[] {
+  const { table, gateways, model } = frame.judge;
+  if (!connection?.mapping || !hasPins(frame, policy) || !table.keepsPin(connection, frame.nowMs)) return [];
+  if (gateways.down.has(connection.pin!)) return [];
+  const ofGateway = policy.egresses.filter((index) => model.egresses[index]!.node === connection.pin);
+  const member = table.hasLostMapping(connection) ? undefined : memberOf(frame, policy, connection.mapping);
+  return member === undefined ? ofGateway : [member];
 }
 
 /** True where connections are pinned, to gateways of which it is known how they stand. */
 function hasPins({ judge }: Frame, { kind }: Policy): boolean {
   return kind === "IsovalentEgressGatewayPolicy" && !judge.options.foreign;
-}
-
-/** All egresses that the frame's connection may be on: its pin, else what a new one may be given, and what one of unknown age may have. */
-export function mayCarry(frame: Frame, policy: Policy, endpoint: Endpoint, current?: Connection): readonly number[] {
-  const { gateways } = frame.judge;
-  const pin = pinOf(frame, policy, current);
-  if (pin !== undefined) return [pin];
-  return current ? gateways.healthy(policy, endpoint) : gateways.active(policy, endpoint);
 }

@@ -17,11 +17,8 @@ export class FragmentMemory {
     const key = datagramKey(bytes, packet);
     this.#datagrams.delete(key);
     this.#datagrams.set(key, { connection, atMs: nowMs });
-    if (this.#datagrams.size <= MAX_DATAGRAMS) return;
-    for (const oldest of this.#datagrams.keys()) {
-      this.#datagrams.delete(oldest);
-      return;
-    }
+    const [oldest] = this.#datagrams.keys();
+    if (this.#datagrams.size > MAX_DATAGRAMS) this.#datagrams.delete(oldest!);
   }
 
   /** The connection that a later fragment belongs to, where its first fragment was seen. */

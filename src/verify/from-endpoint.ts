@@ -2,11 +2,11 @@ import type { Endpoint } from "../config/types.js";
 import { type IpPacket, isEchoRequest, PROTOCOL_TCP, sourcePort, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import type { Decision } from "./interpreter.js";
 import type { Frame } from "./judge.js";
-import { forgetTranslation, sentConnection } from "./lookup.js";
+import { forgetTranslation, insideConnection } from "./lookup.js";
 
 /** Pass reasons that name the policies' decision and must therefore be the one that the interpreter finds. */
 const DECISION_REASONS = new Set(
-  "no-policy excluded cluster-internal link-local multicast broadcast loopback".split(" "),
+  "no-policy excluded cluster-internal link-local multicast broadcast loopback not-yet-programmed".split(" "),
 );
 
 /** A frame that an endpoint sent and that left as it came. */
@@ -18,21 +18,17 @@ export function judgePass(frame: Frame): void {
   const decision = frame.decide(endpoint);
   const answered = answersInbound(frame, endpoint);
   if (o.reason === "reply-of-inbound" && answered) return;
-  if (decision.selected) return judgeUntranslated(frame, endpoint, decision, answered);
+  if (decision.selected) return judgeUntranslated(frame, decision, answered);
   forgetTranslation(frame);
-  if (DECISION_REASONS.has(o.reason) && o.reason !== decision.reason) {
+  if (DECISION_REASONS.has(o.reason) && o.reason !== decision.reason)
     frame.find("decision", decision.reason, o.reason, `${decision.by} decides`);
-  }
+  if (o.reason === "not-yet-programmed") checkDelay(frame, endpoint);
 }
 
 /** A selected frame that was not translated is a leak unless something that the user asked for explains it. */
-function judgeUntranslated(frame: Frame, endpoint: Endpoint, decision: Decision, answered: boolean): void {
+function judgeUntranslated(frame: Frame, decision: Decision, answered: boolean): void {
   const { judge, o } = frame;
   if (o.reason === "unsupported-passed" && judge.options.unsupportedPasses) return judge.log.note("unsupported-passed");
-  if (o.reason === "not-yet-programmed" && isBeingProgrammed(frame, endpoint)) {
-    forgetTranslation(frame);
-    return judge.log.note("not-yet-programmed");
-  }
   const policy = judge.model.policies[decision.policy]!;
   const why = answered
     ? "the frame answers an inbound connection but was passed for another reason"
@@ -40,17 +36,19 @@ function judgeUntranslated(frame: Frame, endpoint: Endpoint, decision: Decision,
   frame.find("leak", `snat by ${policy.name}`, "the endpoint's own address", why);
 }
 
-function isBeingProgrammed(frame: Frame, endpoint: Endpoint): boolean {
-  const delayMs = frame.judge.options.propagationMs ?? 0;
-  const { fromNs } = endpoint;
-  const isNewEndpoint = fromNs !== undefined && Number(frame.o.timeNs - fromNs) / 1e6 < delayMs;
-  return isNewEndpoint || frame.nowMs - frame.judge.policiesChangedAtMs < delayMs;
+/** Programming takes no longer than the scenario says, from the endpoint's creation or from the last change of policies on. */
+function checkDelay(frame: Frame, { fromNs }: Endpoint): void {
+  const { judge, o, nowMs } = frame;
+  const delayMs = judge.options.propagationMs ?? 0;
+  const isNew = fromNs !== undefined && Number(o.timeNs - fromNs) / 1e6 < delayMs;
+  if (isNew || nowMs - judge.policiesChangedAtMs < delayMs) return judge.log.note("not-yet-programmed");
+  frame.find("leak", "snat", "the endpoint's own address", `policies are programmed within ${delayMs / 1000} s`);
 }
 
 /** True where the frame answers a connection that the verifier saw the remote open, or whose shape says so (capture began in its middle). */
 function answersInbound(frame: Frame, endpoint: Endpoint): boolean {
   const { judge, o, packet, nowMs } = frame;
-  const known = sentConnection(frame);
+  const known = insideConnection(frame);
   if (known?.start.direction === "inbound" && !judge.table.mustBeDead(known, nowMs)) {
     if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment") {
       judge.table.refresh(known, packet.tcpFlags, false, nowMs);

@@ -7,7 +7,7 @@ import { checkShapeReason } from "./drops.js";
 import { checkReachable } from "./eligible.js";
 import { servesPort } from "./from-endpoint.js";
 import { type Frame, hopsOf } from "./judge.js";
-import { externalConnection, receivedConnection } from "./lookup.js";
+import { externalConnection, insideConnection } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
 /** Drop reasons that say "this reply belongs to no mapping". */
@@ -20,7 +20,7 @@ export function judgeReverse(frame: Frame): void {
   if (!connection?.mapping) return judgeUnknownReverse(frame);
   const { gateway } = connection.mapping;
   const hops = hopsOf(frame, connection.start.endpoint, gateway);
-  frame.findAll(rewriteFindings(o.given, packet, o.result, "destination", hops));
+  frame.findAll(rewriteFindings(frame, "destination", hops));
   if (o.result.length === o.given.length) checkDestination(frame, connection);
   checkReachable(frame, gateway, connection.start.endpoint);
   checkRemembered(frame, connection, gateway);
@@ -34,7 +34,7 @@ export function judgeReverse(frame: Frame): void {
 function judgeUnknownReverse(frame: Frame): void {
   const { judge, o, packet } = frame;
   const hops = packet.ttlAt < o.result.length ? o.given[packet.ttlAt]! - o.result[packet.ttlAt]! : 0;
-  frame.findAll(rewriteFindings(o.given, packet, o.result, "destination", hops));
+  frame.findAll(rewriteFindings(frame, "destination", hops));
   if (judge.options.resumed) return judge.log.note("reply-to-unseen-connection");
   if (packet.kind === "later-fragment") return judge.log.note("fragment-without-first-seen");
   const why = "no connection that was seen holds this external tuple";
@@ -44,11 +44,11 @@ function judgeUnknownReverse(frame: Frame): void {
 /** Neither time nor a loss of memory may have ended the mapping that a reply was restored by. */
 function checkRemembered(frame: Frame, connection: Connection, gateway: string): void {
   const { table } = frame.judge;
-  const hasLostGateway = table.hasLostGateway(connection);
-  const lost = hasLostGateway ? gateway : connection.start.endpoint.node;
+  const isLost = table.hasLostMapping(connection);
   const expected = "drop, no-reverse-mapping";
-  if (hasLostGateway || table.hasLostEndpoint(connection))
-    frame.find("mapping-lost", expected, "reverse", `${lost} lost its memory since the mapping was made`);
+  const forgetful = isLost ? gateway : connection.start.endpoint.node;
+  if (isLost || table.hasLostEndpoint(connection))
+    frame.find("mapping-lost", expected, "reverse", `${forgetful} forgot the connection since it last sent`);
   else if (table.mustBeDead(connection, frame.nowMs))
     frame.find("mapping-outlived", expected, "reverse", table.describeAge(connection, frame.nowMs));
 }
@@ -70,7 +70,7 @@ function checkDestination(frame: Frame, connection: Connection): void {
 
 /** A reply may come so late that its external tuple serves another connection by now: then it is that one's, as it would really be. */
 function checkOwnReply(frame: Frame, holder: Connection, hops: number): void {
-  const own = frame.packet.kind === "later-fragment" ? holder : receivedConnection(frame);
+  const own = frame.packet.kind === "later-fragment" ? holder : insideConnection(frame);
   if (own === holder || (own && frame.surelyLives(own))) return checkRestored(frame, hops);
   frame.judge.log.note("reply after its external tuple passed to another connection");
 }
@@ -109,13 +109,12 @@ function copyOver(to: Uint8Array, from: Uint8Array, at: number, length: number):
 
 /** A frame from outside that entered as it came: no reply, or one that belongs to nobody. */
 export function judgeEntering(frame: Frame): void {
-  const { judge, o, packet, nowMs } = frame;
-  const endpoint = frame.endpoint;
+  const { judge, packet, nowMs, endpoint } = frame;
   if (!endpoint) return;
   if (packet.kind === "icmp-error" || packet.kind === "later-fragment" || packet.kind === "unreadable") {
     return judgeMissingReply(frame);
   }
-  const known = receivedConnection(frame);
+  const known = insideConnection(frame);
   if (known && !judge.table.mustBeDead(known, nowMs)) {
     if (known.start.direction === "outbound") return judgeMissingReply(frame);
     return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
@@ -140,7 +139,7 @@ export function judgeNetworkDrop(frame: Frame): void {
 function judgeMissingReply(frame: Frame): void {
   const { judge, o, packet, nowMs } = frame;
   if (o.action === "drop" && !NO_MAPPING.has(o.reason)) return;
-  const connection = o.view === "network" ? externalConnection(frame) : receivedConnection(frame);
+  const connection = o.view === "network" ? externalConnection(frame) : insideConnection(frame);
   if (connection?.start.direction !== "outbound" || !connection.mapping) {
     if (o.action === "drop") judge.log.note(`reply to no connection: ${o.reason}`);
     return;

@@ -1,4 +1,4 @@
-import type { AzAffinity, Endpoint, Policy, PolicyModel } from "../config/types.js";
+import type { Endpoint, Policy, PolicyModel } from "../config/types.js";
 import { uidHash } from "./interpreter.js";
 import type { FrameObservation } from "./types.js";
 
@@ -26,17 +26,27 @@ export class Gateways {
     }
   }
 
-  /** Egresses that new connections of `endpoint` may be given: of each group the first in order of names, several groups together. */
+  /**
+   * Egresses that new connections of `endpoint` may be given: of each group the first in order of names, several groups together.
+   * `localOnlyFirst` looks at other zones once no group has a gateway in the endpoint's own.
+   */
   active(policy: Policy, endpoint: Endpoint): readonly number[] {
     if (policy.kind === "CiliumEgressGatewayPolicy") return ofHash(policy, endpoint);
     const key = `${policy.name} ${endpoint.node}`;
     const known = this.#active.get(key);
     if (known) return known;
     const zone = this.#model.nodes.find(({ name }) => name === endpoint.node)?.zone;
+    const isLocal = (index: number) => zone !== undefined && this.#model.egresses[index]!.zone === zone;
     const groups = policy.groups ?? [{ egresses: policy.egresses, maxGatewayNodes: undefined }];
-    const active = groups.flatMap(({ egresses, maxGatewayNodes }) =>
-      this.#ofGroup(egresses, maxGatewayNodes, policy.azAffinity, zone),
-    );
+    const hasLocal = groups.some(({ egresses }) => this.#ready(egresses).some(isLocal));
+    const active = groups.flatMap(({ egresses, maxGatewayNodes }) => {
+      const ready = this.#ready(egresses);
+      const [local, others] = [ready.filter(isLocal), ready.filter((index) => !isLocal(index))];
+      if (this.#isForeign) return policy.azAffinity === "localOnly" ? local : ready;
+      const localOnlyFirst = hasLocal ? local : others;
+      const candidates = { disabled: ready, localOnly: local, localOnlyFirst, localPriority: [...local, ...others] };
+      return candidates[policy.azAffinity].slice(0, maxGatewayNodes);
+    });
     this.#active.set(key, active);
     return active;
   }
@@ -47,19 +57,9 @@ export class Gateways {
     return policy.egresses.filter((index) => !this.down.has(this.#node(index)));
   }
 
-  #ofGroup(egresses: readonly number[], cap: number | undefined, affinity: AzAffinity, zone?: string): number[] {
+  #ready(egresses: readonly number[]): readonly number[] {
     const byName = [...egresses].sort((a, b) => (this.#node(a) < this.#node(b) ? -1 : 1));
-    const ready = byName.filter((index) => !this.#resting.has(this.#node(index)));
-    const isLocal = (index: number) => zone !== undefined && this.#model.egresses[index]!.zone === zone;
-    const [local, others] = [ready.filter(isLocal), ready.filter((index) => !isLocal(index))];
-    if (this.#isForeign) return affinity === "localOnly" ? local : ready;
-    const candidates = {
-      disabled: ready,
-      localOnly: local,
-      localOnlyFirst: local.length > 0 ? local : others,
-      localPriority: [...local, ...others],
-    };
-    return candidates[affinity].slice(0, cap);
+    return byName.filter((index) => !this.#resting.has(this.#node(index)));
   }
 
   #node(egress: number): string {

@@ -1,4 +1,4 @@
-import type { Endpoint, Policy, PolicyModel } from "../config/types.js";
+import type { Endpoint, Policy, PolicyModel, PolicySetEntry } from "../config/types.js";
 import { type AddressBytes, type Family, familyOf, type Prefix, parsePrefix, prefixContains } from "../net/address.js";
 import { mappedAddressKey } from "../net/tuple.js";
 
@@ -76,38 +76,37 @@ export class PolicyInterpreter {
   }
 
   #neverSelected(destination: AddressBytes, family: Family, key: string): Decision | undefined {
-    for (const { prefix, reason } of this.#never) {
-      if (prefix.family === family && prefixContains(prefix, destination)) return unselected(reason, prefix.text);
-    }
+    const never = this.#never.find(({ prefix }) => covering(destination, family)(prefix));
+    if (never) return unselected(never.reason, never.prefix.text);
     if (this.#clusterAddresses.has(key)) return unselected("cluster-internal", "an address of the cluster");
-    const inside = this.#clusterPrefixes.find(
-      (prefix) => prefix.family === family && prefixContains(prefix, destination),
-    );
+    const inside = this.#clusterPrefixes.find(covering(destination, family));
     return inside && unselected("cluster-internal", inside.text);
   }
 
   #scan(policySet: number, destination: AddressBytes, family: Family): Decision {
-    let best: { prefix: Prefix; excluded: boolean; policy: number } | undefined;
-    for (const policy of this.#policiesOf(policySet)) {
-      const { destinations, excluded } = this.model.policies[policy]!;
-      for (const [prefixes, isExcluded] of [
-        [destinations, false],
-        [excluded, true],
-      ] as const) {
-        for (const prefix of prefixes) {
-          if (prefix.family !== family || !prefixContains(prefix, destination)) continue;
-          const found = { prefix, excluded: isExcluded, policy };
-          if (!best || this.#wins(found, best)) best = found;
-        }
-      }
-    }
-    if (!best) return unselected("no-policy", "no prefix of any policy");
-    const by = `${best.prefix.text} of policy ${this.model.policies[best.policy]!.name}`;
-    return best.excluded ? unselected("excluded", by) : { selected: true, reason: "", policy: best.policy, by };
+    const covers = covering(destination, family);
+    const { entries } = this.model.policySets[policySet] ?? { entries: [] };
+    // What waits to be programmed is said by the set alone; else its policies are read as they were written.
+    const found: readonly PolicySetEntry[] = entries.some(({ notYet }) => notYet)
+      ? entries.filter(({ prefix }) => covers(prefix))
+      : this.#policiesOf(policySet).flatMap((policy) => {
+          const { destinations, excluded } = this.model.policies[policy]!;
+          return [
+            ...destinations.filter(covers).map((prefix) => ({ prefix, excluded: false, policy })),
+            ...excluded.filter(covers).map((prefix) => ({ prefix, excluded: true, policy })),
+          ];
+        });
+    if (found.length === 0) return unselected("no-policy", "no prefix of any policy");
+    const { prefix, excluded, policy, notYet } = found.reduce((best, other) =>
+      this.#wins(other, best) ? other : best,
+    );
+    const by = `${prefix.text} of policy ${this.model.policies[policy]!.name}`;
+    if (excluded || notYet) return unselected(excluded ? "excluded" : "not-yet-programmed", by);
+    return { selected: true, reason: "", policy, by };
   }
 
   /** Longest prefix; on the same prefix the exclusion within one policy, the older and then the first-named of two policies. */
-  #wins(a: { prefix: Prefix; excluded: boolean; policy: number }, b: typeof a): boolean {
+  #wins(a: PolicySetEntry, b: PolicySetEntry): boolean {
     if (a.prefix.length !== b.prefix.length) return a.prefix.length > b.prefix.length;
     if (a.policy === b.policy) return a.excluded;
     return isOlder(this.model.policies[a.policy]!, this.model.policies[b.policy]!);
@@ -135,6 +134,10 @@ export function uidHash(uid: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(uid)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;
+}
+
+function covering(destination: AddressBytes, family: Family): (prefix: Prefix) => boolean {
+  return (prefix) => prefix.family === family && prefixContains(prefix, destination);
 }
 
 function unselected(reason: string, by: string): Decision {

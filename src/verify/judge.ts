@@ -31,7 +31,7 @@ export interface VerifierOptions {
 export class Judge {
   readonly options: VerifierOptions;
   readonly log: MismatchLog;
-  readonly table: ConnectionTable;
+  readonly table = new ConnectionTable();
   readonly fragments = new FragmentMemory();
   policies: PolicyInterpreter;
   gateways: Gateways;
@@ -45,7 +45,6 @@ export class Judge {
   constructor(model: PolicyModel, options: VerifierOptions) {
     this.options = options;
     this.log = new MismatchLog(options.maxMismatches ?? 100);
-    this.table = new ConnectionTable(options.foreign ? "foreign" : options.natProfile);
     this.policies = new PolicyInterpreter(model);
     this.gateways = this.#newGateways();
     this.hasHiddenMappings = options.resumed ?? false;

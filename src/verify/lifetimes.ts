@@ -20,7 +20,8 @@ export type LifetimeProfile = NatProfile | "foreign";
  * What is known of another system's lifetimes: no NAT in use ends a mapping within ten seconds of a frame (Linux and Cilium keep even a
  * reset one that long), and none keeps it for more than twelve days (Linux: five).
  */
-export const FOREIGN_BOUNDS: LifetimeBounds = { shortest: 10_000, longest: 1_000_000_000 };
+const FOREIGN: LifetimeBounds = { shortest: 10_000, longest: 1_000_000_000 };
+const FOREIGN_CLOSING: LifetimeBounds = { ...FOREIGN, shortest: 0 };
 
 /** RFC 7857 section 2: a mapping may outlive a reset by four minutes. */
 const RESET_MS = 240_000;
@@ -113,11 +114,17 @@ export class LifetimeTable {
 
   /** @param history of a TCP connection */
   of(protocol: number, history: TcpHistory | undefined): LifetimeBounds {
-    if (this.#profile === "foreign") return FOREIGN_BOUNDS;
+    if (this.#profile === "foreign") return history && history.closingAt >= 0 ? FOREIGN_CLOSING : FOREIGN;
     if (!history) return this.#stateless.get(protocol) ?? this.#other;
     if (history.isRestarted || history.closingAt >= 0) return this.#closing;
     const bounds = this.#open(history);
     return history.mayBeOlder ? this.#older.get(bounds)! : bounds;
+  }
+
+  /** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
+  surelyRefreshes(protocol: number, tcpFlags: number, original: boolean): boolean {
+    if (this.#profile !== "rfc") return true;
+    return original && (protocol !== PROTOCOL_TCP || (tcpFlags & TCP_SYN) === 0);
   }
 
   #open({ synOriginal, synReply, withoutSyn, beganWithSyn }: TcpHistory): LifetimeBounds {
@@ -126,17 +133,6 @@ export class LifetimeTable {
     const established = this.#profile === "rfc" ? bothSyn : withoutSyn > 1 || beganWithSyn;
     return established ? this.#established : this.#openingOrEstablished;
   }
-}
-
-/** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
-export function surelyRefreshes(
-  profile: LifetimeProfile,
-  protocol: number,
-  tcpFlags: number,
-  original: boolean,
-): boolean {
-  if (profile !== "rfc") return true;
-  return original && (protocol !== PROTOCOL_TCP || (tcpFlags & TCP_SYN) === 0);
 }
 
 function span(...timeouts: number[]): LifetimeBounds {

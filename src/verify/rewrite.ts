@@ -3,6 +3,12 @@ import { type IpPacket, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, readBe16 } fr
 import { addWords, checksumState, fold, ipv4HeaderSum, isSameSum, pseudoHeaderSum, sctpCrc } from "../net/recount.js";
 import { type InsideEnd, portAtOf } from "../net/tuple.js";
 import type { Finding, MismatchField } from "./fields.js";
+import type { FrameObservation } from "./types.js";
+
+type Bytes = Pick<FrameObservation, "given" | "result">;
+
+/** A translated frame; its packet as decoded from the bytes that were given. */
+type Rewritten = { readonly o: Bytes; readonly packet: IpPacket };
 
 /**
  * Compares a translated frame with the frame that was given, byte for byte and checksum for checksum.
@@ -10,13 +16,8 @@ import type { Finding, MismatchField } from "./fields.js";
  * an ICMP error the opposite end of the quoted packet. Everything else must be equal, and each checksum must be as right or as wrong
  * (by the same amount modulo 0xFFFF) as before.
  */
-export function rewriteFindings(
-  given: Uint8Array,
-  packet: IpPacket,
-  result: Uint8Array,
-  rewritten: InsideEnd,
-  hops: number,
-): Finding[] {
+export function rewriteFindings({ o, packet }: Rewritten, rewritten: InsideEnd, hops: number): Finding[] {
+  const { given, result } = o;
   if (result.length !== given.length) {
     const [expected, got] = [`${given.length} bytes`, `${result.length} bytes`];
     return [finding("length", expected, got, "translation never changes a frame's length")];
@@ -40,11 +41,7 @@ export function rewriteFindings(
 }
 
 /** The bytes before and after, and what was found of them so far. */
-interface Pair {
-  readonly given: Uint8Array;
-  readonly result: Uint8Array;
-  readonly findings: Finding[];
-}
+type Pair = Bytes & { readonly findings: Finding[] };
 
 /** Half-open spans of bytes that translation may change, in ascending order: from, to, from, to, … */
 function permittedSpans(packet: IpPacket, rewritten: InsideEnd): number[] {

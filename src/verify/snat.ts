@@ -2,7 +2,7 @@ import type { Egress, Endpoint, Policy } from "../config/types.js";
 import { readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { addressKey, formatKeySocket, formatSocket, portAtOf, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection, Mapping } from "./connections.js";
-import { checkChoice, checkReachable, checkSelected, memberOf, pinOf } from "./eligible.js";
+import { checkGateway, checkReachable, checkSelected, memberOf, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame, hopsOf } from "./judge.js";
 import { ongoing } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
@@ -21,7 +21,7 @@ export function judgeSnat(frame: Frame): void {
     return frame.find("egress-eligible", range, `${o.egress}`, "the frame left with the address of no gateway");
   }
   const hops = hopsOf(frame, endpoint, egress.node);
-  frame.findAll(rewriteFindings(o.given, packet, o.result, "source", hops));
+  frame.findAll(rewriteFindings(frame, "source", hops));
   checkReachable(frame, egress.node, endpoint);
   if (o.result.length !== o.given.length) return;
   if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment") return judgeTranslated(frame, endpoint, egress);
@@ -68,12 +68,14 @@ function judgeTranslated(frame: Frame, endpoint: Endpoint, egress: Egress): void
 
 /** Nothing happened since the connection's last frame that its gateway or tuple could depend on. */
 function isSettled({ judge: { table } }: Frame, connection: Connection): boolean {
-  return connection.epoch === table.epoch && connection.unseen === "" && !table.hasLostPin(connection);
+  return (
+    connection.epoch === table.epoch && connection.pin === connection.mapping?.gateway && !table.hasLostPin(connection)
+  );
 }
 
 /** Judges what is new about a connection, the first frame or a later one. @returns the one there was, or a new one */
 function settle(frame: Frame, translation: Translation): Connection {
-  const { judge, o, nowMs } = frame;
+  const { judge } = frame;
   const { endpoint, egress, current, mapping } = translation;
   checkSourceAddress(frame, egress);
   checkNatPort(frame, mapping);
@@ -81,23 +83,14 @@ function settle(frame: Frame, translation: Translation): Connection {
   const index = isDecided ? current.policy : checkSelected(frame, endpoint);
   const policy = judge.model.policies[index];
   if (policy) {
-    const allowed = mayStay(frame, translation) ? judge.gateways.healthy : judge.gateways.active;
-    checkChoice(frame, policy, allowed.call(judge.gateways, policy, endpoint));
+    checkGateway(frame, policy, endpoint, current);
     checkConstancy(frame, translation, policy);
   }
   const connection = current ?? frame.open("outbound", endpoint, index);
   connection.policy = index;
   connection.lifetimes = judge.lifetimesOf(index);
   connection.epoch = judge.table.epoch;
-  connection.unseen = "";
   return connection;
-}
-
-/** True where the connection may have been on this gateway before, so that it need not be one that takes new connections. */
-function mayStay({ judge }: Frame, { current, mapping }: Translation): boolean {
-  if (!current?.mapping || current.unseen === "gateway") return current !== undefined;
-  const { gateway, address } = current.mapping;
-  return gateway === mapping.gateway && address === mapping.address && !judge.table.hasLostPin(current);
 }
 
 /**
@@ -127,47 +120,38 @@ function checkNotInbound(frame: Frame, known: Connection | undefined): void {
   frame.find("inbound-translated", "pass, reply-of-inbound", "snat", "the remote opened this connection");
 }
 
-/** A connection keeps its gateway while that is healthy, and its external tuple unless a remapping with a cause is on record. */
-function checkConstancy(frame: Frame, translation: Translation, policy: Policy): void {
-  const { current, mapping } = translation;
-  const { remapped } = frame.o;
+/** A connection keeps its external tuple unless a remapping is on record, with a cause that happened. */
+function checkConstancy(frame: Frame, { current, mapping }: Translation, policy: Policy): void {
+  const { judge, o, nowMs } = frame;
   const before = current?.mapping;
-  if (!before || current.unseen === "gateway") {
-    if (remapped === "" || current || mayBeNewlySelected(frame)) return;
-    return frame.find("remap-cause", "a new connection", remapped, "no frame of it was translated before");
+  if (!before) {
+    if (o.remapped === "" || mayBeNewlySelected(frame)) return;
+    return frame.find("remap-cause", "a new connection", o.remapped, "no frame of it was translated before");
   }
   const [expected, got] = [describe(before), describe(mapping)];
-  const isChanged = before.key !== mapping.key;
-  const isPinned = pinOf(frame, policy, current) !== undefined;
-  if (remapped === "" && isChanged && current.unseen === "" && frame.judge.table.mustGoOn(current, frame.nowMs)) {
-    const why = `no remapping is on record (${frame.judge.table.describeAge(current, frame.nowMs)})`;
+  if (o.remapped === "" && before.key !== mapping.key && judge.table.mustGoOn(current, nowMs)) {
+    const why = `no remapping is on record (${judge.table.describeAge(current, nowMs)})`;
     frame.find("tuple-changed", expected, got, why);
-  } else if (isPinned && (before.gateway !== mapping.gateway || before.address !== mapping.address)) {
-    frame.find("pin-moved", expected, got, `${before.gateway} is healthy and policy ${policy.name} has it`);
-  } else if (remapped !== "" && !isCause(frame, translation, policy)) {
-    const why = `the record says ${remapped}, but nothing of the kind happened`;
-    frame.find("remap-cause", expected, got, why);
   }
+  if (o.remapped === "" || (before.key !== mapping.key && isCause(frame, current, mapping, policy))) return;
+  frame.find("remap-cause", expected, got, `the record says ${o.remapped}, but nothing of the kind happened`);
 }
 
 /** Whether what the record says happened to the connection since its last frame. */
-function isCause(frame: Frame, { current, mapping }: Translation, policy: Policy): boolean {
-  const before = current?.mapping;
-  if (!before || (before.key === mapping.key && current.unseen === "")) return false;
-  const isOtherModel = current.epoch !== frame.judge.table.epoch;
-  const hasLostMemory = frame.judge.table.hasLostGateway(current);
-  const isSameGateway = before.gateway === mapping.gateway;
+function isCause(frame: Frame, connection: Connection, { gateway }: Mapping, policy: Policy): boolean {
+  const { table, gateways } = frame.judge;
+  const isOtherModel = connection.epoch !== table.epoch;
+  const hasLostMapping = table.hasLostMapping(connection);
+  const isNoMember = memberOf(frame, policy, connection.mapping!) === undefined;
   switch (frame.o.remapped) {
     case "policy-change":
-      return isOtherModel && (hasLostMemory || pinOf(frame, policy, current) === undefined);
+      return isOtherModel && (hasLostMapping || isNoMember || pinsOf(frame, policy, connection).length === 0);
     case "egress-ip-moved":
-      return isOtherModel && memberOf(frame, policy, before) === undefined;
+      return isOtherModel && isNoMember;
     case "gateway-restart":
-      return isSameGateway && hasLostMemory;
-    case "failover": {
-      const isUnpinned = frame.judge.table.hasLostPin(current) || frame.judge.gateways.down.has(before.gateway);
-      return isUnpinned || (!isSameGateway && hasLostMemory);
-    }
+      return connection.pin === gateway && hasLostMapping;
+    case "failover":
+      return table.hasLostPin(connection) || gateways.down.has(connection.pin!);
     default:
       return false;
   }
@@ -203,7 +187,7 @@ function judgeError(frame: Frame, endpoint: Endpoint, egress: Egress): void {
   }
   const before = connection.mapping;
   const shown = mappingOf(frame, tuple, portAtOf(inner, "destination"), egress.node, before);
-  if (before && before.key !== shown.key && o.remapped === "" && connection.unseen === "") {
+  if (before && before.key !== shown.key && o.remapped === "") {
     const why = "the quoted packet must show the connection's tuple";
     frame.find("tuple-changed", describe(before), describe(shown), why);
   }
@@ -218,7 +202,7 @@ function judgeLaterFragment(frame: Frame, endpoint: Endpoint, egress: Egress): v
   if (!connection) {
     judge.log.note("fragment-without-first-seen");
     const policy = judge.model.policies[checkSelected(frame, endpoint)];
-    if (policy) checkChoice(frame, policy, judge.gateways.healthy(policy, endpoint));
+    if (policy) checkGateway(frame, policy, endpoint);
     return;
   }
   connection.maybeAt = nowMs;

@@ -155,12 +155,7 @@ describe("leaks", () => {
     expect(scene.faults).toEqual(["leak at 2"]);
   });
 
-  test("programming delay and unsupported protocols excuse a leak only when they were asked for", () => {
-    const born = model({ endpoints: [{ fromNs: seconds(0) }] });
-    const early = (options = {}) => new Scene(born, options).fromEndpoint("pass", "not-yet-programmed", { at: 1 });
-    expect(early().faults).toEqual(["leak at 1"]);
-    expect(early({ propagationMs: 2000 }).faults).toEqual([]);
-    expect(early({ propagationMs: 500 }).faults).toEqual(["leak at 1"]);
+  test("unsupported protocols excuse a leak only when that was asked for", () => {
     expect(new Scene().fromEndpoint("pass", "unsupported-passed").faults).toEqual(["leak at 1"]);
     expect(new Scene(model(), { unsupportedPasses: true }).fromEndpoint("pass", "unsupported-passed").faults).toEqual(
       [],

@@ -49,8 +49,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "egress-eligible",
     mutation: {
       file: "assembly/path/resolve.ts",
-      search: "selectedEgress = pick(row, members, tuple, pinned);",
-      replace: "selectedEgress = pick(row, members, tuple, pinned) == 0 ? 1 : 0;",
+      search: "  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
+      replace: "  else selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
     },
   },
   {

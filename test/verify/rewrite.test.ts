@@ -26,7 +26,7 @@ const six = (src: string, layer4: Layer4) => ipv6({ src, dst: REMOTE6 }, layer4)
 /** `field` of everything that is wrong with `result` as the translation of `given`; no hop. */
 function faults(given: Uint8Array, result: Uint8Array, linkType = RAW, wireLength = given.length): string[] {
   const packet = decodeFrame(given, linkType, wireLength) as IpPacket;
-  return rewriteFindings(given, packet, result, "source", 0).map((finding) => finding.field);
+  return rewriteFindings({ o: { given, result }, packet }, "source", 0).map((finding) => finding.field);
 }
 
 type Build = (port: number, checksum?: ChecksumChoice) => Layer4;

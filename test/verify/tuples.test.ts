@@ -21,7 +21,10 @@ describe("the external tuple", () => {
 
   test("that changes in mid-connection is a mismatch, after the lifetime none", () => {
     expect(new Scene().snat().snat({ at: 5, natPort: 40001 }).faults).toEqual(["tuple-changed at 2"]);
-    expect(new Scene().snat().snat({ at: 5, as: EGRESS_B }).faults).toEqual(["tuple-changed at 2"]);
+    expect(new Scene().snat().snat({ at: 5, as: EGRESS_B }).faults).toEqual([
+      "pin-moved at 2",
+      "tuple-changed at 2",
+    ]);
     expect(new Scene().snat({ content: datagram }).snat({ content: datagram, at: 61, natPort: 40001 }).faults).toEqual(
       [],
     );
@@ -32,7 +35,7 @@ describe("the external tuple", () => {
     const statuses = standing({ "gw-a": { health: "down" } });
     expect(new Scene().snat().snat(moved, { remapped: "failover", statuses }).faults).toEqual([]);
     for (const remapped of ["failover", "policy-change"]) {
-      expect(new Scene().snat().snat(moved, { remapped }).faults).toEqual(["pin-moved at 2"]);
+      expect(new Scene().snat().snat(moved, { remapped }).faults).toEqual(["pin-moved at 2", "remap-cause at 2"]);
     }
     const changed = new Scene().snat();
     changed.verifier.policiesChanged(model({ policies: [{ egresses: [1] }] }), seconds(4));
