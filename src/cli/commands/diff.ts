@@ -4,8 +4,7 @@ import { diffText } from "../../report/whatif-diff.js";
 import { diffManifests } from "../../whatif/diff.js";
 import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
-import { replayOptions } from "../replay-options.js";
-import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress } from "../whatif.js";
+import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
 const NAMES = [
   "connections",
@@ -27,7 +26,7 @@ export const run: CommandRun = async (captures, flags, console) => {
   const redact = redaction(unionOf(from, to), captures, flags);
   const progress = new RunsProgress(console, captures, 2);
   try {
-    const { model: _, ...options } = replayOptions(captures, from, flags);
+    const { model: _, ...options } = whatIfOptions(captures, from, flags, console);
     const report = await diffManifests({ ...options, from, to, ...(at && { at }), onProgress: progress.update });
     progress.clear();
     const numbers = { diff: Object.fromEntries(NAMES.map((name) => [name, report[name]])) };

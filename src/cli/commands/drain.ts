@@ -3,8 +3,7 @@ import { drainText } from "../../report/whatif-drain.js";
 import { drainNode } from "../../whatif/drain.js";
 import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
-import { replayOptions } from "../replay-options.js";
-import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress } from "../whatif.js";
+import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
 const NAMES = ["connectionsAtStart", "openedAfter", "stillLive", "cut", "cutWhileInUse"] as const;
 
@@ -16,7 +15,7 @@ export const run: CommandRun = async (captures, flags, console) => {
   const model = loadForWhatIf(flags, captures, console);
   const progress = new RunsProgress(console, captures, 1);
   try {
-    const options = { ...replayOptions(captures, model, flags), onProgress: progress.update };
+    const options = { ...whatIfOptions(captures, model, flags, console), onProgress: progress.update };
     const deadline = flags.deadline && { deadline: flags.deadline };
     const report = await drainNode({ ...options, node: flags.node!, at, ...deadline });
     progress.clear();

@@ -6,8 +6,7 @@ import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
 import type { Console } from "../console.js";
 import type { FlagValues } from "../flags.js";
-import { replayOptions } from "../replay-options.js";
-import { conditionsFor, loadForWhatIf, printAnswer } from "../whatif.js";
+import { conditionsFor, loadForWhatIf, printAnswer, whatIfOptions } from "../whatif.js";
 
 const NAMES = ["connections", "broken", "rebound", "hit", "lost", "breaking"] as const;
 const DEFAULT_SEEDS = 20;
@@ -20,7 +19,7 @@ export const run: CommandRun = async (captures, flags, console) => {
   const progress = new RunCounter(console);
   try {
     const report = await playFailures({
-      ...replayOptions(captures, model, flags),
+      ...whatIfOptions(captures, model, flags, console),
       kill: flags.kill ?? "each",
       at: flags.at,
       detectMs: delays(flags),
