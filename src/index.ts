@@ -82,3 +82,8 @@ export { Redactor, type SecretNames } from "./report/redact.js";
 export { type SummaryOptions, summary } from "./report/summary.js";
 export { formatMismatch } from "./verify/fields.js";
 export type { Mismatch, VerificationResult } from "./verify/types.js";
+export { type DiffOptions, type DiffReport, diffManifests } from "./whatif/diff.js";
+export { type DrainOptions, type DrainReport, drainNode } from "./whatif/drain.js";
+export { type FailoverOptions, type FailoverReport, playFailures } from "./whatif/failover.js";
+export { type PortsOptions, type PortsReport, portUse } from "./whatif/ports.js";
+export { compareZones, type ZonesReport } from "./whatif/zones.js";

@@ -29,7 +29,7 @@ export interface CommandSpec {
 
 const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershipTimes"] as const;
 const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "connections"] as const;
-const WHATIF_FLAGS = ["failOn", "redact", "json", "verbose"] as const;
+const WHATIF_FLAGS = ["allowNoMatch", "failOn", "redact", "json", "verbose"] as const;
 const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -187,6 +187,31 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/zones.js"),
   },
   {
+    name: "drain",
+    args: ["<capture...>"],
+    summary: "show how a gateway node empties once it is drained, and what a deadline would cut",
+    description:
+      "Replays the captures with the gateway node drained at that time: it takes no new connections and keeps those that it has. Shows when it ran dry; with `--deadline` the connections that are left then, with their pods and how long they had been idle. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, "node", "at", "deadline", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests", "node", "at"],
+    examples: ["sluicegate drain pcaps/web/in.pcap -m pcaps/manifests --node gw-a --at 3.5s --deadline 4s"],
+    load: () => import("./commands/drain.js"),
+  },
+  {
+    name: "failover",
+    args: ["<capture...>"],
+    summary: "show what breaks when a gateway node fails",
+    description:
+      "Replays the captures with a gateway node failing, once for each node, time, detection delay and seed asked for, in as many threads as there are cores. Shows connections broken and rebound, frames lost until the failure was noticed, and who took the connections afterwards; over several seeds the median and range, and for each connection the share of seeds under which it breaks. `--detect D` lays the health checks so that the failure is noticed exactly D later; without it they are those of the manifests. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, "kill", "at", "detect", "seeds", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests"],
+    examples: [
+      "sluicegate failover pcaps/web/in.pcap -m pcaps/manifests --kill gw-a --at 2s",
+      "sluicegate failover node1.pcap -m dump/ --at 'every 10s' --detect 1s,5s --balance random",
+    ],
+    load: () => import("./commands/failover.js"),
+  },
+  {
     name: "generate",
     args: [],
     summary: "write a synthetic capture with matching manifests",
@@ -236,4 +261,4 @@ export const COMMANDS: readonly CommandSpec[] = [
 ];
 
 /** Commands that are planned and do not exist yet: refused by name. */
-export const LATER_COMMANDS = ["failover", "drain", "who"] as const;
+export const LATER_COMMANDS = ["who"] as const;

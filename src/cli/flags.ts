@@ -260,7 +260,7 @@ export const FLAGS = {
     repeats: true,
     help: "exit 1 where this holds, e.g. 'broken>0 or reasons.no-nat-mapping>=10'",
     details:
-      "Comparisons (> >= < <= = !=) of a number of the report with a number, joined by and, or, not and parentheses. Names: `frames.X`, `connections.X`, `reasons.X`, `verification.mismatches`, or X alone. A misspelled name is an error, not a condition that never holds.",
+      "Comparisons (> >= < <= = !=) of a number of the report with a number, joined by and, or, not and parentheses. Names: `frames.X`, `connections.X`, `reasons.X`, `verification.mismatches`, or X alone. A misspelled name is an error, not a condition that never holds. What-ifs have numbers of their own.",
     parse: text,
   }),
   redact: switchFlag({

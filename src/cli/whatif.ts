@@ -1,4 +1,5 @@
 import type { PolicyModel } from "../config/types.js";
+import type { ReplayOptions } from "../replay/options.js";
 import type { Condition, ConditionNames, ReportNumbers } from "../report/condition.js";
 import { reportJson } from "../report/json.js";
 import type { ViewStyle } from "../report/whatif-parts.js";
@@ -8,12 +9,31 @@ import type { Console } from "./console.js";
 import { holding, parseFailOn } from "./fail-on.js";
 import type { FlagValues } from "./flags.js";
 import { type Progress, ProgressBar, totalBytes } from "./progress.js";
+import { replayOptions } from "./replay-options.js";
 
 /** The manifests of a what-if, with what is to be said about them said. */
 export function loadForWhatIf(flags: FlagValues, captures: readonly string[], console: Console): PolicyModel {
   const model = loadCluster(flags);
   printWarnings(model.warnings, flags, console, redaction(model, captures, flags));
   return model;
+}
+
+/** Options of the replays that a what-if does; warnings about the captures are printed once, however often these are read. */
+export function whatIfOptions(
+  captures: readonly string[],
+  model: PolicyModel,
+  flags: FlagValues,
+  console: Console,
+): ReplayOptions {
+  const redact = redaction(model, captures, flags);
+  const warned = new Set<string>();
+  return {
+    ...replayOptions(captures, model, flags),
+    onWarning: (text) => {
+      if (!warned.has(text)) console.err(`warning: ${redact.text(text)}\n`);
+      warned.add(text);
+    },
+  };
 }
 
 /** Conditions of `--fail-on` over the numbers of one answer. @throws {UsageError} before any work is done */

@@ -1,5 +1,5 @@
 import type { MergedIndex } from "../capture/merge.js";
-import type { Columns } from "./outside.js";
+import type { Columns } from "./columns.js";
 import type { Face } from "./viewpoint.js";
 
 /** One piece of the captures: frames `first` to `end` - 1 of it are being replayed. All windows are overwritten by the next piece. */

@@ -1,11 +1,10 @@
 import type { PortRow, PortsReport, RefusalRow } from "../whatif/ports.js";
 import { paint } from "./paint.js";
-import { textTable } from "./text-table.js";
+import { sparkline, textTable } from "./text-table.js";
 import { count, counted } from "./units.js";
 import { heading, left, limited, more, numbers, type ViewStyle } from "./whatif-parts.js";
 
 const SHOWN = 10;
-const BLOCKS = "▁▂▃▄▅▆▇█";
 
 /** What `ports` prints: which ports are in use, when they run out, and how the original's search would fare. */
 export function portsText(report: PortsReport, style: ViewStyle): string {
@@ -81,10 +80,4 @@ function share(part: number): string {
 /** `3x`, `1.52x`, `3,276x` */
 function multiple(value: number): string {
   return `${value >= 100 ? count(Math.floor(value)) : Number(value.toPrecision(3))}x`;
-}
-
-/** One block per number, as high as its share of the largest; nothing in use is a space. */
-function sparkline(values: readonly number[]): string {
-  const most = Math.max(...values);
-  return values.map((value) => (value === 0 ? " " : BLOCKS[Math.ceil((value / most) * BLOCKS.length) - 1]!)).join("");
 }

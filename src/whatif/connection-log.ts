@@ -7,15 +7,17 @@ import {
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_REMAPPED,
 } from "../engine/codes.js";
+import type { ScenarioTime } from "../gateway/scenario.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationAddress, type IpPacket, sourceAddress } from "../net/decode.js";
-import { type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
+import { mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import { outputLinkType } from "../replay/outputs.js";
 import type { ObservedPiece, PieceObserver } from "../replay/piece-observer.js";
 import { nanoseconds } from "../replay/time.js";
 import { PolicyInterpreter } from "../verify/interpreter.js";
 import { LifetimeRules } from "./lifetime.js";
-import { begins, count, type LoggedConnection, outcomeOf, settle } from "./logged-connection.js";
+import { count, isReopened, type LoggedConnection, outcomeOf, settle } from "./logged-connection.js";
+import { sinceStart } from "./scenarios.js";
 
 const NOT_ONE = "";
 
@@ -28,8 +30,19 @@ interface Seen {
 }
 
 export interface ConnectionLogOptions {
-  readonly model: PolicyModel;
+  /** Those of the start, and those that come into force later: a pod may be known to some of them only. */
+  readonly models: readonly [PolicyModel, ...PolicyModel[]];
   readonly natProfile: NatProfile;
+  /** When the connections that are alive are noted with their newest frame by then; see `snapshot`. */
+  readonly snapshotAt?: ScenarioTime;
+}
+
+/** A connection as it was at the time of the snapshot. */
+export interface SnapshotRow {
+  readonly connection: LoggedConnection;
+  readonly lastNs: number;
+  /** See `LifetimeRules`. */
+  readonly state: number;
 }
 
 /**
@@ -43,16 +56,21 @@ export class ConnectionLog implements PieceObserver {
   startNs = 0n;
   /** Virtual time: the latest timestamp so far. */
   clockNs = 0;
-  readonly #policies: PolicyInterpreter;
+  readonly #owners: readonly PolicyInterpreter[];
   readonly #rules: readonly LifetimeRules[];
   readonly #defaultRules: LifetimeRules;
   readonly #current = new Map<string, LoggedConnection>();
   readonly #seen: (Seen | undefined)[] = [];
   readonly #keys: string[] = [];
   #hasStarted = false;
+  readonly #snapshotAt: ScenarioTime | undefined;
+  #snapshotNs = Number.POSITIVE_INFINITY;
+  #snapshot: readonly SnapshotRow[] | undefined;
 
-  constructor({ model, natProfile }: ConnectionLogOptions) {
-    this.#policies = new PolicyInterpreter(model);
+  constructor({ models, natProfile, snapshotAt }: ConnectionLogOptions) {
+    const [model] = models;
+    this.#snapshotAt = snapshotAt;
+    this.#owners = models.map((one) => new PolicyInterpreter(one));
     const timeouts = model.settings.timeouts.value;
     this.#defaultRules = new LifetimeRules(timeouts, natProfile);
     this.#rules = model.policies.map((policy) => new LifetimeRules({ ...timeouts, ...policy.timeouts }, natProfile));
@@ -63,6 +81,7 @@ export class ConnectionLog implements PieceObserver {
     if (!this.#hasStarted && end > first) {
       this.startNs = nanoseconds(columns.timeLow[first]!, columns.timeHigh[first]!);
       this.#hasStarted = true;
+      if (this.#snapshotAt) this.#snapshotNs = Number(sinceStart(this.#snapshotAt, this.startNs));
     }
     for (let i = first; i < end; i++) {
       this.#keys[i] = NOT_ONE;
@@ -75,9 +94,26 @@ export class ConnectionLog implements PieceObserver {
     const { columns, first, end, passed } = piece;
     for (let i = first; i < end; i++) {
       const ns = Number(nanoseconds(columns.timeLow[i]!, columns.timeHigh[i]!) - this.startNs);
-      if (ns > this.clockNs) this.clockNs = ns;
+      if (ns > this.clockNs) this.#advance(ns);
       if (this.#keys[i] !== NOT_ONE) this.#take(piece, i, passed + i + 1);
     }
+  }
+
+  /** Connections that were alive at the time of the snapshot, or are now if that is not before the last frame. */
+  snapshot(): readonly SnapshotRow[] {
+    return this.#snapshot ?? this.#alive(this.#snapshotNs);
+  }
+
+  #advance(ns: number): void {
+    this.clockNs = ns;
+    if (ns <= this.#snapshotNs || this.#snapshot) return;
+    this.#snapshot = this.#alive(this.#snapshotNs);
+  }
+
+  #alive(atNs: number): SnapshotRow[] {
+    return this.connections
+      .filter(({ expiresNs, outcome }) => outcome === "snat" && expiresNs > atNs)
+      .map((connection) => ({ connection, lastNs: connection.lastNs, state: connection.state }));
   }
 
   #look({ columns, faces, arena }: ObservedPiece, i: number, inside: "source" | "destination"): void {
@@ -102,13 +138,16 @@ export class ConnectionLog implements PieceObserver {
     const isOut = seen.tuple.insideAt === seen.packet.sourceAt;
     const flags = columns.verdictFlags[i]!;
     let connection = this.#current.get(key);
-    if (!connection || begins(connection, flags)) {
+    if (!connection || isReopened(connection, flags) || this.#isForgotten(connection, seen)) {
       connection = this.#begin(seen, isOut, frame);
       this.#current.set(key, connection);
     } else this.#refresh(connection, seen, isOut);
+    connection.lastFrame = frame;
     count(connection, isOut, columns.wire[i]!);
     const outcome = outcomeOf(action);
-    if (outcome) settle(connection, outcome, columns.reason[i]!);
+    // What comes back for a frame that never left says nothing about its connection.
+    const counts = outcome === "snat" || isOut === connection.isOutbound;
+    if (outcome && counts) settle(connection, outcome, columns.reason[i]!);
     const egress = columns.egress[i]!;
     if (egress !== layout.NO_EGRESS && (action === ACTION_SNAT || action === ACTION_REVERSE)) {
       if (connection.firstEgress < 0) connection.firstEgress = egress;
@@ -118,9 +157,18 @@ export class ConnectionLog implements PieceObserver {
     if (flags & VERDICT_FLAG_REMAPPED) this.#move(connection, columns.oldEgress[i]!, flags);
   }
 
+  /** The engine keeps nothing of what it only dropped; here it ends as if it had been kept. */
+  #isForgotten({ outcome, policy, state, protocol, expiresNs }: LoggedConnection, { packet }: Seen): boolean {
+    if (outcome === "snat" || outcome === "pass") return false;
+    return expiresNs <= this.clockNs || this.#rulesOf(policy).restarts(state, protocol, packet.tcpFlags);
+  }
+
   #begin({ tuple, packet, endpoint, remote }: Seen, isOutbound: boolean, firstFrame: number): LoggedConnection {
-    const owner = this.#policies.ownerOf(endpoint, tuple.family, this.startNs + BigInt(this.clockNs));
-    const policy = owner ? this.#policies.decide(owner, remote, tuple.family).policy : -1;
+    const key = mappedAddressKey(endpoint, tuple.family);
+    const nowNs = this.startNs + BigInt(this.clockNs);
+    const [first, ...later] = this.#owners.map((policies) => policies.ownerOfKey(key, nowNs));
+    const owner = first ?? later.find((one) => one !== undefined);
+    const policy = first ? this.#owners[0]!.decide(first, remote, tuple.family).policy : -1;
     const state = this.#defaultRules.first(tuple.protocol, packet.tcpFlags);
     const connection: LoggedConnection = {
       protocol: tuple.protocol,
@@ -133,13 +181,13 @@ export class ConnectionLog implements PieceObserver {
       isOutbound,
       firstFrame,
       firstNs: this.clockNs,
+      lastFrame: firstFrame,
       lastNs: this.clockNs,
       framesOut: 0,
       framesIn: 0,
       bytesOut: 0,
       bytesIn: 0,
       framesDropped: 0,
-      framesLost: 0,
       outcome: "drop",
       reason: "",
       lastOutcome: "drop",

@@ -1,14 +1,26 @@
 import type { PolicyModel } from "../config/types.js";
+import type { ScenarioTime } from "../gateway/scenario.js";
 import { familyOf, formatAddress, parseAddress } from "../net/address.js";
 import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../net/decode.js";
+import { mappedAddressKey } from "../net/tuple.js";
 import type { ReplayOptions } from "../replay/options.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import { formatTime } from "../replay/time.js";
 import { PolicyInterpreter } from "../verify/interpreter.js";
 import type { LoggedConnection } from "./logged-connection.js";
-import { destinationName, fiveTupleName, type GatewayName, podName, type Way, wayName, wayOf } from "./names.js";
+import {
+  destinationName,
+  fiveTupleName,
+  type GatewayName,
+  lastWayOf,
+  podName,
+  type Way,
+  wayName,
+  wayOf,
+} from "./names.js";
 import { pairUp } from "./pairs.js";
-import { requireFiles, runLogged } from "./run.js";
+import { type LoggedRun, momentOf, requireFiles, runLogged } from "./run.js";
+import { healthOf, scenarioOf } from "./scenarios.js";
 
 /** Connections listed one by one; all are counted. */
 const MAX_LISTED = 10_000;
@@ -61,6 +73,8 @@ export interface CutConnection {
 export interface DiffOptions extends Omit<ReplayOptions, "model"> {
   readonly from: PolicyModel;
   readonly to: PolicyModel;
+  /** When the manifests change; undefined = both are replayed from the start. */
+  readonly at?: ScenarioTime;
 }
 
 /** Two ways of one connection. */
@@ -72,22 +86,52 @@ export interface Change {
 }
 
 /**
- * Replays captures under two sets of manifests and compares what becomes of each connection. A connection counts as cut where a change in
- * its middle would send it out by another external tuple: at whatever moment of its life, since none is given. Throws as `replay` does.
+ * Replays captures under two sets of manifests, or with the change from one to the other at some time, and compares what becomes of each
+ * connection. Without a time a connection counts as cut where a change in its middle would send it out by another external tuple,
+ * whenever that comes. Throws as `replay` does.
  */
 export async function diffManifests(options: DiffOptions): Promise<DiffReport> {
-  const { from, to, ...rest } = options;
+  const { from, to, at, ...rest } = options;
   requireFiles(options.captures);
   const before = await runLogged({ ...rest, model: from });
+  if (at !== undefined) return diffAt({ ...rest, model: from }, to, at, before);
   const after = await runLogged({ ...rest, model: to, allowNoMatch: true });
   const midLife = new MidLife(to, before.log.startNs);
-  const pairs = pairUp(before.log.connections, after.log.connections);
+  const pairs = pairUp(before.log.connections, after.log.connections, "firstFrame");
   const changes = pairs.flatMap(({ connection, before: one, after: other }): Change[] => {
     const ways = { from: wayOf(one, before.report), to: wayOf(other, after.report) };
     if (wayName(ways.from) === wayName(ways.to)) return [];
     return [{ connection, ...ways, effect: midLife.effect(connection, ways.from, ways.to) }];
   });
   return diffReport(before.report, { changes, compared: pairs.length, startNs: before.log.startNs });
+}
+
+/** @param before the replay in which nothing changes */
+async function diffAt(
+  options: ReplayOptions,
+  to: PolicyModel,
+  at: ScenarioTime,
+  before: LoggedRun,
+): Promise<DiffReport> {
+  const { startNs } = before.log;
+  const atNs = momentOf(at, before.log, "--at");
+  const scenario = scenarioOf("other manifests", healthOf(options.model), [{ at, manifests: "" }]);
+  const after = await runLogged({ ...options, scenario, laterModels: [to] });
+  const pairs = pairUp(before.log.connections, after.log.connections, "lastFrame");
+  const changes = pairs.flatMap(({ connection, before: one, after: other }): Change[] => {
+    const ways = { from: lastWayOf(one, before.report), to: lastWayOf(other, after.report) };
+    if (wayName(ways.from) === wayName(ways.to) && !other?.moved) return [];
+    const { firstNs, lastNs } = connection;
+    const isAlive = ways.from.kind !== "drop" && firstNs < atNs && lastNs >= atNs;
+    return [{ connection, ...ways, effect: isAlive ? effectOf(connection) : "none" }];
+  });
+  const report = diffReport(before.report, { changes, compared: pairs.length, startNs });
+  const { worst: _, ...rest } = report;
+  return { ...rest, at: formatTime(startNs + BigInt(atNs)) };
+}
+
+function effectOf({ protocol }: LoggedConnection): "cut" | "rebound" {
+  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP ? "cut" : "rebound";
 }
 
 export interface Changes {
@@ -156,11 +200,11 @@ function byWeight(a: { cut: number; connections: number }, b: { cut: number; con
   return b.cut - a.cut || b.connections - a.connections;
 }
 
-/** The moment at which most of these connections live: in `(firstNs, lastNs]`, since a change cuts at a frame after the first. */
+/** The moment at which most of these connections live: in `(firstNs, lastNs]`, since a change comes before the frames of its time. */
 function worstOf(cuts: readonly Change[], startNs: bigint): Pick<DiffReport, "worst"> {
   const events = cuts.flatMap(({ connection: { firstNs, lastNs }, effect }) => [
-    { ns: firstNs, by: 1, effect },
-    { ns: lastNs, by: -1, effect },
+    { ns: firstNs + 1, by: 1, effect },
+    { ns: lastNs + 1, by: -1, effect },
   ]);
   events.sort((a, b) => a.ns - b.ns || a.by - b.by);
   const now = { cut: 0, rebound: 0 };
@@ -188,19 +232,19 @@ class MidLife {
 
   /** @param from its way so far   @param to the way of a connection that begins after the change */
   effect(connection: LoggedConnection, from: Way, to: Way): Change["effect"] {
-    const { protocol, isOutbound, firstNs, lastNs } = connection;
-    const hasMiddle = isOutbound && lastNs > firstNs;
+    const { isOutbound, framesOut, framesIn } = connection;
+    const hasMiddle = isOutbound && framesOut + framesIn > 1;
     const hadTuple = from.kind === "gateway" || (from.kind === "pass" && to.kind !== "pass");
     if (!hasMiddle || !hadTuple) return "none";
     if (from.kind === "gateway" && this.#keeps(connection, from.gateway)) return "none";
-    return protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP ? "cut" : "rebound";
+    return effectOf(connection);
   }
 
   /** An IsovalentEgressGatewayPolicy keeps a running connection at its gateway while that is one of its own; the other kind never does. */
   #keeps({ endpoint, remote, firstNs }: LoggedConnection, gateway: GatewayName): boolean {
     const [source, destination] = [parseAddress(endpoint)!, parseAddress(remote)!];
     const family = familyOf(source);
-    const owner = this.#policies.ownerOf(source, family, this.#startNs + BigInt(firstNs));
+    const owner = this.#policies.ownerOfKey(mappedAddressKey(source, family), this.#startNs + BigInt(firstNs));
     const policy = owner && this.#model.policies[this.#policies.decide(owner, destination, family).policy];
     if (policy?.kind !== "IsovalentEgressGatewayPolicy") return false;
     return policy.egresses.some((index) => {

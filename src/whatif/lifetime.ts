@@ -44,6 +44,12 @@ export class LifetimeRules {
     return this.#isRfc ? nextRfc(answered, tcpFlags, isOriginal) : nextCilium(answered, tcpFlags, isOriginal);
   }
 
+  /** True for a SYN on a connection that is closing: the same five-tuple is used anew. */
+  restarts(state: number, protocol: number, tcpFlags: number): boolean {
+    if (protocol !== PROTOCOL_TCP || (tcpFlags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) return false;
+    return this.#isRfc ? (state & BOTH_CLOSING) === BOTH_CLOSING : (state & BOTH_CLOSING) !== 0;
+  }
+
   /** False where a frame that led from `before` to `after` leaves the time of expiry as it was: the original's closing timer only runs. */
   refreshes(before: number, after: number): boolean {
     return this.#isRfc || (before & after & BOTH_CLOSING) !== BOTH_CLOSING;
@@ -64,6 +70,11 @@ export class LifetimeRules {
     if (!this.#isRfc) return state & SEEN_NON_SYN ? tcpEstablished : tcpOpening;
     return (state & BOTH_SYN) === BOTH_SYN || (state & ESTABLISHED) === ESTABLISHED ? tcpEstablished : tcpOpening;
   }
+}
+
+/** True for a TCP connection that both sides have closed, or that was reset in the `rfc` profile: nobody expects more of it. */
+export function isClosed(state: number): boolean {
+  return (state & BOTH_CLOSING) === BOTH_CLOSING || (state & RESET) !== 0;
 }
 
 function syn(isOriginal: boolean): number {

@@ -23,13 +23,14 @@ export interface LoggedConnection {
   readonly remotePort: number;
   /** Who owned the endpoint's address when the connection began. */
   readonly owner: Endpoint | undefined;
-  /** Index of the policy that selects it; -1 = none. */
+  /** Index of the policy of the start's manifests that selects it; -1 = none. */
   readonly policy: number;
   /** The capture's first frame of it came from the endpoint. */
   readonly isOutbound: boolean;
   /** 1-based, over all captures. */
   readonly firstFrame: number;
   readonly firstNs: number;
+  lastFrame: number;
   lastNs: number;
   framesOut: number;
   framesIn: number;
@@ -37,7 +38,6 @@ export interface LoggedConnection {
   bytesOut: number;
   bytesIn: number;
   framesDropped: number;
-  framesLost: number;
   outcome: Outcome;
   /** Of the first frame that had this outcome; empty for `snat`. */
   reason: string;
@@ -61,10 +61,10 @@ export interface LoggedConnection {
 /** Weightier outcomes replace lighter ones: a connection whose SYN was dropped once and then translated is `snat`. */
 const WEIGHT: Readonly<Record<Outcome, number>> = { drop: 0, lost: 1, pass: 2, snat: 3 };
 
-/** The engine opens anew what it had open before: the one before has ended. What was only dropped so far goes on as one. */
-export function begins(connection: LoggedConnection, flags: number): boolean {
+/** The engine opens anew what it had open before: the one before has ended. */
+export function isReopened({ outcome }: LoggedConnection, flags: number): boolean {
   if (!(flags & VERDICT_FLAG_CREATED) || flags & VERDICT_FLAG_REMAPPED) return false;
-  return connection.outcome === "snat" || connection.outcome === "pass";
+  return outcome === "snat" || outcome === "pass";
 }
 
 /** Adds one frame. @param wire bytes on the wire */
@@ -98,7 +98,6 @@ export function outcomeOf(action: number): Outcome | undefined {
 /** Takes the outcome of one frame into account. @param reason REASON_* or SKIP_* */
 export function settle(connection: LoggedConnection, outcome: Outcome, reason: number): void {
   if (outcome === "drop") connection.framesDropped++;
-  if (outcome === "lost") connection.framesLost++;
   const name = outcome === "snat" ? "" : nameOfReason(reason);
   connection.lastOutcome = outcome;
   connection.lastReason = name;

@@ -12,13 +12,17 @@ export interface Pair {
 /**
  * Pairs the connections of two replays of the same captures by five-tuple. What one replay takes for several connections after another
  * may be one in the other (lifetimes differ between a translated and a passed one): each of `before` is paired with the one that the same
- * frame belongs to.
+ * frame belongs to: the first of its frames, or the last.
  */
-export function pairUp(before: readonly LoggedConnection[], after: readonly LoggedConnection[]): Pair[] {
+export function pairUp(
+  before: readonly LoggedConnection[],
+  after: readonly LoggedConnection[],
+  by: "firstFrame" | "lastFrame",
+): Pair[] {
   const [byTuple, known] = [group(after), new Set(before.map(fiveTupleName))];
   const pairs = before.map((connection): Pair => {
     const candidates = byTuple.get(fiveTupleName(connection)) ?? [];
-    return { connection, before: connection, after: inForce(candidates, connection.firstFrame) };
+    return { connection, before: connection, after: inForce(candidates, connection[by]) };
   });
   for (const connection of after) {
     if (!known.has(fiveTupleName(connection))) pairs.push({ connection, before: undefined, after: connection });

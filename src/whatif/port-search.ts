@@ -26,25 +26,31 @@ const TRIES = 32;
  */
 export class OriginalSearch implements PortSearch {
   readonly #range: PortRange;
-  readonly #random: Random;
+  readonly #random: Pick<Random, "next">;
   readonly #until = new Float64Array(65_536);
 
-  constructor(range: PortRange, random: Random) {
+  /** @param random draws 32 bits at a time, of which the upper 16 count */
+  constructor(range: PortRange, random: Pick<Random, "next">) {
     this.#range = range;
     this.#random = random;
   }
 
   claim(own: number, nowNs: number, untilNs: number): boolean {
+    const port = this.find(own, nowNs);
+    if (port === undefined) return false;
+    this.#until[port] = untilNs;
+    return true;
+  }
+
+  /** The port that a connection gets; undefined where the search gives up. */
+  find(own: number, nowNs: number): number | undefined {
     const { low, high } = this.#range;
     let port = own >= low && own <= high ? own : this.#scale(this.#random.next() >>> 16);
     for (let tries = 0; tries < TRIES; tries++) {
-      if (this.#until[port]! <= nowNs) {
-        this.#until[port] = untilNs;
-        return true;
-      }
+      if (this.#until[port]! <= nowNs) return port;
       port = this.#scale(tries === 0 ? this.#random.next() >>> 16 : (port + 1) & 0xffff);
     }
-    return false;
+    return undefined;
   }
 
   /** Scales 16 bits onto the range. */

@@ -6,7 +6,7 @@ import { sluicegate } from "./fake-console.js";
 import { fillDocs } from "./flag-docs.js";
 import { masked, shownOutputs, withOutput } from "./shown-output.js";
 
-const PAGES = ["README.md", "docs/cli.md", "docs/demo.md"];
+const PAGES = ["README.md", "docs/cli.md", "docs/demo.md", "docs/what-if.md"];
 const shown = (Object.values(FLAGS) as Flag[]).filter(({ hidden }) => !hidden).map(({ name }) => name);
 /** Flags that every command has. */
 const COMMON = new Set(["--help", "--version"]);
@@ -48,6 +48,26 @@ describe.each(PAGES)("%s", (file) => {
     expect(named.length).toBeGreaterThan(2);
     expect(named.filter((name) => !commands.has(name))).toEqual([]);
     for (const later of LATER_COMMANDS) expect(commands.has(later)).toBe(false);
+  });
+});
+
+describe("docs/what-if.md shows what the commands print", () => {
+  const outputs = shownOutputs(readFileSync("docs/what-if.md", "utf8"));
+
+  test("for every what-if", () => {
+    expect([...new Set(outputs.map(({ argv }) => argv[0]))].sort()).toEqual([
+      "diff",
+      "drain",
+      "failover",
+      "ports",
+      "zones",
+    ]);
+  });
+
+  test.each(outputs.map((output) => [output.argv.join(" "), output] as const))("%s", async (_, { argv, text }) => {
+    const { code, stdout } = await sluicegate(...argv);
+    expect(code).toBe(argv[0] === "diff" ? 1 : 0);
+    expect(text).toBe(stdout);
   });
 });
 

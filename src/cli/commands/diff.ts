@@ -1,10 +1,10 @@
 import type { PolicyModel } from "../../config/types.js";
+import { UsageError } from "../../errors.js";
 import { diffText } from "../../report/whatif-diff.js";
 import { diffManifests } from "../../whatif/diff.js";
 import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
-import { replayOptions } from "../replay-options.js";
-import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress } from "../whatif.js";
+import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
 const NAMES = [
   "connections",
@@ -19,13 +19,15 @@ const NAMES = [
 /** `diff CAPTURE… --from PATH --to PATH`: who leaves otherwise under other manifests, and whom the change would cut. */
 export const run: CommandRun = async (captures, flags, console) => {
   const conditions = conditionsFor(flags, "diff", NAMES);
+  const { at } = flags;
+  if (at && "everyNs" in at) throw new UsageError("--at is every …, expected one time: manifests change once");
   const from = loadForWhatIf({ ...flags, manifests: flags.from! }, captures, console);
   const to = loadForWhatIf({ ...flags, manifests: flags.to! }, captures, console);
   const redact = redaction(unionOf(from, to), captures, flags);
   const progress = new RunsProgress(console, captures, 2);
   try {
-    const { model: _, ...options } = replayOptions(captures, from, flags);
-    const report = await diffManifests({ ...options, from, to, onProgress: progress.update });
+    const { model: _, ...options } = whatIfOptions(captures, from, flags, console);
+    const report = await diffManifests({ ...options, from, to, ...(at && { at }), onProgress: progress.update });
     progress.clear();
     const numbers = { diff: Object.fromEntries(NAMES.map((name) => [name, report[name]])) };
     return printAnswer(

@@ -2,8 +2,7 @@ import { portsText } from "../../report/whatif-ports.js";
 import { portUse } from "../../whatif/ports.js";
 import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
-import { replayOptions } from "../replay-options.js";
-import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress } from "../whatif.js";
+import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
 const NAMES = ["peak", "peakPercent", "refused", "originalRefused", "refusedInReplay", "egressIPsNeeded"] as const;
 
@@ -13,7 +12,7 @@ export const run: CommandRun = async (captures, flags, console) => {
   const model = loadForWhatIf(flags, captures, console);
   const progress = new RunsProgress(console, captures, 1);
   try {
-    const options = { ...replayOptions(captures, model, flags), onProgress: progress.update };
+    const options = { ...whatIfOptions(captures, model, flags, console), onProgress: progress.update };
     const report = await portUse({ ...options, grow: flags.grow ?? 1 });
     progress.clear();
     const numbers = { ports: Object.fromEntries(NAMES.map((name) => [name, report[name]])) };

@@ -3,8 +3,7 @@ import { AFFINITIES, type AffinityRow, compareZones } from "../../whatif/zones.j
 import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
 import { parseFailOn } from "../fail-on.js";
-import { replayOptions } from "../replay-options.js";
-import { loadForWhatIf, printAnswer, RunsProgress } from "../whatif.js";
+import { loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
 const NAMES = ["connections", "crossZoneConnections", "crossZoneBytes", "crossZonePercent", "dropped", "droppedFrames"];
 
@@ -14,7 +13,10 @@ export const run: CommandRun = async (captures, flags, console) => {
   const model = loadForWhatIf(flags, captures, console);
   const progress = new RunsProgress(console, captures, AFFINITIES.length);
   try {
-    const report = await compareZones({ ...replayOptions(captures, model, flags), onProgress: progress.update });
+    const report = await compareZones({
+      ...whatIfOptions(captures, model, flags, console),
+      onProgress: progress.update,
+    });
     progress.clear();
     const numbers = Object.fromEntries(report.affinities.map((row) => [row.azAffinity, numbersOf(row)]));
     const redact = redaction(model, captures, flags);
