@@ -29,7 +29,7 @@ export interface CommandSpec {
 
 const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershipTimes"] as const;
 const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "connections"] as const;
-const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter"] as const;
+const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter", "recordsAt"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -37,12 +37,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: ["<capture...>"],
     summary: "send captures through the gateways of the manifests and check every frame",
     description:
-      "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time.",
+      "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time. Connection records (Hubble flows as JSON, `cilium bpf ct list global`) are taken like captures: their frames are made up, so verification is off.",
     flags: [
       ...MANIFEST_FLAGS,
       "output",
       "report",
       "html",
+      "metrics",
       ...CAPTURE_FLAGS,
       "frames",
       "allowNoMatch",
@@ -130,6 +131,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/verify.js"),
   },
   {
+    name: "who",
+    args: ["<egress_ip:port@time>"],
+    summary: "say which pod had an egress IP and port at a time, by what real gateways did",
+    description:
+      "Answers only from the gateways' own tables (`--pins`) or from captures on both sides of them (`--uplink` with `--inside`): ports that a replay simulates must not name a pod in an abuse report. A time covers what its last digit stands for, and a second on either side. Several connections may share a NAT port toward different remotes: all are listed. Exit code 1: nobody is known to have had it then.",
+    flags: ["pins", "uplink", "inside", "remote", ...MANIFEST_FLAGS, "json"],
+    examples: [
+      "sluicegate who 203.0.113.10:40312@2026-11-23T10:58:58Z --pins nat.txt@2026-11-23T11:00:00Z -m dump/",
+      "sluicegate who 203.0.113.10:40312@2026-11-23T10:58:58Z --inside inside.pcap --uplink uplink.pcap -m dump/",
+    ],
+    load: () => import("./commands/who.js"),
+  },
+  {
     name: "explain",
     args: ["<capture...>"],
     summary: "follow one frame through the engine",
@@ -177,4 +191,4 @@ export const COMMANDS: readonly CommandSpec[] = [
 ];
 
 /** Commands that are planned and do not exist yet: refused by name. */
-export const LATER_COMMANDS = ["diff", "failover", "ports", "drain", "zones", "who", "demo"] as const;
+export const LATER_COMMANDS = ["diff", "failover", "ports", "drain", "zones", "demo"] as const;

@@ -12,6 +12,7 @@ export function replayOptions(captures: readonly string[], model: PolicyModel, f
     natProfile: flags.natProfile,
     balance: flags.balance,
     seed: flags.seed,
+    recordsAtNs: flags.recordsAt,
     filter: flags.filter,
     verify: flags.noVerify ? false : undefined,
     connections: flags.connections,

@@ -1,4 +1,5 @@
 import type { PolicyModel } from "../../config/types.js";
+import { replayMetrics } from "../../metrics/replay-metrics.js";
 import { DamagedCaptureError, replay } from "../../replay/replay.js";
 import type { ReplayReport, ViewpointDecision } from "../../replay/report-types.js";
 import { reportPage } from "../../report/html/page.js";
@@ -69,10 +70,11 @@ async function replayWithProgress(
   }
 }
 
-function writeViews(report: ReplayReport, { outDir, reports, pages }: ReplayFiles): void {
+function writeViews(report: ReplayReport, { outDir, reports, pages, metrics }: ReplayFiles): void {
   if (outDir !== undefined) makeFolder(outDir);
   for (const file of reports) writeTextFile(file, reportJson(report));
   for (const file of pages) writeTextFile(file, reportPage(report));
+  if (metrics !== undefined) writeTextFile(metrics, replayMetrics(report));
 }
 
 /** What was decided about each interface, where no summary says it. */
