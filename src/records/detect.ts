@@ -23,7 +23,6 @@ const BYTE_ORDER_MARK = "\ufeff";
  * @returns undefined where they are none that are known
  */
 export function detectRecords(head: Uint8Array, atNs: bigint): RecordFormat | undefined {
-  if (head.includes(0)) return undefined;
   const text = Buffer.from(head.buffer, head.byteOffset, head.length)
     .toString("utf8")
     .replace(BYTE_ORDER_MARK, "")

@@ -1,4 +1,3 @@
-/** Connections and flags of which the place of observation is remembered: those of the last one to two times this many. */
 const GENERATION = 1 << 16;
 
 /** Two reports of one packet lie closer together than this; nanoseconds. */
@@ -17,6 +16,12 @@ export class Observations {
   /** Taking single ones out of a large map is slow: it is the older half that goes, all at once. */
   #homes = new Map<string, Home>();
   #older = new Map<string, Home>();
+  readonly #generation: number;
+
+  /** @param generation kinds of packets of which the place is remembered: those of the last one to two times this many */
+  constructor(generation = GENERATION) {
+    this.#generation = generation;
+  }
 
   /**
    * @param packet what all reports of a packet share
@@ -36,7 +41,7 @@ export class Observations {
   }
 
   #remember(packet: string, home: Home): void {
-    if (this.#homes.size >= GENERATION && !this.#homes.has(packet)) {
+    if (this.#homes.size >= this.#generation && !this.#homes.has(packet)) {
       this.#older = this.#homes;
       this.#homes = new Map();
     }

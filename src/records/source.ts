@@ -1,6 +1,7 @@
 import type { ByteSource } from "../capture/byte-source.js";
 import { ReasonCounts } from "../capture/record-parser.js";
 import type { RecordNotes } from "../capture/types.js";
+import { CaptureError } from "../errors.js";
 import type { RecordDecoder } from "./decoder.js";
 import type { RecordFormat } from "./detect.js";
 import { RecordFault } from "./fault.js";
@@ -30,6 +31,7 @@ export class RecordSource implements ByteSource {
   readonly #decoder: RecordDecoder;
   readonly #frames = new FrameBuffer();
   readonly #notes: Notes;
+  #failure: CaptureError | undefined;
 
   constructor(source: ByteSource, { cutter, decoder }: RecordFormat) {
     this.name = source.name;
@@ -51,17 +53,23 @@ export class RecordSource implements ByteSource {
   }
 
   async #wait(target: Uint8Array): Promise<number> {
-    while (this.#frames.isEmpty && (await this.#window.fill())) this.#decodeMany();
+    while (this.#frames.isEmpty && !this.#failure && (await this.#window.fill())) this.#decodeMany();
+    if (this.#frames.isEmpty && this.#failure) throw this.#failure;
     if (this.#frames.isEmpty && this.#window.isOpen) this.truncated = true;
     return this.#frames.take(target);
   }
 
-  /** Decodes records in memory until they or the room for frames run out. */
+  /** Decodes records in memory until they or the room for frames run out. A failure waits until the frames before it are taken. */
   #decodeMany(): void {
-    while (this.#frames.hasRoom(this.#decoder.mostFrames)) {
-      const record = this.#window.next();
-      if (record === undefined) return;
-      this.#decode(record);
+    try {
+      while (!this.#failure && this.#frames.hasRoom(this.#decoder.mostFrames)) {
+        const record = this.#window.next();
+        if (record === undefined) return;
+        this.#decode(record);
+      }
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      this.#failure = error;
     }
   }
 

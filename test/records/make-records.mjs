@@ -163,7 +163,7 @@ function endOf(address) {
 function ctLine({ kind, source, sourcePort, destination, destinationPort, tx, rx, seenNonSyn }, startNs) {
   const direction = pods.has(source) ? "OUT" : "IN";
   const uptime = (ns) => (ns === 0n ? 0n : UPTIME + (ns - startNs) / 1_000_000_000n);
-  const last = uptime(tx.lastNs > rx.lastNs ? tx.lastNs : rx.lastNs);
+  const [last] = [uptime(tx.lastNs), uptime(rx.lastNs)].sort((a, b) => Number(b - a));
   const lifetime = kind === "tcp" && seenNonSyn ? (tx.closing && rx.closing ? 10n : 8000n) : 60n;
   const names = [rx.closing && "RxClosing", tx.closing && "TxClosing", seenNonSyn && "SeenNonSyn"];
   const flags = Number(rx.closing) | (Number(tx.closing) << 1) | (Number(seenNonSyn) << 4);
