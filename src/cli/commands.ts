@@ -138,8 +138,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       "Answers only from the gateways' own tables (`--pins`) or from captures on both sides of them (`--uplink` with `--inside`): ports that a replay simulates must not name a pod in an abuse report. A time covers what its last digit stands for, and a second on either side. Several connections may share a NAT port toward different remotes: all are listed. Exit code 1: nobody is known to have had it then.",
     flags: ["pins", "uplink", "inside", "remote", ...MANIFEST_FLAGS, "json"],
     examples: [
-      "sluicegate who 203.0.113.10:40312@2026-11-23T10:58:58Z --pins nat.txt@2026-11-23T11:00:00Z -m dump/",
-      "sluicegate who 203.0.113.10:40312@2026-11-23T10:58:58Z --inside inside.pcap --uplink uplink.pcap -m dump/",
+      "sluicegate who 203.0.113.10:40312@2026-11-23T10:58:58Z --pins nat.txt -m dump/",
+      "sluicegate who 203.0.113.10:40312@1795431538.5 --inside pods.pcap --uplink out.pcap -m dump/",
     ],
     load: () => import("./commands/who.js"),
   },

@@ -51,8 +51,8 @@ describe.each(PAGES)("%s", (file) => {
   });
 });
 
-describe("README.md shows what the commands print", () => {
-  const outputs = shownOutputs(readFileSync("README.md", "utf8"));
+describe("pages show what the commands print", () => {
+  const outputs = PAGES.flatMap((file) => shownOutputs(readFileSync(file, "utf8")));
 
   test("for a replay at least", () => {
     expect(outputs.map(({ argv }) => argv[0])).toContain("replay");
