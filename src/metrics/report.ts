@@ -1,10 +1,11 @@
 import type { ReplayReport } from "../replay/report-types.js";
 
-type Failover = ReplayReport["failovers"][number] & { readonly rebound?: number };
-
-/** A replay's report as far as metrics are made of it; what a scenario adds is there only where one was played. */
-export type MetricsReport = Omit<ReplayReport, "failovers"> & {
-  readonly failovers: readonly Failover[];
+/** What metrics are made of: a replay's report, of which a scenario's part is there only where one was played. */
+export type MetricsReport = Pick<
+  ReplayReport,
+  "seed" | "natProfile" | "input" | "frames" | "reasonActions" | "connections" | "gateways" | "verification"
+> & {
+  readonly failovers: readonly (ReplayReport["failovers"][number] & { readonly rebound?: number })[];
   readonly topology?: string;
   readonly scenario?: { readonly name: string };
   readonly healthTransitions?: readonly { readonly node: string; readonly what: string }[];

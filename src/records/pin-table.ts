@@ -99,9 +99,10 @@ function rowCells(text: string, columns: readonly (Column | undefined)[]): Cells
   return found;
 }
 
+/** Names begin where none goes before: from each letter on, a long word would be looked at again and again. */
 function arrowCells([, protocol, source, destination, rest]: RegExpExecArray): Cells {
   const found: Cells = { protocol: protocol!, source: source!, destination: destination! };
-  for (const [, name, value] of rest!.matchAll(/([A-Za-z_-]+)[=:]\s?(\S+)/g)) {
+  for (const [, name, value] of rest!.matchAll(/(?<![A-Za-z_-])([A-Za-z_-]+)[=:]\s?(\S+)/g)) {
     const column = HEADINGS[nameOf(name!)];
     if (column) found[column] = value!;
   }

@@ -6,14 +6,11 @@ export function lonelyReport(): MetricsReport {
   const evictions = { expired: 0, closing: 0, unreplied: 0, established: 0, mappings: 0 };
   const counts = { opened: 0, closed: 0, expired: 0, broken: 0, rebound: 0, peak: 0, live: 0, removed: 0 };
   return {
-    schema: "sluicegate.io/replay-report/v1",
     seed: 1,
     natProfile: "cilium",
     input: { truncated: false, files: [] },
     frames,
-    reasons: {},
     reasonActions: {},
-    ciliumWould: {},
     connections: { ...counts, directionGuessed: 0, evictions },
     gateways: [
       {
@@ -29,15 +26,8 @@ export function lonelyReport(): MetricsReport {
         portsLimit: 32768,
       },
     ],
-    broken: [],
-    rebound: [],
     failovers: [],
     verification: { enabled: true, ok: true, framesChecked: 0, mismatches: [], mismatchCount: 0, notes: {} },
-    viewpoints: [],
-    settings: {},
-    assumedAddresses: [],
-    observations: { partialChecksums: 0, superFrames: 0, decapsulated: 0, checksumUnverifiable: 0 },
-    timing: { engineNsPerFrame: 0, framesPerSecond: 0, wallMs: 0 },
   };
 }
 

@@ -106,6 +106,11 @@ describe("tables with headings, as egress-ha ct list prints them", () => {
     expect(await read(line)).toEqual([{ ...PIN, gateway: "gw-a" }]);
   });
 
+  test("a word of a million letters is looked at once", async () => {
+    const line = `TCP 10.1.0.7:51514 -> 198.51.100.9:443  ${"a".repeat(1_000_000)}`;
+    expect(await read(line)).toEqual([{ ...PIN, egressIP: "", natPort: 0 }]);
+  });
+
   test.each([
     ["10.1.0.7:51514    198.51.100.9:443", "row is .*, expected 3 columns as in the heading"],
     ["10.1.0.7:51514    nowhere  203.0.113.10", 'destination is "nowhere", expected an address, perhaps with a port'],
