@@ -14,7 +14,6 @@ const TUPLE = /^(\S+) -> (\S+)(?: (.*))?$/;
 const RX_CLOSING = 1;
 const TX_CLOSING = 2;
 const SEEN_NON_SYN = 0x10;
-const TUPLE_OUT = 0;
 
 /** Whether a line is that of an entry. */
 export function isCtLine(line: string): boolean {
@@ -152,6 +151,5 @@ function stateOf(values: string): Pick<CtEntry, "flags" | "replied"> {
 
 /** Direction bits of a raw key: 0 out, 1 in, 2 related, 4 service. */
 export function directionOf(flags: number): Pick<CtEntry, "direction" | "related" | "service"> {
-  const direction = (flags & 1) === TUPLE_OUT ? "OUT" : "IN";
-  return { direction, related: (flags & 2) !== 0, service: (flags & 4) !== 0 };
+  return { direction: flags & 1 ? "IN" : "OUT", related: (flags & 2) !== 0, service: (flags & 4) !== 0 };
 }

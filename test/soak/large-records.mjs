@@ -1,5 +1,5 @@
 /**
- * Reads 10 million connection records of each kind (or the number given) and shows that memory stays below 256 MB.
+ * Reads 10 million connection records of each kind (or the number given) with a heap of 128 MB, and shows that memory stays below 256 MB.
  * Usage, after `npm run build`: node test/soak/large-records.mjs [RECORDS]
  * DATE
  * Prints one line of JSON per kind; exits with 1 where a record is missing or memory grew above the limit.
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { createFrameIndex } from "../../dist/src/capture/types.js";
 import { openRecords } from "../../dist/src/records/open.js";
 
+const HEAP_MB = 128;
 const LIMIT_MB = 256;
 const CHUNK_RECORDS = 1000;
 const START_MS = Date.parse("2026-11-23T10:00:00Z");
@@ -22,7 +23,9 @@ else for (const each of Object.keys(KINDS)) inProcessOfItsOwn(each);
 
 function inProcessOfItsOwn(each) {
   const script = fileURLToPath(import.meta.url);
-  const child = spawnSync(process.execPath, [script, argument, each], { encoding: "utf8" });
+  const child = spawnSync(process.execPath, [`--max-old-space-size=${HEAP_MB}`, script, argument, each], {
+    encoding: "utf8",
+  });
   if (child.status !== 0) throw new Error(child.stderr);
   const result = JSON.parse(child.stdout);
   console.log(JSON.stringify(result));
