@@ -18,7 +18,7 @@ export {
   captureFrames,
 } from "./capture/frames.js";
 export { openCapture } from "./capture/open.js";
-export type { CaptureInterface, CaptureReader, FrameIndex } from "./capture/types.js";
+export type { CaptureInterface, CaptureReader, FrameIndex, RecordNotes } from "./capture/types.js";
 export { createFrameIndex } from "./capture/types.js";
 export { PcapngWriter, PcapWriter } from "./capture/write.js";
 export { type Allowlist, type AllowlistRow, allowlist } from "./config/allowlist.js";
@@ -56,6 +56,8 @@ export {
 export { type FrameSink, type GenerateSummary, generateCapture } from "./generate/generate.js";
 export { generateManifests } from "./generate/manifests.js";
 export { GENERATE_DEFAULTS, type GenerateOptions } from "./generate/options.js";
+export { replayMetrics } from "./metrics/replay-metrics.js";
+export type { MetricsReport } from "./metrics/report.js";
 export {
   type AddressBytes,
   formatAddress,
@@ -63,7 +65,10 @@ export {
   parseAddress,
   parsePrefix,
 } from "./net/address.js";
+export type { SeenMapping } from "./pair/mapping.js";
 export { type PairOptions, type PairResult, verifyCapturePair } from "./pair/verify-pair.js";
+export { isRecordFile, openCaptureOrRecords, openRecords, type RecordOptions } from "./records/open.js";
+export { type Pin, type PinOptions, readPins } from "./records/pins.js";
 export { explainFrame } from "./replay/explain.js";
 export type { FrameExplanation } from "./replay/explain-types.js";
 export { StateListing } from "./replay/list-state.js";

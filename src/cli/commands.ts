@@ -30,7 +30,7 @@ export interface CommandSpec {
 const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershipTimes"] as const;
 const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "connections"] as const;
 const WHATIF_FLAGS = ["allowNoMatch", "failOn", "redact", "json", "verbose"] as const;
-const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter"] as const;
+const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter", "recordsAt"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -38,7 +38,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: ["<capture...>"],
     summary: "send captures through the gateways of the manifests and check every frame",
     description:
-      "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time.",
+      "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time. Connection records (Hubble flows as JSON, `cilium bpf ct list global`) are taken like captures: their frames are made up, so verification is off.",
     flags: [
       ...MANIFEST_FLAGS,
       "scenario",
@@ -46,6 +46,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "report",
       "html",
       "walk",
+      "metrics",
       ...CAPTURE_FLAGS,
       "frames",
       "allowNoMatch",
@@ -131,6 +132,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     required: ["manifests"],
     examples: ["sluicegate verify inside.pcap uplink.pcap -m manifests/"],
     load: () => import("./commands/verify.js"),
+  },
+  {
+    name: "who",
+    args: ["<egress_ip:port@time>"],
+    summary: "say which pod had an egress IP and port at a time, by what real gateways did",
+    description:
+      "Answers only from the gateways' own tables (`--pins`) or from captures on both sides of them (`--uplink` with `--inside`): ports that a replay simulates must not name a pod in an abuse report. A time covers what its last digit stands for, and a second on either side. Several connections may share a NAT port toward different remotes: all are listed. Exit code 1: nobody is known to have had it then.",
+    flags: ["pins", "uplink", "inside", "remote", ...MANIFEST_FLAGS, "json"],
+    examples: [
+      "sluicegate who 203.0.113.10:40312@2026-11-23T10:58:58Z --pins nat.txt -m dump/",
+      "sluicegate who 203.0.113.10:40312@1795431538.5 --inside pods.pcap --uplink out.pcap -m dump/",
+    ],
+    load: () => import("./commands/who.js"),
   },
   {
     name: "explain",
@@ -259,6 +273,3 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/demo.js"),
   },
 ];
-
-/** Commands that are planned and do not exist yet: refused by name. */
-export const LATER_COMMANDS = ["who"] as const;

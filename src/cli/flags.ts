@@ -15,6 +15,7 @@ import {
   text,
 } from "./flag-values.js";
 import { duration, durations, type Moments, moment, moments } from "./moment.js";
+import { instantNs, pinFile, remoteFilter } from "./who-values.js";
 
 /** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
 export interface Flag<T = unknown> {
@@ -409,6 +410,48 @@ export const FLAGS = {
     parse: duration,
   }),
   downFor: flag({ name: "--down-for", argument: "D", default: "1m", help: "how long it is gone", parse: duration }),
+  metrics: flag({
+    name: "--metrics",
+    argument: "FILE",
+    help: "write the result's numbers in Prometheus text format",
+    details:
+      "A snapshot for node_exporter's textfile collector or for `promtool`; docs/grafana has a dashboard for it.",
+    parse: text,
+  }),
+  recordsAt: flag({
+    name: "--records-at",
+    argument: "TIME",
+    default: "a minute after the youngest pod was created",
+    help: "when a connection table was printed, which says nothing of when its connections began",
+    details: "RFC 3339, or seconds since 1970. All its entries get this instant, in the order of the table.",
+    parse: instantNs,
+  }),
+  pins: flag({
+    name: "--pins",
+    argument: "FILE[@TIME]",
+    repeats: true,
+    help: "what real gateways did: output of `cilium bpf nat list` or `egress-ha ct list`, and when it was printed",
+    details: "Also gzipped. Without TIME (RFC 3339, or seconds since 1970) nobody knows when the mappings stood.",
+    parse: pinFile,
+  }),
+  uplink: flag({
+    name: "--uplink",
+    argument: "CAPTURE",
+    help: "a capture on the uplink of the real gateways; needs --inside and -m",
+    parse: text,
+  }),
+  inside: flag({
+    name: "--inside",
+    argument: "CAPTURE",
+    help: "a capture of the same traffic at the pods, paired with the uplink's as `verify` does it",
+    parse: text,
+  }),
+  remote: flag({
+    name: "--remote",
+    argument: "ADDRESS[:PORT]",
+    help: "only connections to this remote: others may use the same port at the same time",
+    parse: remoteFilter,
+  }),
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
 } as const;

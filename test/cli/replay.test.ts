@@ -56,6 +56,22 @@ describe("replay of a recorded capture", () => {
     expect(one!("index.html").toString()).toContain("Every frame is right");
   });
 
+  test("--metrics writes a snapshot, the same every time, and over no input", async () => {
+    for (const name of ["one.prom", "two.prom"]) expect((await replay("--metrics", at(name))).code).toBe(0);
+    const [one, two] = ["one.prom", "two.prom"].map((name) => readFileSync(at(name), "utf8"));
+    expect(one).toMatch(
+      /^sluicegate_gateway_connections_total\{node="gw-a",egress_ip="203\.0\.113\.10",zone="zone-1"\} \d+$/m,
+    );
+    expect(one).toBe(two);
+    expect(await replay("--metrics", WEB)).toMatchObject({ code: 2 });
+    expect(await replay("--metrics", at("r.json"), "--report", at("r.json"))).toMatchObject({ code: 2 });
+  });
+
+  test("--redact hides names and addresses from metrics, too", async () => {
+    await replay("--metrics", at("redacted.prom"), "--redact");
+    expect(readFileSync(at("redacted.prom"), "utf8")).not.toMatch(/gw-|203\.0\.113|zone-\d"/);
+  });
+
   test("--report and --html write single files", async () => {
     await replay("--report", at("r.json"), "--html", at("r.html"));
     expect(JSON.parse(readFileSync(at("r.json"), "utf8")).schema).toBe("sluicegate.io/replay-report/v1");
@@ -278,5 +294,35 @@ describe("input that is wrong ends with 2", () => {
     const { code, stderr } = await replay("--skew", "other.pcap=1");
     expect(code).toBe(2);
     expect(stderr).toContain("--skew names other.pcap, expected one of pcaps/web/in.pcap");
+  });
+});
+
+describe("replay of connection records", () => {
+  const records = (file: string, ...more: string[]) => sluicegate("replay", file, "-m", MANIFESTS, ...more);
+
+  test("says what became of them and that nothing is verified", async () => {
+    const { code, stdout } = await records("pcaps/records/flows.jsonl.gz");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /954 records \(hubble-flows\), 818 made into frames; not used: 125 other-observation, 10 inbound, 1 lost-events\n/,
+    );
+    expect(stdout).toMatch(/^Verification {2}off: frames made up of records prove nothing$/m);
+  });
+
+  test("--records-at dates a table", async () => {
+    const { stdout } = await records("pcaps/records/ct-list.txt", "--records-at", "2026-11-23T08:00:00Z", "--json");
+    expect(JSON.parse(stdout).input.firstFrame).toBe("2026-11-23T08:00:00.000000000Z");
+    expect(await records("pcaps/records/ct-list.txt", "--records-at", "today")).toMatchObject({ code: 2 });
+  });
+
+  test("a faulty record ends it with its line, after everything before it", async () => {
+    writeFileSync(
+      at("bad.txt"),
+      `${readFileSync("pcaps/records/ct-list.txt", "utf8")}TCP OUT 10.1.0.7 -> 198.51.100.9:443 x\n`,
+    );
+    const { code, stdout, stderr } = await records(at("bad.txt"), "--json");
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout).frames.read).toBe(531);
+    expect(stderr).toBe(`${at("bad.txt")}:128: source is "10.1.0.7", expected ADDRESS:PORT\n`);
   });
 });

@@ -1,4 +1,5 @@
 import type { ManifestWarning } from "../../config/types.js";
+import { replayMetrics } from "../../metrics/replay-metrics.js";
 import type { ReplayOptions } from "../../replay/options.js";
 import { DamagedCaptureError, replay } from "../../replay/replay.js";
 import type { ReplayReport, ViewpointDecision } from "../../replay/report-types.js";
@@ -77,10 +78,11 @@ function warningsOf(played: ScenarioInput | undefined): ManifestWarning[] {
   return played ? [...played.scenario.warnings, ...played.laterModels.flatMap(({ warnings }) => warnings)] : [];
 }
 
-function writeViews(report: ReplayReport, extra: PageExtra, { outDir, reports, pages }: ReplayFiles): void {
+function writeViews(report: ReplayReport, extra: PageExtra, { outDir, reports, pages, metrics }: ReplayFiles): void {
   if (outDir !== undefined) makeFolder(outDir);
   for (const file of reports) writeTextFile(file, reportJson(report));
   for (const file of pages) writeTextFile(file, reportPage(report, extra));
+  if (metrics !== undefined) writeTextFile(metrics, replayMetrics(report));
 }
 
 /** What was decided about each interface, where no summary says it. */
