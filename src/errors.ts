@@ -45,17 +45,34 @@ export function formatPolicyFault(fault: PolicyFault): string {
   return `${fault.file}:${fault.line}:${fault.column}: ${fault.path} ${found}, expected ${fault.expected}`;
 }
 
+export interface CaptureErrorOptions extends ErrorOptions {
+  /** Line of a text file, from 1: the message names it instead of the byte. */
+  readonly line?: number | undefined;
+}
+
 /** A capture that cannot be read (on). Everything before `offset` was delivered. */
 export class CaptureError extends EgressError {
   readonly file: string;
   /** Byte offset in the (decompressed) file at which the damage stands. */
   readonly offset: number;
+  /** Its line, where the file is text. */
+  readonly line: number | undefined;
 
-  constructor(file: string, offset: number, message: string, options?: ErrorOptions) {
-    super("damaged-capture", `${file}: byte ${offset}: ${message}`, options);
+  constructor(file: string, offset: number, message: string, options: CaptureErrorOptions = {}) {
+    super("damaged-capture", `${placeOf(file, offset, options.line)}: ${message}`, options);
     this.file = file;
     this.offset = offset;
+    this.line = options.line;
   }
+
+  /** The message without the place. */
+  get what(): string {
+    return this.message.slice(placeOf(this.file, this.offset, this.line).length + 2);
+  }
+}
+
+function placeOf(file: string, offset: number, line: number | undefined): string {
+  return line === undefined ? `${file}: byte ${offset}` : `${file}:${line}`;
 }
 
 /** The Wasm engine refused a call, or is not the build that this host was made for. */

@@ -18,14 +18,14 @@ export {
   captureFrames,
 } from "./capture/frames.js";
 export { openCapture } from "./capture/open.js";
-export type { CaptureInterface, CaptureReader, FrameIndex } from "./capture/types.js";
+export type { CaptureInterface, CaptureReader, FrameIndex, RecordNotes } from "./capture/types.js";
 export { createFrameIndex } from "./capture/types.js";
 export { PcapngWriter, PcapWriter } from "./capture/write.js";
 export { type Allowlist, type AllowlistRow, allowlist } from "./config/allowlist.js";
 export { type CheckReport, type CheckRow, checkModel } from "./config/check.js";
 export { collectScript } from "./config/collect.js";
 export { type StarterManifests, starterManifests } from "./config/init.js";
-export { type LoadOptions, loadManifests } from "./config/load.js";
+export { type LoadOptions, loadManifests, loadManifestTexts } from "./config/load.js";
 export type {
   ClusterNode,
   ClusterSettings,
@@ -38,6 +38,9 @@ export type {
   PolicySet,
   Timeouts,
 } from "./config/types.js";
+export { completeDemoOptions, DEMO_DEFAULTS, type DemoOptions } from "./demo/options.js";
+export type { DemoEvent, DemoOutage, DemoReport, MonitorEntry } from "./demo/report-types.js";
+export { type DemoTaps, simulateDemo } from "./demo/simulate.js";
 export { compilePolicy } from "./engine/blob.js";
 export { createEngine, type Engine, type GatewayState } from "./engine/engine.js";
 export { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine/engine-config.js";
@@ -53,6 +56,8 @@ export {
 export { type FrameSink, type GenerateSummary, generateCapture } from "./generate/generate.js";
 export { generateManifests } from "./generate/manifests.js";
 export { GENERATE_DEFAULTS, type GenerateOptions } from "./generate/options.js";
+export { replayMetrics } from "./metrics/replay-metrics.js";
+export type { MetricsReport } from "./metrics/report.js";
 export {
   type AddressBytes,
   formatAddress,
@@ -60,7 +65,10 @@ export {
   parseAddress,
   parsePrefix,
 } from "./net/address.js";
+export type { SeenMapping } from "./pair/mapping.js";
 export { type PairOptions, type PairResult, verifyCapturePair } from "./pair/verify-pair.js";
+export { isRecordFile, openCaptureOrRecords, openRecords, type RecordOptions } from "./records/open.js";
+export { type Pin, type PinOptions, readPins } from "./records/pins.js";
 export { explainFrame } from "./replay/explain.js";
 export type { FrameExplanation } from "./replay/explain-types.js";
 export { StateListing } from "./replay/list-state.js";
@@ -69,8 +77,9 @@ export type { ReplayOptions } from "./replay/options.js";
 export { DamagedCaptureError, replay } from "./replay/replay.js";
 export type { FrameAction, ReplayReport, ViewpointDecision } from "./replay/report-types.js";
 export { type Condition, type ConditionNames, parseCondition } from "./report/condition.js";
+export { type DemoStyle, demoText } from "./report/demo-view.js";
 export { explainText } from "./report/explain-view.js";
-export { reportPage } from "./report/html/page.js";
+export { type PageExtra, reportPage } from "./report/html/page.js";
 export { reportJson } from "./report/json.js";
 export { type PairReport, pairReport, pairSummary } from "./report/pair-view.js";
 export { REASON_TEXTS, reasonText } from "./report/reasons.js";
@@ -78,3 +87,8 @@ export { Redactor, type SecretNames } from "./report/redact.js";
 export { type SummaryOptions, summary } from "./report/summary.js";
 export { formatMismatch } from "./verify/fields.js";
 export type { Mismatch, VerificationResult } from "./verify/types.js";
+export { type DiffOptions, type DiffReport, diffManifests } from "./whatif/diff.js";
+export { type DrainOptions, type DrainReport, drainNode } from "./whatif/drain.js";
+export { type FailoverOptions, type FailoverReport, playFailures } from "./whatif/failover.js";
+export { type PortsOptions, type PortsReport, portUse } from "./whatif/ports.js";
+export { compareZones, type ZonesReport } from "./whatif/zones.js";

@@ -11,9 +11,18 @@ import type { CaptureReader } from "./types.js";
 const MAGIC_SIZE = 4;
 const EXPECTED = "a pcap or pcapng capture, plain or gzipped";
 
+/**
+ * Makes a reader of a file that is no capture. It owns `source`, which is at the start of the (decompressed) file.
+ * @param gzip the decompressor that `source` reads through, if any
+ * @returns undefined where it does not know the content either
+ */
+export type Converter = (source: ByteSource, gzip: GzipSource | undefined) => Promise<CaptureReader | undefined>;
+
 export interface OpenOptions {
   /** What `-` reads instead of standard input. */
   readonly stdin?: Readable;
+  /** Asked where the content is not that of a capture. */
+  readonly convert?: Converter;
 }
 
 /**
@@ -26,25 +35,37 @@ export interface OpenOptions {
  * @throws {CaptureError} where it is empty, of an unknown kind, or cut off within its header
  */
 export async function openCapture(path: string, options: OpenOptions = {}): Promise<CaptureReader> {
-  const source =
-    path === "-" ? ChunkSource.fromStream(path, options.stdin ?? process.stdin) : await FileSource.open(path);
+  const { source, gzip } = await openBytes(path, options.stdin);
   try {
-    return await openSource(source);
+    return await openFormat(source, gzip, options.convert);
   } catch (error) {
     await source.close();
     throw error;
   }
 }
 
-async function openSource(plain: ByteSource): Promise<CaptureReader> {
-  const start = await take(plain, MAGIC_SIZE);
-  const whole = new PrefixedSource(start, plain);
-  if (!isGzip(start)) return openFormat(whole, undefined);
-  const gzip = new GzipSource(whole);
-  return openFormat(gzip, gzip);
+/** Opens any file for reading; what is gzipped is decompressed. @throws {UsageError} where there is no such file   @throws {CaptureError} */
+export async function openBytes(
+  path: string,
+  stdin: Readable = process.stdin,
+): Promise<{ source: ByteSource; gzip: GzipSource | undefined }> {
+  const plain = path === "-" ? ChunkSource.fromStream(path, stdin) : await FileSource.open(path);
+  try {
+    const start = await take(plain, MAGIC_SIZE);
+    const whole = new PrefixedSource(start, plain);
+    const gzip = isGzip(start) ? new GzipSource(whole) : undefined;
+    return { source: gzip ?? whole, gzip };
+  } catch (error) {
+    await plain.close();
+    throw error;
+  }
 }
 
-async function openFormat(source: ByteSource, gzip: GzipSource | undefined): Promise<CaptureReader> {
+async function openFormat(
+  source: ByteSource,
+  gzip: GzipSource | undefined,
+  convert: Converter | undefined,
+): Promise<CaptureReader> {
   const head = await take(source, PCAP_HEADER_SIZE);
   if (head.length === 0) throw new CaptureError(source.name, 0, `file is empty, expected ${EXPECTED}`);
   const view = new DataView(head.buffer, head.byteOffset, head.length);
@@ -58,8 +79,11 @@ async function openFormat(source: ByteSource, gzip: GzipSource | undefined): Pro
     const again = new PrefixedSource(head, source);
     return new PieceReader({ source: again, gzip, parser: new PcapngParser(), fileOffset: 0 });
   }
+  const converted = await convert?.(new PrefixedSource(head, source), gzip);
+  if (converted) return converted;
   const found = Buffer.from(head.subarray(0, MAGIC_SIZE)).toString("hex");
-  throw new CaptureError(source.name, 0, `magic is ${found}, expected that of ${EXPECTED}`);
+  const others = convert ? ", or connection records" : "";
+  throw new CaptureError(source.name, 0, `magic is ${found}, expected that of ${EXPECTED}${others}`);
 }
 
 function cutFault(what: string, head: DataView, size: number): RecordFault | undefined {

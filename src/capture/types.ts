@@ -51,6 +51,17 @@ export function createFrameIndex(capacity: number): FrameIndex {
   };
 }
 
+/** What a file of connection records said, where a reader makes frames of records instead of reading them. */
+export interface RecordNotes {
+  /** What the records are: `hubble-flows`, `ct-list`. */
+  readonly kind: string;
+  /** Records so far, and those of them that frames were made of. */
+  readonly read: number;
+  readonly used: number;
+  /** Records that no frame was made of, by reason. */
+  readonly unused: ReadonlyMap<string, number>;
+}
+
 /** A capture being read piece by piece, straight into memory that the caller owns (Wasm memory in a replay). */
 export interface CaptureReader {
   /** As given by the user; `-` for standard input. */
@@ -61,6 +72,8 @@ export interface CaptureReader {
   readonly truncated: boolean;
   /** Blocks that were skipped because of their type, options or emptiness, by a short reason. Never silent. */
   readonly skippedBlocks: ReadonlyMap<string, number>;
+  /** Set where the file holds connection records and no frames: their frames were made up. */
+  readonly records?: RecordNotes;
   /** Frames that were read although their record is odd, by what was done: `fraction-carried`, `captured-above-wire` … */
   readonly adjusted: ReadonlyMap<string, number>;
   /**

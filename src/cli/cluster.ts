@@ -33,7 +33,12 @@ export function loadOptions(flags: FlagValues): LoadOptions {
 export function redactorFor(model: PolicyModel, captures: readonly string[], flags: FlagValues): Redactor {
   return new Redactor({
     capture: captures,
-    file: [...(flags.manifests ?? []), ...model.warnings.map(({ file }) => file)],
+    file: [
+      ...(flags.manifests ?? []),
+      ...(flags.from ?? []),
+      ...(flags.to ?? []),
+      ...model.warnings.map(({ file }) => file),
+    ],
     node: [...model.nodes, ...model.egresses.map(({ node }) => ({ name: node }))].map(({ name }) => name),
     pod: model.endpoints.flatMap(({ name, uid }) => [name, uid]),
     policy: model.policies.map(({ name }) => name),

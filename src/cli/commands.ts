@@ -29,7 +29,8 @@ export interface CommandSpec {
 
 const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershipTimes"] as const;
 const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "connections"] as const;
-const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter"] as const;
+const WHATIF_FLAGS = ["allowNoMatch", "failOn", "redact", "json", "verbose"] as const;
+const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter", "recordsAt"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -37,13 +38,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: ["<capture...>"],
     summary: "send captures through the gateways of the manifests and check every frame",
     description:
-      "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time.",
+      "Reads one or more captures (pcap or pcapng, also gzipped; `-` is standard input), translates each connection as the policies of the manifests say, translates each reply back, and checks every frame independently of the engine. Several captures are merged by time. Connection records (Hubble flows as JSON, `cilium bpf ct list global`) are taken like captures: their frames are made up, so verification is off.",
     flags: [
       ...MANIFEST_FLAGS,
       "scenario",
       "output",
       "report",
       "html",
+      "walk",
+      "metrics",
       ...CAPTURE_FLAGS,
       "frames",
       "allowNoMatch",
@@ -131,6 +134,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/verify.js"),
   },
   {
+    name: "who",
+    args: ["<egress_ip:port@time>"],
+    summary: "say which pod had an egress IP and port at a time, by what real gateways did",
+    description:
+      "Answers only from the gateways' own tables (`--pins`) or from captures on both sides of them (`--uplink` with `--inside`): ports that a replay simulates must not name a pod in an abuse report. A time covers what its last digit stands for, and a second on either side. Several connections may share a NAT port toward different remotes: all are listed. Exit code 1: nobody is known to have had it then.",
+    flags: ["pins", "uplink", "inside", "remote", ...MANIFEST_FLAGS, "json"],
+    examples: [
+      "sluicegate who 203.0.113.10:40312@2026-11-23T10:58:58Z --pins nat.txt -m dump/",
+      "sluicegate who 203.0.113.10:40312@1795431538.5 --inside pods.pcap --uplink out.pcap -m dump/",
+    ],
+    load: () => import("./commands/who.js"),
+  },
+  {
     name: "explain",
     args: ["<capture...>"],
     summary: "follow one frame through the engine",
@@ -140,6 +156,74 @@ export const COMMANDS: readonly CommandSpec[] = [
     required: ["manifests", "frame"],
     examples: ["sluicegate explain pcaps/web/in.pcap --frame 4 -m pcaps/manifests"],
     load: () => import("./commands/explain.js"),
+  },
+  {
+    name: "diff",
+    args: ["<capture...>"],
+    summary: "compare two sets of manifests by what they do to the connections of captures",
+    description:
+      "Replays the captures under both sets and lists, by pod and destination, connections that change their gateway, egress IP or verdict, and those that the change would cut: running TCP and SCTP connections that would go on under another external address or port. With `--at` the change takes place at that time, else a connection counts as cut where a change in its middle would cut it. Exit code 1 where anything changes, or by `--fail-on` instead. Frames are not verified.",
+    flags: [
+      "from",
+      "to",
+      "at",
+      "interface",
+      "serviceCidr",
+      "ignoreOwnershipTimes",
+      ...CAPTURE_FLAGS,
+      ...NAT_FLAGS,
+      ...WHATIF_FLAGS,
+    ],
+    required: ["from", "to"],
+    examples: ["sluicegate diff pcaps/web/in.pcap --from pcaps/manifests --to new/ --fail-on 'cut>0'"],
+    load: () => import("./commands/diff.js"),
+  },
+  {
+    name: "ports",
+    args: ["<capture...>"],
+    summary: "show NAT port use, when ports run out, and how the original's search would fare",
+    description:
+      "Replays the captures and follows which NAT ports each egress IP has in use toward each remote, port and protocol: the peak, the multiple of the traffic at which the ports run out, and the egress IPs needed. Beside Sluicegate's complete search stands a model of the original's, which gives up after 32 tries. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, "grow", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests"],
+    examples: ["sluicegate ports pcaps/web/in.pcap -m pcaps/manifests --grow 3x --fail-on 'peakPercent>50'"],
+    load: () => import("./commands/ports.js"),
+  },
+  {
+    name: "zones",
+    args: ["<capture...>"],
+    summary: "compare the four zone affinities by traffic across zones and drops",
+    description:
+      "Replays the captures four times, with the azAffinity of every IsovalentEgressGatewayPolicy set to `disabled`, `localOnly`, `localOnlyFirst` and `localPriority`, and shows for each how many bytes cross zones, how many connections are dropped for want of a gateway, and what the busiest gateway takes. With `--verbose` also by pair of zones. Conditions of `--fail-on` name an affinity: `localOnly.dropped>0`. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests"],
+    examples: ["sluicegate zones pcaps/web/in.pcap -m pcaps/manifests"],
+    load: () => import("./commands/zones.js"),
+  },
+  {
+    name: "drain",
+    args: ["<capture...>"],
+    summary: "show how a gateway node empties once it is drained, and what a deadline would cut",
+    description:
+      "Replays the captures with the gateway node drained at that time: it takes no new connections and keeps those that it has. Shows when it ran dry; with `--deadline` the connections that are left then, with their pods and how long they had been idle. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, "node", "at", "deadline", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests", "node", "at"],
+    examples: ["sluicegate drain pcaps/web/in.pcap -m pcaps/manifests --node gw-a --at 3.5s --deadline 4s"],
+    load: () => import("./commands/drain.js"),
+  },
+  {
+    name: "failover",
+    args: ["<capture...>"],
+    summary: "show what breaks when a gateway node fails",
+    description:
+      "Replays the captures with a gateway node failing, once for each node, time, detection delay and seed asked for, in as many threads as there are cores. Shows connections broken and rebound, frames lost until the failure was noticed, and who took the connections afterwards; over several seeds the median and range, and for each connection the share of seeds under which it breaks. `--detect D` lays the health checks so that the failure is noticed exactly D later; without it they are those of the manifests. Frames are not verified.",
+    flags: [...MANIFEST_FLAGS, "kill", "at", "detect", "seeds", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    required: ["manifests"],
+    examples: [
+      "sluicegate failover pcaps/web/in.pcap -m pcaps/manifests --kill gw-a --at 2s",
+      "sluicegate failover node1.pcap -m dump/ --at 'every 10s' --detect 1s,5s --balance random",
+    ],
+    load: () => import("./commands/failover.js"),
   },
   {
     name: "generate",
@@ -175,7 +259,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["sluicegate bench --json > before.json", "sluicegate bench --compare before.json"],
     load: () => import("./commands/bench.js"),
   },
+  {
+    name: "demo",
+    args: [],
+    summary: "watch a gateway fail and come back, without any input",
+    description:
+      "Simulates a cluster in virtual time: a monitor pod asks an echo server 20 times a second, through four gateways in as many zones, and the server answers with the address that it saw. One gateway is rebooted. Prints the monitor's log around the turns, the rates by minute, who was eligible before, during and after, and what was lost. Every request and answer goes through the engine as a frame. `-o DIR` writes demo.pcapng (at the monitor), external.pcapng (at the server), manifests.yaml, scenario.yaml, monitor.log and demo.json, and replays the first of them: gateways and losses have to be the same, else the command exits with 1.",
+    flags: ["duration", "rate", "kill", "at", "downFor", "seed", "output", "html", "json", "verbose"],
+    examples: [
+      "sluicegate demo",
+      "sluicegate demo --kill gateway-a --at 1m --down-for 30s --duration 3m --html demo.html",
+    ],
+    load: () => import("./commands/demo.js"),
+  },
 ];
-
-/** Commands that are planned and do not exist yet: refused by name. */
-export const LATER_COMMANDS = ["diff", "failover", "ports", "drain", "zones", "who", "demo"] as const;

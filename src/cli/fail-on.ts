@@ -7,14 +7,18 @@ const NAMES = {
   frames: ["read", "bytes", "pass", "snat", "reverse", "drop", "lost", "skipped", "generated"],
   connections: ["opened", "closed", "expired", "broken", "rebound", "peak", "live", "removed", "directionGuessed"],
   reasons: Object.keys(REASON_TEXTS),
+  verification: ["framesChecked", "mismatches"],
 } as const satisfies ConditionNames & {
   frames: readonly (keyof ReplayReport["frames"])[];
   connections: readonly (keyof ReplayReport["connections"])[];
 };
 
-/** @throws {UsageError} for an expression that is wrong, before any work is done */
-export function parseFailOn(expressions: readonly string[] = []): Condition[] {
-  return expressions.map((expression) => parseCondition(expression, NAMES));
+/**
+ * @param names numbers that there are; those of a replay's report where left out
+ * @throws {UsageError} for an expression that is wrong, before any work is done
+ */
+export function parseFailOn(expressions: readonly string[] = [], names: ConditionNames = NAMES): Condition[] {
+  return expressions.map((expression) => parseCondition(expression, names));
 }
 
 /** Why a run fails by its conditions: one line for each that holds. */
@@ -29,6 +33,11 @@ export function failures(conditions: readonly Condition[], report: ReplayReport)
       mismatches: report.verification.mismatchCount,
     },
   };
+  return holding(conditions, numbers);
+}
+
+/** One line for each condition that holds for `numbers`. */
+export function holding(conditions: readonly Condition[], numbers: ReportNumbers): string[] {
   return conditions.flatMap((condition) => {
     const because = condition.evaluate(numbers);
     return because.length > 0 ? [`--fail-on ${condition.text}: holds (${because.join(", ")})`] : [];

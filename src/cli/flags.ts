@@ -14,6 +14,8 @@ import {
   skew,
   text,
 } from "./flag-values.js";
+import { duration, durations, type Moments, moment, moments } from "./moment.js";
+import { instantNs, pinFile, remoteFilter } from "./who-values.js";
 
 /** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
 export interface Flag<T = unknown> {
@@ -46,6 +48,13 @@ export type FlagKey = keyof typeof FLAGS;
 const MAX_CONNECTIONS = 8 << 20;
 const MAX_BATCH = 4096;
 const MAX_FRAME = Number.MAX_SAFE_INTEGER;
+
+/** `3x` or `3`: a multiple of traffic. */
+const multiple: FlagParser<number> = (value, name) => {
+  const number = Number(/^(\d{1,4}(?:\.\d{1,3})?)x?$/.exec(value)?.[1]);
+  if (number > 0) return number;
+  throw refused(name, value, "a multiple above zero such as 3x or 1.5x");
+};
 
 /** Identity that keeps the literal parts of a declaration, which `FlagValues` is made from. */
 function flag<T, const F extends Omit<Flag<T>, "parse">>(declared: F & { parse: FlagParser<T> }) {
@@ -108,12 +117,21 @@ export const FLAGS = {
     name: "--output",
     short: "-o",
     argument: "DIR",
-    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml",
+    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml; of demo see there",
     details: "Creates DIR. Refuses to overwrite a file that is among the inputs.",
     parse: text,
   }),
   report: flag({ name: "--report", argument: "FILE", help: "write the report as JSON", parse: text }),
   html: flag({ name: "--html", argument: "FILE", help: "write the report as one self-contained page", parse: text }),
+  walk: flag({
+    name: "--walk",
+    argument: "N",
+    repeats: true,
+    help: "show the walk of frame N in the page, as explain prints it",
+    details:
+      "Frames count from 1 over the whole capture. Each walk replays the captures once more, up to its frame; of the frame's bytes the page shows headers only, and none with --redact. Needs `-o` or `--html`, and captures that are files.",
+    parse: integer(1, MAX_FRAME),
+  }),
   topology: flag({
     name: "--topology",
     argument: "single|cluster",
@@ -243,7 +261,7 @@ export const FLAGS = {
     repeats: true,
     help: "exit 1 where this holds, e.g. 'broken>0 or reasons.no-nat-mapping>=10'",
     details:
-      "Comparisons (> >= < <= = !=) of a number of the report with a number, joined by and, or, not and parentheses. Names: `frames.X`, `connections.X`, `reasons.X`, `verification.mismatches`, or X alone. A misspelled name is an error, not a condition that never holds.",
+      "Comparisons (> >= < <= = !=) of a number of the report with a number, joined by and, or, not and parentheses. Names: `frames.X`, `connections.X`, `reasons.X`, `verification.mismatches`, or X alone. A misspelled name is an error, not a condition that never holds. What-ifs have numbers of their own.",
     parse: text,
   }),
   redact: switchFlag({
@@ -314,8 +332,8 @@ export const FLAGS = {
   rate: flag({
     name: "--rate",
     argument: "N",
-    default: "10000",
-    help: "frames per second of capture time",
+    default: "10000; of demo 20",
+    help: "frames per second of capture time; of demo requests per second, up to 400",
     parse: integer(1, 1e9),
   }),
   noReplies: switchFlag({ name: "--no-replies", help: "leave out what the remotes answer" }),
@@ -327,6 +345,113 @@ export const FLAGS = {
     details: `KIND is one of ${SHARE_KINDS.map((kind) => `\`${kind}\``).join(", ")}.`,
     parse: share,
   }) satisfies Flag<Share>,
+  from: flag({
+    name: "--from",
+    argument: "PATH",
+    repeats: true,
+    help: "manifests before the change, as --manifests takes them",
+    parse: text,
+  }),
+  to: flag({
+    name: "--to",
+    argument: "PATH",
+    repeats: true,
+    help: "manifests after the change",
+    parse: text,
+  }),
+  at: flag({
+    name: "--at",
+    argument: "T",
+    default: "of demo 2m",
+    help: "when it happens: a time since the first frame (12.5s, 2m) or RFC 3339",
+    details: "`failover` also takes 'every 10s': one run for each such time from the first frame to the last.",
+    parse: moments,
+  }) satisfies Flag<Moments>,
+  grow: flag({
+    name: "--grow",
+    argument: "Nx",
+    default: "1x",
+    help: "as if there were this many times the connections",
+    parse: multiple,
+  }),
+  node: flag({ name: "--node", argument: "NODE", help: "name of the gateway node", parse: text }),
+  deadline: flag({
+    name: "--deadline",
+    argument: "D",
+    help: "when the node goes away whatever is left on it: a time since the first frame, or RFC 3339",
+    parse: moment,
+  }),
+  kill: flag({
+    name: "--kill",
+    argument: "NODE|each",
+    default: "each; of demo gateway-d",
+    help: "the gateway node that fails; `each`: every one in a run of its own",
+    parse: text,
+  }),
+  detect: flag({
+    name: "--detect",
+    argument: "D,…",
+    default: "the health checks of the manifests",
+    help: "how long after the failure it is noticed, e.g. 0.5s,1s,2s,5s: one run for each",
+    parse: durations,
+  }),
+  seeds: flag({
+    name: "--seeds",
+    argument: "N",
+    default: "20 with --balance random, else 1",
+    help: "runs with different seeds, from --seed on",
+    parse: integer(1, 1000),
+  }),
+  duration: flag({
+    name: "--duration",
+    argument: "D",
+    default: "5m",
+    help: "how long requests are sent, in virtual time: 90s, 5m, 1h",
+    parse: duration,
+  }),
+  downFor: flag({ name: "--down-for", argument: "D", default: "1m", help: "how long it is gone", parse: duration }),
+  metrics: flag({
+    name: "--metrics",
+    argument: "FILE",
+    help: "write the result's numbers in Prometheus text format",
+    details:
+      "A snapshot for node_exporter's textfile collector or for `promtool`; docs/grafana has a dashboard for it.",
+    parse: text,
+  }),
+  recordsAt: flag({
+    name: "--records-at",
+    argument: "TIME",
+    default: "a minute after the youngest pod was created",
+    help: "when a connection table was printed, which says nothing of when its connections began",
+    details: "RFC 3339, or seconds since 1970. All its entries get this instant, in the order of the table.",
+    parse: instantNs,
+  }),
+  pins: flag({
+    name: "--pins",
+    argument: "FILE[@TIME]",
+    repeats: true,
+    help: "what real gateways did: output of `cilium bpf nat list` or `egress-ha ct list`, and when it was printed",
+    details: "Also gzipped. Without TIME (RFC 3339, or seconds since 1970) nobody knows when the mappings stood.",
+    parse: pinFile,
+  }),
+  uplink: flag({
+    name: "--uplink",
+    argument: "CAPTURE",
+    help: "a capture on the uplink of the real gateways; needs --inside and -m",
+    parse: text,
+  }),
+  inside: flag({
+    name: "--inside",
+    argument: "CAPTURE",
+    help: "a capture of the same traffic at the pods, paired with the uplink's as `verify` does it",
+    parse: text,
+  }),
+  remote: flag({
+    name: "--remote",
+    argument: "ADDRESS[:PORT]",
+    help: "only connections to this remote: others may use the same port at the same time",
+    parse: remoteFilter,
+  }),
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
 } as const;

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { UsageError } from "../errors.js";
-import { COMMANDS, type CommandRun, type CommandSpec, EXIT_OK, LATER_COMMANDS } from "./commands.js";
+import { COMMANDS, type CommandRun, type CommandSpec, EXIT_OK } from "./commands.js";
 import type { Console } from "./console.js";
 import { FLAGS, type Flag, type FlagKey, type FlagValues } from "./flags.js";
 import { commandHelp, overview, shownFlags } from "./help.js";
@@ -136,8 +136,6 @@ function usageError(error: CommanderError, argv: readonly string[]): UsageError 
 }
 
 function unknownCommand(name: string): UsageError {
-  if ((LATER_COMMANDS as readonly string[]).includes(name))
-    return new UsageError(`sluicegate ${name}: is not supported yet, expected one of ${commandNames().join(", ")}`);
   const near = nearest(name, commandNames());
   const expected = near ? `did you mean ${near}?` : `expected one of ${commandNames().join(", ")}`;
   return new UsageError(`sluicegate: ${JSON.stringify(name)} is not a command, ${expected}`);

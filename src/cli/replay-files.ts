@@ -9,6 +9,7 @@ export interface ReplayFiles {
   readonly outDir: string | undefined;
   readonly reports: readonly string[];
   readonly pages: readonly string[];
+  readonly metrics: string | undefined;
 }
 
 /**
@@ -16,16 +17,16 @@ export interface ReplayFiles {
  * @throws {UsageError} where a result would overwrite an input or another result
  */
 export function replayFiles(captures: readonly string[], flags: FlagValues): ReplayFiles {
-  const { output, report, html, saveState, loadState, scenario, topology, manifests = [] } = flags;
+  const { output, report, html, metrics, saveState, loadState, scenario, topology, manifests = [] } = flags;
   const inDir = (name: string) => (output === undefined ? [] : [join(output, name)]);
   const reports = [...inDir("report.json"), ...(report === undefined ? [] : [report])];
   const pages = [...inDir("index.html"), ...(html === undefined ? [] : [html])];
   const captured = ["external.pcapng", "endpoint.pcapng", ...(topology === "cluster" ? ["overlay.pcapng"] : [])];
-  const outputs = [...captured.flatMap(inDir), ...reports, ...pages, saveState];
+  const outputs = [...captured.flatMap(inDir), ...reports, ...pages, metrics, saveState];
   const single = [loadState, scenario].filter((path) => path !== undefined);
   const inputs = [...captures, ...manifestFiles(manifests), ...single];
   refuseOverwriting(outputs, inputs);
-  return { outDir: output, reports, pages };
+  return { outDir: output, reports, pages, metrics };
 }
 
 /** @returns nanoseconds by capture, as given @throws {UsageError} for a skew of a file that is not read */

@@ -13,6 +13,7 @@ export function replayOptions(captures: readonly string[], model: PolicyModel, f
     topology: flags.topology,
     balance: flags.balance,
     seed: flags.seed,
+    recordsAtNs: flags.recordsAt,
     filter: flags.filter,
     verify: flags.noVerify ? false : undefined,
     connections: flags.connections,

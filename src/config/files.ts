@@ -66,7 +66,8 @@ function realPath(path: string): string {
   }
 }
 
-function roleOf(path: string): FileRole {
+/** What a file of this name holds. */
+export function roleOf(path: string): FileRole {
   const name = basename(path).replace(/\.gz$/i, "");
   const addresses = /^(.+)\.addr\.json$/i.exec(name);
   if (addresses) return { kind: "addresses", node: addresses[1]! };

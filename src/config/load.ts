@@ -5,7 +5,7 @@ import { DeviceTable } from "./devices.js";
 import { readDocuments } from "./documents.js";
 import { FaultLog } from "./fault-log.js";
 import { Field } from "./field.js";
-import { listManifestFiles, type ManifestFile, ManifestReader } from "./files.js";
+import { type FileList, listManifestFiles, type ManifestFile, ManifestReader, roleOf } from "./files.js";
 import { resolveGateways } from "./gateways.js";
 import { warnGuesses } from "./guesses.js";
 import { ObjectReader } from "./objects.js";
@@ -37,7 +37,25 @@ export function loadManifests(paths: readonly string[], options: LoadOptions = {
   const { files, passedOver } = listManifestFiles(paths);
   if (files.length === 0)
     throw new UsageError(`${paths.join(", ") || "no path"}: no manifests there, expected .yaml, .yml or .json files`);
-  const reader = new ManifestReader();
+  return load({ files, passedOver }, new ManifestReader(), options);
+}
+
+/**
+ * The same from memory, for manifests that were made up. `texts` are YAML or JSON by name; names count as those of files do
+ * (`interfaces.yaml`, `NODE.addr.json`) and stand in faults and warnings.
+ * @throws {PolicyError} as `loadManifests` does
+ */
+export function loadManifestTexts(texts: ReadonlyMap<string, string>, options: LoadOptions = {}): PolicyModel {
+  const files = [...texts.keys()].map((name) => ({ name, role: roleOf(name) }));
+  const read = (name: string) => Buffer.from(texts.get(name) ?? "", "utf8");
+  return load({ files, passedOver: [] }, { read }, options);
+}
+
+function load(
+  { files, passedOver }: FileList,
+  reader: Pick<ManifestReader, "read">,
+  options: LoadOptions,
+): PolicyModel {
   const log = new FaultLog(
     files.map(({ name }) => name),
     reader,

@@ -78,7 +78,18 @@ const SHAPE: Shape = {
  * @throws {UsageError} where the file cannot be read
  */
 export function readScenario(file: string, options: ScenarioOptions = {}): Scenario {
-  const reader = new ManifestReader();
+  return scenarioFrom(file, new ManifestReader(), options);
+}
+
+/**
+ * The same from memory. @param name stands for the file in faults; a relative path of manifests is joined to its folder
+ * @throws {PolicyError} as `readScenario` does
+ */
+export function readScenarioText(text: string, name: string, options: ScenarioOptions = {}): Scenario {
+  return scenarioFrom(name, { read: () => Buffer.from(text, "utf8") }, options);
+}
+
+function scenarioFrom(file: string, reader: Pick<ManifestReader, "read">, options: ScenarioOptions): Scenario {
   const log = new FaultLog([file], reader);
   const object = readObject(file, reader.read(file), log);
   const scenario = object && readSpec(object, file, log, options);
@@ -120,8 +131,9 @@ function readSpec(object: Field, file: string, log: FaultLog, options: ScenarioO
   if (!spec.isMissing && !spec.isObject) spec.fault("an object with health, propagation and events");
   const { health, phaseMs } = readHealth(spec.get("health"), options.timeoutMs);
   const propagationMs = readDuration(spec.get("propagation"), 0) ?? 0;
-  const readings = readEvents(spec.get("events"), file);
-  checkNodes(readings, log, options);
+  const eventsField = spec.get("events");
+  const readings = readEvents(eventsField, file);
+  checkNodes(eventsField, readings, log, options);
   if (!log.hasFaults) warnIdleOrders(readings, health.failback, options);
   const events = readings.map(({ event }) => event);
   const name = nameOf(object.value, file);

@@ -6,6 +6,7 @@ import type { VerificationResult } from "../verify/types.js";
 import { Verifier } from "../verify/verifier.js";
 import { CandidateIndex } from "./candidates.js";
 import { type Direction, insideKey, type Kept, type PairKeys, pairKeys } from "./frame.js";
+import { type SeenMapping, seenMapping } from "./mapping.js";
 import { type Arrival, type FrameSource, mergeCaptures } from "./merge.js";
 import { completed, cutTo, distance, isSound, overlap } from "./overlap.js";
 
@@ -24,6 +25,8 @@ export interface PairOptions {
   /** Nanoseconds that the second capture's clock is ahead; estimated where left out. */
   readonly skewNs?: bigint;
   readonly maxMismatches?: number;
+  /** Told of every packet that was seen on both sides under different addresses. */
+  readonly onMapping?: (mapping: SeenMapping) => void;
 }
 
 export interface PairResult {
@@ -54,7 +57,7 @@ export async function verifyCapturePair(
   options: PairOptions,
 ): Promise<PairResult> {
   const { skewNs, isEstimated, arrivals } = await mergeCaptures(before, after, options.skewNs);
-  const pairing = new Pairing(model, options);
+  const pairing = new Pairing(model, options, skewNs);
   for await (const arrival of arrivals) pairing.take(arrival);
   return { ...pairing.finish(), skewNs, isSkewEstimated: isEstimated };
 }
@@ -68,6 +71,7 @@ interface Waiting {
 class Pairing {
   readonly #model: PolicyModel;
   readonly #options: PairOptions;
+  readonly #skewNs: bigint;
   readonly #policies: PolicyInterpreter;
   readonly #verifier: Verifier;
   readonly #index = new CandidateIndex();
@@ -83,8 +87,9 @@ class Pairing {
   #unpairedAfter = 0;
   #ambiguous = 0;
 
-  constructor(model: PolicyModel, options: PairOptions) {
+  constructor(model: PolicyModel, options: PairOptions, skewNs: bigint) {
     this.#model = model;
+    this.#skewNs = skewNs;
     this.#options = options;
     this.#policies = new PolicyInterpreter(model);
     const limit = options.maxMismatches === undefined ? {} : { maxMismatches: options.maxMismatches };
@@ -240,6 +245,9 @@ class Pairing {
     const { family } = kept.packet;
     const end = isOut ? (family === 4 ? 12 : 8) : family === 4 ? 16 : 24;
     const isTranslated = addressKey(a, end, family) !== addressKey(b, end, family);
+    const mapping =
+      isTranslated && this.#options.onMapping ? seenMapping(kept, partner, direction, this.#skewNs) : undefined;
+    if (mapping) this.#options.onMapping?.(mapping);
     this.#verifier.observe({
       frame: kept.frame,
       capture: `${this.#options.beforeName} (${this.#options.afterName} frame ${partner.frame})`,

@@ -15,7 +15,7 @@ export async function takeAll(session: Session, merged: MergedCapture): Promise<
   const index = indexOver(machine.outside.columns, pieceSizes(options.captures.length).frames);
   const arena = machine.engine.arena.subarray(0, pieceSizes(options.captures.length).bytes);
   try {
-    tell(options, await prescan(options.captures, session.viewpoints));
+    tell(options, await prescan(options, session.viewpoints));
     while (!session.isDone && (await merged.next(arena, index))) {
       faces.update();
       tell(options, session.take(index, faces.list));

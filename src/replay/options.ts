@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { NatProfile, PolicyModel } from "../config/types.js";
 import type { Scenario } from "../gateway/scenario.js";
+import type { PieceObserver } from "./piece-observer.js";
 import type { ViewpointDecision } from "./report-types.js";
 
 /** What `replay` is to do. Everything that shows in a result is in here or in the files that it names. */
@@ -26,6 +27,8 @@ export interface ReplayOptions {
   readonly seed?: number;
   /** Filter expression, see `compileFilter`. */
   readonly filter?: string;
+  /** When connection records without a time were seen, nanoseconds since the epoch; default: once all endpoints had their addresses. */
+  readonly recordsAtNs?: bigint;
   /** Nanoseconds added to every timestamp of a capture, by its path. */
   readonly skews?: ReadonlyMap<string, bigint>;
   /** False: frames are not verified. */
@@ -49,6 +52,7 @@ export interface ReplayOptions {
   /** Other builds of the two modules, for tests. */
   readonly engineWasm?: string;
   readonly outsideWasm?: string;
+  readonly observers?: readonly PieceObserver[];
   readonly onDecision?: (decision: ViewpointDecision) => void;
   readonly onWarning?: (text: string) => void;
   readonly onProgress?: (progress: { readonly frames: number; readonly bytes: number }) => void;

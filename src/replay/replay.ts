@@ -18,7 +18,7 @@ export class DamagedCaptureError extends CaptureError {
   readonly report: ReplayReport;
 
   constructor(cause: CaptureError, report: ReplayReport) {
-    super(cause.file, cause.offset, cause.message.replace(`${cause.file}: byte ${cause.offset}: `, ""), { cause });
+    super(cause.file, cause.offset, cause.what, { cause, line: cause.line });
     this.report = report;
   }
 }
@@ -35,9 +35,11 @@ export class DamagedCaptureError extends CaptureError {
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const started = performance.now();
-  const resolved = resolveOptions(options);
-  const merged = await openCaptures(resolved);
+  const asked = resolveOptions(options);
+  const merged = await openCaptures(asked);
   try {
+    // Frames that were made up of records have no bytes to be held to.
+    const resolved = merged.readers.some(({ records }) => records) ? { ...asked, verify: false } : asked;
     const session = new Session(await startMachine(resolved), resolved);
     try {
       return await replayInto(session, merged, started);

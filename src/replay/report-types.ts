@@ -20,6 +20,8 @@ export interface ReplayReport {
       skippedBlocks: Record<string, number>;
       /** Frames whose record is odd, by what was done. */
       adjusted: Record<string, number>;
+      /** The file holds connection records: how many, those that frames were made of, and why of others not. */
+      records?: { kind: string; read: number; used: number; unused: Record<string, number> };
     }[];
     /** First and last timestamp, RFC 3339 with nanoseconds; absent where no frame was read. */
     firstFrame?: string;

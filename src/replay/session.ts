@@ -127,7 +127,11 @@ export class Session {
     if (this.#observer) this.#observer.keepCaptured(index, first, end);
     if (!this.#isPlaced) this.#placeAddresses();
     this.machine.outside.classify(index.count, ++this.#piece);
+    const observers = this.options.observers ?? [];
+    const piece = { columns: this.#columns, index, faces, arena: this.#arena, first, end, passed: this.framesPassed };
+    for (const observer of observers) observer.before?.(piece);
     this.#takeFrames(first, end, index, faces);
+    for (const observer of observers) observer.after?.(piece);
     if (this.inspector) this.inspector.judged();
     if (this.framesMatched === 0) this.#countSources(index, first, end, faces);
     this.framesPassed += index.count;

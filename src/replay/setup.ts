@@ -146,20 +146,8 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const process = cluster && ((count: number) => cluster.fabric.process(count));
   const outside = await startOutside(blueprint, engine, options, process);
   const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
-  return {
-    engine,
-    engines,
-    ...(cluster && { cluster }),
-    outside,
-    region,
-    addresses,
-    nodes,
-    plan,
-    first,
-    passed,
-    driver,
-    notes: state?.notes,
-  };
+  const machine = { engine, engines, outside, region, addresses, nodes, plan, first, passed, driver };
+  return { ...machine, ...(cluster && { cluster }), notes: state?.notes };
 }
 
 function draw(options: ResolvedOptions): Blueprint {

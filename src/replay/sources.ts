@@ -1,8 +1,10 @@
 import { statSync } from "node:fs";
 import { createMergedIndex, MergedCapture, type MergedIndex } from "../capture/merge.js";
-import { openCapture } from "../capture/open.js";
+import type { OpenOptions } from "../capture/open.js";
 import { type CaptureReader, createFrameIndex } from "../capture/types.js";
+import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
+import { openCaptureOrRecords } from "../records/open.js";
 import type { Columns } from "./columns.js";
 import type { ReplayOptions } from "./options.js";
 import type { ViewpointDecision } from "./report-types.js";
@@ -10,6 +12,7 @@ import type { Face, Viewpoints } from "./viewpoint.js";
 
 /** Captures merged at once: each needs room for a whole frame in memory. */
 export const MAX_CAPTURES = 1024;
+const NS_PER_MINUTE = 60_000_000_000n;
 const PIECE_SIZE = 1 << 20;
 /** Room for the largest frame (262,144 bytes) with its record, and some. */
 const PIECE_SIZE_OF_MANY = 320 << 10;
@@ -38,7 +41,7 @@ export async function openCaptures(options: ReplayOptions): Promise<MergedCaptur
   }
   const readers: CaptureReader[] = [];
   try {
-    for (const path of captures) readers.push(await openCapture(path, stdin ? { stdin } : {}));
+    for (const path of captures) readers.push(await openInput(path, options, stdin ? { stdin } : {}));
   } catch (error) {
     for (const reader of readers) await reader.close();
     throw error;
@@ -46,19 +49,35 @@ export async function openCaptures(options: ReplayOptions): Promise<MergedCaptur
   return new MergedCapture(readers.map((reader, i) => ({ reader, skewNs: skews?.get(captures[i]!) ?? 0n })));
 }
 
+/** A capture, or connection records as if they were one. */
+function openInput(path: string, { model, recordsAtNs }: ReplayOptions, options: OpenOptions): Promise<CaptureReader> {
+  return openCaptureOrRecords(path, { ...options, atNs: recordsAtNs ?? tableTime(model) });
+}
+
+/**
+ * When a connection table that does not say it is taken to have been dumped: together with the manifests, that is a minute after the
+ * youngest endpoint came by its address.
+ */
+function tableTime({ endpoints }: PolicyModel): bigint {
+  let youngest = 0n;
+  for (const { fromNs } of endpoints) if (fromNs !== undefined && fromNs > youngest) youngest = fromNs;
+  return youngest + NS_PER_MINUTE;
+}
+
 /**
  * Of several captures the first piece of each file is looked at before frames are merged: a merged piece may hold little of some. A single
  * capture, and what is no file, is decided by its first piece in memory instead.
  * @returns the decisions made
  */
-export async function prescan(captures: readonly string[], viewpoints: Viewpoints): Promise<ViewpointDecision[]> {
+export async function prescan(options: ReplayOptions, viewpoints: Viewpoints): Promise<ViewpointDecision[]> {
+  const { captures } = options;
   if (captures.length === 1) return [];
   const decisions: ViewpointDecision[] = [];
   const memory = new Uint8Array(PIECE_SIZE);
   const index = createFrameIndex(PIECE_FRAMES);
   for (const [file, path] of captures.entries()) {
     if (path === "-" || !statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
-    const reader = await openCapture(path);
+    const reader = await openInput(path, options, {});
     try {
       await reader.next(memory, index);
       const faces = reader.interfaces.map((face, number): Face => ({ file, number, interface: face }));

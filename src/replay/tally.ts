@@ -22,7 +22,7 @@ export interface TallyState {
 }
 
 /** Broken and rebound connections listed in full, each; all are counted. */
-const MAX_LISTED = 100_000;
+export const MAX_LISTED = 100_000;
 
 /** Host-side counts of a replay. Adding a frame makes no object. */
 export class Tally {

@@ -1,19 +1,13 @@
 import { UsageError } from "../errors.js";
 
-/** Numbers of a report by name, as a condition sees them. */
-export interface ReportNumbers {
-  readonly frames: Readonly<Record<string, number>>;
-  readonly connections: Readonly<Record<string, number>>;
-  readonly reasons: Readonly<Record<string, number>>;
-  readonly verification: { readonly framesChecked: number; readonly mismatches: number };
-}
+/** Numbers of a report by section and name, as a condition sees them. */
+export type ReportNumbers = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-/** Names that a condition may use; a reason that did not occur counts as 0, so the names must be known beforehand. */
-export interface ConditionNames {
-  readonly frames: readonly string[];
-  readonly connections: readonly string[];
-  readonly reasons: readonly string[];
-}
+/**
+ * Names that a condition may use, by section; a bare name is looked up in the order of the sections. A number that is not there counts as
+ * 0 (a reason that did not occur), so the names must be known beforehand.
+ */
+export type ConditionNames = Readonly<Record<string, readonly string[]>>;
 
 /** A condition over the numbers of a report, such as `broken>0 or reasons.no-nat-mapping>=10`. */
 export interface Condition {
@@ -45,11 +39,12 @@ const OPERATORS: Readonly<Record<string, (value: number, limit: number) => boole
   "==": (value, limit) => value === limit,
   "!=": (value, limit) => value !== limit,
 };
-const VERIFICATION_NAMES = ["framesChecked", "mismatches"];
+/** Sections whose names are too many to be listed in braces. */
+const LONG_SECTION = 12;
 
 /**
  * Parses a condition: comparisons of a name with a number, joined by `and`, `or`, `not` and parentheses; `and` binds tighter.
- * A name is `frames.X`, `connections.X`, `reasons.X` or `verification.X`, or X alone, looked up in that order.
+ * A name is `frames.X`, `connections.X`, `reasons.X` or `verification.X` (whatever `names` has), or X alone, looked up in that order.
  * @throws {UsageError} naming the column
  */
 export function parseCondition(text: string, names: ConditionNames): Condition {
@@ -149,28 +144,24 @@ function tokenize(text: string): Token[] {
 }
 
 function resolve(name: string, names: ConditionNames): readonly [string, string] | undefined {
-  const sections: Readonly<Record<string, readonly string[]>> = { ...pick(names), verification: VERIFICATION_NAMES };
   const dot = name.indexOf(".");
   if (dot >= 0) {
     const [section, key] = [name.slice(0, dot), name.slice(dot + 1)];
-    return Object.hasOwn(sections, section) && sections[section]!.includes(key) ? [section, key] : undefined;
+    return Object.hasOwn(names, section) && names[section]!.includes(key) ? [section, key] : undefined;
   }
-  const found = Object.entries(sections).find(([, keys]) => keys.includes(name));
+  const found = Object.entries(names).find(([, keys]) => keys.includes(name));
   return found && [found[0], name];
 }
 
-function pick({ frames, connections, reasons }: ConditionNames): ConditionNames {
-  return { frames, connections, reasons };
-}
-
-function exampleNames({ frames, connections, reasons }: ConditionNames): string {
-  const all = (section: string, keys: readonly string[]) => `${section}.{${keys.join(",")}}`;
-  return [
-    all("frames", frames),
-    all("connections", connections),
-    all("verification", VERIFICATION_NAMES),
-    `reasons.NAME with NAME one of ${[...reasons].sort().join(" ")}`,
-  ].join(", ");
+function exampleNames(names: ConditionNames): string {
+  return Object.entries(names)
+    .sort(([, a], [, b]) => Number(a.length > LONG_SECTION) - Number(b.length > LONG_SECTION))
+    .map(([section, keys]) =>
+      keys.length > LONG_SECTION
+        ? `${section}.NAME with NAME one of ${[...keys].sort().join(" ")}`
+        : `${section}.{${keys.join(",")}}`,
+    )
+    .join(", ");
 }
 
 /** The comparisons that make `node` hold, or undefined where it does not. */
@@ -178,7 +169,7 @@ function holding(node: Node, numbers: ReportNumbers): string[] | undefined {
   switch (node.kind) {
     case "compare": {
       const [section, key] = node.path;
-      const value = (numbers as unknown as Record<string, Record<string, number>>)[section]?.[key] ?? 0;
+      const value = numbers[section]?.[key] ?? 0;
       if (!OPERATORS[node.op]!(value, node.limit)) return undefined;
       return [`${section}.${key} is ${value}, ${node.op} ${node.limit}`];
     }

@@ -76,6 +76,7 @@ function inputLines({ input, viewpoints, filter }: ReplayReport, p: Paint): stri
     out.push(
       `  ${file.name}  ${counted(file.frames, "frame")}${file.truncated ? p.warn(", the last record is cut off") : ""}`,
     );
+    if (file.records) out.push(...recordLines(file.records, p));
     for (const view of viewpoints.filter((decision) => decision.file === file.name)) {
       const name = `    ${view.interface} (${view.linkType})  `;
       const lines = view.reasons.length > 0 ? view.reasons : [`${view.viewpoint} view`];
@@ -87,6 +88,16 @@ function inputLines({ input, viewpoints, filter }: ReplayReport, p: Paint): stri
   if (input.firstFrame && input.lastFrame) out.push(`  from ${input.firstFrame} to ${input.lastFrame}`);
   if (filter !== undefined) out.push(`  only frames that match: ${filter}`);
   return out;
+}
+
+/** What became of connection records that stand in for frames. */
+function recordLines(
+  { kind, read, used, unused }: NonNullable<ReplayReport["input"]["files"][number]["records"]>,
+  p: Paint,
+): string[] {
+  const reasons = Object.entries(unused).map(([reason, n]) => `${count(n)} ${reason}`);
+  const rest = reasons.length > 0 ? `; not used: ${reasons.join(", ")}` : "";
+  return [p.warn(`    ${counted(read, "record")} (${kind}), ${count(used)} made into frames${rest}`)];
 }
 
 function frameLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
@@ -184,10 +195,18 @@ function mismatchLines({ verification }: ReplayReport, p: Paint, { verbose }: Su
 function verificationLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
   const { enabled, ok, framesChecked, notes } = report.verification;
   const title = p.bold("Verification");
-  if (!enabled) return [`${title}  ${p.warn("off (--no-verify)")}`];
+  if (!enabled)
+    return [
+      `${title}  ${p.warn(isOfRecords(report) ? "off: frames made up of records prove nothing" : "off (--no-verify)")}`,
+    ];
   const result = `${counted(framesChecked, "frame")} checked independently of the engine, ${mismatchText(report)}`;
   const noted = verbose ? Object.entries(notes).map(([note, n]) => p.dim(`  ${count(n)} × ${note}`)) : [];
   return [`${title}  ${ok ? p.good(`ok: ${result}`) : p.bad(`FAILED: ${result}`)}`, ...noted];
+}
+
+/** Whether frames were made up of connection records. */
+function isOfRecords({ input }: ReplayReport): boolean {
+  return input.files.some(({ records }) => records);
 }
 
 function speedLine({ frames, timing }: ReplayReport, p: Paint): string {

@@ -12,6 +12,7 @@ export interface TableStyle {
 }
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
+const BLOCKS = "▁▂▃▄▅▆▇█";
 
 /** Lines of a table: titles, then rows; no line ends in spaces. Widths are those of the longest cell. */
 export function textTable(
@@ -37,6 +38,12 @@ export function bar(share: number, cells: number): string {
   const eighths = Math.round(Math.min(1, Math.max(0, share)) * cells * 8);
   const shown = share > 0 ? Math.max(1, eighths) : 0;
   return "█".repeat(Math.floor(shown / 8)) + EIGHTHS[shown % 8]!;
+}
+
+/** One block per number, as high as its share of the largest; zero is a space. */
+export function sparkline(values: readonly number[]): string {
+  const most = Math.max(...values);
+  return values.map((value) => (value === 0 ? " " : BLOCKS[Math.ceil((value / most) * BLOCKS.length) - 1]!)).join("");
 }
 
 /** Characters, not UTF-16 units; our tables hold no wide ones besides names of the user's. */

@@ -22,8 +22,16 @@ interface Room {
 
 const BELOW_ENGINE = ["src/errors", "src/net", "src/capture", "src/config"];
 const BELOW_REPLAY = [...BELOW_ENGINE, "src/engine", "src/gateway", "src/verify", "src/pair"];
-const BELOW_REPORT = [...BELOW_REPLAY, "src/pair", "src/replay"];
-const BELOW_INDEX = [...BELOW_REPORT, "src/report", "src/generate", "src/bench"];
+const BELOW_REPORT = [...BELOW_REPLAY, "src/pair", "src/records", "src/replay"];
+const BELOW_INDEX = [
+  ...BELOW_REPORT,
+  "src/whatif",
+  "src/metrics",
+  "src/report",
+  "src/generate",
+  "src/demo",
+  "src/bench",
+];
 
 /** Imports only point up this table (docs/architecture.md); a room that is missing here may not exist. */
 export const ROOMS: Readonly<Record<string, Room>> = {
@@ -38,13 +46,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/net": { values: ["src/errors"], packages: ["ipaddr.js"] },
   "src/capture": { values: ["src/errors", "src/net"] },
   "src/config": { values: ["src/errors", "src/net"], packages: ["yaml", "js-yaml"] },
+  "src/records": { values: BELOW_ENGINE },
   "src/engine": { values: [...BELOW_ENGINE, "assembly/abi"], packages: ["@assemblyscript/loader"] },
   "src/gateway": { values: [...BELOW_ENGINE, "src/engine"] },
   "src/generate": { values: BELOW_ENGINE },
   "src/verify": { values: ["src/errors", "src/net"], types: ["src/capture", "src/config", "src/engine"] },
   "src/pair": { values: ["src/errors", "src/net", "src/verify"], types: ["src/capture", "src/config"] },
-  "src/replay": { values: [...BELOW_REPLAY, "assembly/outside"] },
-  "src/report": { values: BELOW_REPORT },
+  "src/replay": { values: [...BELOW_REPLAY, "src/records", "assembly/outside"] },
+  "src/whatif": { values: [...BELOW_REPORT, "assembly/outside"] },
+  "src/demo": { values: [...BELOW_ENGINE, "src/engine", "src/gateway", "src/generate", "src/replay"] },
+  "src/metrics": { values: ["src/errors"], types: ["src/replay"] },
+  "src/report": { values: [...BELOW_REPORT, "src/whatif"], types: ["src/demo"] },
   "src/bench": {
     values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi"],
     packages: ["benchmark", "@assemblyscript/loader"],

@@ -48,7 +48,7 @@ describe("a command line that is wrong ends with 2 and says where, what and what
   test.each([
     [["replya"], 'sluicegate: "replya" is not a command, did you mean replay?'],
     [["frobnicate"], 'sluicegate: "frobnicate" is not a command, expected one of replay, check'],
-    [["failover"], "sluicegate failover: is not supported yet"],
+    [["who"], "sluicegate who: is not supported yet"],
     [["replay", "-m", "x"], "sluicegate replay: CAPTURE is missing, expected CAPTURE..."],
     [["replay", "a"], "sluicegate replay: --manifests is missing, expected -m PATH"],
     [["replay", "a", "-m"], "--manifests has no value, expected PATH"],

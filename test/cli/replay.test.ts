@@ -56,10 +56,52 @@ describe("replay of a recorded capture", () => {
     expect(one!("index.html").toString()).toContain("Every frame is right");
   });
 
+  test("--metrics writes a snapshot, the same every time, and over no input", async () => {
+    for (const name of ["one.prom", "two.prom"]) expect((await replay("--metrics", at(name))).code).toBe(0);
+    const [one, two] = ["one.prom", "two.prom"].map((name) => readFileSync(at(name), "utf8"));
+    expect(one).toMatch(
+      /^sluicegate_gateway_connections_total\{node="gw-a",egress_ip="203\.0\.113\.10",zone="zone-1"\} \d+$/m,
+    );
+    expect(one).toBe(two);
+    expect(await replay("--metrics", WEB)).toMatchObject({ code: 2 });
+    expect(await replay("--metrics", at("r.json"), "--report", at("r.json"))).toMatchObject({ code: 2 });
+  });
+
+  test("--redact hides names and addresses from metrics, too", async () => {
+    await replay("--metrics", at("redacted.prom"), "--redact");
+    expect(readFileSync(at("redacted.prom"), "utf8")).not.toMatch(/gw-|203\.0\.113|zone-\d"/);
+  });
+
   test("--report and --html write single files", async () => {
     await replay("--report", at("r.json"), "--html", at("r.html"));
     expect(JSON.parse(readFileSync(at("r.json"), "utf8")).schema).toBe("sluicegate.io/replay-report/v1");
     expect(readFileSync(at("r.html"), "utf8")).toMatch(/^<!doctype html>/);
+  });
+
+  test("--walk shows frames step by step in the page, each once, and none of their payload", async () => {
+    const { code } = await replay("--html", at("w.html"), "--walk", "40", "--walk", "4", "--walk", "40");
+    expect(code).toBe(0);
+    const page = readFileSync(at("w.html"), "utf8");
+    expect([...page.matchAll(/<summary>Frame (\d+) /g)].map(([, frame]) => frame)).toEqual(["40", "4"]);
+    expect(page).toMatch(/<dt>policy<\/dt><dd><div>shop\/cart-1 on w1: /);
+    expect(page).toContain("bytes of content are left out");
+  });
+
+  test.each([
+    [["--walk", "4"], "--walk shows in a page only, expected -o or --html with it"],
+    [["--walk", "0", "--html", "x.html"], '--walk is "0", expected an integer from 1'],
+    [["--walk", "99999", "--html", "x.html"], "frame is 99999, expected 1 to 1739: the captures have no more"],
+  ])("refuses %s", async (flags, message) => {
+    const { code, stderr } = await replay(...flags);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(existsSync("x.html")).toBe(false);
+  });
+
+  test("--walk of standard input, which cannot be read again, is refused", async () => {
+    const { code, stderr } = await sluicegate("replay", "-", "-m", MANIFESTS, "--html", at("y.html"), "--walk", "1");
+    expect(code).toBe(2);
+    expect(stderr).toContain("--walk reads the captures again, expected files and not -");
   });
 
   test("--seed moves connections to other gateways and shows in the report", async () => {
@@ -140,11 +182,14 @@ describe("--fail-on", () => {
 
 describe("--redact", () => {
   test("leaves no name and no address of the cluster in report, page, summary or warnings", async () => {
-    const { stdout, stderr } = await replay("--redact", "--verbose", "--report", at("x.json"), "--html", at("x.html"));
+    const { stdout, stderr } = await replay(
+      ...["--redact", "--verbose", "--report", at("x.json"), "--html", at("x.html"), "--walk", "40"],
+    );
     const all = [stdout, stderr, readFileSync(at("x.json"), "utf8"), readFileSync(at("x.html"), "utf8")].join("\n");
     expect(all).not.toMatch(/203\.0\.113\.|198\.51\.100\.|10\.[01]\.\d+\.\d+/);
     expect(all).not.toMatch(/gw-[abcd]|zone-[123]|lab-egress|shop-egress|pcaps\/|in\.pcap/);
     expect(all).toMatch(/NODE-\d/);
+    expect(all).toMatch(/Frame 40 [\s\S]*Its bytes are left out/);
   });
 
   test("changes names only: every number stays", async () => {
@@ -249,5 +294,35 @@ describe("input that is wrong ends with 2", () => {
     const { code, stderr } = await replay("--skew", "other.pcap=1");
     expect(code).toBe(2);
     expect(stderr).toContain("--skew names other.pcap, expected one of pcaps/web/in.pcap");
+  });
+});
+
+describe("replay of connection records", () => {
+  const records = (file: string, ...more: string[]) => sluicegate("replay", file, "-m", MANIFESTS, ...more);
+
+  test("says what became of them and that nothing is verified", async () => {
+    const { code, stdout } = await records("pcaps/records/flows.jsonl.gz");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /954 records \(hubble-flows\), 818 made into frames; not used: 125 other-observation, 10 inbound, 1 lost-events\n/,
+    );
+    expect(stdout).toMatch(/^Verification {2}off: frames made up of records prove nothing$/m);
+  });
+
+  test("--records-at dates a table", async () => {
+    const { stdout } = await records("pcaps/records/ct-list.txt", "--records-at", "2026-11-23T08:00:00Z", "--json");
+    expect(JSON.parse(stdout).input.firstFrame).toBe("2026-11-23T08:00:00.000000000Z");
+    expect(await records("pcaps/records/ct-list.txt", "--records-at", "today")).toMatchObject({ code: 2 });
+  });
+
+  test("a faulty record ends it with its line, after everything before it", async () => {
+    writeFileSync(
+      at("bad.txt"),
+      `${readFileSync("pcaps/records/ct-list.txt", "utf8")}TCP OUT 10.1.0.7 -> 198.51.100.9:443 x\n`,
+    );
+    const { code, stdout, stderr } = await records(at("bad.txt"), "--json");
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout).frames.read).toBe(531);
+    expect(stderr).toBe(`${at("bad.txt")}:128: source is "10.1.0.7", expected ADDRESS:PORT\n`);
   });
 });

@@ -12,10 +12,15 @@ const TIMING = /^(Speed {2}).*$/gm;
 
 export function shownOutputs(page: string): ShownOutput[] {
   return [...page.matchAll(MARKER)].map((match) => ({
-    argv: match[1]!.split(" "),
+    argv: words(match[1]!),
     text: match[2]!,
     from: match.index + match[0].length - "```".length - match[2]!.length,
   }));
+}
+
+/** Words of a command line; single quotes hold one together. */
+function words(line: string): string[] {
+  return [...line.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word);
 }
 
 /** The page with the text of one output replaced. */

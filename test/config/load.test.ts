@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { loadManifests } from "../../src/config/load.js";
+import { loadManifests, loadManifestTexts } from "../../src/config/load.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import { PolicyError, UsageError } from "../../src/errors.js";
 import {
@@ -189,5 +189,23 @@ describe("loadManifests refuses", () => {
     expect(faultsOf({ "a.yaml": "{kind: Pod\n" })[0]).toMatch(
       /^a\.yaml:2:1: the text is broken \(.*\), expected well-formed YAML$/,
     );
+  });
+});
+
+describe("loadManifestTexts", () => {
+  const text = `${yamlPod("a", "10.0.0.1")}---\n${yamlPod("b", "10.0.0.2")}`;
+
+  test("reads from memory what loadManifests reads from files", () => {
+    const folder = writeFiles({ "pods.yaml": text, "more.json": pod("c", "10.0.0.3") });
+    const texts = new Map([
+      ["more.json", JSON.stringify(pod("c", "10.0.0.3"))],
+      ["pods.yaml", text],
+    ]);
+    expect(loadManifestTexts(texts)).toEqual(loadManifests([folder]));
+  });
+
+  test("reports faults under the names that it was given", () => {
+    const texts = new Map([["made-up.yaml", yamlPod("a", "10.0.0.300")]]);
+    expect(() => loadManifestTexts(texts)).toThrow(/^made-up\.yaml:4:\d+: .*"10\.0\.0\.300", expected an/);
   });
 });

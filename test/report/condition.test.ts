@@ -5,6 +5,7 @@ const NAMES = {
   frames: ["read", "drop", "lost"],
   connections: ["opened", "broken"],
   reasons: ["no-nat-mapping", "lost-and-found"],
+  verification: ["framesChecked", "mismatches"],
 };
 const NUMBERS: ReportNumbers = {
   frames: { read: 100, drop: 3, lost: 0 },
@@ -16,6 +17,13 @@ const NUMBERS: ReportNumbers = {
 function evaluate(text: string): string[] {
   return parseCondition(text, NAMES).evaluate(NUMBERS);
 }
+
+test("the names of a long section are listed in words, after those of the short ones", () => {
+  const names = { reasons: Array.from({ length: 13 }, (_, i) => `r${13 - i}`), cuts: ["cut"] };
+  expect(() => parseCondition("x>0", names)).toThrow(
+    "expected the name of a number: cuts.{cut}, reasons.NAME with NAME one of r1 r10 r11",
+  );
+});
 
 describe("a condition holds", () => {
   test.each([

@@ -1,0 +1,54 @@
+import type { PolicyModel } from "../../config/types.js";
+import { UsageError } from "../../errors.js";
+import { diffText } from "../../report/whatif-diff.js";
+import { diffManifests } from "../../whatif/diff.js";
+import { redaction } from "../cluster.js";
+import type { CommandRun } from "../commands.js";
+import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
+
+const NAMES = [
+  "connections",
+  "changed",
+  "gatewayChanged",
+  "egressIPChanged",
+  "verdictChanged",
+  "cut",
+  "rebound",
+] as const;
+
+/** `diff CAPTURE… --from PATH --to PATH`: who leaves otherwise under other manifests, and whom the change would cut. */
+export const run: CommandRun = async (captures, flags, console) => {
+  const conditions = conditionsFor(flags, "diff", NAMES);
+  const { at } = flags;
+  if (at && "everyNs" in at) throw new UsageError("--at is every …, expected one time: manifests change once");
+  const from = loadForWhatIf({ ...flags, manifests: flags.from! }, captures, console);
+  const to = loadForWhatIf({ ...flags, manifests: flags.to! }, captures, console);
+  const redact = redaction(unionOf(from, to), captures, flags);
+  const progress = new RunsProgress(console, captures, 2);
+  try {
+    const { model: _, ...options } = whatIfOptions(captures, from, flags, console);
+    const report = await diffManifests({ ...options, from, to, ...(at && { at }), onProgress: progress.update });
+    progress.clear();
+    const numbers = { diff: Object.fromEntries(NAMES.map((name) => [name, report[name]])) };
+    return printAnswer(
+      { report, text: diffText, conditions, numbers, isFailure: report.changed > 0 || report.cut > 0 },
+      flags,
+      console,
+      redact,
+    );
+  } finally {
+    progress.clear();
+  }
+};
+
+/** Names of both sets of manifests, for `--redact`. */
+function unionOf(from: PolicyModel, to: PolicyModel): PolicyModel {
+  return {
+    ...from,
+    nodes: [...from.nodes, ...to.nodes],
+    egresses: [...from.egresses, ...to.egresses],
+    endpoints: [...from.endpoints, ...to.endpoints],
+    policies: [...from.policies, ...to.policies],
+    warnings: [...from.warnings, ...to.warnings],
+  };
+}

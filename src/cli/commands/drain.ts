@@ -1,0 +1,30 @@
+import { UsageError } from "../../errors.js";
+import { drainText } from "../../report/whatif-drain.js";
+import { drainNode } from "../../whatif/drain.js";
+import { redaction } from "../cluster.js";
+import type { CommandRun } from "../commands.js";
+import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
+
+const NAMES = ["connectionsAtStart", "openedAfter", "stillLive", "cut", "cutWhileInUse"] as const;
+
+/** `drain CAPTURE… -m PATH --node N --at T [--deadline D]`: how a gateway node empties. */
+export const run: CommandRun = async (captures, flags, console) => {
+  const conditions = conditionsFor(flags, "drain", NAMES);
+  const at = flags.at!;
+  if ("everyNs" in at) throw new UsageError("--at is every …, expected one time: a node is drained once");
+  const model = loadForWhatIf(flags, captures, console);
+  const progress = new RunsProgress(console, captures, 1);
+  try {
+    const options = { ...whatIfOptions(captures, model, flags, console), onProgress: progress.update };
+    const deadline = flags.deadline && { deadline: flags.deadline };
+    const report = await drainNode({ ...options, node: flags.node!, at, ...deadline });
+    progress.clear();
+    const { connectionsAtStart, openedAfter, stillLive } = report;
+    const { cut = 0, cutWhileInUse = 0 } = report.deadline ?? {};
+    const numbers = { drain: { connectionsAtStart, openedAfter, stillLive, cut, cutWhileInUse } };
+    const redact = redaction(model, captures, flags);
+    return printAnswer({ report, text: drainText, conditions, numbers }, flags, console, redact);
+  } finally {
+    progress.clear();
+  }
+};

@@ -1,0 +1,59 @@
+import { UsageError } from "../errors.js";
+import { GATEWAYS } from "./cluster.js";
+
+/** Virtual time of the first request: 2024-01-01T10:00:00Z, nanoseconds since the epoch. */
+export const START_NS = 1_704_103_200_000_000_000n;
+
+/** What a demonstration is asked to show. Times are virtual, in milliseconds from the first request. */
+export interface DemoOptions {
+  /** Everything that chance decides follows from it. */
+  readonly seed: number;
+  /** Requests are sent for this long. */
+  readonly durationMs: number;
+  readonly requestsPerSecond: number;
+  /** Node of the gateway that fails. */
+  readonly kill: string;
+  readonly atMs: number;
+  /** How long it is gone. */
+  readonly downForMs: number;
+}
+
+export const DEMO_DEFAULTS: DemoOptions = {
+  seed: 1,
+  durationMs: 300_000,
+  requestsPerSecond: 20,
+  kill: "gateway-d",
+  atMs: 120_000,
+  downForMs: 60_000,
+};
+
+/**
+ * Most requests a second: each has a source port of its own, and at this rate a port comes round again only after its last connection has
+ * expired (28,232 ports, 60 seconds).
+ */
+export const MAX_RATE = 400;
+/** An hour: a log of 1,440,000 requests at the highest rate. */
+export const MAX_DURATION_MS = 3_600_000;
+
+/**
+ * The options given, completed with the defaults.
+ * @throws {UsageError} where a value is out of range, or the failure lies outside of the demonstration
+ */
+export function completeDemoOptions(given: Partial<DemoOptions>): DemoOptions {
+  const options = { ...DEMO_DEFAULTS, ...given };
+  refuseOutside("seed", options.seed, 0, 2 ** 32 - 1);
+  refuseOutside("rate", options.requestsPerSecond, 1, MAX_RATE);
+  refuseOutside("duration in milliseconds", options.durationMs, 1000, MAX_DURATION_MS);
+  refuseOutside("time of the failure in milliseconds", options.atMs, 0, options.durationMs - 1);
+  refuseOutside("time that it lasts in milliseconds", options.downForMs, 1, MAX_DURATION_MS);
+  if (!GATEWAYS.some(({ node }) => node === options.kill)) {
+    const known = GATEWAYS.map(({ node }) => node).join(", ");
+    throw new UsageError(`demo: ${JSON.stringify(options.kill)} is no gateway, expected one of ${known}`);
+  }
+  return options;
+}
+
+function refuseOutside(name: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new UsageError(`demo: ${name} is ${value}, expected a whole number from ${low} to ${high}`);
+}

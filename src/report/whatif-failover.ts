@@ -1,0 +1,131 @@
+import type { FailoverReport, FailureRow } from "../whatif/failover.js";
+import { type Spread, spreadOf } from "../whatif/spread.js";
+import { paint } from "./paint.js";
+import { textTable } from "./text-table.js";
+import { count, counted, percent } from "./units.js";
+import { heading, left, limited, more, numbers, type ViewStyle } from "./whatif-parts.js";
+
+const SHOWN_ROWS = 24;
+const SHOWN_CONNECTIONS = 10;
+
+/** What `failover` prints: by node and detection over all times, then each failure, then the connections that break. */
+export function failoverText(report: FailoverReport, style: ViewStyle): string {
+  const p = paint(style.colour);
+  const { connections, before, seeds, seed, from, to, failures } = report;
+  const share = before.map(({ node, connections: n }) => `${node} ${percent(n, connections)}`).join(", ");
+  const many = seeds > 1 ? ` to ${seed + seeds - 1}` : "";
+  const lines = [
+    `${heading("Failover", report, p)}${many}`,
+    `  ${counted(report.runs, "run")} over ${from} to ${to}`,
+    `  without a failure ${counted(connections, "connection")}: ${share}`,
+    "",
+    ...summaryLines(report),
+  ];
+  for (const { node, policy } of report.withoutFailover) {
+    lines.push(
+      p.warn(`  ${node} serves CiliumEgressGatewayPolicy ${policy}, which has no failover: its frames stay lost`),
+    );
+  }
+  if (failures.length > new Set(failures.map(keyOf)).size) lines.push("", ...failureLines(report, style));
+  return `${[...lines, ...connectionLines(report, style)].join("\n")}\n`;
+}
+
+/** One row per node and detection, over all times and seeds. */
+function summaryLines({ failures, seeds }: FailoverReport): string[] {
+  const columns = [
+    ...["node", "detection"].map(left),
+    ...numbers("noticed after", "frames lost", "hit", "broken", "rebound"),
+    left("connections taken afterwards"),
+  ];
+  const rows = [...new Set(failures.map(keyOf))].map((key) => {
+    const same = failures.filter((row) => keyOf(row) === key);
+    return [
+      same[0]!.node,
+      detectionText(same[0]!),
+      noticedText(same),
+      ...[over(same, "lostFrames"), over(same, "hit"), over(same, "broken"), over(same, "rebound")].map(spreadText),
+      sharesText(same),
+    ];
+  });
+  const isSpread = seeds > 1 || failures.length > rows.length;
+  const caption = isSpread ? ["  median over all times and seeds (least to most)"] : [];
+  return [...textTable(columns, rows, { indent: "  " }), ...caption];
+}
+
+function failureLines({ failures }: FailoverReport, style: ViewStyle): string[] {
+  const p = paint(style.colour);
+  const columns = [...["node", "at", "detection"].map(left), ...numbers("frames lost", "hit", "broken", "rebound")];
+  const touched = failures.filter(({ hit, broken, rebound }) => hit.max + broken.max + rebound.max > 0);
+  touched.sort((a, b) => b.hit.median - a.hit.median || b.broken.median - a.broken.median);
+  const { shown } = limited(touched, SHOWN_ROWS, style);
+  const rows = shown.map((row) => [
+    row.node,
+    row.at,
+    detectionText(row),
+    ...[row.lostFrames, row.hit, row.broken, row.rebound].map(spreadText),
+  ]);
+  const rest = failures.length - touched.length;
+  const calm = rest > 0 ? [`  ${counted(rest, "failure")} touched no connection`] : [];
+  const table = rows.length > 0 ? textTable(columns, rows, { indent: "  " }) : [];
+  return [p.bold("Worst first"), ...table, ...more(touched.length - shown.length, p), ...calm];
+}
+
+/** Connections that break, over all failures; with several seeds those that break under the most of them first. */
+function connectionLines({ failures, seeds }: FailoverReport, style: ViewStyle): string[] {
+  const p = paint(style.colour);
+  const all = failures.flatMap(({ node, at, detect, connections }) =>
+    connections.map((connection) => ({ node, at, detect, ...connection })),
+  );
+  if (all.length === 0) return [];
+  all.sort((a, b) => b.share - a.share);
+  const { shown, hidden } = limited(all, SHOWN_CONNECTIONS, style);
+  const columns = [...["connection", "pod", "node", "at"].map(left), ...(seeds > 1 ? numbers("breaks under") : [])];
+  const rows = shown.map(({ fiveTuple, pod, node, at, share }) => [
+    fiveTuple,
+    pod,
+    node,
+    at,
+    ...(seeds > 1 ? [`${percent(share, 1)} of seeds`] : []),
+  ]);
+  return ["", p.bold("Connections that break"), ...textTable(columns, rows, { indent: "  " }), ...more(hidden, p)];
+}
+
+function keyOf({ node, detect }: FailureRow): string {
+  return `${node} ${detect}`;
+}
+
+function detectionText({ detect }: FailureRow): string {
+  return detect === null ? "by health checks" : `${detect} s`;
+}
+
+function noticedText(rows: readonly FailureRow[]): string {
+  const known = rows.flatMap(({ detectedAfterMs }) => detectedAfterMs ?? []);
+  if (known.length < rows.length) return known.length === 0 ? "never" : "not always";
+  const { median } = spreadOf(known.map((one) => one.median));
+  return `${(median / 1000).toFixed(2)} s`;
+}
+
+function over(rows: readonly FailureRow[], key: "lostFrames" | "hit" | "broken" | "rebound"): Spread {
+  const { median } = spreadOf(rows.map((row) => row[key].median));
+  return {
+    median,
+    min: Math.min(...rows.map((row) => row[key].min)),
+    max: Math.max(...rows.map((row) => row[key].max)),
+  };
+}
+
+/** `12`, or `12 (8 to 15)` where runs differ. */
+function spreadText({ median, min, max }: Spread): string {
+  return min === max ? count(median) : `${count(median)} (${count(min)} to ${count(max)})`;
+}
+
+/** Mean shares of several failures: `gw-b 35.1 %, gw-c 64.9 %`. */
+function sharesText(rows: readonly FailureRow[]): string {
+  const sums = new Map<string, number>();
+  for (const { sharesAfter } of rows) {
+    for (const { node, share } of sharesAfter) sums.set(node, (sums.get(node) ?? 0) + share);
+  }
+  const whole = [...sums.values()].reduce((sum, share) => sum + share, 0);
+  const shares = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
+  return shares.map(([node, share]) => `${node} ${percent(share, whole)}`).join(", ") || "none";
+}

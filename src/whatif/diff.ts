@@ -1,0 +1,256 @@
+import type { PolicyModel } from "../config/types.js";
+import type { ScenarioTime } from "../gateway/scenario.js";
+import { familyOf, formatAddress, parseAddress } from "../net/address.js";
+import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../net/decode.js";
+import { mappedAddressKey } from "../net/tuple.js";
+import type { ReplayOptions } from "../replay/options.js";
+import type { ReplayReport } from "../replay/report-types.js";
+import { formatTime } from "../replay/time.js";
+import { PolicyInterpreter } from "../verify/interpreter.js";
+import type { LoggedConnection } from "./logged-connection.js";
+import {
+  destinationName,
+  fiveTupleName,
+  type GatewayName,
+  lastWayOf,
+  podName,
+  type Way,
+  wayName,
+  wayOf,
+} from "./names.js";
+import { pairUp } from "./pairs.js";
+import { type LoggedRun, momentOf, requireFiles, runLogged } from "./run.js";
+import { healthOf, scenarioOf } from "./scenarios.js";
+
+/** Connections listed one by one; all are counted. */
+const MAX_LISTED = 10_000;
+
+/** What differs between two sets of manifests under the same traffic. */
+export interface DiffReport {
+  schema: "sluicegate.io/diff/v1";
+  seed: number;
+  natProfile: string;
+  balance: string;
+  /** When the change takes place, RFC 3339; absent = at no time in particular: both sets were replayed from the start. */
+  at?: string;
+  /** Connections compared, and those of them that leave otherwise. */
+  connections: number;
+  changed: number;
+  gatewayChanged: number;
+  egressIPChanged: number;
+  verdictChanged: number;
+  /** TCP and SCTP connections that the change would cut, and others that would go on under another external tuple. */
+  cut: number;
+  rebound: number;
+  /** Of both the most that live at one moment, and that moment: what a change at the worst time would cut. */
+  worst?: { at: string; cut: number; rebound: number };
+  /** By pod and destination, those with the most cuts first. */
+  groups: DiffGroup[];
+  /** The first `MAX_LISTED` of those that would be cut or rebound. */
+  cutConnections: CutConnection[];
+}
+
+export interface DiffGroup {
+  pod: string;
+  destination: string;
+  connections: number;
+  cut: number;
+  rebound: number;
+  ways: { from: string; to: string; connections: number; cut: number; rebound: number }[];
+}
+
+export interface CutConnection {
+  fiveTuple: string;
+  pod: string;
+  from: string;
+  to: string;
+  /** `cut` or `rebound`. */
+  effect: string;
+  openedAt: string;
+  lastFrameAt: string;
+}
+
+export interface DiffOptions extends Omit<ReplayOptions, "model"> {
+  readonly from: PolicyModel;
+  readonly to: PolicyModel;
+  /** When the manifests change; undefined = both are replayed from the start. */
+  readonly at?: ScenarioTime;
+}
+
+/** Two ways of one connection. */
+export interface Change {
+  readonly connection: LoggedConnection;
+  readonly from: Way;
+  readonly to: Way;
+  readonly effect: "none" | "cut" | "rebound";
+}
+
+/**
+ * Replays captures under two sets of manifests, or with the change from one to the other at some time, and compares what becomes of each
+ * connection. Without a time a connection counts as cut where a change in its middle would send it out by another external tuple,
+ * whenever that comes. Throws as `replay` does.
+ */
+export async function diffManifests(options: DiffOptions): Promise<DiffReport> {
+  const { from, to, at, ...rest } = options;
+  requireFiles(options.captures);
+  const before = await runLogged({ ...rest, model: from });
+  if (at !== undefined) return diffAt({ ...rest, model: from }, to, at, before);
+  const after = await runLogged({ ...rest, model: to, allowNoMatch: true });
+  const midLife = new MidLife(to, before.log.startNs);
+  const pairs = pairUp(before.log.connections, after.log.connections, "firstFrame");
+  const changes = pairs.flatMap(({ connection, before: one, after: other }): Change[] => {
+    const ways = { from: wayOf(one, before.report), to: wayOf(other, after.report) };
+    if (wayName(ways.from) === wayName(ways.to)) return [];
+    return [{ connection, ...ways, effect: midLife.effect(connection, ways.from, ways.to) }];
+  });
+  return diffReport(before.report, { changes, compared: pairs.length, startNs: before.log.startNs });
+}
+
+/** @param before the replay in which nothing changes */
+async function diffAt(
+  options: ReplayOptions,
+  to: PolicyModel,
+  at: ScenarioTime,
+  before: LoggedRun,
+): Promise<DiffReport> {
+  const { startNs } = before.log;
+  const atNs = momentOf(at, before.log, "--at");
+  const scenario = scenarioOf("other manifests", healthOf(options.model), [{ at, manifests: "" }]);
+  const after = await runLogged({ ...options, scenario, laterModels: [to] });
+  const pairs = pairUp(before.log.connections, after.log.connections, "lastFrame");
+  const changes = pairs.flatMap(({ connection, before: one, after: other }): Change[] => {
+    const ways = { from: lastWayOf(one, before.report), to: lastWayOf(other, after.report) };
+    if (wayName(ways.from) === wayName(ways.to) && !other?.moved) return [];
+    const { firstNs, lastNs } = connection;
+    const isAlive = ways.from.kind !== "drop" && firstNs < atNs && lastNs >= atNs;
+    return [{ connection, ...ways, effect: isAlive ? effectOf(connection) : "none" }];
+  });
+  const report = diffReport(before.report, { changes, compared: pairs.length, startNs });
+  const { worst: _, ...rest } = report;
+  return { ...rest, at: formatTime(startNs + BigInt(atNs)) };
+}
+
+function effectOf({ protocol }: LoggedConnection): "cut" | "rebound" {
+  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP ? "cut" : "rebound";
+}
+
+export interface Changes {
+  readonly changes: readonly Change[];
+  readonly compared: number;
+  /** Start of the log, nanoseconds since the epoch. */
+  readonly startNs: bigint;
+}
+
+/** @param report of the replay before the change */
+export function diffReport(report: ReplayReport, { changes, compared, startNs }: Changes): DiffReport {
+  const cuts = changes.filter(({ effect }) => effect !== "none");
+  return {
+    schema: "sluicegate.io/diff/v1",
+    seed: report.seed,
+    natProfile: report.natProfile,
+    balance: report.settings.balance!.value,
+    connections: compared,
+    changed: changes.length,
+    gatewayChanged: changes.filter(({ from, to }) => both(from, to, "node")).length,
+    egressIPChanged: changes.filter(({ from, to }) => both(from, to, "egressIP")).length,
+    verdictChanged: changes.filter(({ from, to }) => from.kind !== to.kind || from.kind !== "gateway").length,
+    cut: cuts.filter(({ effect }) => effect === "cut").length,
+    rebound: cuts.filter(({ effect }) => effect === "rebound").length,
+    ...worstOf(cuts, startNs),
+    groups: groupsOf(changes),
+    cutConnections: cuts.slice(0, MAX_LISTED).map(({ connection, from, to, effect }) => ({
+      fiveTuple: fiveTupleName(connection),
+      pod: podName(connection),
+      from: wayName(from),
+      to: wayName(to),
+      effect,
+      openedAt: formatTime(startNs + BigInt(connection.firstNs)),
+      lastFrameAt: formatTime(startNs + BigInt(connection.lastNs)),
+    })),
+  };
+}
+
+function both(from: Way, to: Way, key: keyof GatewayName): boolean {
+  return from.kind === "gateway" && to.kind === "gateway" && from.gateway[key] !== to.gateway[key];
+}
+
+function groupsOf(changes: readonly Change[]): DiffGroup[] {
+  const groups = new Map<string, DiffGroup>();
+  for (const { connection, from, to, effect } of changes) {
+    const names = { pod: podName(connection), destination: destinationName(connection) };
+    const key = `${names.pod} ${names.destination}`;
+    const group = groups.get(key) ?? { ...names, connections: 0, cut: 0, rebound: 0, ways: [] };
+    groups.set(key, group);
+    const route = { from: wayName(from), to: wayName(to) };
+    let way = group.ways.find((known) => known.from === route.from && known.to === route.to);
+    if (!way) {
+      way = { ...route, connections: 0, cut: 0, rebound: 0 };
+      group.ways.push(way);
+    }
+    for (const row of [group, way]) {
+      row.connections++;
+      if (effect !== "none") row[effect]++;
+    }
+  }
+  for (const { ways } of groups.values()) ways.sort(byWeight);
+  return [...groups.values()].sort(byWeight);
+}
+
+function byWeight(a: { cut: number; connections: number }, b: { cut: number; connections: number }): number {
+  return b.cut - a.cut || b.connections - a.connections;
+}
+
+/** The moment at which most of these connections live: in `(firstNs, lastNs]`, since a change comes before the frames of its time. */
+function worstOf(cuts: readonly Change[], startNs: bigint): Pick<DiffReport, "worst"> {
+  const events = cuts.flatMap(({ connection: { firstNs, lastNs }, effect }) => [
+    { ns: firstNs + 1, by: 1, effect },
+    { ns: lastNs + 1, by: -1, effect },
+  ]);
+  events.sort((a, b) => a.ns - b.ns || a.by - b.by);
+  const now = { cut: 0, rebound: 0 };
+  let worst: DiffReport["worst"];
+  for (const { ns, by, effect } of events) {
+    if (effect !== "none") now[effect] += by;
+    if (now.cut + now.rebound > (worst ? worst.cut + worst.rebound : 0))
+      worst = { at: formatTime(startNs + BigInt(ns)), ...now };
+  }
+  return worst ? { worst } : {};
+}
+
+/** What becomes of a connection in whose middle the manifests change. */
+class MidLife {
+  readonly #model: PolicyModel;
+  readonly #policies: PolicyInterpreter;
+  readonly #startNs: bigint;
+
+  /** @param model the manifests after the change */
+  constructor(model: PolicyModel, startNs: bigint) {
+    this.#model = model;
+    this.#policies = new PolicyInterpreter(model);
+    this.#startNs = startNs;
+  }
+
+  /** @param from its way so far   @param to the way of a connection that begins after the change */
+  effect(connection: LoggedConnection, from: Way, to: Way): Change["effect"] {
+    const { isOutbound, framesOut, framesIn } = connection;
+    const hasMiddle = isOutbound && framesOut + framesIn > 1;
+    const hadTuple = from.kind === "gateway" || (from.kind === "pass" && to.kind !== "pass");
+    if (!hasMiddle || !hadTuple) return "none";
+    if (from.kind === "gateway" && this.#keeps(connection, from.gateway)) return "none";
+    return effectOf(connection);
+  }
+
+  /** An IsovalentEgressGatewayPolicy keeps a running connection at its gateway while that is one of its own; the other kind never does. */
+  #keeps({ endpoint, remote, firstNs }: LoggedConnection, gateway: GatewayName): boolean {
+    const [source, destination] = [parseAddress(endpoint)!, parseAddress(remote)!];
+    const family = familyOf(source);
+    const owner = this.#policies.ownerOfKey(mappedAddressKey(source, family), this.#startNs + BigInt(firstNs));
+    const policy = owner && this.#model.policies[this.#policies.decide(owner, destination, family).policy];
+    if (policy?.kind !== "IsovalentEgressGatewayPolicy") return false;
+    return policy.egresses.some((index) => {
+      const { node, egressIPv4, egressIPv6 } = this.#model.egresses[index]!;
+      const own = family === 4 ? egressIPv4 : egressIPv6;
+      return node === gateway.node && own !== undefined && formatAddress(own) === gateway.egressIP;
+    });
+  }
+}

@@ -1,0 +1,86 @@
+import type { ReplayReport } from "../replay/report-types.js";
+import type { LoggedConnection } from "./logged-connection.js";
+
+/** A gateway as reports name it. */
+export interface GatewayName {
+  node: string;
+  egressIP: string;
+}
+
+const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
+  [1, "icmp"],
+  [6, "tcp"],
+  [17, "udp"],
+  [58, "icmpv6"],
+  [132, "sctp"],
+]);
+const ECHO_PROTOCOLS = new Set(["icmp", "icmpv6"]);
+
+/** Name of an IP protocol, else its number. */
+export function protocolName(protocol: number): string {
+  return PROTOCOL_NAMES.get(protocol) ?? String(protocol);
+}
+
+/** `shop/cart-0`, or the address where no pod owns it. */
+export function podName({ owner, endpoint }: LoggedConnection): string {
+  return owner ? `${owner.namespace}/${owner.name}` : endpoint;
+}
+
+/** Where a connection goes: `tcp 198.51.100.10:443`, `icmp 198.51.100.10`. */
+export function destinationName({ protocol, remote, remotePort }: LoggedConnection): string {
+  return `${protocolName(protocol)} ${withPort(remote, remotePort)}`;
+}
+
+/** `tcp 10.1.1.10:40000 -> 198.51.100.10:443`, `icmp 10.1.1.10 -> 198.51.100.10 id 7`: as in a replay's report. */
+export function fiveTupleName(connection: LoggedConnection): string {
+  const { protocol, endpoint, endpointPort, remote, remotePort } = connection;
+  const name = protocolName(protocol);
+  if (ECHO_PROTOCOLS.has(name)) return `${name} ${endpoint} -> ${remote} id ${endpointPort}`;
+  return `${name} ${withPort(endpoint, endpointPort)} -> ${withPort(remote, remotePort)}`;
+}
+
+/** How a connection leaves: by a gateway, or not, or nobody knows it. */
+export type Way =
+  | { readonly kind: "gateway"; readonly gateway: GatewayName }
+  | { readonly kind: "pass" | "drop" | "lost"; readonly reason: string }
+  | { readonly kind: "unknown" };
+
+/** How a connection left at its best, or where it is `undefined`, that nobody knows it. */
+export function wayOf(connection: LoggedConnection | undefined, report: Pick<ReplayReport, "gateways">): Way {
+  if (!connection) return { kind: "unknown" };
+  const { outcome, reason, egress } = connection;
+  return outcome === "snat" ? viaGateway(egress, report) : { kind: outcome, reason };
+}
+
+/** How the newest frame of a connection left. */
+export function lastWayOf(connection: LoggedConnection | undefined, report: Pick<ReplayReport, "gateways">): Way {
+  if (!connection) return { kind: "unknown" };
+  const { lastOutcome, lastReason, egress } = connection;
+  return lastOutcome === "snat" ? viaGateway(egress, report) : { kind: lastOutcome, reason: lastReason };
+}
+
+function viaGateway(egress: number, { gateways }: Pick<ReplayReport, "gateways">): Way {
+  const { node, egressIP } = gateways[egress]!;
+  return { kind: "gateway", gateway: { node, egressIP } };
+}
+
+/** `gw-a 203.0.113.10`, `passes (excluded)`, `dropped (no-egress-gateway)` */
+export function wayName(way: Way): string {
+  switch (way.kind) {
+    case "gateway":
+      return `${way.gateway.node} ${way.gateway.egressIP}`.trim();
+    case "pass":
+      return `passes (${way.reason})`;
+    case "drop":
+      return `dropped (${way.reason})`;
+    case "lost":
+      return `lost (${way.reason})`;
+    case "unknown":
+      return "of no pod";
+  }
+}
+
+function withPort(address: string, port: number): string {
+  if (port === 0) return address;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

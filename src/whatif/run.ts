@@ -1,0 +1,47 @@
+import { UsageError } from "../errors.js";
+import type { ScenarioTime } from "../gateway/scenario.js";
+import type { ReplayOptions } from "../replay/options.js";
+import { replay } from "../replay/replay.js";
+import type { ReplayReport } from "../replay/report-types.js";
+import { resolveOptions } from "../replay/setup.js";
+import { formatTime } from "../replay/time.js";
+import { ConnectionLog } from "./connection-log.js";
+import { sinceStart } from "./scenarios.js";
+
+/** A replay with every connection of it. */
+export interface LoggedRun {
+  readonly report: ReplayReport;
+  readonly log: ConnectionLog;
+}
+
+export interface LoggedRunOptions extends ReplayOptions {
+  /** See `ConnectionLogOptions`. */
+  readonly snapshotAt?: ScenarioTime;
+}
+
+/** Replays without verification and keeps a log of connections. Throws as `replay` does. */
+export async function runLogged({ snapshotAt, ...options }: LoggedRunOptions): Promise<LoggedRun> {
+  const { model, laterModels, natProfile } = resolveOptions(options);
+  const log = new ConnectionLog({
+    models: [model, ...(laterModels ?? [])],
+    natProfile,
+    ...(snapshotAt && { snapshotAt }),
+  });
+  const observers = [...(options.observers ?? []), log];
+  const report = await replay({ ...options, verify: false, observers });
+  return { report, log };
+}
+
+/** @throws {UsageError} where a capture can be read only once: questions that take several replays need files */
+export function requireFiles(captures: readonly string[]): void {
+  if (captures.includes("-"))
+    throw new UsageError("-: is standard input, expected files: captures are read several times here");
+}
+
+/** @returns nanoseconds since the log's start   @throws {UsageError} where the captures do not reach that far */
+export function momentOf(time: ScenarioTime, log: ConnectionLog, flag: string): number {
+  const ns = Number(sinceStart(time, log.startNs));
+  if (ns >= 0 && ns <= log.clockNs) return ns;
+  const [from, to] = [formatTime(log.startNs), formatTime(log.startNs + BigInt(log.clockNs))];
+  throw new UsageError(`${flag} is ${formatTime(log.startNs + BigInt(ns))}, expected a time from ${from} to ${to}`);
+}

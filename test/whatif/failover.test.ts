@@ -1,0 +1,164 @@
+import { describe, expect, test } from "vitest";
+import type { PolicyModel } from "../../src/config/types.js";
+import { type FailoverOptions, type FailoverReport, playFailures } from "../../src/whatif/failover.js";
+import { playFailure } from "../../src/whatif/failover-job.js";
+import { failureOf } from "../../src/whatif/scenarios.js";
+import { clusterModel } from "../replay/cluster.js";
+import { captureOf, ENDPOINT, outbound, type TimedFrame } from "../replay/traffic.js";
+import { withFile } from "../support/capture-read.js";
+
+const GATEWAYS = {
+  "gw-a": "203.0.113.10",
+  "gw-b": "203.0.113.20",
+  "gw-c": "203.0.113.30",
+  "gw-d": "203.0.113.40",
+};
+const CONNECTIONS = 64;
+const LENGTH_MS = 10_000;
+
+/** Connections that all open at the start and send ten times a second, each frame 1 ms apart from the others. */
+function steadyTraffic(): TimedFrame[] {
+  const frames: TimedFrame[] = [];
+  for (let ms = 0; ms < LENGTH_MS; ms += 100) {
+    for (let i = 0; i < CONNECTIONS; i++) {
+      const flags = ms === 0 ? "SYN" : "ACK";
+      frames.push({ us: ms * 1000 + i * 1000, frame: outbound(flags, { port: 41_000 + i, id: ms / 100 + 1 }) });
+    }
+  }
+  return frames;
+}
+
+function model(): Promise<PolicyModel> {
+  return clusterModel({ pods: [ENDPOINT], gateways: GATEWAYS, worker: "worker" });
+}
+
+async function failures(options: Partial<FailoverOptions>): Promise<FailoverReport> {
+  const own = await model();
+  return withFile(captureOf(steadyTraffic()), (path) =>
+    playFailures({
+      captures: [path],
+      model: own,
+      kill: "each",
+      at: { fromStartNs: 2_000_000_000n },
+      detectMs: [500],
+      seeds: 1,
+      workers: 0,
+      ...options,
+    }),
+  );
+}
+
+describe("a gateway that fails", () => {
+  test("loses what is sent to it until the failure is noticed, breaks its own connections and no other", async () => {
+    const report = await failures({});
+    const had = new Map(report.before.map(({ node, connections }) => [node, connections]));
+    expect(report.connections).toBe(CONNECTIONS);
+    expect(report.failures.map(({ node }) => node)).toEqual(Object.keys(GATEWAYS));
+    for (const { node, broken, hit, lostFrames, detectedAfterMs, connections } of report.failures) {
+      const own = had.get(node)!;
+      expect(own).toBeGreaterThan(4);
+      expect(broken).toEqual({ median: own, min: own, max: own });
+      expect(hit.median).toBe(own);
+      // Ten frames a second and connection, for half a second.
+      expect(lostFrames.median).toBe(own * 5);
+      expect(detectedAfterMs!.median).toBe(500);
+      expect(connections).toHaveLength(own);
+      expect(connections[0]).toMatchObject({ pod: "default/pod-0", share: 1 });
+    }
+  });
+
+  test("leaves its connections to the other three", async () => {
+    const { failures: rows } = await failures({ kill: "gw-b" });
+    expect(rows[0]!.sharesAfter.map(({ node }) => node)).toEqual(["gw-a", "gw-c", "gw-d"]);
+    expect(rows[0]!.sharesAfter.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
+  });
+
+  test("costs more frames the later it is noticed", async () => {
+    const { failures: rows } = await failures({ kill: "gw-a", detectMs: [500, 1000, 2000] });
+    const lost = rows.map(({ lostFrames }) => lostFrames.median);
+    expect(lost[1]).toBe(lost[0]! * 2);
+    expect(lost[2]).toBe(lost[0]! * 4);
+    expect(rows.map(({ detect }) => detect)).toEqual([0.5, 1, 2]);
+  });
+
+  test("by the health checks of the manifests is noticed within one to two seconds", async () => {
+    const { failures: rows } = await failures({ kill: "gw-a", detectMs: [], seeds: 20 });
+    expect(rows[0]!.detect).toBeNull();
+    expect(rows[0]!.detectedAfterMs!.min).toBeGreaterThan(1000);
+    expect(rows[0]!.detectedAfterMs!.max).toBeLessThanOrEqual(2000);
+    expect(rows[0]!.detectedAfterMs!.max).toBeGreaterThan(rows[0]!.detectedAfterMs!.min);
+  });
+
+  test("under random balance breaks each connection under some of the seeds", async () => {
+    const { failures: rows, seeds } = await failures({ kill: "gw-a", balance: "random", seeds: 12 });
+    expect(seeds).toBe(12);
+    expect(rows[0]!.broken.min).toBeLessThan(rows[0]!.broken.max);
+    const shares = rows[0]!.connections.map(({ share }) => share);
+    expect(shares).toEqual([...shares].sort((a, b) => b - a));
+    expect(shares[0]).toBeLessThan(1);
+    const mean = shares.reduce((sum, share) => sum + share, 0) / CONNECTIONS;
+    expect(mean).toBeGreaterThan(0.15);
+    expect(mean).toBeLessThan(0.35);
+  });
+
+  test("at several times, one run for each", async () => {
+    const at = { everyNs: 3_000_000_000n };
+    const { failures: rows } = await failures({ kill: "gw-a", at });
+    expect(rows.map((row) => row.at)).toEqual([
+      "2026-09-21T14:13:23.000000000Z",
+      "2026-09-21T14:13:26.000000000Z",
+      "2026-09-21T14:13:29.000000000Z",
+    ]);
+  });
+
+  test("half way through the captures unless told otherwise", async () => {
+    const { failures: rows } = await failures({ kill: "gw-a", at: undefined });
+    expect(rows.map((row) => row.at)).toEqual(["2026-09-21T14:13:24.981000000Z"]);
+  });
+
+  test.each([
+    [
+      "a node that is no gateway",
+      { kill: "gw-z" },
+      '--kill is "gw-z", expected a gateway node: gw-a, gw-b, gw-c, gw-d',
+    ],
+    [
+      "a time behind the captures",
+      { at: { fromStartNs: 60_000_000_000n } },
+      "--at is 2026-09-21T14:14:20.000000000Z, expected a time from",
+    ],
+    [
+      "times too far apart",
+      { at: { everyNs: 60_000_000_000n } },
+      "--at: the captures last 9963 ms, expected times closer together",
+    ],
+    ["standard input", { captures: ["-"] }, "-: is standard input, expected files"],
+  ])("is refused where the question makes no sense: %s", async (_, options, message) => {
+    await expect(failures(options as Partial<FailoverOptions>)).rejects.toThrow(message);
+  });
+});
+
+describe("detection exactly D after the failure", () => {
+  test.each([
+    [1, 1],
+    [1, 2000],
+    [50, 500],
+    [99, 30],
+    [100, 100],
+    [1234, 567],
+    [2000, 1],
+    [3333, 2000],
+  ])("failing after %i ms, noticed %i ms later", async (atMs, detectMs) => {
+    const own = await model();
+    const outcome = await withFile(captureOf(steadyTraffic()), (path) =>
+      playFailure({ captures: [path], model: own }, { kill: "gw-a", atMs, detectMs, seed: 1 }),
+    );
+    expect(outcome.detectedAfterMs).toBe(detectMs);
+  });
+
+  test("is laid by the probes: one comes with the failure", async () => {
+    const { health, phaseMs } = failureOf(await model(), "gw-a", 1234, 500);
+    expect(phaseMs).toBe(34);
+    expect(health).toMatchObject({ probeIntervalMs: 100, timeoutMs: 600 });
+  });
+});

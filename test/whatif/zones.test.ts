@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { loadManifests } from "../../src/config/load.js";
+import type { PolicyModel } from "../../src/config/types.js";
+import { compareZones, type ZonesReport } from "../../src/whatif/zones.js";
+
+const MODEL = loadManifests(["pcaps/manifests"]);
+
+function zonesOf(model: PolicyModel): Promise<ZonesReport> {
+  return compareZones({ captures: ["pcaps/web/in.pcap"], model });
+}
+
+/** The shop's policy in a cluster whose gateways are all in one zone. */
+function withGatewaysIn(zone: string): PolicyModel {
+  return {
+    ...MODEL,
+    nodes: MODEL.nodes.map((node) => (node.name.startsWith("gw-") ? { ...node, zone } : node)),
+    egresses: MODEL.egresses.map((egress) => ({ ...egress, zone })),
+  };
+}
+
+function rowOf({ affinities }: ZonesReport, azAffinity: string) {
+  return affinities.find((row) => row.azAffinity === azAffinity)!;
+}
+
+test("local affinities keep traffic within its zone where each zone has a gateway", async () => {
+  const report = await zonesOf(MODEL);
+  expect(report.policies).toEqual([{ policy: "shop-egress", azAffinity: "disabled" }]);
+  const [disabled, localOnly] = [rowOf(report, "disabled"), rowOf(report, "localOnly")];
+  expect(localOnly.crossZone.bytes).toBeLessThan(disabled.crossZone.bytes / 2);
+  expect(localOnly.dropped.connections).toBe(0);
+  expect(rowOf(report, "localOnlyFirst").crossZone).toEqual(localOnly.crossZone);
+  // No cap holds back the others, so priority alone changes nothing.
+  expect(rowOf(report, "localPriority").crossZone).toEqual(disabled.crossZone);
+});
+
+test("what crosses zones under localOnly is of policies that have no affinity", async () => {
+  const { pairs, crossZone, sameZone } = rowOf(await zonesOf(MODEL), "localOnly");
+  const crossing = pairs.filter(({ from, to }) => from !== to);
+  expect(crossing.reduce((sum, { connections }) => sum + connections, 0)).toBe(crossZone.connections);
+  // billing and lab: 12 connections by gw-b, 30 by gw-c and gw-d, none of them in its pod's zone.
+  expect(crossZone.connections).toBe(42);
+  expect(sameZone.connections).toBe(60);
+});
+
+test("localOnly drops where a zone has no gateway, localOnlyFirst goes elsewhere", async () => {
+  const report = await zonesOf(withGatewaysIn("zone-2"));
+  const [only, first] = [rowOf(report, "localOnly"), rowOf(report, "localOnlyFirst")];
+  expect(only.dropped.connections).toBeGreaterThan(30);
+  expect(only.dropped.frames).toBeGreaterThanOrEqual(only.dropped.connections);
+  expect(first.dropped).toEqual({ connections: 0, frames: 0 });
+  expect(first.connections).toBe(only.connections + only.dropped.connections);
+});
+
+test("each row's bytes are the sum of its shares", async () => {
+  for (const row of (await zonesOf(MODEL)).affinities) {
+    expect(row.crossZone.bytes + row.sameZone.bytes + row.unknownZone.bytes).toBe(row.bytes);
+    expect(row.busiest!.connections).toBeLessThanOrEqual(row.connections);
+  }
+});
