@@ -15,8 +15,8 @@ export function checkSelected(frame: Frame, endpoint: Endpoint): number {
 }
 
 /**
- * Whether the gateway that was used is the one that the frame's connection is pinned to; else one that takes new connections, or that kept
- * this one. @param current the connection, where there is one
+ * Whether the gateway that was used is the one that the frame's connection is pinned to; else one that takes new connections, or that may
+ * have kept this one. @param current the connection, where it is known
  */
 export function checkGateway(frame: Frame, policy: Policy, endpoint: Endpoint, current?: Connection): void {
   const { judge, o } = frame;
@@ -24,7 +24,7 @@ export function checkGateway(frame: Frame, policy: Policy, endpoint: Endpoint, c
   const nodeOf = (index: number) => model.egresses[index]?.node ?? `egress ${index}`;
   const used = nodeOf(o.egress);
   const pins = pinsOf(frame, policy, current);
-  const mayStay = current?.pin === used;
+  const mayStay = current ? current.pin === used : judge.options.resumed;
   const others = mayStay ? gateways.healthy(policy, endpoint) : gateways.active(policy, endpoint);
   const allowed = pins.length > 0 ? pins : others;
   if (allowed.includes(o.egress)) return;

@@ -40,7 +40,7 @@ function ask({ affinity = "disabled", groups = [[[0, 1, 2, 3, 4, 5]]], nodes = {
     }),
     nodes: ["x", "y", "z"].map((name) => ({ name: `in-${name}`, zone: name, labels: new Map(), internalIPs: [] })),
   };
-  const read = new Gateways(m, standing(nodes), isForeign ?? false);
+  const read = new Gateways(m, standing(nodes), isForeign);
   const names = (egresses: readonly number[]) =>
     egresses
       .map((index) => NAMES[index])

@@ -297,6 +297,19 @@ describe("a dead node", () => {
   });
 });
 
+describe("an engine that started from a saved state", () => {
+  const resumed = () => new Scene(model(), { resumed: true });
+
+  test("may have connections on gateways that take no new ones, and lose replies to them", () => {
+    expect(resumed().snat({}, { statuses: A_DRAINED }).faults).toEqual([]);
+    expect(resumed().snat({}, { statuses: A_DOWN }).faults).toEqual(["egress-healthy at 1"]);
+    expect(resumed().fromNetwork("lost", "gateway-down", {}, { unreachable: A_DEAD }).faults).toEqual([]);
+    expect(resumed().fromEndpoint("lost", "gateway-down", {}, { egress: 1, unreachable: A_DEAD }).faults).toEqual([
+      "lost-reason at 1",
+    ]);
+  });
+});
+
 describe("lost memory", () => {
   test("of a gateway restores no reply before the endpoint sent again", () => {
     expect(forgot(new Scene().snat(), "gw-a").reverse({ at: 1 }).faults).toEqual(["mapping-lost at 2"]);
