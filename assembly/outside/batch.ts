@@ -1,6 +1,7 @@
 import {
   COUNTER_ENTRIES_AT,
   FRAME_CAPTURED_AT,
+  FRAME_FLAG_ANSWER,
   FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
@@ -77,7 +78,7 @@ import {
   STAMP_COUNT,
 } from "./layout";
 import { evicted, learn, note, noteUnsent } from "./learn";
-import { losesFrame, losesReply, refuse } from "./lost";
+import { losesFrame, losesReply } from "./lost";
 import { clearBroken, connectionHash, findMapping, touchMapping } from "./mappings";
 
 // Takes the frames of a piece through the engine in batches. A reply is built from what is known of its connection, so a batch ends
@@ -273,8 +274,9 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
     return SKIPPED;
   }
   if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_REFUSED) {
-    refuse(i);
-    return SKIPPED;
+    const record = engineFrames + <usize>size * FRAME_SIZE;
+    store<u16>(record, load<u16>(record, FRAME_FLAGS_AT) | FRAME_FLAG_ANSWER, FRAME_FLAGS_AT);
+    return TAKEN;
   }
   if (losesReply(i, mapping)) return SKIPPED;
   touchMapping(mapping, load<u64>(control, CONTROL_CLOCK_AT));

@@ -1,4 +1,3 @@
-import { ACTION_DROP, REASON_REPLY_WITHOUT_CONNECTION } from "../abi";
 import { endpointNode } from "./addresses";
 import {
   actions,
@@ -98,13 +97,6 @@ function lose(i: u32, reason: u32, node: u32): void {
   store<u8>(hooks + i, 0);
   store<u8>(reasons + i, <u8>reason);
   countLost(i, node);
-}
-
-/** Keeps frame `i` from the engine, which dropped all that it answers: it belongs to nothing. */
-export function refuse(i: u32): void {
-  store<u8>(hooks + i, 0);
-  store<u8>(reasons + i, <u8>REASON_REPLY_WITHOUT_CONNECTION);
-  store<u8>(actions + i, <u8>ACTION_DROP);
 }
 
 /** Frame `i` is lost because of a node. */

@@ -1,6 +1,8 @@
 import {
   BLOB_SNAT_HIGH_AT,
   BLOB_SNAT_LOW_AT,
+  EGRESS_FLAG_MOVED,
+  EGRESS_FLAGS_AT,
   EGRESS_IPV4_AT,
   EGRESS_IPV6_AT,
   EGRESS_SIZE,
@@ -176,6 +178,11 @@ export function findEgressAddress(addressHigh: u64, addressLow: u64): u32 {
 
 export function endpointAt(row: u32): usize {
   return endpointsAt + <usize>row * ENDPOINT_SIZE;
+}
+
+/** True where policies have the IPv4 address of an egress on other nodes only. */
+export function hasMoved(egress: u32): bool {
+  return egress < egressTotal && (load<u32>(egressAt(egress), EGRESS_FLAGS_AT) & EGRESS_FLAG_MOVED) != 0;
 }
 
 export function egressAt(row: u32): usize {

@@ -6,7 +6,7 @@ import type { AddressWords, ClusterWords, GroupWords, NodeWords, PodWords, Polic
 export const REMOTES = ["198.51.100.1", "198.51.100.2", "198.51.100.70", "198.51.100.200", "198.18.0.9", "198.18.7.1"];
 const DESTINATIONS = ["0.0.0.0/0", "198.51.100.0/24", "198.51.100.0/25", "198.51.100.64/26", "198.18.0.0/15"];
 const EXCLUSIONS = ["198.51.100.2/32", "198.51.100.64/26", "198.18.7.0/24"];
-const POOLS = ["203.0.114.0/32", "203.0.114.0/31", "203.0.114.4/30", "203.0.114.8/29"];
+const POOLS = ["203.0.114.0/32", "203.0.114.0/31", "203.0.114.4/30", "203.0.114.8/29", "203.0.114.16/28"];
 /** On a device of every gateway whose devices are known: one of them has it at a time. */
 const SHARED_IP = "203.0.113.200";
 const AFFINITIES: readonly AzAffinity[] = ["disabled", "localOnly", "localOnlyFirst", "localPriority"];
@@ -77,7 +77,7 @@ function rollHeirs(dice: Dice, pods: readonly PodWords[], nodes: readonly NodeWo
 /** A policy of either kind. */
 export function rollPolicy(dice: Dice, name: string): PolicyWords {
   const isIsovalent = dice.chance(78);
-  const pool = isIsovalent && dice.chance(35) ? dice.some(POOLS, dice.int(1, 2)) : undefined;
+  const pool = isIsovalent && dice.chance(30) ? dice.some(POOLS, dice.int(1, 3)) : undefined;
   const groups = Array.from({ length: dice.chance(30) ? 2 : 1 }, () => rollGroup(dice, isIsovalent, pool !== undefined));
   return {
     kind: isIsovalent ? "IsovalentEgressGatewayPolicy" : "CiliumEgressGatewayPolicy",
@@ -96,7 +96,7 @@ function rollGroup(dice: Dice, isIsovalent: boolean, isPooled: boolean): GroupWo
   const address: AddressWords = isPooled
     ? {}
     : dice.weighted<AddressWords>([
-        [8, { interface: "eth1" }],
+        [12, { interface: "eth1" }],
         [2, { egressIP: SHARED_IP }],
         [1, {}],
       ]);

@@ -28,7 +28,7 @@ export interface Script {
 export function rollScript(dice: Dice, start: ClusterWords, lengthMs: number): Script {
   const health = rollHealth(dice);
   const orders: EventScript[] = [];
-  for (let n = dice.int(0, 5); n > 0; n--) orders.push(...rollIncident(dice, start, health, dice.int(0, lengthMs)));
+  for (let n = dice.int(1, 6); n > 0; n--) orders.push(...rollIncident(dice, start, health, dice.int(0, lengthMs)));
   const edits = dice.weighted([
     [5, 0],
     [3, 1],
