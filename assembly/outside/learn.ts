@@ -148,15 +148,7 @@ export function noteUnsent(hash: u64, addresses: u64, ports: u32, protocol: u32,
 }
 
 /** What an endpoint sent came nowhere. Unless something arrived before, no answer of this connection can be genuine. */
-function noteUnanswered(
-  hash: u64,
-  addresses: u64,
-  ports: u32,
-  protocol: u32,
-  flag: u32,
-  egress: u32,
-  time: u64,
-): void {
+function noteUnanswered(hash: u64, addresses: u64, ports: u32, protocol: u32, flag: u32, egress: u32, time: u64): void {
   if (findMapping(hash, addresses, ports, protocol)) return;
   const mapping = putMapping(hash, addresses, ports, protocol, time);
   store<u8>(mapping, <u8>(MAPPING_FLAG_USED | flag), MAPPING_FLAGS_AT);

@@ -22,6 +22,7 @@ import {
   LINE_FLAG_HOP,
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_IP_DELTA_AT,
@@ -231,13 +232,18 @@ function countConnection(egress: u32): void {
 }
 
 /**
- * Whether a connection that is not translated is still that of the endpoint whose address its frames show. Asked once per epoch.
+ * Whether a connection is still that of the endpoint whose address its frames show. Asked once per epoch.
  * @param address of the endpoint, network order bytes
  */
 export function isOfOwner(address: u32, line: usize): bool {
   if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
   const endpoint = findEndpoint(0, mappedLow(address), nowNs());
-  return endpoint != NO_INDEX && load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(line, LINE_OWNER_AT);
+  if (endpoint == NO_INDEX) return false;
+  // The endpoint's line of what leaves the node names its policy instead.
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  const leaves = (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) != 0;
+  const named = leaves && flags & LINE_FLAG_PRIMARY ? otherLine(line) : line;
+  return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(named, LINE_OWNER_AT);
 }
 
 /** What became of `remember`. */

@@ -35,14 +35,7 @@ import { gatewayState, isElsewhere } from "../tables/gateways";
 import { tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import {
-  egressTotal,
-  endpointAt,
-  findEndpoint,
-  hasMoved,
-  hasServicePort,
-  isEgressAddress,
-} from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, isEgressAddress } from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";

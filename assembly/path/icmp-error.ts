@@ -77,10 +77,11 @@ export function icmpError(p: Parsed, v: Verdict): void {
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   if (isForged(p.l3, inner, fromEndpoint)) return unmatched(p, inner, v);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  const own = load<u32>(p.l3 + (fromEndpoint ? IPV4_SRC_AT : IPV4_DST_AT));
   if (!(flags & LEAVES)) {
-    const own = load<u32>(p.l3 + (fromEndpoint ? IPV4_SRC_AT : IPV4_DST_AT));
     return standsAsPassed(own, line, fromEndpoint) ? v.pass(load<u16>(line, LINE_PORT_AT)) : unmatched(p, inner, v);
   }
+  if (fromEndpoint && !isOfOwner(own, line)) return unmatched(p, inner, v);
   // Its gateway went with a policy; the endpoint's next own frame will find another.
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal) return unmatched(p, inner, v);

@@ -135,7 +135,7 @@ export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   p.wire = wire;
   p.key = makeKey(0, 0, hook);
   p.flags = <u8>(
-    (frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0) | (frameFlags & FRAME_FLAG_ANSWER ? PARSED_ANSWER : 0)
+    ((frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0) | (frameFlags & FRAME_FLAG_ANSWER ? PARSED_ANSWER : 0))
   );
   const offset = networkOffset(frame, captured, wire, load<u8>(record, FRAME_LINK_AT));
   if (offset & LINK_FAULT) return fault(p, offset & ~LINK_FAULT);

@@ -1,6 +1,6 @@
 import * as abi from "../../assembly/abi.js";
 import { fnv1a32 } from "../config/fnv.js";
-import type { Endpoint, NatProfile, PolicyModel } from "../config/types.js";
+import type { Egress, Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { EngineError } from "../errors.js";
 import { type AddressBytes, familyOf, formatAddress, type Prefix } from "../net/address.js";
 import { BlobWriter, writeAddress } from "./blob-writer.js";

@@ -78,7 +78,9 @@ function rollHeirs(dice: Dice, pods: readonly PodWords[], nodes: readonly NodeWo
 export function rollPolicy(dice: Dice, name: string): PolicyWords {
   const isIsovalent = dice.chance(78);
   const pool = isIsovalent && dice.chance(30) ? dice.some(POOLS, dice.int(1, 3)) : undefined;
-  const groups = Array.from({ length: dice.chance(30) ? 2 : 1 }, () => rollGroup(dice, isIsovalent, pool !== undefined));
+  const groups = Array.from({ length: dice.chance(30) ? 2 : 1 }, () =>
+    rollGroup(dice, isIsovalent, pool !== undefined),
+  );
   return {
     kind: isIsovalent ? "IsovalentEgressGatewayPolicy" : "CiliumEgressGatewayPolicy",
     name,

@@ -40,7 +40,10 @@ export class Dice {
 
   /** One of some choices, each as often as its weight says. */
   weighted<T>(choices: readonly (readonly [weight: number, choice: T])[]): T {
-    let roll = this.int(1, choices.reduce((sum, [weight]) => sum + weight, 0));
+    let roll = this.int(
+      1,
+      choices.reduce((sum, [weight]) => sum + weight, 0),
+    );
     for (const [weight, choice] of choices) {
       roll -= weight;
       if (roll <= 0) return choice;

@@ -25,7 +25,14 @@ export interface FuzzCase {
 }
 
 /** Lifetimes that captures of a minute outlive. */
-const SHORT: Timeouts = { tcpOpening: 4000, tcpEstablished: 15_000, tcpClosing: 1500, udp: 5000, icmp: 3000, other: 5000 };
+const SHORT: Timeouts = {
+  tcpOpening: 4000,
+  tcpEstablished: 15_000,
+  tcpClosing: 1500,
+  udp: 5000,
+  icmp: 3000,
+  other: 5000,
+};
 const LONG: Timeouts = {
   tcpOpening: 60_000,
   tcpEstablished: 8_000_000,

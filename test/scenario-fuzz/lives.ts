@@ -1,7 +1,7 @@
-import { type External, tupleText } from "./ledger.js";
-import type { Entry, Trial } from "./ledger.js";
 import { TCP, UDP } from "./flows.js";
 import type { FuzzCase } from "./fuzz-case.js";
+import type { Entry, Trial } from "./ledger.js";
+import { type External, tupleText } from "./ledger.js";
 import type { PolicyWords } from "./words.js";
 
 const NS_PER_MS = 1e6;
@@ -27,7 +27,6 @@ export class Life {
   /** The engine surely remembers it until then, and surely forgot it after that. */
   sureUntil = -Infinity;
   maybeUntil = -Infinity;
-  #hasData = false;
   #closedNs = Infinity;
   readonly #fuzz: FuzzCase;
 
@@ -52,10 +51,9 @@ export class Life {
     if (frame.flags === "SYN") this.#closedNs = Infinity;
     if (/FIN|RST/.test(frame.flags)) this.#closedNs = Math.min(this.#closedNs, ns);
     if (!output) return;
-    if (!frame.flags.includes("SYN")) this.#hasData = true;
-    const lifetime = this.#hasData && natProfile === "cilium" ? timeouts.tcpEstablished : timeouts.tcpOpening;
-    const closing = this.#closedNs + timeouts.tcpClosing * NS_PER_MS;
-    this.sureUntil = Math.min(ns + Math.min(lifetime, timeouts.tcpEstablished) * NS_PER_MS, closing) - GRAIN_NS;
+    // Of an older frame's state nothing is known once a gateway had to begin anew: the shorter of the two it is.
+    const lifetime = Math.min(timeouts.tcpOpening, timeouts.tcpEstablished) * NS_PER_MS;
+    this.sureUntil = Math.min(ns + lifetime, this.#closedNs + timeouts.tcpClosing * NS_PER_MS) - GRAIN_NS;
   }
 }
 

@@ -39,7 +39,8 @@ class MoveCheck {
       if (entry.frame.side === "in") this.#reply(entry);
       else this.#sent(entry);
     }
-    for (const row of [...this.#rows.values()].flat()) this.#find("listed-without-change", undefined, JSON.stringify(row));
+    for (const row of [...this.#rows.values()].flat())
+      this.#find("listed-without-change", undefined, JSON.stringify(row));
     return this.#findings;
   }
 
@@ -75,9 +76,15 @@ class MoveCheck {
     const hasMoved = before ? tupleOf(before) !== tupleOf(external) : life.isPassed;
     if (opens) life.isBroken = false;
     const row = hasMoved ? this.#takeRow(entry, before, external) : undefined;
-    const isSure = entry.ns <= life.sureUntil && !opens;
+    // What passed so far and was then lost or refused is forgotten as if it had never been there.
+    const isForgotten = life.isPassed && life.isCut;
+    const isSure = entry.ns <= life.sureUntil && !opens && !isForgotten;
     if (hasMoved && !row && isSure)
-      this.#find(life.isCut ? "change-unlisted-after-drop" : "change-unlisted", entry, `${before ? describe(before) : "untranslated"} became ${describe(external)}`);
+      this.#find(
+        life.isCut ? "change-unlisted-after-drop" : "change-unlisted",
+        entry,
+        `${before ? describe(before) : "untranslated"} became ${describe(external)}`,
+      );
     if (row) {
       if (row.list === "broken") life.isBroken = true;
       const isBreaking = entry.frame.flow.protocol === 6 && !opens;
@@ -113,7 +120,8 @@ class MoveCheck {
       "egress-ip-moved": () => world.hasChanged(since, now),
       "policy-change": () => world.hasOtherPolicies(entry.frame.flow.ip, life.isPassed ? -Infinity : since, now),
     }[cause];
-    if (!isPossible?.()) this.#find("cause", entry, `${cause} from ${from.node} to ${to?.node}: nothing of the kind happened`);
+    if (!isPossible?.())
+      this.#find("cause", entry, `${cause} from ${from.node} to ${to?.node}: nothing of the kind happened`);
   }
 
   /** A pin stays while its gateway is healthy and serves the policy; what is new goes to an active gateway; and all are alive. */
@@ -129,7 +137,8 @@ class MoveCheck {
     if (world.node(external.gateway).at(ns).isDead) this.#find("dead-gateway", entry, `left by ${external.gateway}`);
     if (!policy) return;
     const members = world.gatewaysOf(policy, ns);
-    if (!members.has(external.gateway)) this.#find("no-member", entry, `${external.gateway} is none of ${[...members]}`);
+    if (!members.has(external.gateway))
+      this.#find("no-member", entry, `${external.gateway} is none of ${[...members]}`);
     if (policy.kind === "CiliumEgressGatewayPolicy") return;
     const state = world.node(external.gateway).at(ns);
     if (state.isDown) this.#find("unhealthy-gateway", entry, `${external.gateway} is known to be down`);
@@ -138,7 +147,8 @@ class MoveCheck {
         this.#find("inactive-gateway", entry, `a new connection left by ${external.gateway}`);
       return;
     }
-    const isKept = isSure && hadPolicy?.name === policy.name && hadPolicy.kind === policy.kind && members.has(before.gateway);
+    const isKept =
+      isSure && hadPolicy?.name === policy.name && hadPolicy.kind === policy.kind && members.has(before.gateway);
     const wasDown = world.node(before.gateway).ever(life.leftNs, ns, ({ isDown }) => isDown);
     if (isKept && !wasDown && external.gateway !== before.gateway)
       this.#find("pin-left-healthy", entry, `${before.gateway} was healthy, but it left by ${external.gateway}`);

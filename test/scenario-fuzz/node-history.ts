@@ -92,7 +92,9 @@ export function nodeHistories(script: Script, transitions: readonly HealthTransi
   const { clusters, events } = script;
   const drains = clusters.map(({ nodes }) => new Map(nodes.map(({ name, drain }) => [name, drain === true])));
   const names = new Set(drains.flatMap((nodes) => [...nodes.keys()]));
-  const histories = new Map([...names].map((name) => [name, new NodeHistory(drains[0].has(name), drains[0].get(name)!)]));
+  const histories = new Map(
+    [...names].map((name) => [name, new NodeHistory(drains[0].has(name), drains[0].get(name)!)]),
+  );
   let current = drains[0];
   const happen: { ns: number; act: () => void }[] = events.map((event) => ({
     ns: event.atMs * 1e6,

@@ -5,17 +5,30 @@ import { tupleText } from "./ledger.js";
 /** A frame that can only be translated or not leave at all, and left with the address of its pod. */
 export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
   const findings: Finding[] = [];
+  /** Datagrams that came before the endpoint had asked for any: their flow is inbound. */
+  const unasked = new Set<string>();
+  const asked = new Set<string>();
   const podIPs = new Set(fuzz.script.clusters.flatMap(({ pods }) => pods.map(({ ip }) => ip)));
   for (const entry of entries) {
     const { frame, external, inside, pod, ns, number, output } = entry;
-    if (frame.side === "in" && external) findings.push({ check: "leak", text: `frame ${number}: a reply left the cluster` });
-    if (external && podIPs.has(external.ip)) findings.push({ check: "leak", text: `frame ${number}: left as ${external.ip}` });
-    if (output && !hasSamePayload(entry)) findings.push({ check: "payload", text: `frame ${number}: its data changed` });
+    if (frame.side === "in" && external)
+      findings.push({ check: "leak", text: `frame ${number}: a reply left the cluster` });
+    if (external && podIPs.has(external.ip))
+      findings.push({ check: "leak", text: `frame ${number}: left as ${external.ip}` });
+    if (output && !hasSamePayload(entry))
+      findings.push({ check: "payload", text: `frame ${number}: its data changed` });
     if (inside && !isAsCaptured(inside.bytes, frame.bytes))
       findings.push({ check: "endpoint-bytes", text: `frame ${number}: is not what was captured` });
+    const key = `${pod?.uid} ${tupleText(frame)}`;
+    if (frame.side === "out") asked.add(key);
+    else if (inside && !asked.has(key)) unasked.add(key);
+    if (unasked.has(key)) continue;
     if (!inside || frame.side === "in" || frame.flow.opener === "remote" || !pod || !world.isSettled(pod, ns)) continue;
     if (world.decide(pod, frame.flow.remote, ns).kind !== "selected" || frame.kind === "error") continue;
-    findings.push({ check: "leak", text: `frame ${number}, ${tupleText(frame)} at ${ns / 1e9} s: passed untranslated` });
+    findings.push({
+      check: "leak",
+      text: `frame ${number}, ${tupleText(frame)} at ${ns / 1e9} s: passed untranslated`,
+    });
   }
   return findings;
 }
@@ -23,7 +36,9 @@ export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
 /** A TTL of 255 in front of a hop cannot be told: it, and the header checksum with it, may differ then. */
 function isAsCaptured(bytes: Uint8Array, captured: Uint8Array): boolean {
   if (captured[22] !== 255) return Buffer.compare(bytes, captured) === 0;
-  const [a, b] = [bytes, captured].map((frame) => Buffer.concat([frame.subarray(0, 22), frame.subarray(23, 24), frame.subarray(26)]));
+  const [a, b] = [bytes, captured].map((frame) =>
+    Buffer.concat([frame.subarray(0, 22), frame.subarray(23, 24), frame.subarray(26)]),
+  );
   return a.equals(b);
 }
 
@@ -52,8 +67,8 @@ export function checkTotals({ report, entries }: Trial): Finding[] {
     "lost over time": [sum(timeline.lost), lost],
     "broken over time": [sum(timeline.broken), report.broken.length],
     "rebound over time": [sum(timeline.rebound), report.rebound.length],
-    "broken": [connections.broken, report.broken.length],
-    "rebound": [connections.rebound, report.rebound.length],
+    broken: [connections.broken, report.broken.length],
+    rebound: [connections.rebound, report.rebound.length],
     "frames over time": [sum(timeline.gateways.flatMap((row) => row.frames)), snat],
     "connections over time": [
       sum(timeline.gateways.flatMap((row) => row.connections)),
@@ -64,7 +79,14 @@ export function checkTotals({ report, entries }: Trial): Finding[] {
     mismatches: [report.verification.mismatchCount, 0],
   };
   return Object.entries(pairs).flatMap(([name, [a, b]]) =>
-    a === b ? [] : [{ check: `totals: ${name}`, text: `${a}, expected ${b}${name === "mismatches" ? JSON.stringify(report.verification.mismatches[0]) : ""}` }],
+    a === b
+      ? []
+      : [
+          {
+            check: `totals: ${name}`,
+            text: `${a}, expected ${b}${name === "mismatches" ? JSON.stringify(report.verification.mismatches[0]) : ""}`,
+          },
+        ],
   );
 }
 
@@ -73,12 +95,14 @@ export function checkLosses({ report, entries, world, fuzz }: Trial): Finding[] 
   const findings: Finding[] = [];
   const { failovers, frames } = report;
   const attributed = failovers.reduce((sum, { lostFrames }) => sum + lostFrames, 0);
-  if (attributed > frames.lost) findings.push({ check: "losses", text: `${attributed} of ${frames.lost} are attributed` });
+  if (attributed > frames.lost)
+    findings.push({ check: "losses", text: `${attributed} of ${frames.lost} are attributed` });
   let certain = 0;
   for (const { frame, ns, pod, output, number } of entries) {
     if (!pod?.node || !world.node(pod.node).at(ns).isDead) continue;
     certain++;
-    if (output) findings.push({ check: "dead-node", text: `frame ${number}, ${tupleText(frame)}: ${pod.node} was dead` });
+    if (output)
+      findings.push({ check: "dead-node", text: `frame ${number}, ${tupleText(frame)}: ${pod.node} was dead` });
   }
   const skipped = report.reasons["after-break"] ?? 0;
   const gone = (report.reasons["node-down"] ?? 0) + skipped + (report.reasons["already-translated"] ?? 0);
@@ -109,33 +133,41 @@ export function checkHolders({ entries, world }: Trial): Finding[] {
     if (!external) continue;
     const last = holders.get(external.ip);
     if (last && last.external!.gateway !== external.gateway && !world.hasChanged(last.ns, ns))
-      findings.push({ check: "address-moved", text: `frame ${number}: ${external.ip} left ${last.external!.gateway} for ${external.gateway}` });
+      findings.push({
+        check: "address-moved",
+        text: `frame ${number}: ${external.ip} left ${last.external!.gateway} for ${external.gateway}`,
+      });
     holders.set(external.ip, entry);
   }
   return findings;
 }
 
 /** Packets between nodes: from the endpoint's node to its gateway, and replies back from there. */
-export function checkOverlay({ entries, fuzz, world }: Trial, file: Buffer): Finding[] {
+export function checkOverlay({ entries, fuzz }: Trial, file: Buffer): Finding[] {
   const findings: Finding[] = [];
   const lastGateway = new Map<string, string>();
   const packets = new Map(readOutput(file).map((packet) => [packet.number, packet]));
-  const nodeOf = (ip: string, ns: number) => world.clusterAt(ns).nodes.find(({ internalIP }) => internalIP === ip)?.name;
-  for (const { number, frame, external, pod, ns, inside } of entries) {
+  const nodes = fuzz.script.clusters.flatMap((cluster) => cluster.nodes);
+  const nodeOf = (ip: string) => nodes.find(({ internalIP }) => internalIP === ip)?.name;
+  for (const { number, frame, external, pod, inside } of entries) {
     if (!pod || frame.kind === "error") continue;
     const key = `${pod.uid} ${tupleText(frame)}`;
     const packet = packets.get(number);
-    const route = packet && [26, 30].map((at) => nodeOf(packet.bytes.subarray(at, at + 4).join("."), ns));
+    const route = packet && [26, 30].map((at) => nodeOf(packet.bytes.subarray(at, at + 4).join(".")));
     if (external) lastGateway.set(key, external.gateway);
     const gateway = lastGateway.get(key);
     if (!packet || !gateway || (!external && !inside)) {
       const isRouted = external && pod.node !== undefined && pod.node !== external.gateway;
-      if (isRouted && !packet && isKnown(fuzz, pod.node!)) findings.push({ check: "overlay", text: `frame ${number}: no packet` });
+      if (isRouted && !packet && isKnown(fuzz, pod.node!))
+        findings.push({ check: "overlay", text: `frame ${number}: no packet` });
       continue;
     }
     const expected = external ? [pod.node, gateway] : [gateway, pod.node];
     if (route!.join() !== expected.join())
-      findings.push({ check: "overlay", text: `frame ${number}: went ${route!.join(" to ")}, expected ${expected.join(" to ")}` });
+      findings.push({
+        check: "overlay",
+        text: `frame ${number}: went ${route!.join(" to ")}, expected ${expected.join(" to ")}`,
+      });
   }
   return findings;
 }

@@ -128,7 +128,14 @@ function inboundFlow(dice: Dice, writer: FlowWriter, mix: Mix, startUs: number):
   const protocol = dice.pick([TCP, TCP, UDP, ICMP] as const);
   const remotePort = protocol === ICMP ? 0 : dice.int(20_000, 20_050);
   const port = protocol === ICMP ? dice.int(60_000, 60_050) : SERVICE_PORT;
-  const flow: Flow = { protocol, ip: dice.pick(mix.ips), port, remote: dice.pick(mix.remotes), remotePort, opener: "remote" };
+  const flow: Flow = {
+    protocol,
+    ip: dice.pick(mix.ips),
+    port,
+    remote: dice.pick(mix.remotes),
+    remotePort,
+    opener: "remote",
+  };
   let us = startUs;
   writer.plain(us, flow, "in", "SYN");
   if (protocol === TCP) writer.plain((us += 40), flow, "out", "SYN ACK");
