@@ -49,12 +49,13 @@ export function causeOf(
   plan: Pick<GatewayPlan, "egresses" | "causeOfMove">,
 ): string {
   if (!(flags & VERDICT_FLAG_REMAPPED)) return "";
+  const left = plan.causeOfMove(oldEgress);
   if (flags & VERDICT_FLAG_RESTART) {
-    // It was on its way to a gateway that restarted before anything had left there.
+    // A pin without a mapping may have gone elsewhere, or lost its address, before anything left again.
     const [before, now] = [oldEgress, egress].map((index) => plan.egresses[index]?.node);
-    return before === now ? "gateway-restart" : (plan.causeOfMove(oldEgress) ?? "failover");
+    return left ?? (before === now ? "gateway-restart" : "failover");
   }
-  return flags & VERDICT_FLAG_POLICY_CHANGE ? (plan.causeOfMove(oldEgress) ?? "policy-change") : "failover";
+  return flags & VERDICT_FLAG_POLICY_CHANGE ? (left ?? "policy-change") : "failover";
 }
 
 /** `tcp 10.1.2.3:4000 -> 198.51.100.7:443`; an echo has one identifier. */
