@@ -80,13 +80,14 @@ export class Fabric {
   }
 
   /**
-   * Who is where under the policy in force, which all engines have loaded.
+   * Who is where under the policy in force, which all engines have loaded. Every node then answers.
    * @param engines by node index   @param nodeOfEgress node by index of the egress   @param owners by index of the egress: node that has
    * its address now, -1 for an address that nobody has any more
    */
   setNodes(engines: readonly Engine[], nodeOfEgress: readonly number[], owners: readonly number[]): void {
     const known = new Map([...this.#stations, this.#nowhere].map((station) => [station.engine, station]));
     this.#stations = engines.map((engine) => known.get(engine) ?? new Station(engine));
+    for (const station of this.#stations) station.isDead = false;
     this.#nodeOfEgress = nodeOfEgress;
     this.#owners = owners;
   }

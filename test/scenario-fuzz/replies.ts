@@ -48,11 +48,7 @@ function isAsCaptured(bytes: Uint8Array, captured: Uint8Array): boolean {
   return bytes.length === captured.length && bytes.every((byte, i) => byte === captured[i] || blind.includes(i));
 }
 
-function whyImpossible(
-  { ns, pod, frame }: Entry,
-  sent: Sent | undefined,
-  world: Trial["world"],
-): string | undefined {
+function whyImpossible({ ns, pod, frame }: Entry, sent: Sent | undefined, world: Trial["world"]): string | undefined {
   if (!sent) {
     const isSelected = world.isSettled(pod!, ns) && world.decide(pod!, frame.flow.remote, ns).kind === "selected";
     return isSelected && frame.flags !== "SYN" ? "answers what never left" : undefined;
