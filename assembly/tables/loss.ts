@@ -2,19 +2,23 @@ import {
   COUNTER_REMOVED_AT,
   EGRESS_NODE_AT,
   ENDPOINT_NODE_AT,
+  ENDPOINT_UID_HASH_AT,
   HOOK_FROM_ENDPOINT,
   LINE_EGRESS_AT,
   LINE_FLAG_LOST,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
   LINE_HOOK_AT,
+  LINE_OWNER_AT,
   LINE_SRC_AT,
   NO_INDEX,
 } from "../abi";
 import { nowNs } from "./clock";
 import { lineAt, loseMapping, removeCounted } from "./conntrack";
 import { isElsewhere } from "./gateways";
+import { otherLine } from "./lifetime";
 import { lineCount, PROBE_LIMIT } from "./memory";
 import { egressAt, egressTotal, endpointAt, findEndpoint, hasMoved } from "./policy";
 
@@ -33,6 +37,31 @@ export function forgetMoved(): void {
   let egress: u32 = 0;
   while (egress < egressTotal && !hasMoved(egress)) egress++;
   if (egress < egressTotal) while (forgetOnce(NO_INDEX)) {}
+}
+
+/** Ends the connections that former owners of addresses have left behind, where somebody else has those now. */
+export function forgetFormerOwners(): void {
+  while (forgetFormerOnce()) {}
+}
+
+function forgetFormerOnce(): bool {
+  const total = lineCount + PROBE_LIMIT;
+  let found = false;
+  for (let slot: u32 = 0; slot < total; ) {
+    const line = lineAt(slot);
+    if ((load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER) == HOOK_FROM_ENDPOINT && isFormer(line)) {
+      removeCounted(line, COUNTER_REMOVED_AT);
+      found = true;
+    } else slot++;
+  }
+  return found;
+}
+
+function isFormer(line: usize): bool {
+  if (!(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return false;
+  const endpoint = findEndpoint(0, MAPPED | <u64>bswap<u32>(load<u32>(line, LINE_SRC_AT)), nowNs());
+  if (endpoint == NO_INDEX) return false;
+  return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) != load<u32>(otherLine(line), LINE_OWNER_AT);
 }
 
 function nodeOf(egress: u32): u32 {
