@@ -1,4 +1,5 @@
 import { readOutput } from "../replay/outputs-read.js";
+import { ICMP } from "./flows.js";
 import type { Entry, Finding, Trial } from "./ledger.js";
 import { tupleText } from "./ledger.js";
 
@@ -9,8 +10,12 @@ export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
   const unasked = new Set<string>();
   const asked = new Set<string>();
   const podIPs = new Set(fuzz.script.clusters.flatMap(({ pods }) => pods.map(({ ip }) => ip)));
+  const { low, high } = fuzz.snatPorts ?? { low: fuzz.natProfile === "rfc" ? 1024 : 32_768, high: 65_535 };
   for (const entry of entries) {
     const { frame, external, inside, pod, ns, number, output } = entry;
+    const hasPort = external && frame.kind === "plain" && frame.flow.protocol !== ICMP;
+    if (hasPort && (external.port < low || external.port > high))
+      findings.push({ check: "nat-port", text: `frame ${number}: left by port ${external.port}` });
     if (frame.side === "in" && external)
       findings.push({ check: "leak", text: `frame ${number}: a reply left the cluster` });
     if (external && podIPs.has(external.ip))

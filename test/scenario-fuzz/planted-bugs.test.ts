@@ -86,7 +86,12 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
     bug: "a port is used twice",
     caughtBy: /^tuple-shared$/,
     mutations: [
-      { file: "assembly/tables/nat-ports.ts", search: "if (own - low < ports &&", replace: "if (own - low < ports ||" },
+      {
+        file: "assembly/tables/nat-ports.ts",
+        search:
+          "if (own - low < ports && !holderExpiry(remote, egressIp, mappingKey(remotePort, own, protocol), now)) {",
+        replace: "if (own - low < ports) {",
+      },
     ],
   },
   {
