@@ -186,9 +186,10 @@ export function isOwner(endpoint: u32, line: usize): bool {
 
 /** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy. */
 function causeOf(egress: u32, isLost: bool): u32 {
-  if (egress >= egressTotal || gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;
-  const restarted = isLost && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress);
-  return restarted ? VERDICT_FLAG_RESTART : VERDICT_FLAG_POLICY_CHANGE;
+  if (egress >= egressTotal) return 0;
+  // Also of a gateway that is believed to be down, where its policy knows no health.
+  if (isLost && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress)) return VERDICT_FLAG_RESTART;
+  return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? 0 : VERDICT_FLAG_POLICY_CHANGE;
 }
 
 /**

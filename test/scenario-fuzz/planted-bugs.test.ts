@@ -61,13 +61,13 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
     ],
   },
   {
-    bug: "every other tuple is put down to a restart",
+    bug: "a failover is put down to the policy",
     caughtBy: /^cause$/,
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;",
-        replace: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return VERDICT_FLAG_POLICY_CHANGE;",
+        search: "  return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
+        replace: "  return VERDICT_FLAG_POLICY_CHANGE;",
       },
     ],
   },

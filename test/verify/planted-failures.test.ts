@@ -108,8 +108,8 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;\n  const restarted",
-        replace: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return VERDICT_FLAG_POLICY_CHANGE;\n  const restarted",
+        search: "  return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
+        replace: "  return VERDICT_FLAG_POLICY_CHANGE;",
       },
     ],
   },
