@@ -20,10 +20,9 @@ export const run: CommandRun = async (captures, flags, console) => {
   const conditions = parseFailOn(flags.failOn);
   const files = replayFiles(captures, flags);
   const model = loadCluster(flags);
-  const redact = redaction(model, captures, flags);
-  printWarnings(model.warnings, flags, console, redact);
   const played = loadScenario(flags, model);
-  printWarnings(warningsOf(played), flags, console, redact);
+  const redact = redaction(model, captures, flags, played?.laterModels);
+  printWarnings([...model.warnings, ...warningsOf(played)], flags, console, redact);
   const options = { ...replayOptions(captures, model, flags), ...played };
   const { report, damage } = await replayWithProgress(options, files, console, redact);
   const shown = redact.data(report);
