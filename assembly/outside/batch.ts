@@ -116,7 +116,7 @@ export function run(first: u32, end: u32): i32 {
     if (i == touched) touched = touchAhead(i, end);
     const time = frameTime(i);
     const now = time > clock ? time : clock;
-    if (now >= until) break;
+    if (now >= until && until != u64.MAX_VALUE) break;
     clock = now;
     store<u64>(control, clock, CONTROL_CLOCK_AT);
     const outcome = load<u8>(hooks + i) ? takeFrame(i, clock) : SKIPPED;

@@ -280,10 +280,13 @@ export class Engine {
    * @param into has room for every egress   @returns number of egresses
    */
   takeTraffic(into: Float64Array): number {
-    for (let row = 0; row < this.#egressCount; row++) {
-      takeTrafficRow(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE, into, row * TRAFFIC_NUMBERS);
-    }
+    for (let row = 0; row < this.#egressCount; row++) this.takeTrafficOf(row, into);
     return this.#egressCount;
+  }
+
+  /** The same for one egress. */
+  takeTrafficOf(row: number, into: Float64Array): void {
+    takeTrafficRow(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE, into, row * TRAFFIC_NUMBERS);
   }
 
   /** Gives every egress back a peak of ports. @param peaks by egress; what is missing counts as 0 */

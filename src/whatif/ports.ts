@@ -14,7 +14,7 @@ const REPEATS = 5;
 /** Below this share of the ports even the original's 32 tries always find one. */
 const SURELY_FINE = 0.1;
 /** Up to this fill the original refuses next to nobody (test: whatif/port-search). */
-const ORIGINAL_SAFE_FILL = 0.5;
+const ORIGINAL_SAFE_FILL = 0.45;
 /** Connections that the model may open in all to find out at which growth the original begins to refuse. */
 const BUDGET = 20_000_000;
 const BISECTIONS = 10;

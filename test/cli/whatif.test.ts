@@ -108,7 +108,7 @@ describe("ports", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("32,768 for each egress IP toward one remote, port and protocol");
     expect(stdout).toMatch(/gw-c +203\.0\.113\.30 +tcp 198\.51\.100\.10:80 +21 +21 +0\.064 %/);
-    expect(stdout).toMatch(/tcp 198\.51\.100\.10:80 +68 +5 +5 +9\n/);
+    expect(stdout).toMatch(/tcp 198\.51\.100\.10:80 +68 +5 +5 +10\n/);
   });
 
   test("--fail-on knows its numbers", async () => {
