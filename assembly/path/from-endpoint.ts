@@ -13,6 +13,7 @@ import {
   LINE_FLAG_PRIMARY,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
+  LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
   LINE_OWNER_AT,
   LINE_PORT_AT,
@@ -136,7 +137,8 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
     end(line, flags, v);
     return first(p, v);
   }
-  resolve(endpoint, 0, mappedLow(remote), placementHash(p), leaves ? egress : NO_INDEX, isLost);
+  const isPinned = leaves && !(flags & LINE_FLAG_UNPINNED);
+  resolve(endpoint, 0, mappedLow(remote), placementHash(p), isPinned ? egress : NO_INDEX, isLost);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, line, endpoint, v);
     const cause = leaves ? causeOf(egress, isLost) : VERDICT_FLAG_POLICY_CHANGE;
@@ -190,6 +192,7 @@ function loseFrame(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
     movePin(pin, selectedEgress);
     line = pin;
   }
+  store<u8>(line, load<u8>(line, LINE_FLAGS_AT) & ~LINE_FLAG_UNPINNED, LINE_FLAGS_AT);
   age(p, line);
   v.lose(selectedEgress);
 }
@@ -200,6 +203,7 @@ export function keep(p: Parsed, line: usize, v: Verdict): void {
   store<u32>(line, epoch(), LINE_EPOCH_AT);
   store<u32>(line, selectedPolicy, LINE_OWNER_AT);
   store<u8>(line, row, LINE_TIMEOUT_ROW_AT);
+  store<u8>(line, load<u8>(line, LINE_FLAGS_AT) & ~LINE_FLAG_UNPINNED, LINE_FLAGS_AT);
   store<u8>(otherLine(line), row, LINE_TIMEOUT_ROW_AT);
   portExpiresSooner(otherLine(line));
   follow(p, line, v);
