@@ -62,6 +62,32 @@ describe("replay of a recorded capture", () => {
     expect(readFileSync(at("r.html"), "utf8")).toMatch(/^<!doctype html>/);
   });
 
+  test("--walk shows frames step by step in the page, each once, and none of their payload", async () => {
+    const { code } = await replay("--html", at("w.html"), "--walk", "40", "--walk", "4", "--walk", "40");
+    expect(code).toBe(0);
+    const page = readFileSync(at("w.html"), "utf8");
+    expect([...page.matchAll(/<summary>Frame (\d+) /g)].map(([, frame]) => frame)).toEqual(["40", "4"]);
+    expect(page).toMatch(/<dt>policy<\/dt><dd><div>shop\/cart-1 on w1: /);
+    expect(page).toContain("bytes of content are left out");
+  });
+
+  test.each([
+    [["--walk", "4"], "--walk shows in a page only, expected -o or --html with it"],
+    [["--walk", "0", "--html", "x.html"], '--walk is "0", expected an integer from 1'],
+    [["--walk", "99999", "--html", "x.html"], "frame is 99999, expected 1 to 1739: the captures have no more"],
+  ])("refuses %s", async (flags, message) => {
+    const { code, stderr } = await replay(...flags);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(existsSync("x.html")).toBe(false);
+  });
+
+  test("--walk of standard input, which cannot be read again, is refused", async () => {
+    const { code, stderr } = await sluicegate("replay", "-", "-m", MANIFESTS, "--html", at("y.html"), "--walk", "1");
+    expect(code).toBe(2);
+    expect(stderr).toContain("--walk reads the captures again, expected files and not -");
+  });
+
   test("--seed moves connections to other gateways and shows in the report", async () => {
     const [a, b] = [await reportOf(), await reportOf("--seed", "2")];
     expect([a.seed, b.seed]).toEqual([1, 2]);
@@ -140,11 +166,14 @@ describe("--fail-on", () => {
 
 describe("--redact", () => {
   test("leaves no name and no address of the cluster in report, page, summary or warnings", async () => {
-    const { stdout, stderr } = await replay("--redact", "--verbose", "--report", at("x.json"), "--html", at("x.html"));
+    const { stdout, stderr } = await replay(
+      ...["--redact", "--verbose", "--report", at("x.json"), "--html", at("x.html"), "--walk", "40"],
+    );
     const all = [stdout, stderr, readFileSync(at("x.json"), "utf8"), readFileSync(at("x.html"), "utf8")].join("\n");
     expect(all).not.toMatch(/203\.0\.113\.|198\.51\.100\.|10\.[01]\.\d+\.\d+/);
     expect(all).not.toMatch(/gw-[abcd]|zone-[123]|lab-egress|shop-egress|pcaps\/|in\.pcap/);
     expect(all).toMatch(/NODE-\d/);
+    expect(all).toMatch(/Frame 40 [\s\S]*Its bytes are left out/);
   });
 
   test("changes names only: every number stays", async () => {
