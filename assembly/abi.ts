@@ -103,7 +103,7 @@ export const VERDICT_OLD_EGRESS_AT = VERDICT_NAT_PORT_AT + 2; // u16, egress bef
 export const VERDICT_EGRESS_IP_AT = VERDICT_OLD_EGRESS_AT + 2; // 16 bytes, zero where none applies
 export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay target of a redirect
 export const VERDICT_INNER_AT = VERDICT_TARGET_AT + 16; // u32, redirect: where the IP packet starts in the frame; from-overlay: where the inner frame does
-export const VERDICT_NODE_AT = VERDICT_INNER_AT + 4; // u32, written by `locate` only
+export const VERDICT_NODE_AT = VERDICT_INNER_AT + 4; // u32, node: of a redirect's target, or what `locate` found
 export const VERDICT_SIZE = VERDICT_NODE_AT + 4;
 
 export const NO_INDEX = 0xffffffff;

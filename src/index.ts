@@ -50,6 +50,7 @@ export {
   type PolicyFault,
   UsageError,
 } from "./errors.js";
+export { readScenario, type Scenario, type ScenarioEvent, type ScenarioOptions } from "./gateway/scenario.js";
 export { type FrameSink, type GenerateSummary, generateCapture } from "./generate/generate.js";
 export { generateManifests } from "./generate/manifests.js";
 export { GENERATE_DEFAULTS, type GenerateOptions } from "./generate/options.js";
@@ -70,7 +71,7 @@ export { DamagedCaptureError, replay } from "./replay/replay.js";
 export type { FrameAction, ReplayReport, ViewpointDecision } from "./replay/report-types.js";
 export { type Condition, type ConditionNames, parseCondition } from "./report/condition.js";
 export { explainText } from "./report/explain-view.js";
-export { reportPage } from "./report/html/page.js";
+export { type PageExtra, reportPage } from "./report/html/page.js";
 export { reportJson } from "./report/json.js";
 export { type PairReport, pairReport, pairSummary } from "./report/pair-view.js";
 export { REASON_TEXTS, reasonText } from "./report/reasons.js";

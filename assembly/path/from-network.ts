@@ -1,7 +1,6 @@
 import {
   COUNTER_REMOVED_AT,
   ENDPOINT_UID_HASH_AT,
-  GATEWAY_DOWN,
   LINE_ADDRESS_AT,
   LINE_EGRESS_AT,
   LINE_EPOCH_AT,
@@ -16,7 +15,7 @@ import {
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { removeConnection, removeCounted } from "../tables/conntrack";
-import { gatewayState, isReachable } from "../tables/gateways";
+import { isReachable } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
@@ -69,13 +68,13 @@ function deadEgress(line: usize): u32 {
 }
 
 /**
- * A mapping that was made under an older epoch: its gateway must be up, and the address must still be the endpoint's whose it was; if
- * not, the connection goes. While a gateway is down the mapping is left for the endpoint's next frame, which tells that it broke.
+ * A mapping that was made under an older epoch: the address must still be the endpoint's whose it was; if not, the connection goes. What
+ * the cluster believes of the gateway's health does not matter: it has the mapping, or has lost it (`nodeLost`).
  */
 function stands(line: usize): bool {
   if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return true;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  if (egress >= egressTotal || gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return false;
+  if (egress >= egressTotal) return false;
   const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_ADDRESS_AT)), nowNs());
   if (endpoint == NO_INDEX || load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) != load<u32>(line, LINE_OWNER_AT)) {
     removeCounted(line, COUNTER_REMOVED_AT);

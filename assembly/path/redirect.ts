@@ -63,7 +63,7 @@ function encapsulate(p: Parsed, node: u32, vni: u32, egress: u32, v: Verdict): v
   Outer.port = tunnelPort;
   Outer.entropy = entropyOf(p);
   writeOuter(outerAt + slot * OUTER_SIZE, p.wire - inner);
-  v.redirected(egress, Outer.dst, inner);
+  v.redirected(egress, node, Outer.dst, inner);
 }
 
 /** The same for both directions of a connection, and on every run. */

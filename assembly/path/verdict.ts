@@ -15,6 +15,7 @@ import {
   VERDICT_INNER_AT,
   VERDICT_LENGTH_AT,
   VERDICT_NAT_PORT_AT,
+  VERDICT_NODE_AT,
   VERDICT_OLD_EGRESS_AT,
   VERDICT_REASON_AT,
   VERDICT_TARGET_AT,
@@ -100,14 +101,15 @@ export class Verdict {
     this.oldEgress = egress;
   }
 
-  /** Sent to another node. @param target address of that node, network order bytes   @param inner offset of the IP packet in the frame */
-  redirected(egress: u32, target: u32, inner: u32): void {
+  /** Sent to another node. @param target its address, network order bytes   @param inner offset of the IP packet in the frame */
+  redirected(egress: u32, node: u32, target: u32, inner: u32): void {
     const at = changetype<usize>(this);
     store<u8>(at, <u8>ACTION_REDIRECT, VERDICT_ACTION_AT);
     store<u32>(at, egress, VERDICT_EGRESS_AT);
     store<u32>(at, MAPPED_WORD, VERDICT_TARGET_AT + 8);
     store<u32>(at, target, VERDICT_TARGET_AT + 12);
     store<u32>(at, inner, VERDICT_INNER_AT);
+    store<u32>(at, node, VERDICT_NODE_AT);
     count(<usize>COUNTER_ACTIONS_AT + ACTION_REDIRECT * 8);
   }
 

@@ -22,6 +22,9 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [LINKTYPE_LINUX_SLL2, "linux-sll2"],
 ]);
 
+/** Link types whose frames can be parsed. */
+export const SUPPORTED_LINK_TYPES: readonly number[] = [...NAMES.keys()];
+
 /** Whether frames of this link type can be parsed. Readers deliver the others too; consumers count them by number. */
 export function isSupportedLinkType(linkType: number): boolean {
   return NAMES.has(linkType);

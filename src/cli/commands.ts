@@ -45,6 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "output",
       "report",
       "html",
+      "walk",
       ...CAPTURE_FLAGS,
       "frames",
       "allowNoMatch",

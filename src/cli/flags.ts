@@ -131,6 +131,15 @@ export const FLAGS = {
   }),
   report: flag({ name: "--report", argument: "FILE", help: "write the report as JSON", parse: text }),
   html: flag({ name: "--html", argument: "FILE", help: "write the report as one self-contained page", parse: text }),
+  walk: flag({
+    name: "--walk",
+    argument: "N",
+    repeats: true,
+    help: "show the walk of frame N in the page, as explain prints it",
+    details:
+      "Frames count from 1 over the whole capture. Each walk replays the captures once more, up to its frame; of the frame's bytes the page shows headers only, and none with --redact. Needs `-o` or `--html`, and captures that are files.",
+    parse: integer(1, MAX_FRAME),
+  }),
   topology: flag({
     name: "--topology",
     argument: "single",

@@ -7,6 +7,7 @@ import { YamlPlaces } from "./yaml-read.js";
 
 /** More than these of one load help nobody: the rest is only counted. */
 const MOST_FAULTS = 1000;
+const MOST_WARNINGS = 1000;
 const MOST_WARNINGS_OF_A_SORT = 20;
 
 /** A place in a manifest, before anybody has asked for its line. */
@@ -46,6 +47,7 @@ export class FaultLog {
   /** One setting may stand for several values: it is reported once. */
   readonly #known = new Set<string>();
   #unlistedFaults = 0;
+  #unlistedWarnings = 0;
 
   readonly #reader: Pick<ManifestReader, "read">;
 
@@ -82,8 +84,12 @@ export class FaultLog {
     else this.#unlistedFaults++;
   }
 
-  /** @param sort groups warnings of one kind: beyond a few of a sort only their number is kept */
+  /** @param sort groups warnings of one kind: beyond a few of a sort, and many of all sorts, only their number is kept */
   warn(sort: string, text: string, place?: Place): void {
+    if (this.#warnings.length >= MOST_WARNINGS && !this.#warningCounts.has(sort)) {
+      this.#unlistedWarnings++;
+      return;
+    }
     const count = (this.#warningCounts.get(sort) ?? 0) + 1;
     this.#warningCounts.set(sort, count);
     if (count <= MOST_WARNINGS_OF_A_SORT) this.#warnings.push({ file: place?.origin.file ?? "", place, text });
@@ -122,14 +128,10 @@ export class FaultLog {
       (a, b) => rank(a.file) - rank(b.file) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
     );
     for (const [sort, count] of this.#warningCounts) {
-      if (count <= MOST_WARNINGS_OF_A_SORT) continue;
-      listed.push({
-        file: "",
-        line: undefined,
-        column: undefined,
-        text: `${count - MOST_WARNINGS_OF_A_SORT} more of the sort: ${sort}`,
-      });
+      if (count > MOST_WARNINGS_OF_A_SORT)
+        listed.push(placeless(`${count - MOST_WARNINGS_OF_A_SORT} more of the sort: ${sort}`));
     }
+    if (this.#unlistedWarnings > 0) listed.push(placeless(`${this.#unlistedWarnings} more of other sorts`));
     return listed;
   }
 
@@ -145,6 +147,10 @@ export class FaultLog {
     for (const [file, members] of byFile) locateInFile(this.#reader.read(file), members, places);
     return places;
   }
+}
+
+function placeless(text: string): ManifestWarning {
+  return { file: "", line: undefined, column: undefined, text };
 }
 
 function locateInFile<T extends Pending>(bytes: Buffer, entries: readonly T[], places: Map<T, LineColumn>): void {

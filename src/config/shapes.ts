@@ -1,5 +1,7 @@
 import type { Field } from "./field.js";
 
+const LONGEST_SHOWN = 80;
+
 /** Which fields an object may have: `any` = whatever, `list` = a list of that shape. */
 export type Shape = "any" | { readonly list: Shape } | { readonly fields: Readonly<Record<string, Shape>> };
 
@@ -97,11 +99,12 @@ export function warnUnknownFields(object: Field, shape: Shape, kind: string): vo
 function warnUnknown(parent: Field, key: string, known: Readonly<Record<string, Shape>>, kind: string): void {
   const meant = Object.keys(known).find((name) => isNear(name, key));
   const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  const shown = key.length <= LONGEST_SHOWN ? key : `${key.slice(0, LONGEST_SHOWN)}…`;
   parent
     .get(key)
     .warn(
-      `unknown field ${key} of a ${kind}`,
-      `${parent.label}: ${key} is not a field that counts here, it is ignored${hint}`,
+      `unknown field ${shown} of a ${kind}`,
+      `${parent.label}: ${shown} is not a field that counts here, it is ignored${hint}`,
       "key",
     );
 }

@@ -121,6 +121,12 @@ function documentRanges(events: readonly Event[]): [number, number][] {
   return ranges;
 }
 
+/** Fields of a mapping by name: events of key and value; and the values of its merge keys. */
+interface Fields {
+  readonly byName: Map<string, { readonly key: number; readonly value: number }>;
+  readonly merges: number[];
+}
+
 /** Finds places in a YAML text again, by document and path. Made only for files that something is to be said about. */
 export class YamlPlaces {
   readonly #text: string;
@@ -129,6 +135,9 @@ export class YamlPlaces {
   /** For each collection's event the index of its closing event. */
   readonly #closing: Int32Array;
   readonly #anchors = new Map<string, number[]>();
+  /** By collection's event: what it holds, once anybody has asked; many places may lie in one large collection. */
+  readonly #members = new Map<number, readonly number[]>();
+  readonly #fields = new Map<number, Fields>();
 
   /** @param text as given to `readYaml`, which has found no fault in its syntax */
   constructor(text: string) {
@@ -194,28 +203,41 @@ export class YamlPlaces {
     return places.findLast((place) => place < index) ?? index;
   }
 
-  #child(index: number, step: PathStep): { key: number; value: number } | undefined {
+  /** @param seen mappings that do not have it: merge keys may lead to one of them by many ways, and in circles */
+  #child(index: number, step: PathStep, seen = new Set<number>()): { key: number; value: number } | undefined {
     const event = this.#events[index];
-    if (event?.type === EVENT_ID.SEQUENCE && typeof step === "number") return this.#member(index, step);
-    if (event?.type !== EVENT_ID.MAPPING) return undefined;
-    const merges: number[] = [];
+    if (event?.type === EVENT_ID.SEQUENCE && typeof step === "number") {
+      const place = this.#membersOf(index)[step];
+      return place === undefined ? undefined : { key: place, value: place };
+    }
+    if (event?.type !== EVENT_ID.MAPPING || seen.has(index)) return undefined;
+    seen.add(index);
+    const { byName, merges } = this.#fieldsOf(index);
+    return byName.get(String(step)) ?? this.#merged(merges, step, seen);
+  }
+
+  #membersOf(index: number): readonly number[] {
+    const known = this.#members.get(index);
+    if (known) return known;
+    const members: number[] = [];
+    for (let place = index + 1; place < this.#closing[index]!; place = this.#closing[place]! + 1) members.push(place);
+    this.#members.set(index, members);
+    return members;
+  }
+
+  #fieldsOf(index: number): Fields {
+    const known = this.#fields.get(index);
+    if (known) return known;
+    const fields: Fields = { byName: new Map(), merges: [] };
     for (let key = index + 1; key < this.#closing[index]!; ) {
       const value = this.#closing[key]! + 1;
       const name = this.#keyName(key);
-      if (name === String(step)) return { key, value };
-      if (name === "<<") merges.push(value);
+      if (name !== undefined && !fields.byName.has(name)) fields.byName.set(name, { key, value });
+      if (name === "<<") fields.merges.push(value);
       key = this.#closing[value]! + 1;
     }
-    return this.#merged(merges, step);
-  }
-
-  #member(index: number, step: number): { key: number; value: number } | undefined {
-    let place = index + 1;
-    for (let i = 0; place < this.#closing[index]!; i++) {
-      if (i === step) return { key: place, value: place };
-      place = this.#closing[place]! + 1;
-    }
-    return undefined;
+    this.#fields.set(index, fields);
+    return fields;
   }
 
   #keyName(index: number): string | undefined {
@@ -223,16 +245,16 @@ export class YamlPlaces {
     return event?.type === EVENT_ID.SCALAR ? getScalarValue(this.#text, event) : undefined;
   }
 
-  #merged(merges: readonly number[], step: PathStep): { key: number; value: number } | undefined {
+  #merged(merges: readonly number[], step: PathStep, seen: Set<number>): { key: number; value: number } | undefined {
     for (const merge of merges) {
       const source = this.#dereference(merge);
       if (this.#events[source]?.type !== EVENT_ID.SEQUENCE) {
-        const found = this.#child(source, step);
+        const found = this.#child(source, step, seen);
         if (found) return found;
         continue;
       }
       for (let place = source + 1; place < this.#closing[source]!; place = this.#closing[place]! + 1) {
-        const found = this.#child(this.#dereference(place), step);
+        const found = this.#child(this.#dereference(place), step, seen);
         if (found) return found;
       }
     }

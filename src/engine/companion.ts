@@ -10,17 +10,18 @@ const compiled = new Map<string, CompiledModule>();
 /**
  * Starts a second WebAssembly module on an engine's memory. It imports `env.memory` and `engine.process` and may write only where the
  * engine lets its host write (docs/abi.md: Ownership).
- * @param functions names that it must export
+ * @param functions names that it must export   @param process what it gets instead of the engine's own `process`
  * @throws {EngineError} where the file is missing, needs other imports or lacks an export
  */
 export async function instantiateCompanion<Exports extends object>(
   wasmFile: string,
   engine: EngineExports,
   functions: readonly (keyof Exports & string)[],
+  process: (count: number) => number = unwrapped(engine.process),
 ): Promise<Exports> {
   let module = compiled.get(wasmFile);
   const source = module ?? (await readModule(wasmFile));
-  const imports = { env: { memory: engine.memory }, engine: { process: unwrapped(engine.process) } };
+  const imports = { env: { memory: engine.memory }, engine: { process } };
   const started = await instantiate<Record<string, unknown>>(source, imports).catch((cause: unknown) => {
     const expected = "expected a module that imports the engine's memory and its `process` alone";
     throw new EngineError(`${wasmFile}: cannot be instantiated, ${expected}`, { cause });

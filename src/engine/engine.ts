@@ -236,7 +236,7 @@ export class Engine {
     return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_INNER_AT);
   }
 
-  /** Node of the endpoint of frame `i` after `locate`: index into the policy's node table, or -1. */
+  /** Node that a redirect goes to, or, after `locate`, node of the endpoint of frame `i`: index into the policy's node table, or -1. */
   node(i: number): number {
     return this.memory.u32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_NODE_AT) | 0;
   }
@@ -254,6 +254,11 @@ export class Engine {
   /** A window onto the 16 bytes of a redirect's overlay target. */
   target(i: number): Uint8Array {
     return this.memory.bytes(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_TARGET_AT, 16);
+  }
+
+  /** One counter, exact below 2^32. @param offset COUNTER_*_AT */
+  counter(offset: number): number {
+    return this.memory.u32(this.#countersAt + offset);
   }
 
   counters(): EngineCounters {
@@ -328,8 +333,9 @@ export class Engine {
   startCompanion<Exports extends object>(
     wasmFile: string,
     functions: readonly (keyof Exports & string)[],
+    process?: (count: number) => number,
   ): Promise<Exports> {
-    return instantiateCompanion(wasmFile, this.#exports, functions);
+    return instantiateCompanion(wasmFile, this.#exports, functions, process);
   }
 
   /** A window onto a region. @param expected size that it must have */

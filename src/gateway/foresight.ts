@@ -33,13 +33,13 @@ export function pass(state: HealthState, fromNs: bigint, toNs: bigint, outlook: 
   return step(step(before, config, last, outcome), config, toNs - 1n);
 }
 
-/** Probes that change nothing but what is remembered. */
+/** Probes that change nothing but what is remembered, and the last of a row is still to come: missed ones leave that to it. */
 function passSilent(
   state: HealthState,
   probes: { readonly first: bigint; readonly last: bigint; readonly silent: number },
   outcome: ProbeOutcome,
 ): HealthState {
-  if (!outcome.node) return { ...state, run: 0 };
+  if (!outcome.node) return state;
   return {
     ...state,
     lastGoodNs: probes.last,

@@ -106,8 +106,7 @@ export class NodeTrack {
   }
 
   #turn(before: NodeTruth, atNs: bigint): void {
-    if (this.#truth.removed) this.#state = DOWN;
-    else if (before.removed) this.#state = release(DOWN);
+    if (this.#truth.removed || before.removed) this.#state = DOWN;
     this.#note(before, atNs);
   }
 
@@ -122,7 +121,7 @@ export class NodeTrack {
   }
 
   #settle(): void {
-    this.#nextNs = this.#truth.removed ? undefined : nextChangeNs(this.#state, this.#atNs, this.#outlook);
+    this.#nextNs = nextChangeNs(this.#state, this.#atNs, this.#outlook);
     const now = this.#describe();
     const was = this.#status;
     if ((Object.keys(now) as (keyof NodeStatus)[]).some((name) => now[name] !== was[name])) this.#status = now;
@@ -138,22 +137,22 @@ export class NodeTrack {
     return { config: this.#config, schedule: this.#schedule, outcome: { node, agent } };
   }
 
-  /** Nobody probes a node that is not in the cluster. */
+  /** A node that is not in the cluster is like one that never answers: down, it changes no more. */
   #pass(toNs: bigint): void {
-    if (!this.#truth.removed && toNs > this.#atNs) this.#state = pass(this.#state, this.#atNs, toNs, this.#outlook);
+    this.#state = pass(this.#state, this.#atNs, toNs, this.#outlook);
     this.#atNs = toNs;
   }
 
   /**
    * Remembers what later findings follow from: the first order that silenced the node since its last good probe, and the last one
-   * that made it answer again.
+   * that made it answer before the next good one.
    */
   #note(before: NodeTruth, atNs: bigint): void {
     const { answers, agent } = this.#truth;
-    const { lastGoodNs, lastAgentGoodNs } = this.#state;
+    const { lastGoodNs, lastAgentGoodNs, run } = this.#state;
     if (answers !== before.answers) {
-      if (answers) this.#causes.up = atNs;
-      else this.#noteFirst("down", lastGoodNs, atNs);
+      if (answers && run === 0) this.#causes.up = atNs;
+      else if (!answers) this.#noteFirst("down", lastGoodNs, atNs);
     }
     const agentAnswers = answers && agent;
     if (agentAnswers === (before.answers && before.agent)) return;

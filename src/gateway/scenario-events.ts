@@ -78,11 +78,20 @@ function hint(meant: string | undefined): string {
   return meant === undefined ? "" : `; did you mean ${meant}?`;
 }
 
-/** A fault for every node that neither the first manifests nor later ones know. */
-export function checkNodes(readings: readonly EventReading[], log: FaultLog, options: ScenarioOptions): void {
+/**
+ * A fault for every node that neither the first manifests nor later ones know. Where there are to be later ones and the scenario has
+ * faults already, nobody can say.
+ * @param field as given to `readEvents`, `readings` its result
+ */
+export function checkNodes(
+  field: Field,
+  readings: readonly EventReading[],
+  log: FaultLog,
+  options: ScenarioOptions,
+): void {
   if (!options.nodes) return;
+  if (log.hasFaults && bringsManifests(field)) return;
   const manifests = readings.flatMap(({ event }) => ("manifests" in event ? [event.manifests] : []));
-  if (manifests.length > 0 && log.hasFaults) return;
   const later = manifests.length > 0 ? (options.laterNodes?.(manifests) ?? []) : [];
   const known = new Set([...options.nodes.map(({ name }) => name), ...later]);
   const hints = new Map<string, string>();
@@ -93,6 +102,10 @@ export function checkNodes(readings: readonly EventReading[], log: FaultLog, opt
     }
     field.get("node").fault(`a node of the manifests${hints.get(event.node) ?? ""}`);
   }
+}
+
+function bringsManifests(field: Field): boolean {
+  return Array.isArray(field.value) && field.items().some((item) => !item.get("manifests").isMissing);
 }
 
 /**

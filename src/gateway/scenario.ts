@@ -120,8 +120,9 @@ function readSpec(object: Field, file: string, log: FaultLog, options: ScenarioO
   if (!spec.isMissing && !spec.isObject) spec.fault("an object with health, propagation and events");
   const { health, phaseMs } = readHealth(spec.get("health"), options.timeoutMs);
   const propagationMs = readDuration(spec.get("propagation"), 0) ?? 0;
-  const readings = readEvents(spec.get("events"), file);
-  checkNodes(readings, log, options);
+  const eventsField = spec.get("events");
+  const readings = readEvents(eventsField, file);
+  checkNodes(eventsField, readings, log, options);
   if (!log.hasFaults) warnIdleOrders(readings, health.failback, options);
   const events = readings.map(({ event }) => event);
   const name = nameOf(object.value, file);

@@ -1,4 +1,5 @@
 import { LAST_NS } from "../config/time.js";
+import { DueQueue } from "./due-queue.js";
 import { ABSENT, type NodeAtStart, type NodeOrder, truthAtStart } from "./ground-truth.js";
 import type { Happened } from "./happened.js";
 import { earlier, NS_PER_MS } from "./health.js";
@@ -42,16 +43,20 @@ interface Gathering {
   readonly atNs: bigint;
   readonly happened: Happened[];
   readonly lost: Set<string>;
+  readonly touched: Set<string>;
   manifests?: number;
 }
 
 /**
  * A scenario, health checking and the manifests' drains as one sequence of changes in virtual time. A pure function of its options.
- * Work goes with the number of changes and of nodes that the scenario names, never with the time between changes.
+ * Work goes with the number of changes (for each a copy of the statuses, where they changed), never with the time between changes.
  */
 export class Timeline {
   readonly #events: readonly TimedEvent[];
+  /** By node name, in order. */
   readonly #tracks = new Map<string, NodeTrack>();
+  /** Names of nodes by when the prober finds out something; entries that a track no longer agrees with are void. */
+  readonly #due = new DueQueue<string>();
   readonly #laterNodes: readonly ManifestNodes[];
   #nodes: ManifestNodes;
   #eventsTaken = 0;
@@ -64,8 +69,9 @@ export class Timeline {
     this.#laterNodes = (options.manifestNodes ?? []).map(manifestNodes);
     this.#nodes = manifestNodes(options.nodes);
     this.#makeTracks(options);
-    this.#statuses = this.#allStatuses();
-    this.#unreachable = this.#allUnreachable();
+    this.#statuses = new Map([...this.#tracks].map(([name, track]) => [name, track.status]));
+    this.#unreachable = new Set([...this.#tracks].flatMap(([name, track]) => (track.isUnreachable ? [name] : [])));
+    this.#enqueue(this.#tracks.keys());
     this.#nextNs = this.#foresee();
   }
 
@@ -91,15 +97,19 @@ export class Timeline {
   next(): TimelineChange {
     const atNs = this.#nextNs;
     if (atNs === undefined) throw new RangeError("the timeline has come to its end");
-    const into: Gathering = { atNs, happened: [], lost: new Set() };
+    const into: Gathering = { atNs, happened: [], lost: new Set(), touched: new Set() };
     for (; this.#events[this.#eventsTaken]?.atNs === atNs; this.#eventsTaken++) {
       this.#take(this.#events[this.#eventsTaken]!, into);
     }
-    for (const [node, track] of this.#tracks) {
-      if (track.nextNs === atNs) for (const found of track.find()) into.happened.push({ node, ...found });
+    this.#enqueue(into.touched);
+    for (const node of this.#dueAt(atNs)) {
+      for (const found of this.#tracks.get(node)!.find()) into.happened.push({ node, ...found });
+      into.touched.add(node);
     }
-    this.#refresh();
-    const { lost, ...rest } = into;
+    this.#enqueue(into.touched);
+    this.#nextNs = this.#foresee();
+    this.#publish(into.touched);
+    const { lost, touched: _, ...rest } = into;
     return { ...rest, lost: [...lost], statuses: this.#statuses, unreachable: this.#unreachable };
   }
 
@@ -116,6 +126,7 @@ export class Timeline {
 
   #order(node: string, order: NodeOrder, into: Gathering): void {
     const obeyed = this.#tracks.get(node)!.obey(order, into.atNs);
+    into.touched.add(node);
     if (obeyed.effective) into.happened.push({ node, what: order });
     if (obeyed.lost) into.lost.add(node);
   }
@@ -133,32 +144,50 @@ export class Timeline {
     this.#nodes = nodes;
   }
 
-  #refresh(): void {
-    this.#nextNs = this.#foresee();
-    for (const [name, track] of this.#tracks) {
-      if (this.#statuses.get(name) === track.status) continue;
-      this.#statuses = this.#allStatuses();
-      break;
-    }
-    for (const [name, track] of this.#tracks) {
-      if (this.#unreachable.has(name) === track.isUnreachable) continue;
-      this.#unreachable = this.#allUnreachable();
-      break;
+  #enqueue(nodes: Iterable<string>): void {
+    for (const item of nodes) {
+      const { nextNs } = this.#tracks.get(item)!;
+      if (nextNs !== undefined) this.#due.push({ atNs: nextNs, item });
     }
   }
 
+  /** What comes after the last instant of 64 bits never comes. */
   #foresee(): bigint | undefined {
-    let next = this.#events[this.#eventsTaken]?.atNs;
-    for (const { nextNs } of this.#tracks.values()) next = earlier(next, nextNs);
+    const next = earlier(this.#events[this.#eventsTaken]?.atNs, this.#firstDue());
     return next !== undefined && next <= LAST_NS ? next : undefined;
   }
 
-  #allStatuses(): ReadonlyMap<string, NodeStatus> {
-    return new Map([...this.#tracks].map(([name, track]) => [name, track.status]));
+  #firstDue(): bigint | undefined {
+    for (let due = this.#due.first; due; due = this.#due.first) {
+      if (this.#tracks.get(due.item)!.nextNs === due.atNs) return due.atNs;
+      this.#due.drop();
+    }
+    return undefined;
   }
 
-  #allUnreachable(): ReadonlySet<string> {
-    return new Set([...this.#tracks].flatMap(([name, track]) => (track.isUnreachable ? [name] : [])));
+  /** Names of nodes with something to find out at `atNs`, in order. */
+  #dueAt(atNs: bigint): string[] {
+    const names = new Set<string>();
+    for (; this.#firstDue() === atNs; this.#due.drop()) names.add(this.#due.first!.item);
+    return [...names].sort();
+  }
+
+  /** What was handed out before stays as it was. */
+  #publish(touched: ReadonlySet<string>): void {
+    const tracks = [...touched].map((name) => [name, this.#tracks.get(name)!] as const);
+    if (tracks.some(([name, { status }]) => this.#statuses.get(name) !== status)) {
+      const statuses = new Map(this.#statuses);
+      for (const [name, { status }] of tracks) statuses.set(name, status);
+      this.#statuses = statuses;
+    }
+    if (tracks.some(([name, { isUnreachable }]) => this.#unreachable.has(name) !== isUnreachable)) {
+      const unreachable = new Set(this.#unreachable);
+      for (const [name, { isUnreachable }] of tracks) {
+        if (isUnreachable) unreachable.add(name);
+        else unreachable.delete(name);
+      }
+      this.#unreachable = unreachable;
+    }
   }
 
   #makeTracks({ scenario: { health: config, phaseMs }, initialDown, seed, startNs }: TimelineOptions): void {

@@ -78,6 +78,11 @@ export class EgressTotals {
   }
 }
 
+/** What an egress has carried in all, where its policies were loaded one after the other. @param before undefined = nothing */
+export function sumOfStats(before: SavedStats | undefined, now: EgressStats): EgressStats {
+  return before ? sum({ ...before, lastEndNs: BigInt(before.lastEndNs) }, now) : now;
+}
+
 function sum(a: EgressStats, b: EgressStats): EgressStats {
   return {
     connections: a.connections + b.connections,

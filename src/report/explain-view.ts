@@ -11,14 +11,14 @@ import { bytes, counted, duration } from "./units.js";
 const SHOWN_BYTES = 96;
 
 /** One step of a frame's walk: what it is called, and its lines. */
-type Step = readonly [name: string, ...lines: string[]];
+export type WalkStep = readonly [name: string, ...lines: string[]];
 
 /** A frame's walk as people read it, step by step in the order in which it happened. */
 export function explainText(explanation: FrameExplanation, { colour, verbose }: SummaryOptions): string {
   const p = paint(colour);
   const { frame, file, at, wireLength, capturedLength, bytes: raw } = explanation;
   const cut = capturedLength < wireLength ? `, ${capturedLength} of them captured` : "";
-  const steps = stepsOf(explanation).filter(([, ...lines]) => lines.length > 0);
+  const steps = walkSteps(explanation);
   const width = Math.max(...steps.map(([name]) => name.length)) + 2;
   const most = verbose ? Number.POSITIVE_INFINITY : SHOWN_BYTES;
   return [
@@ -27,12 +27,12 @@ export function explainText(explanation: FrameExplanation, { colour, verbose }: 
       lines.map((line, i) => `  ${i === 0 ? p.bold(name.padEnd(width)) : " ".repeat(width)}${line}`),
     ),
     "",
-    ...byteLines(raw, most).map((line) => (line.startsWith("=") ? p.bold(line.slice(1)) : line)),
+    ...walkBytes(raw, most).map((line) => (line.startsWith("=") ? p.bold(line.slice(1)) : line)),
   ].join("\n");
 }
 
-/** The frame's bytes as they changed; titles begin with `=`. */
-function byteLines({ captured, given, result }: FrameExplanation["bytes"], most: number): string[] {
+/** The frame's bytes as they changed, `most` of each version; titles begin with `=`. */
+export function walkBytes({ captured, given, result }: FrameExplanation["bytes"], most: number): string[] {
   if (given === undefined && captured === result)
     return ["=The frame, unchanged", ...hexDifference(captured, result, most), ""];
   if (given === undefined)
@@ -47,9 +47,10 @@ function byteLines({ captured, given, result }: FrameExplanation["bytes"], most:
   ];
 }
 
-function stepsOf(explanation: FrameExplanation): Step[] {
+/** The steps that a frame's walk has, in the order in which they happened. */
+export function walkSteps(explanation: FrameExplanation): WalkStep[] {
   const { viewpoint, parse } = explanation;
-  return [
+  const steps: WalkStep[] = [
     ["viewpoint", `${viewpoint.interface} (${viewpoint.linkType}): ${viewpoint.reasons.join("; ")}`],
     ["packet", ...(parse ? packetLines(parse) : ["no readable IP packet"])],
     ["enters", ...enterLines(explanation)],
@@ -61,6 +62,7 @@ function stepsOf(explanation: FrameExplanation): Step[] {
     ["reply", ...replyLines(explanation)],
     ["verified", ...verifiedLines(explanation)],
   ];
+  return steps.filter(([, ...lines]) => lines.length > 0);
 }
 
 function packetLines(parse: ParsedFrame): string[] {

@@ -13,7 +13,7 @@ export function drainText(report: DrainReport, style: ViewStyle): string {
   const lines = [
     heading("Drain", report, p),
     `  ${node} is drained at ${drainedAt}, with ${counted(connectionsAtStart, "connection")} on it`,
-    `  left until ${lastFrameAt}: ${sparkline(counts)}`,
+    `  left until ${lastFrameAt}: ${sparkline(counts, Math.max(...counts))}`,
   ];
   if (openedAfter > 0)
     lines.push(p.warn(`  ${counted(openedAfter, "connection")} opened on it all the same afterwards`));

@@ -37,7 +37,7 @@ function cellsOf(row: PortRow): string[] {
     count(row.connections),
     count(row.peak),
     share(row.peak / row.limit),
-    sparkline(row.use),
+    sparkline(row.use, row.peak),
     multiple(row.runsOutAt),
     refusedText(row.refused),
     row.originalRefusesFrom === undefined ? "–" : multiple(row.originalRefusesFrom),

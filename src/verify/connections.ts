@@ -112,8 +112,9 @@ export class ConnectionTable {
     return connection;
   }
 
-  /** Gives `connection` its external tuple; whoever held it and what it held before are released. */
+  /** Gives `connection` its external tuple; whoever held it and what it held before are released. A second one makes it begin anew. */
   claim(connection: Connection, mapping: Mapping): void {
+    if (connection.mapping) connection.tcp?.mayBeAnew();
     this.#release(connection);
     const holder = this.#byExternal.get(mapping.key);
     if (holder) this.#release(holder);

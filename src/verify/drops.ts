@@ -103,7 +103,7 @@ function refutation(frame: Frame, endpoint: Endpoint, index: number): string | u
 /** Counts the external tuples taken toward this remote: where every eligible gateway has fewer than ports, a port was free. */
 function freePortProof(frame: Frame, egresses: readonly number[]): string | undefined {
   const { judge, o, packet } = frame;
-  if (judge.hasHiddenMappings || egresses.length === 0) return undefined;
+  if (judge.options.resumed || egresses.length === 0) return undefined;
   const { low, high } = judge.model.settings.snatPorts.value;
   const ports = packet.kind === "echo" ? 0x10000 : high - low + 1;
   const inside = tupleKey(o.given, tupleOf(o.given, packet, "source")).slice(packet.family === 4 ? 2 : 8);

@@ -15,8 +15,8 @@ export function checkSelected(frame: Frame, endpoint: Endpoint): number {
 }
 
 /**
- * Whether the gateway that was used is the one that the frame's connection is pinned to; else one that takes new connections, or that kept
- * this one. @param current the connection, where there is one
+ * Whether the gateway that was used is the one that the frame's connection is pinned to; else one that takes new connections, or that may
+ * have kept this one. @param current the connection, where it is known
  */
 export function checkGateway(frame: Frame, policy: Policy, endpoint: Endpoint, current?: Connection): void {
   const { judge, o } = frame;

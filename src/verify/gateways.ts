@@ -17,7 +17,7 @@ export class Gateways {
   /** Answers so far, by policy and node of the endpoint. */
   readonly #active = new Map<string, readonly number[]>();
 
-  constructor(model: PolicyModel, statuses: FrameObservation["statuses"], isForeign: boolean) {
+  constructor(model: PolicyModel, statuses: FrameObservation["statuses"], isForeign = false) {
     this.#model = model;
     this.#isForeign = isForeign;
     for (const [node, { health, agent, drained, removed }] of statuses ?? []) {

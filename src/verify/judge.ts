@@ -23,7 +23,7 @@ export interface VerifierOptions {
    * lifetimes are unknown. Default false.
    */
   readonly foreign?: boolean;
-  /** Programming delay of the scenario in milliseconds: how long after its creation an endpoint may leave untranslated. Default 0. */
+  /** Programming delay of the scenario in milliseconds: how long what waits to be programmed may leave untranslated. Default 0. */
   readonly propagationMs?: number;
 }
 
@@ -37,8 +37,6 @@ export class Judge {
   gateways: Gateways;
   #statuses: FrameObservation["statuses"];
   readonly #lifetimes = new Map<number, LifetimeTable>();
-  /** Once a frame was lost on a dead gateway the engine may hold mappings that no emitted frame showed. */
-  hasHiddenMappings: boolean;
   /** Milliseconds of the last change of policies; those from the start are in force from the start. */
   policiesChangedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -46,8 +44,7 @@ export class Judge {
     this.options = options;
     this.log = new MismatchLog(options.maxMismatches ?? 100);
     this.policies = new PolicyInterpreter(model);
-    this.gateways = this.#newGateways();
-    this.hasHiddenMappings = options.resumed ?? false;
+    this.gateways = new Gateways(model, undefined, options.foreign);
   }
 
   get model(): PolicyModel {
@@ -59,7 +56,7 @@ export class Judge {
     // Addresses that moved between gateways are no policies that have to be programmed.
     if (model.policySets !== this.model.policySets) this.policiesChangedAtMs = this.log.sinceStart(timeNs);
     this.policies = new PolicyInterpreter(model);
-    this.gateways = this.#newGateways();
+    this.gateways = new Gateways(model, this.#statuses, this.options.foreign);
     this.#lifetimes.clear();
     this.table.epoch++;
   }
@@ -69,12 +66,8 @@ export class Judge {
     if (statuses === this.#statuses) return;
     this.#statuses = statuses;
     const { down } = this.gateways;
-    this.gateways = this.#newGateways();
+    this.gateways = new Gateways(this.model, statuses, this.options.foreign);
     for (const node of this.gateways.down) if (!down.has(node)) this.table.nodeDown(node);
-  }
-
-  #newGateways(): Gateways {
-    return new Gateways(this.model, this.#statuses, this.options.foreign ?? false);
   }
 
   /** Lifetimes of connections under a policy; -1 = the defaults. */

@@ -24,6 +24,7 @@ export function judgeLostReply(frame: Frame): void {
   const { judge, o, packet, nowMs } = frame;
   judge.log.note("lost");
   const connection = o.view === "network" ? externalConnection(frame) : insideConnection(frame);
+  if (!connection && judge.options.resumed) return;
   const node = (frame.endpoint ?? connection?.start.endpoint)?.node;
   checkLostAt(frame, o.reason === "gateway-down" ? connection?.mapping?.gateway : node);
   if (connection) judge.table.lose(connection, packet.tcpFlags, nowMs);

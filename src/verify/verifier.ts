@@ -62,8 +62,9 @@ export class Verifier {
       const rule = rules[o.action];
       if (rule) rule(frame);
       else frame.find("hook", Object.keys(rules).join(", "), o.action, `no frame ${o.hook} can have come to this`);
-    } else {
-      this.#judgeUndecodable(o);
+    } else if (o.action === "snat" || o.action === "reverse") {
+      const why = "only a frame with a readable IP header can be translated";
+      judge.log.add(o, { field: "undecodable", expected: "pass or drop", got: o.action, why });
     }
     judge.table.sweep(nowMs);
   }
@@ -92,11 +93,5 @@ export class Verifier {
       mismatchCount: log.count,
       notes: { ...log.notes },
     };
-  }
-
-  #judgeUndecodable(o: FrameObservation): void {
-    if (o.action !== "snat" && o.action !== "reverse") return;
-    const why = "only a frame with a readable IP header can be translated";
-    this.#judge.log.add(o, { field: "undecodable", expected: "pass or drop", got: o.action, why });
   }
 }

@@ -62,6 +62,32 @@ describe("replay of a recorded capture", () => {
     expect(readFileSync(at("r.html"), "utf8")).toMatch(/^<!doctype html>/);
   });
 
+  test("--walk shows frames step by step in the page, each once, and none of their payload", async () => {
+    const { code } = await replay("--html", at("w.html"), "--walk", "40", "--walk", "4", "--walk", "40");
+    expect(code).toBe(0);
+    const page = readFileSync(at("w.html"), "utf8");
+    expect([...page.matchAll(/<summary>Frame (\d+) /g)].map(([, frame]) => frame)).toEqual(["40", "4"]);
+    expect(page).toMatch(/<dt>policy<\/dt><dd><div>shop\/cart-1 on w1: /);
+    expect(page).toContain("bytes of content are left out");
+  });
+
+  test.each([
+    [["--walk", "4"], "--walk shows in a page only, expected -o or --html with it"],
+    [["--walk", "0", "--html", "x.html"], '--walk is "0", expected an integer from 1'],
+    [["--walk", "99999", "--html", "x.html"], "frame is 99999, expected 1 to 1739: the captures have no more"],
+  ])("refuses %s", async (flags, message) => {
+    const { code, stderr } = await replay(...flags);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(existsSync("x.html")).toBe(false);
+  });
+
+  test("--walk of standard input, which cannot be read again, is refused", async () => {
+    const { code, stderr } = await sluicegate("replay", "-", "-m", MANIFESTS, "--html", at("y.html"), "--walk", "1");
+    expect(code).toBe(2);
+    expect(stderr).toContain("--walk reads the captures again, expected files and not -");
+  });
+
   test("--seed moves connections to other gateways and shows in the report", async () => {
     const [a, b] = [await reportOf(), await reportOf("--seed", "2")];
     expect([a.seed, b.seed]).toEqual([1, 2]);
@@ -140,11 +166,14 @@ describe("--fail-on", () => {
 
 describe("--redact", () => {
   test("leaves no name and no address of the cluster in report, page, summary or warnings", async () => {
-    const { stdout, stderr } = await replay("--redact", "--verbose", "--report", at("x.json"), "--html", at("x.html"));
+    const { stdout, stderr } = await replay(
+      ...["--redact", "--verbose", "--report", at("x.json"), "--html", at("x.html"), "--walk", "40"],
+    );
     const all = [stdout, stderr, readFileSync(at("x.json"), "utf8"), readFileSync(at("x.html"), "utf8")].join("\n");
     expect(all).not.toMatch(/203\.0\.113\.|198\.51\.100\.|10\.[01]\.\d+\.\d+/);
     expect(all).not.toMatch(/gw-[abcd]|zone-[123]|lab-egress|shop-egress|pcaps\/|in\.pcap/);
     expect(all).toMatch(/NODE-\d/);
+    expect(all).toMatch(/Frame 40 [\s\S]*Its bytes are left out/);
   });
 
   test("changes names only: every number stays", async () => {
@@ -249,5 +278,58 @@ describe("input that is wrong ends with 2", () => {
     const { code, stderr } = await replay("--skew", "other.pcap=1");
     expect(code).toBe(2);
     expect(stderr).toContain("--skew names other.pcap, expected one of pcaps/web/in.pcap");
+  });
+});
+
+describe("replay with a scenario", () => {
+  const SCENARIO = "pcaps/scenarios/gw-a-dies.yaml";
+
+  test("tells of the outage, and of the connection that it broke", async () => {
+    const { code, stdout, stderr } = await replay("-s", SCENARIO);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/\nScenario {2}gw-a-dies \(pcaps\/scenarios\/gw-a-dies\.yaml\)/);
+    expect(stdout).toMatch(/\n {2}gw-a {2}node-down {2}\+4\.100 s +0\.386 s +47 +1 +0\n/);
+    expect(stdout).toMatch(
+      /broken .* tcp 10\.1\.2\.10:60684 -> 198\.51\.100\.10:8090 +gw-a 203\.0\.113\.10 +gw-d .* failover/,
+    );
+  });
+
+  test.each([
+    ["lost>0", 1],
+    ["broken>=1 and reasons.gateway-down=47", 1],
+    ["lost>1000", 0],
+  ])("--fail-on '%s' ends with %i", async (condition, code) => {
+    expect((await replay("-s", SCENARIO, "--fail-on", condition)).code).toBe(code);
+  });
+
+  test("--redact hides nodes, files and addresses of the scenario, too", async () => {
+    const text = (await replay("-s", SCENARIO, "--json", "--redact")).stdout;
+    expect(JSON.parse(text).failovers).toHaveLength(1);
+    expect(text).not.toMatch(/gw-[a-d]\b|203\.0\.113|gw-a-dies\.yaml/);
+  });
+
+  test("reports every fault of a scenario and of its manifests with its place, and replays nothing", async () => {
+    const file = at("bad.yaml");
+    const event = (more: string) => `    - at: 1s\n      ${more}\n`;
+    const head = "apiVersion: sluicegate.io/v1\nkind: Scenario\nspec:\n  events:\n";
+    writeFileSync(file, head + event("node: gw-x\n      event: node-down") + event("node: gw-a\n      event: explode"));
+    const { code, stdout, stderr } = await replay("-s", file);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/bad\.yaml:6:\d+: .*gw-x.*expected a node of the manifests/);
+    expect(stderr).toMatch(/bad\.yaml:10:\d+: .*explode.*expected one of node-down/);
+    writeFileSync(
+      at("policy.yaml"),
+      "apiVersion: cilium.io/v2\nkind: CiliumEgressGatewayPolicy\nmetadata:\n  name: p\nspec: {}\n",
+    );
+    writeFileSync(file, head + event("manifests: policy.yaml"));
+    const later = await replay("-s", file);
+    expect(later.code).toBe(2);
+    expect(later.stderr).toMatch(/policy\.yaml:\d+:\d+: CiliumEgressGatewayPolicy p/);
+  });
+
+  test("refuses to write over the scenario", async () => {
+    const { code, stderr } = await replay("-s", SCENARIO, "--report", SCENARIO);
+    expect(code).toBe(2);
+    expect(stderr).toContain("is an input");
   });
 });

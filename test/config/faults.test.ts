@@ -527,4 +527,15 @@ status: {podIP: 10.0.0.1}
     expect(texts.filter((text) => text.includes("sepc is not a field"))).toHaveLength(20);
     expect(texts.at(-1)).toBe("10 more of the sort: unknown field sepc of a Node");
   });
+
+  test("of very many sorts are listed a thousand times and then counted, each in part where it is long", () => {
+    const spec = Array.from({ length: 50_000 }, (_, index) => `  ${"x".repeat(100)}${index}: 1\n`).join("");
+    const texts = loadYaml(`apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec:\n${spec}`).warnings;
+    expect(texts).toHaveLength(21);
+    const short = spec.replaceAll("x".repeat(100), "x");
+    const listed = loadYaml(`apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec:\n${short}`).warnings;
+    expect(listed).toHaveLength(1001);
+    expect(listed.at(-2)).toMatchObject({ line: 1004, column: 3 });
+    expect(listed.at(-1)!.text).toBe("49000 more of other sorts");
+  });
 });

@@ -49,6 +49,25 @@ describe("YamlPlaces", () => {
   });
 });
 
+describe("YamlPlaces and merge keys", () => {
+  test("finds a merged field where it is written, the first source that has it", () => {
+    const text = "a: &a {x: 1}\nb: &b {x: 2, y: 3}\nc: {<<: [*a, *b], z: 4}\n";
+    const places = new YamlPlaces(text);
+    expect(places.locate(0, { path: ["c", "x"], target: "key" })).toBe(text.indexOf("x: 1"));
+    expect(places.locate(0, { path: ["c", "y"], target: "key" })).toBe(text.indexOf("y: 3"));
+  });
+
+  test("comes to an end where a mapping merges itself, or one source by very many ways", () => {
+    const circle = "a: &a\n  <<: [*a]\n  b: 1\n";
+    expect(new YamlPlaces(circle).locate(0, { path: ["a", "missing"], target: "value" })).toBe(circle.indexOf("<<"));
+    const levels = Array.from({ length: 60 }, (_, i) => `l${i + 1}: &l${i + 1} {<<: [*l${i}, *l${i}]}\n`);
+    const maze = `l0: &l0 {b: 1}\n${levels.join("")}`;
+    const places = new YamlPlaces(maze);
+    expect(places.locate(0, { path: ["l60", "b"], target: "key" })).toBe(maze.indexOf("b: 1"));
+    expect(places.locate(0, { path: ["l60", "missing"], target: "key" })).toBe(maze.indexOf("{<<: [*l59"));
+  });
+});
+
 describe("readYaml", () => {
   test("takes YAML 1.2 scalars: yes and on are text, times stay text, octal needs 0o", () => {
     const { values } = readYaml("[yes, on, 2026-01-01T00:00:00Z, 010, 0o10, 1e3, ~, true, 1_000]");

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { answering, deadlineNs, type HealthState, step } from "../../src/gateway/health.js";
+import type { NodeStatus } from "../../src/gateway/status.js";
 import { NaiveProber, naiveStatuses } from "./naive.js";
 import { anyConfig, anyOrders, at, changes, MS, START, timeline } from "./scenes.js";
 
@@ -20,8 +21,10 @@ describe("against a prober that goes probe by probe", () => {
             initialDown: down ? ["gw-a"] : [],
           },
         );
-        const seen = line.statuses.has("gw-a") ? [[-1, line.statuses.get("gw-a")!] as const] : [];
-        for (const { atNs, statuses } of changes(line, UNTIL_MS)) {
+        const start = line.statuses.get("gw-a");
+        const seen: [number, NodeStatus][] = start ? [[-1, start]] : [];
+        for (const { atNs, statuses, happened } of changes(line, UNTIL_MS)) {
+          if (happened.length === 0) expect(orders.map(({ atMs }) => START + BigInt(atMs) * MS)).toContain(atNs);
           const status = statuses.get("gw-a")!;
           if (JSON.stringify(status) !== JSON.stringify(seen.at(-1)![1]))
             seen.push([Number((atNs - START) / MS), status]);

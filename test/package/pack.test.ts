@@ -48,6 +48,7 @@ describe("the packed package", () => {
       "dist/src/index.d.ts",
       "build/engine.wasm",
       "build/outside.wasm",
+      "build/page/main.js",
       "LICENSE",
     ])
       expect(files).toContain(file);

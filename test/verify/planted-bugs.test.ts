@@ -49,7 +49,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "egress-eligible",
     mutation: {
       file: "assembly/path/resolve.ts",
-      search: "  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
+      search:
+        "  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
       replace: "  else selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
     },
   },

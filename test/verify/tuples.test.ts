@@ -21,10 +21,7 @@ describe("the external tuple", () => {
 
   test("that changes in mid-connection is a mismatch, after the lifetime none", () => {
     expect(new Scene().snat().snat({ at: 5, natPort: 40001 }).faults).toEqual(["tuple-changed at 2"]);
-    expect(new Scene().snat().snat({ at: 5, as: EGRESS_B }).faults).toEqual([
-      "pin-moved at 2",
-      "tuple-changed at 2",
-    ]);
+    expect(new Scene().snat().snat({ at: 5, as: EGRESS_B }).faults).toEqual(["pin-moved at 2", "tuple-changed at 2"]);
     expect(new Scene().snat({ content: datagram }).snat({ content: datagram, at: 61, natPort: 40001 }).faults).toEqual(
       [],
     );

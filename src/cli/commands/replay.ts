@@ -2,7 +2,7 @@ import type { ManifestWarning } from "../../config/types.js";
 import type { ReplayOptions } from "../../replay/options.js";
 import { DamagedCaptureError, replay } from "../../replay/replay.js";
 import type { ReplayReport, ViewpointDecision } from "../../replay/report-types.js";
-import { reportPage } from "../../report/html/page.js";
+import { type PageExtra, reportPage } from "../../report/html/page.js";
 import { reportJson } from "../../report/json.js";
 import { summary } from "../../report/summary.js";
 import { loadCluster, printWarnings, type Redaction, redaction } from "../cluster.js";
@@ -10,6 +10,7 @@ import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 import type { Console } from "../console.js";
 import { failures, parseFailOn } from "../fail-on.js";
 import { makeFolder, writeTextFile } from "../output-files.js";
+import { pageExtra, refuseWalks } from "../page-extra.js";
 import { ProgressBar, totalBytes } from "../progress.js";
 import { type ReplayFiles, replayFiles } from "../replay-files.js";
 import { replayOptions } from "../replay-options.js";
@@ -19,15 +20,16 @@ import { loadScenario, type ScenarioInput } from "../scenario.js";
 export const run: CommandRun = async (captures, flags, console) => {
   const conditions = parseFailOn(flags.failOn);
   const files = replayFiles(captures, flags);
+  refuseWalks(captures, flags, files);
   const model = loadCluster(flags);
-  const redact = redaction(model, captures, flags);
-  printWarnings(model.warnings, flags, console, redact);
   const played = loadScenario(flags, model);
-  printWarnings(warningsOf(played), flags, console, redact);
+  const redact = redaction(model, captures, flags, played?.laterModels);
+  printWarnings([...model.warnings, ...warningsOf(played)], flags, console, redact);
   const options = { ...replayOptions(captures, model, flags), ...played };
+  const extra = await pageExtra(options, flags, files, redact);
   const { report, damage } = await replayWithProgress(options, files, console, redact);
   const shown = redact.data(report);
-  writeViews(shown, files);
+  writeViews(shown, extra, files);
   const style = { colour: console.colour, verbose: flags.verbose ?? false };
   console.out(flags.json ? reportJson(shown) : summary(shown, style));
   const failed = failures(conditions, report);
@@ -74,10 +76,10 @@ function warningsOf(played: ScenarioInput | undefined): ManifestWarning[] {
   return played ? [...played.scenario.warnings, ...played.laterModels.flatMap(({ warnings }) => warnings)] : [];
 }
 
-function writeViews(report: ReplayReport, { outDir, reports, pages }: ReplayFiles): void {
+function writeViews(report: ReplayReport, extra: PageExtra, { outDir, reports, pages }: ReplayFiles): void {
   if (outDir !== undefined) makeFolder(outDir);
   for (const file of reports) writeTextFile(file, reportJson(report));
-  for (const file of pages) writeTextFile(file, reportPage(report));
+  for (const file of pages) writeTextFile(file, reportPage(report, extra));
 }
 
 /** What was decided about each interface, where no summary says it. */

@@ -30,11 +30,14 @@ export function raw(text: string): Markup {
   return new Markup(text);
 }
 
-/** Text as HTML; characters that would not show, or would reorder others, appear as `\u202e`. */
+/** Text in which characters that would not show, or would reorder others, appear as `\u202e`. */
+export function showable(text: string): string {
+  return text.replace(UNSHOWABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Showable text as HTML. */
 export function escapeHtml(text: string): string {
-  return text
-    .replace(UNSHOWABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .replace(/[&<>"']/g, (char) => ESCAPES[char]!);
+  return showable(text).replace(/[&<>"']/g, (char) => ESCAPES[char]!);
 }
 
 function render(value: Value): string {

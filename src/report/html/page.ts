@@ -1,31 +1,43 @@
 import { createHash } from "node:crypto";
+import type { CheckRow } from "../../config/check.js";
+import type { FrameExplanation } from "../../replay/explain-types.js";
 import type { ReplayReport } from "../../replay/report-types.js";
-import { reportJson } from "../json.js";
-import { html, raw } from "./markup.js";
-import { SCRIPT } from "./script.js";
-import {
-  brokenSection,
-  failoverSection,
-  frameSection,
-  gatewaySection,
-  inputSection,
-  mismatchSection,
-  reasonSection,
-  runSection,
-  verdictBanner,
-} from "./sections.js";
+import { pageAssets } from "./assets.js";
+import { assumptionSection } from "./assumptions.js";
+import type { PageData } from "./client/page-data.js";
+import { pageData, scriptJson } from "./data.js";
+import { failoverSection } from "./failover.js";
+import { frameSection } from "./frames.js";
+import { gatewaySection } from "./gateways.js";
+import { movedSection, policySection } from "./grids.js";
+import { inputSection, jsonSection } from "./inputs.js";
+import { html, type Markup, raw } from "./markup.js";
+import { overview } from "./overview.js";
+import { type PageSection, sectionMarkup } from "./section.js";
 import { STYLE } from "./style.js";
+import { trafficSection } from "./traffic.js";
+import { mismatchSection, verificationSection } from "./verification.js";
+import { walkSection } from "./walks.js";
 
-/** Characters of report.json that the page repeats; a longer one is left to its file. */
-const MAX_JSON = 200_000;
+/** What a page can show besides its report. */
+export interface PageExtra {
+  /** The policy table of the manifests at the start, as `checkModel` makes it. */
+  readonly policyTable?: readonly CheckRow[];
+  /** Frames whose walk is shown. */
+  readonly walks?: readonly FrameExplanation[];
+}
 
 /**
  * The report as one self-contained page: nothing is fetched, and its own content policy forbids it to try. Everything that comes from
  * captures or manifests is escaped.
+ * @throws {EgressError} `page-assets` where the package was not built
  */
-export function reportPage(report: ReplayReport): string {
-  const policy = `default-src 'none'; style-src '${hashOf(STYLE)}'; script-src '${hashOf(SCRIPT)}'; base-uri 'none'; form-action 'none'`;
-  const json = reportJson(report);
+export function reportPage(report: ReplayReport, { policyTable = [], walks = [] }: PageExtra = {}): string {
+  const { library, libraryStyle, script } = pageAssets();
+  const style = `${libraryStyle}\n${STYLE}`;
+  const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(library)}' '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
+  const data = pageData(report, policyTable);
+  const sections = sectionsOf(report, data, walks);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -33,29 +45,49 @@ export function reportPage(report: ReplayReport): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>Sluicegate replay</title>
-<style>${raw(STYLE)}</style>
+<style>${raw(style)}</style>
 </head>
 <body>
 <a class="skip" href="#content">Skip to the results</a>
-<main id="content">
-<h1>Sluicegate replay</h1>
-${verdictBanner(report)}
-${mismatchSection(report)}
-${inputSection(report)}
-${frameSection(report)}
-${reasonSection(report)}
-${gatewaySection(report)}
-${brokenSection(report)}
-${failoverSection(report)}
-${runSection(report)}
-<section aria-labelledby="json"><h2 id="json">report.json</h2>
-${json.length <= MAX_JSON ? html`<details><summary>The same as JSON</summary><pre tabindex="0">${json}</pre></details>` : html`<p class="dim">Too long to repeat here: ${json.length} characters.</p>`}
-</section>
+${header(sections)}
+<main id="content" tabindex="-1">
+${overview(report)}
+${sections.map(sectionMarkup)}
 </main>
-<script>${raw(SCRIPT)}</script>
+<script type="application/json" id="data">${raw(scriptJson(data))}</script>
+<script>${raw(library)}</script>
+<script>${raw(script)}</script>
 </body>
 </html>
 `.text;
+}
+
+/** What the page holds, in reading order: what went wrong, what happened, who did it, and what it all stands on. */
+function sectionsOf(report: ReplayReport, { grids }: PageData, walks: readonly FrameExplanation[]): PageSection[] {
+  return [
+    mismatchSection(report),
+    trafficSection(report),
+    failoverSection(report),
+    movedSection(report, grids.moved!),
+    gatewaySection(report),
+    frameSection(report),
+    policySection(grids.policy!),
+    walkSection(walks),
+    verificationSection(report),
+    assumptionSection(report),
+    inputSection(report),
+    jsonSection(report),
+  ].filter((section) => section !== undefined);
+}
+
+function header(sections: readonly PageSection[]): Markup {
+  const links = sections.map(({ id, short }) => html`<a href="#${id}">${short}</a>`);
+  const themes = ["auto", "light", "dark"].map(
+    (theme) =>
+      html`<label><input type="radio" name="theme" value="${theme}"${theme === "auto" ? html` checked` : undefined}><span>${theme}</span></label>`,
+  );
+  return html`<header><h1>Sluicegate replay</h1><nav aria-label="Sections" tabindex="-1">${links}</nav>
+<fieldset class="themes"><legend>Theme</legend>${themes}</fieldset></header>`;
 }
 
 /** Source expression of an inline element (CSP level 2). */

@@ -32,14 +32,8 @@ export function sortableTable(
     rows.length > MAX_ROWS
       ? html`<p class="dim">The first ${MAX_ROWS} of ${rows.length} rows; all are in report.json.</p>`
       : undefined;
-  return html`<div class="wide" tabindex="0" role="region" aria-label="${caption}"><table><thead><tr>${heads}</tr></thead><tbody>
+  return html`<div class="wide" tabindex="0" role="region" aria-label="${caption}"><table class="sorts"><thead><tr>${heads}</tr></thead><tbody>
 ${lines}</tbody></table></div>${rest}`;
-}
-
-/** A bar for a share from 0 to 1; the number stands beside it, so it says nothing to a screen reader. */
-export function shareBar(share: number, fill: string): Markup {
-  const width = (Math.min(1, Math.max(0, share)) * 100).toFixed(2);
-  return html`<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" height="8"/><rect class="f-${fill}" width="${width}" height="8"/></svg>`;
 }
 
 function cellOf(cell: Cell | string, { numeric }: TableColumn): Markup {

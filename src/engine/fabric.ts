@@ -1,0 +1,287 @@
+import * as abi from "../../assembly/abi.js";
+import type { Engine } from "./engine.js";
+
+/** One packet between two nodes, before the far end has taken it: a window onto `arena`, valid during the call. */
+export interface OverlayPacket {
+  /** Frame of the batch that it carries. */
+  readonly frame: number;
+  /** Indexes into the policy's node table; -1 = where endpoints are whose node is not known. */
+  readonly from: number;
+  readonly to: number;
+  readonly arena: Uint8Array;
+  readonly at: number;
+  readonly captured: number;
+  readonly wire: number;
+}
+
+/** What the endpoint's node knows of a connection, and what its gateway knows. */
+const OF_SOURCE =
+  abi.VERDICT_FLAG_CREATED |
+  abi.VERDICT_FLAG_GUESSED |
+  abi.VERDICT_FLAG_REMAPPED |
+  abi.VERDICT_FLAG_POLICY_CHANGE |
+  abi.VERDICT_FLAG_RESTART |
+  abi.VERDICT_FLAG_NEW_CONNECTION_KIND;
+const OF_GATEWAY = 0xffff & ~(abi.VERDICT_FLAG_GUESSED | abi.VERDICT_FLAG_RELEASE);
+const IPV4_PROTOCOL_AT = 9;
+const TCP = 6;
+/** No node of the policy's. */
+const NOWHERE = -1;
+
+/** A node's engine with one frame in its arena. */
+class Station {
+  readonly engine: Engine;
+  readonly verdict: Uint8Array;
+  readonly outer: Uint8Array;
+  isDead = false;
+  /** Live entries that it has evicted so far. */
+  evicted = 0;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    this.verdict = engine.regionBytes(abi.REGION_VERDICTS).subarray(0, abi.VERDICT_SIZE);
+    this.outer = engine.regionBytes(abi.REGION_OUTER).subarray(0, abi.OUTER_SIZE);
+  }
+}
+
+/**
+ * One engine per node, and the network between them: frames come in at the front, whose memory they stay in, go through the engines of
+ * the nodes that they would pass, as VXLAN packets in between, and end in the front's memory with a verdict as of one engine that plays
+ * every node. Frames are taken one at a time, in order, without latency.
+ */
+export class Fabric {
+  /** Called with every packet between nodes. */
+  onOverlay: ((packet: OverlayPacket) => void) | undefined;
+  readonly #front: Engine;
+  readonly #framesAt: number;
+  readonly #verdicts: Uint8Array;
+  readonly #verdictsAt: number;
+  readonly #countersAt: number;
+  readonly #nowhere: Station;
+  #stations: readonly Station[] = [];
+  /** Node by index of the egress; for a frame from the network, the node that has the address now. */
+  #nodeOfEgress: readonly number[] = [];
+  #owners: readonly number[] = [];
+
+  /** @param front holds frames, verdicts and counters; its own tables stay empty   @param nowhere for endpoints without a node */
+  constructor(front: Engine, nowhere: Engine) {
+    this.#front = front;
+    this.#verdicts = front.regionBytes(abi.REGION_VERDICTS);
+    this.#verdictsAt = this.#verdicts.byteOffset;
+    this.#framesAt = front.regionBytes(abi.REGION_FRAMES).byteOffset;
+    this.#countersAt = front.regionBytes(abi.REGION_COUNTERS).byteOffset;
+    this.#nowhere = new Station(nowhere);
+  }
+
+  /**
+   * Who is where under the policy in force, which all engines have loaded.
+   * @param engines by node index   @param nodeOfEgress node by index of the egress   @param owners by index of the egress: node that has
+   * its address now, -1 for an address that nobody has any more
+   */
+  setNodes(engines: readonly Engine[], nodeOfEgress: readonly number[], owners: readonly number[]): void {
+    const known = new Map([...this.#stations, this.#nowhere].map((station) => [station.engine, station]));
+    this.#stations = engines.map((engine) => known.get(engine) ?? new Station(engine));
+    this.#nodeOfEgress = nodeOfEgress;
+    this.#owners = owners;
+  }
+
+  /** Packets to a dead node are lost. */
+  setDead(node: number, isDead: boolean): void {
+    this.#stations[node]!.isDead = isDead;
+  }
+
+  /**
+   * Takes frames 0 … count-1 of the front through the cluster; `process` of an engine in all but name.
+   * @returns count   @throws {EngineError} where an engine refuses a frame record
+   */
+  process(count: number): number {
+    this.#front.locate(count);
+    for (let i = 0; i < count; i++) this.#frame(i);
+    return count;
+  }
+
+  #at(node: number): Station {
+    return this.#stations[node] ?? this.#nowhere;
+  }
+
+  #frame(i: number): void {
+    const front = this.#front;
+    const hook = front.memory.u8(this.#framesAt + i * abi.FRAME_SIZE + abi.FRAME_HOOK_AT);
+    const node = front.node(i);
+    const egress = front.egress(i);
+    if (hook === abi.HOOK_FROM_ENDPOINT) return this.#outbound(i, node);
+    this.#inbound(i, egress < 0 ? node : (this.#owners[egress] ?? NOWHERE));
+  }
+
+  /** Puts frame `i` as it is into a station's arena and lets its engine have it. */
+  #give(i: number, station: Station, hook: number): void {
+    this.#place(i, station, hook);
+    this.#run(station);
+  }
+
+  /**
+   * Lets an engine have the frame in its arena. Those who share the front's memory see there how many live entries were evicted, in one
+   * counter for all kinds, and how full the fullest table has been.
+   */
+  #run(station: Station): void {
+    const { engine } = station;
+    engine.process(1);
+    const { memory } = this.#front;
+    const fullestAt = this.#countersAt + abi.COUNTER_ENTRIES_AT;
+    const entries = engine.counter(abi.COUNTER_ENTRIES_AT);
+    if (entries > memory.u32(fullestAt)) memory.putU32(fullestAt, entries);
+    let evicted = 0;
+    for (const counter of EVICTIONS) evicted += engine.counter(counter);
+    if (evicted === station.evicted) return;
+    const evictedAt = this.#countersAt + abi.COUNTER_EVICTED_ESTABLISHED_AT;
+    memory.putU32(evictedAt, memory.u32(evictedAt) + evicted - station.evicted);
+    station.evicted = evicted;
+  }
+
+  #place(i: number, { engine }: Station, hook: number): void {
+    const { memory, arena } = this.#front;
+    const record = this.#framesAt + i * abi.FRAME_SIZE;
+    const offset = memory.u32(record + abi.FRAME_OFFSET_AT);
+    const captured = memory.u32(record + abi.FRAME_CAPTURED_AT);
+    engine.arena.set(arena.subarray(offset, offset + captured));
+    engine.setFrame(
+      0,
+      0,
+      captured,
+      memory.u32(record + abi.FRAME_WIRE_AT),
+      hook,
+      memory.u8(record + abi.FRAME_LINK_AT),
+      memory.u16(record + abi.FRAME_FLAGS_AT),
+      memory.u32(record + abi.FRAME_TIME_AT),
+      memory.u32(record + abi.FRAME_TIME_AT + 4),
+    );
+  }
+
+  /** A frame of an endpoint, at the endpoint's node. */
+  #outbound(i: number, node: number): void {
+    const source = this.#at(node);
+    this.#give(i, source, abi.HOOK_FROM_ENDPOINT);
+    const { engine } = source;
+    const flags = engine.flags(0);
+    if (flags & abi.VERDICT_FLAG_RELEASE) this.#release(i, engine.oldEgress(0));
+    if (engine.action(0) === abi.ACTION_REDIRECT) this.#serve(i, node, source, flags);
+    else this.#settle(i, source, flags & ~abi.VERDICT_FLAG_RELEASE, 0, 0);
+  }
+
+  /** The gateway that a connection has left forgets it. */
+  #release(i: number, egress: number): void {
+    const gateway = this.#at(this.#nodeOfEgress[egress] ?? NOWHERE);
+    if (gateway === this.#nowhere || gateway.isDead) return;
+    this.#place(i, gateway, abi.HOOK_FROM_ENDPOINT);
+    gateway.engine.feedback(0, abi.FEEDBACK_FORGET);
+  }
+
+  /** What its node has redirected, at the gateway. */
+  #serve(i: number, node: number, source: Station, flags: number): void {
+    const { engine } = source;
+    const target = engine.node(0);
+    const pinned = engine.egress(0);
+    const inner = engine.inner(0);
+    const gateway = this.#at(target);
+    if (gateway.isDead) return this.#lose(i, source, pinned, flags);
+    this.#carry(i, source, gateway, { from: node, to: target, inner });
+    const answer = gateway.engine.flags(0);
+    const isNew = (flags & abi.VERDICT_FLAG_CREATED) !== 0;
+    if (gateway.engine.action(0) === abi.ACTION_DROP) engine.feedback(0, abi.FEEDBACK_FORGET);
+    else if (answer & abi.VERDICT_FLAG_CREATED && !isNew) engine.feedback(0, abi.FEEDBACK_RESTART);
+    let told = (flags & OF_SOURCE) | (answer & OF_GATEWAY);
+    const isMade = (answer & abi.VERDICT_FLAG_CREATED) !== 0;
+    const old = flags & abi.VERDICT_FLAG_REMAPPED ? engine.oldEgress(0) : pinned;
+    if (isMade && !isNew && !(told & abi.VERDICT_FLAG_REMAPPED)) told |= this.#restarted(i, inner);
+    this.#settle(i, gateway, told, inner, abi.OUTER_SIZE);
+    if (told & abi.VERDICT_FLAG_REMAPPED) this.#putOldEgress(i, old);
+  }
+
+  /** Flags of a connection that its gateway had forgotten. */
+  #restarted(i: number, inner: number): number {
+    const offset = this.#front.memory.u32(this.#framesAt + i * abi.FRAME_SIZE + abi.FRAME_OFFSET_AT);
+    const isTcp = this.#front.arena[offset + inner + IPV4_PROTOCOL_AT] === TCP;
+    return abi.VERDICT_FLAG_REMAPPED | abi.VERDICT_FLAG_RESTART | (isTcp ? abi.VERDICT_FLAG_NEW_CONNECTION_KIND : 0);
+  }
+
+  /** The gateway is dead: nothing arrives, and a connection that begins with that leaves no pin. */
+  #lose(i: number, source: Station, egress: number, flags: number): void {
+    const wasPassed = source.engine.oldEgress(0) === 0xffff || !(flags & abi.VERDICT_FLAG_REMAPPED);
+    if (flags & abi.VERDICT_FLAG_CREATED && wasPassed) source.engine.feedback(0, abi.FEEDBACK_FORGET);
+    const { memory } = this.#front;
+    const at = this.#verdictsAt + i * abi.VERDICT_SIZE;
+    this.#verdicts.fill(0, i * abi.VERDICT_SIZE, (i + 1) * abi.VERDICT_SIZE);
+    memory.putU8(at + abi.VERDICT_ACTION_AT, abi.ACTION_DROP);
+    memory.putU8(at + abi.VERDICT_REASON_AT, abi.REASON_GATEWAY_DOWN);
+    memory.putU32(at + abi.VERDICT_LENGTH_AT, source.engine.length(0));
+    memory.putU32(at + abi.VERDICT_EGRESS_AT, egress);
+  }
+
+  /** A frame from the network: at the gateway that has the address, or at the node of the endpoint that it is addressed to. */
+  #inbound(i: number, node: number): void {
+    const gateway = this.#at(node);
+    this.#give(i, gateway, abi.HOOK_FROM_NETWORK);
+    const { engine } = gateway;
+    if (engine.action(0) !== abi.ACTION_REDIRECT) return this.#settle(i, gateway, engine.flags(0), 0, 0);
+    const to = engine.node(0);
+    this.#settle(i, gateway, engine.flags(0), 0, 0);
+    this.#front.memory.putU8(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_ACTION_AT, abi.ACTION_REVERSE);
+    this.#carry(i, gateway, this.#at(to), { from: node, to, inner: engine.inner(0) });
+  }
+
+  /** Takes the frame at `from` through the overlay: its outer header, then the IP packet as it lies in the front's memory. */
+  #carry(i: number, sender: Station, receiver: Station, way: { from: number; to: number; inner: number }): void {
+    const { memory, arena } = this.#front;
+    const record = this.#framesAt + i * abi.FRAME_SIZE;
+    const offset = memory.u32(record + abi.FRAME_OFFSET_AT);
+    const end = offset + memory.u32(record + abi.FRAME_CAPTURED_AT);
+    const wire = Math.max(memory.u32(record + abi.FRAME_WIRE_AT), end - offset) - way.inner + abi.OUTER_SIZE;
+    const captured = end - offset - way.inner + abi.OUTER_SIZE;
+    const { engine } = receiver;
+    engine.arena.set(sender.outer);
+    engine.arena.set(arena.subarray(offset + way.inner, end), abi.OUTER_SIZE);
+    const hasAddresses = sender !== this.#nowhere && receiver !== this.#nowhere;
+    if (hasAddresses)
+      this.onOverlay?.({ frame: i, from: way.from, to: way.to, arena: engine.arena, at: 0, captured, wire });
+    engine.setFrame(
+      0,
+      0,
+      captured,
+      wire,
+      abi.HOOK_FROM_OVERLAY,
+      abi.LINK_ETHERNET,
+      memory.u16(record + abi.FRAME_FLAGS_AT),
+      memory.u32(record + abi.FRAME_TIME_AT),
+      memory.u32(record + abi.FRAME_TIME_AT + 4),
+    );
+    this.#run(receiver);
+  }
+
+  /**
+   * Takes a station's verdict and bytes over as those of frame `i`.
+   * @param inner where in the frame the bytes begin that lie at `at` of the station's arena
+   */
+  #settle(i: number, { engine, verdict }: Station, flags: number, inner: number, at: number): void {
+    const { memory, arena } = this.#front;
+    const to = this.#verdictsAt + i * abi.VERDICT_SIZE;
+    const record = this.#framesAt + i * abi.FRAME_SIZE;
+    const captured = memory.u32(record + abi.FRAME_CAPTURED_AT);
+    const offset = memory.u32(record + abi.FRAME_OFFSET_AT) + inner;
+    const action = engine.action(0);
+    this.#verdicts.set(verdict, i * abi.VERDICT_SIZE);
+    memory.putU16(to + abi.VERDICT_FLAGS_AT, flags);
+    memory.putU32(to + abi.VERDICT_LENGTH_AT, captured);
+    if (action === abi.ACTION_PASS || action === abi.ACTION_DROP) return;
+    arena.set(engine.arena.subarray(at, at + captured - inner), offset);
+  }
+
+  #putOldEgress(i: number, egress: number): void {
+    this.#front.memory.putU16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_OLD_EGRESS_AT, egress);
+  }
+}
+
+const EVICTIONS = [
+  abi.COUNTER_EVICTED_CLOSING_AT,
+  abi.COUNTER_EVICTED_UNREPLIED_AT,
+  abi.COUNTER_EVICTED_ESTABLISHED_AT,
+];
