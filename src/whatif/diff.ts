@@ -19,18 +19,15 @@ import {
   wayOf,
 } from "./names.js";
 import { pairUp } from "./pairs.js";
-import { type LoggedRun, momentOf, requireFiles, runLogged } from "./run.js";
+import { type Assumptions, assumptionsOf, type LoggedRun, momentOf, requireFiles, runLogged } from "./run.js";
 import { healthOf, scenarioOf } from "./scenarios.js";
 
 /** Connections listed one by one; all are counted. */
 const MAX_LISTED = 10_000;
 
 /** What differs between two sets of manifests under the same traffic. */
-export interface DiffReport {
+export interface DiffReport extends Assumptions {
   schema: "sluicegate.io/diff/v1";
-  seed: number;
-  natProfile: string;
-  balance: string;
   /** When the change takes place, RFC 3339; absent = at no time in particular: both sets were replayed from the start. */
   at?: string;
   /** Connections compared, and those of them that leave otherwise. */
@@ -146,9 +143,7 @@ export function diffReport(report: ReplayReport, { changes, compared, startNs }:
   const cuts = changes.filter(({ effect }) => effect !== "none");
   return {
     schema: "sluicegate.io/diff/v1",
-    seed: report.seed,
-    natProfile: report.natProfile,
-    balance: report.settings.balance!.value,
+    ...assumptionsOf(report),
     connections: compared,
     changed: changes.length,
     gatewayChanged: changes.filter(({ from, to }) => both(from, to, "node")).length,

@@ -10,7 +10,7 @@ import { DEFAULT_SEED } from "../replay/setup.js";
 import { formatTime, nanoseconds } from "../replay/time.js";
 import { type FailoverJob, type FailoverOutcome, type FailoverSetup, playFailure } from "./failover-job.js";
 import { runInThreads } from "./job-pool.js";
-import { requireFiles } from "./run.js";
+import { type Assumptions, assumptionsOf, requireFiles } from "./run.js";
 import { gatewayNodes, NS_PER_MS, requireGateway, sinceStart } from "./scenarios.js";
 import { type Spread, spreadOf } from "./spread.js";
 
@@ -19,13 +19,10 @@ const MAX_RUNS = 100_000;
 const MAX_LISTED = 1000;
 
 /** What the failure of a gateway node would do, by node, time and how fast it is noticed. */
-export interface FailoverReport {
+export interface FailoverReport extends Assumptions {
   schema: "sluicegate.io/failover/v1";
-  /** The first of `seeds` that follow each other. */
-  seed: number;
+  /** How many there were from `seed` on. */
   seeds: number;
-  natProfile: string;
-  balance: string;
   from: string;
   to: string;
   /** Connections translated without any failure, in all and by gateway node. */
@@ -181,19 +178,17 @@ function timesOf(at: FailureTimes, { startNs, endNs }: Span): number[] {
 }
 
 function headOf(
-  { seed, natProfile, settings, gateways }: ReplayReport,
+  report: ReplayReport,
   { startNs, endNs }: Span,
 ): Omit<FailoverReport, "seeds" | "runs" | "withoutFailover" | "failures"> {
   const before = new Map<string, number>();
-  for (const { node, connections } of gateways) before.set(node, (before.get(node) ?? 0) + connections);
+  for (const { node, connections } of report.gateways) before.set(node, (before.get(node) ?? 0) + connections);
   return {
     schema: "sluicegate.io/failover/v1",
-    seed,
-    natProfile,
-    balance: settings.balance!.value,
+    ...assumptionsOf(report),
     from: formatTime(startNs),
     to: formatTime(endNs),
-    connections: gateways.reduce((sum, { connections }) => sum + connections, 0),
+    connections: report.gateways.reduce((sum, { connections }) => sum + connections, 0),
     before: [...before].map(([node, connections]) => ({ node, connections })),
   };
 }
