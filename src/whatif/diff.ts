@@ -1,13 +1,10 @@
 import type { PolicyModel } from "../config/types.js";
 import type { ScenarioTime } from "../gateway/scenario.js";
-import { familyOf, formatAddress, parseAddress } from "../net/address.js";
-import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../net/decode.js";
-import { mappedAddressKey } from "../net/tuple.js";
 import type { ReplayOptions } from "../replay/options.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import { formatTime } from "../replay/time.js";
-import { PolicyInterpreter } from "../verify/interpreter.js";
 import type { LoggedConnection } from "./logged-connection.js";
+import { type Effect, effectOf, MidLife } from "./mid-life.js";
 import {
   destinationName,
   fiveTupleName,
@@ -79,7 +76,7 @@ export interface Change {
   readonly connection: LoggedConnection;
   readonly from: Way;
   readonly to: Way;
-  readonly effect: "none" | "cut" | "rebound";
+  readonly effect: Effect;
 }
 
 /**
@@ -125,10 +122,6 @@ async function diffAt(
   const report = diffReport(before.report, { changes, compared: pairs.length, startNs });
   const { worst: _, ...rest } = report;
   return { ...rest, at: formatTime(startNs + BigInt(atNs)) };
-}
-
-function effectOf({ protocol }: LoggedConnection): "cut" | "rebound" {
-  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP ? "cut" : "rebound";
 }
 
 export interface Changes {
@@ -210,42 +203,4 @@ function worstOf(cuts: readonly Change[], startNs: bigint): Pick<DiffReport, "wo
       worst = { at: formatTime(startNs + BigInt(ns)), ...now };
   }
   return worst ? { worst } : {};
-}
-
-/** What becomes of a connection in whose middle the manifests change. */
-class MidLife {
-  readonly #model: PolicyModel;
-  readonly #policies: PolicyInterpreter;
-  readonly #startNs: bigint;
-
-  /** @param model the manifests after the change */
-  constructor(model: PolicyModel, startNs: bigint) {
-    this.#model = model;
-    this.#policies = new PolicyInterpreter(model);
-    this.#startNs = startNs;
-  }
-
-  /** @param from its way so far   @param to the way of a connection that begins after the change */
-  effect(connection: LoggedConnection, from: Way, to: Way): Change["effect"] {
-    const { isOutbound, framesOut, framesIn } = connection;
-    const hasMiddle = isOutbound && framesOut + framesIn > 1;
-    const hadTuple = from.kind === "gateway" || (from.kind === "pass" && to.kind !== "pass");
-    if (!hasMiddle || !hadTuple) return "none";
-    if (from.kind === "gateway" && this.#keeps(connection, from.gateway)) return "none";
-    return effectOf(connection);
-  }
-
-  /** An IsovalentEgressGatewayPolicy keeps a running connection at its gateway while that is one of its own; the other kind never does. */
-  #keeps({ endpoint, remote, firstNs }: LoggedConnection, gateway: GatewayName): boolean {
-    const [source, destination] = [parseAddress(endpoint)!, parseAddress(remote)!];
-    const family = familyOf(source);
-    const owner = this.#policies.ownerOfKey(mappedAddressKey(source, family), this.#startNs + BigInt(firstNs));
-    const policy = owner && this.#model.policies[this.#policies.decide(owner, destination, family).policy];
-    if (policy?.kind !== "IsovalentEgressGatewayPolicy") return false;
-    return policy.egresses.some((index) => {
-      const { node, egressIPv4, egressIPv6 } = this.#model.egresses[index]!;
-      const own = family === 4 ? egressIPv4 : egressIPv6;
-      return node === gateway.node && own !== undefined && formatAddress(own) === gateway.egressIP;
-    });
-  }
 }
