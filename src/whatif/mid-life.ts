@@ -3,15 +3,17 @@ import { familyOf, formatAddress, parseAddress } from "../net/address.js";
 import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../net/decode.js";
 import { mappedAddressKey } from "../net/tuple.js";
 import { PolicyInterpreter } from "../verify/interpreter.js";
+import { isOpening } from "./lifetime.js";
 import type { LoggedConnection } from "./logged-connection.js";
 import type { GatewayName, Way } from "./names.js";
 
 /** What a change does to a running connection. */
 export type Effect = "none" | "cut" | "rebound";
 
-/** What another external tuple does to a connection: TCP and SCTP do not survive it. */
-export function effectOf({ protocol }: LoggedConnection): "cut" | "rebound" {
-  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP ? "cut" : "rebound";
+/** What another external tuple does to a connection: TCP and SCTP do not survive it, once more than an opening SYN was sent. */
+export function effectOf({ protocol, framesIn, state }: LoggedConnection): "cut" | "rebound" {
+  if (protocol === PROTOCOL_SCTP) return "cut";
+  return protocol === PROTOCOL_TCP && (framesIn > 0 || !isOpening(state)) ? "cut" : "rebound";
 }
 
 /** What becomes of a connection in whose middle the manifests change. */
