@@ -97,9 +97,11 @@ describe("every what-if", () => {
 test("a capture whose end is cut off is warned of once, however often it is read", async () => {
   const cut = join(folder, "cut.pcap");
   writeFileSync(cut, readFileSync(WEB).subarray(0, 100_000));
-  const { code, stderr } = await sluicegate("zones", cut, "-m", MANIFESTS);
-  expect(code).toBe(0);
-  expect(stderr).toBe(`warning: ${cut}: its last record is cut off; everything before it was replayed\n`);
+  for (const command of ["zones", "failover"]) {
+    const { code, stderr } = await sluicegate(command, cut, "-m", MANIFESTS);
+    expect(code).toBe(0);
+    expect(stderr).toBe(`warning: ${cut}: its last record is cut off; everything before it was replayed\n`);
+  }
 });
 
 describe("ports", () => {
