@@ -57,6 +57,7 @@ import {
   CONTROL_UNTIL_AT,
   EVENT_COUNT,
   MAPPING_FLAG_BROKEN,
+  MAPPING_FLAG_DROPPED,
   MAPPING_FLAGS_AT,
   MAPPING_SIZE,
   MAPPING_TOUCH_AT,
@@ -71,6 +72,7 @@ import {
   PENDING_SIZE,
   PENDING_SLOT_AT,
   SKIP_AFTER_BREAK,
+  SKIP_UNASKED,
   SLOT_BUILT,
   SLOT_REPLY,
   STAMP_COUNT,
@@ -173,7 +175,7 @@ function takeFrame(i: u32, clock: u64): u32 {
 /** A frame of an endpoint was lost before it came anywhere. */
 function forgetSending(p: Parsed, clock: u64): void {
   const hash = connectionHash(p.addresses, p.ports, p.protocol);
-  noteUnsent(hash, p.addresses, p.ports, p.protocol, <u32>NO_EGRESS, clock);
+  noteUnsent(hash, p.addresses, p.ports, p.protocol, <u32>NO_EGRESS, 0, clock);
 }
 
 function describe(i: u32, record: usize, clock: u64): void {
@@ -269,6 +271,10 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
   if (!mapping) return TAKEN;
   if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_BROKEN) {
     skip(i, SKIP_AFTER_BREAK);
+    return SKIPPED;
+  }
+  if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_DROPPED) {
+    skip(i, SKIP_UNASKED);
     return SKIPPED;
   }
   if (losesReply(i, mapping)) return SKIPPED;

@@ -1,4 +1,5 @@
 import {
+  ACTION_DROP,
   ACTION_PASS,
   ACTION_SNAT,
   COUNTER_EVICTED_CLOSING_AT,
@@ -17,6 +18,7 @@ import {
   VERDICT_OLD_EGRESS_AT,
   VERDICT_REASON_AT,
 } from "../abi";
+import { PROTOCOL_UDP } from "../wire/ipv4";
 import {
   actions,
   counters,
@@ -40,6 +42,7 @@ import {
   EVENT_SLOT_AT,
   MAPPING_ADDRESS_AT,
   MAPPING_EGRESS_AT,
+  MAPPING_FLAG_DROPPED,
   MAPPING_FLAG_HOP,
   MAPPING_FLAG_UNSENT,
   MAPPING_FLAG_USED,
@@ -93,8 +96,7 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   const action = <u32>load<u8>(verdict, VERDICT_ACTION_AT);
   const flags = <u32>load<u16>(verdict, VERDICT_FLAGS_AT);
   if (action == ACTION_SNAT && !(flags & VERDICT_FLAG_CREATED)) return;
-  const isLost = load<u8>(verdict, VERDICT_REASON_AT) == REASON_GATEWAY_DOWN;
-  if (action != ACTION_SNAT && action != ACTION_PASS && !isLost) return;
+  const reason = <u32>load<u8>(verdict, VERDICT_REASON_AT);
   const addresses = load<u64>(pending, PENDING_ADDRESSES_AT);
   const ports = load<u32>(pending, PENDING_PORTS_AT);
   const protocol = load<u32>(pending, PENDING_PROTOCOL_AT);
@@ -104,7 +106,12 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
     if (gone) removeMapping(gone);
     return;
   }
-  if (isLost) return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), time);
+  if (action == ACTION_DROP) {
+    const flag: u32 = reason == REASON_GATEWAY_DOWN ? 0 : MAPPING_FLAG_DROPPED;
+    // Answers by TCP and echoes find no connection in the engine; by UDP they would open one.
+    if (flag && protocol != PROTOCOL_UDP) return;
+    return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), flag, time);
+  }
   const address = load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12);
   const port = <u32>bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT));
   const known = flags & VERDICT_FLAG_REMAPPED ? findMapping(hash, addresses, ports, protocol) : 0;
@@ -122,11 +129,22 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   if (flags & VERDICT_FLAG_REMAPPED) noteMoved(pending, mapping, flags, isSame);
 }
 
-/** What an endpoint sent was lost. Unless something arrived before, no answer of this connection can be genuine. */
-export function noteUnsent(hash: u64, addresses: u64, ports: u32, protocol: u32, egress: u32, time: u64): void {
+/**
+ * What an endpoint sent was lost or dropped. Unless something arrived before, no answer of this connection can be genuine.
+ * @param flag MAPPING_FLAG_DROPPED or 0
+ */
+export function noteUnsent(
+  hash: u64,
+  addresses: u64,
+  ports: u32,
+  protocol: u32,
+  egress: u32,
+  flag: u32,
+  time: u64,
+): void {
   if (findMapping(hash, addresses, ports, protocol)) return;
   const mapping = putMapping(hash, addresses, ports, protocol, time);
-  store<u8>(mapping, MAPPING_FLAG_USED | MAPPING_FLAG_UNSENT, MAPPING_FLAGS_AT);
+  store<u8>(mapping, <u8>(MAPPING_FLAG_USED | MAPPING_FLAG_UNSENT | flag), MAPPING_FLAGS_AT);
   store<u16>(mapping, <u16>egress, MAPPING_EGRESS_AT);
   store<u32>(mapping, 0, MAPPING_ADDRESS_AT);
   store<u16>(mapping, 0, MAPPING_NAT_PORT_AT);
