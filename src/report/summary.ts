@@ -119,7 +119,17 @@ function frameLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions)
     }
   }
   const title = `${p.bold("Frames")}  ${counted(frames.read, "frame")}, ${bytes(frames.bytes)} on the wire`;
-  return [title, ...rowsOnly([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows), ...observationLines(report, p)];
+  const table = rowsOnly([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows);
+  return [title, ...table, ...observationLines(report, p), ...overlayLines(report, p)];
+}
+
+/** What went between the nodes of a cluster, and what no longer fits there. */
+function overlayLines({ overlay }: ReplayReport, p: Paint): string[] {
+  if (!overlay) return [];
+  const { frames, bytes: size, tooBig, largest, mtu } = overlay;
+  const line = `  overlay  ${counted(frames, "packet")} between nodes, ${bytes(size)}; the largest needs an MTU of ${count(largest)}`;
+  const warning = `  ${counted(tooBig, "packet")} do not fit the MTU of ${count(mtu)} behind an outer header`;
+  return tooBig > 0 ? [line, p.warn(warning)] : [line];
 }
 
 /** Oddities of captures that readers wonder about; nothing where there are none. */

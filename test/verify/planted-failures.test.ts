@@ -35,6 +35,7 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
         search: "  return gatewayState(node) == GATEWAY_DOWN ? NO_INDEX : node;\n",
         replace: "  return node;\n",
       },
+      { file: "assembly/path/control.ts", search: "  if (state == GATEWAY_DOWN) unpinNode(node);\n", replace: "" },
     ],
   },
   {
