@@ -141,7 +141,7 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
   resolve(endpoint, 0, mappedLow(remote), placementHash(p), isPinned ? egress : NO_INDEX, isLost);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, line, endpoint, v);
-    const cause = leaves ? causeOf(egress, isLost) : VERDICT_FLAG_POLICY_CHANGE;
+    const cause = leaves ? causeOf(egress, flags) : VERDICT_FLAG_POLICY_CHANGE;
     if (flags & LINE_FLAG_REDIRECT) return settlePin(p, line, endpoint, cause, v);
     if (isSelectedElsewhere()) return redirectAnew(p, line, endpoint, leaves ? egress : 0xffff, cause, v);
     if (leaves && !isLost && selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT))
@@ -170,10 +170,11 @@ export function isOwner(endpoint: u32, line: usize): bool {
   return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(otherLine(line), LINE_OWNER_AT);
 }
 
-/** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy. */
-function causeOf(egress: u32, isLost: bool): u32 {
+/** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy, or was not. @param flags of its line */
+function causeOf(egress: u32, flags: u32): u32 {
   if (egress >= egressTotal || gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;
-  return isLost && nodeOf(egress) == nodeOf(selectedEgress) ? VERDICT_FLAG_RESTART : VERDICT_FLAG_POLICY_CHANGE;
+  if (flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress)) return VERDICT_FLAG_RESTART;
+  return flags & LINE_FLAG_UNPINNED ? 0 : VERDICT_FLAG_POLICY_CHANGE;
 }
 
 /**
