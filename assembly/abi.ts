@@ -311,8 +311,9 @@ export const EGRESS_IPV4_AT = 0; // 16 bytes, zero = none
 export const EGRESS_IPV6_AT = 16; // 16 bytes, zero = none
 export const EGRESS_KEY_AT = 32; // u64, what rendezvous hashing knows the gateway by (docs/abi.md)
 export const EGRESS_NODE_AT = 40; // u32, node index
-export const EGRESS_FLAGS_AT = 44; // u32, reserved, 0
+export const EGRESS_FLAGS_AT = 44; // u32, EGRESS_FLAG_*
 export const EGRESS_SIZE = 48;
+export const EGRESS_FLAG_MOVED = 1; // policies have its IPv4 address on other nodes only: mappings on it are void
 
 export const POLICY_KIND_AT = 0; // u32, POLICY_KIND_*
 export const POLICY_MEMBERS_AT = 4; // u32, first member

@@ -22,6 +22,7 @@ import {
   LINE_FLAG_HOP,
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_IP_DELTA_AT,
@@ -31,9 +32,11 @@ import {
   LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
   LINE_TOUCH_AT,
+  NO_INDEX,
   REASON_BAD_SOURCE,
   REASON_INBOUND,
   REASON_NO_NAT_MAPPING,
+  REASON_NONE,
   REASON_REPLY_OF_INBOUND,
   REASON_REPLY_WITHOUT_CONNECTION,
   REASON_TABLE_FULL,
@@ -43,20 +46,20 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
-import { epoch, nowMs } from "../tables/clock";
+import { epoch, nowMs, nowNs } from "../tables/clock";
 import { countOpened, find, homeLine, insertPair, removeConnection } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
 import { tupleHash4 } from "../tables/hash";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
 import { findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
-import { endpointAt } from "../tables/policy";
+import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32 } from "../wire/checksum";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_SYN } from "../wire/transport";
-import { egressIpv4, isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { egressIpv4, isHop, mappedLow, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
 import { Verdict } from "./verdict";
 
@@ -191,6 +194,16 @@ export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   translate(p, line, v);
 }
 
+/** Why a connection that goes on cannot get a mapping on the egress that `resolve` selected, or REASON_NONE. */
+export function mappingFault(p: Parsed): u32 {
+  const address = egressIpv4(selectedEgress);
+  const remote = <u32>(p.addresses >> 32);
+  if (address == remote) return REASON_BAD_SOURCE;
+  const own = <u32>bswap<u16>(<u16>(p.ports & 0xffff));
+  const port = findPort(address, remote, p.ports >> 16, p.protocol, own, portHash(p), nowMs());
+  return port == NO_PORT ? REASON_NO_NAT_MAPPING : REASON_NONE;
+}
+
 /** What a line writes, and the checksum changes that follow: `was` and `own` are replaced by `address` and `port`, all as on the wire. */
 function putMapping(line: usize, was: u32, address: u32, own: u32, port: u32, protocol: u32, hop: bool): void {
   const addressDelta = delta32(was, address);
@@ -218,6 +231,21 @@ function countConnection(egress: u32): void {
   store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
 }
 
+/**
+ * Whether a connection is still that of the endpoint whose address its frames show. Asked once per epoch.
+ * @param address of the endpoint, network order bytes
+ */
+export function isOfOwner(address: u32, line: usize): bool {
+  if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
+  const endpoint = findEndpoint(0, mappedLow(address), nowNs());
+  if (endpoint == NO_INDEX) return false;
+  // The endpoint's line of what leaves the node names its policy instead.
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  const leaves = (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) != 0;
+  const named = leaves && flags & LINE_FLAG_PRIMARY ? otherLine(line) : line;
+  return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(named, LINE_OWNER_AT);
+}
+
 /** What became of `remember`. */
 const REMEMBERED: u32 = 0;
 const NO_ROOM: u32 = 1;
@@ -226,9 +254,10 @@ const TAKEN: u32 = 2;
 
 /**
  * Remembers a connection that is not translated, by its frame `p`, and lets the frame pass. Unless REMEMBERED, nothing was said yet.
- * @param reason why frames at this hook pass   @param otherReason why those at the other hook do   @param primary `p` opens it
+ * @param endpoint row of whose it is   @param reason why frames at this hook pass   @param otherReason why those at the other hook do
+ * @param primary `p` opens it
  */
-function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Verdict): u32 {
+function remember(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, primary: bool, v: Verdict): u32 {
   const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
   const otherKey = answerKey(p.key, otherHook);
   const otherAddresses = swapAddresses(p.addresses);
@@ -244,6 +273,9 @@ function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Ve
   begin(other, primary ? 0 : LINE_FLAG_PRIMARY, 0);
   store<u16>(line, <u16>reason, LINE_PORT_AT);
   store<u16>(other, <u16>otherReason, LINE_PORT_AT);
+  const owner = load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT);
+  store<u32>(line, owner, LINE_OWNER_AT);
+  store<u32>(other, owner, LINE_OWNER_AT);
   store<u32>(line, epoch(), LINE_EPOCH_AT);
   store<u32>(other, epoch(), LINE_EPOCH_AT);
   setState(line, primary ? firstState(p.protocol, p.tcpFlags) : 0);
@@ -255,19 +287,19 @@ function remember(p: Parsed, reason: u32, otherReason: u32, primary: bool, v: Ve
 }
 
 /** An outbound connection that policy leaves alone. It needs no memory to be decided, so a full table does not stop it. */
-export function openPassed(p: Parsed, reason: u32, v: Verdict): void {
-  if (remember(p, reason, reason, true, v) != REMEMBERED) v.pass(reason);
+export function openPassed(p: Parsed, endpoint: u32, reason: u32, v: Verdict): void {
+  if (remember(p, endpoint, reason, reason, true, v) != REMEMBERED) v.pass(reason);
 }
 
 /**
  * A connection from outside, by its first frame or, in mid-stream, by an answer. Without memory its answers could not be told. A frame
  * straight to the private address of a live translated connection is not part of it (it would rewrite an unrelated flow).
  */
-export function openInbound(p: Parsed, guessed: bool, v: Verdict): void {
+export function openInbound(p: Parsed, endpoint: u32, guessed: bool, v: Verdict): void {
   const done =
     p.hook == HOOK_FROM_NETWORK
-      ? remember(p, REASON_INBOUND, REASON_REPLY_OF_INBOUND, true, v)
-      : remember(p, REASON_REPLY_OF_INBOUND, REASON_INBOUND, false, v);
+      ? remember(p, endpoint, REASON_INBOUND, REASON_REPLY_OF_INBOUND, true, v)
+      : remember(p, endpoint, REASON_REPLY_OF_INBOUND, REASON_INBOUND, false, v);
   if (done != REMEMBERED) return v.drop(done == NO_ROOM ? REASON_TABLE_FULL : REASON_REPLY_WITHOUT_CONNECTION);
   if (!guessed) return;
   count(COUNTER_GUESSED_AT);

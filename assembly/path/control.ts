@@ -18,7 +18,7 @@ import {
   putReachable,
   resetGateways,
 } from "../tables/gateways";
-import { forgetNode, unpinNode } from "../tables/loss";
+import { forgetFormerOwners, forgetMoved, forgetNode, unpinNode } from "../tables/loss";
 import { arenaAt, arenaSize, isConfigured, maxZones, stateAt } from "../tables/memory";
 import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
@@ -39,7 +39,11 @@ export function loadPolicy(offset: u32, length: u32): i32 {
   rememberPolicy();
   const error = loadBlob(arenaAt + offset, length);
   if (error != OK) return error;
-  if (!first) rebindLines();
+  if (!first) {
+    rebindLines();
+    forgetMoved();
+    forgetFormerOwners();
+  }
   resetGateways();
   let next: u32 = 0;
   while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) next++;

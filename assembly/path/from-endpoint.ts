@@ -4,6 +4,7 @@ import {
   COUNTER_OPENED_AT,
   COUNTER_REBOUND_AT,
   COUNTER_REMOVED_AT,
+  ENDPOINT_NODE_AT,
   ENDPOINT_UID_HASH_AT,
   GATEWAY_DOWN,
   LINE_ADDRESS_AT,
@@ -31,16 +32,16 @@ import {
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { loseMapping, movePin, removeConnection, removeCounted } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
-import { gatewayState } from "../tables/gateways";
+import { gatewayState, isElsewhere } from "../tables/gateways";
 import { tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, isEgressAddress } from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
-import { age, follow, openInbound, openPassed, openTranslated } from "./connection";
+import { age, follow, isOfOwner, mappingFault, openInbound, openPassed, openTranslated } from "./connection";
 import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
   decision,
@@ -72,11 +73,12 @@ export function fromEndpoint(p: Parsed, line: usize, v: Verdict): void {
   const isOutbound = (flags & LINE_FLAG_PRIMARY) != 0;
   const isDue = load<u32>(line, LINE_EPOCH_AT) != epoch() || flags & LINE_FLAG_LOST;
   if (isOutbound && (isDue || restarts(line, p.tcpFlags))) return decideAnew(p, line, v);
-  // A new connection of the endpoint over a closed one from outside.
-  if (!isOutbound && restarts(line, p.tcpFlags)) {
+  // A new connection of the endpoint over a closed one from outside, or over one of who had the address before.
+  if (!isOutbound && (restarts(line, p.tcpFlags) || !isOfOwner(<u32>p.addresses, line))) {
     removeConnection(line);
     return first(p, v);
   }
+  if (!isOutbound) store<u32>(line, epoch(), LINE_EPOCH_AT);
   if (flags & LINE_FLAG_REDIRECT) followPin(p, line, v);
   else follow(p, line, v);
 }
@@ -112,13 +114,13 @@ function first(p: Parsed, v: Verdict): void {
   if (endpoint == NO_INDEX) return isSpoofed(src) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(0, mappedLow(remote));
   if (never) return v.pass(never);
-  if (isAnswer(p, endpoint)) return openInbound(p, true, v);
+  if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);
   resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, 0, endpoint, v);
     return isSelectedElsewhere() ? openRedirected(p, endpoint, true, v) : openTranslated(p, endpoint, true, v);
   }
-  if (isPassed()) return openPassed(p, decision, v);
+  if (isPassed()) return openPassed(p, endpoint, decision, v);
   v.drop(decision);
 }
 
@@ -133,7 +135,7 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   const remote = <u32>(p.addresses >> 32);
   const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
-  if (endpoint == NO_INDEX || (leaves && !isOwner(endpoint, line)) || neverSelected(0, mappedLow(remote))) {
+  if (endpoint == NO_INDEX || !isOwner(endpoint, line) || neverSelected(0, mappedLow(remote))) {
     end(line, flags, v);
     return first(p, v);
   }
@@ -155,8 +157,22 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
     store<u32>(line, epoch(), LINE_EPOCH_AT);
     return follow(p, line, v);
   }
+  if (!isPassed()) return refuse(p, line, reason, v);
   end(line, flags, v);
-  if (isPassed()) return openPassed(p, reason, v);
+  openPassed(p, endpoint, reason, v);
+}
+
+/**
+ * A connection that nobody can carry now: its mapping is gone, and its pin stays while its gateway is healthy. What it goes on with later
+ * may be another external tuple, which somebody has to be told.
+ */
+function refuse(p: Parsed, line: usize, reason: u32, v: Verdict): void {
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  if (flags & LINE_FLAG_REDIRECT) v.release(load<u16>(line, LINE_EGRESS_AT));
+  else if ((flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_LOST)) == LINE_FLAG_TRANSLATED) line = loseMapping(line);
+  // Decided anew with the next frame, too.
+  store<u32>(line, epoch() - 1, LINE_EPOCH_AT);
+  age(p, line);
   v.drop(reason);
 }
 
@@ -173,7 +189,8 @@ export function isOwner(endpoint: u32, line: usize): bool {
 /** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy, or was not. @param flags of its line */
 function causeOf(egress: u32, flags: u32): u32 {
   if (egress >= egressTotal || gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;
-  if (flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress)) return VERDICT_FLAG_RESTART;
+  if (flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress))
+    return VERDICT_FLAG_RESTART;
   return flags & LINE_FLAG_UNPINNED ? 0 : VERDICT_FLAG_POLICY_CHANGE;
 }
 
@@ -221,6 +238,15 @@ export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verd
   const address = load<u32>(line, LINE_ADDRESS_AT);
   const port = <u32>bswap<u16>(load<u16>(line, LINE_PORT_AT));
   v.oldEgress = translated ? load<u16>(line, LINE_EGRESS_AT) : 0xffff;
+  if (translated && !isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT))) {
+    if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST)) line = loseMapping(line);
+    const fault = mappingFault(p);
+    if (fault != REASON_NONE) {
+      movePin(line, selectedEgress);
+      age(p, line);
+      return v.drop(fault);
+    }
+  }
   removeCounted(line, COUNTER_REMOVED_AT);
   openTranslated(p, endpoint, false, v);
   if (v.action != ACTION_SNAT) return;

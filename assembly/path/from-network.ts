@@ -21,7 +21,7 @@ import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress 
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { ICMP_ECHO_REQUEST, TCP_ACK, TCP_SYN } from "../wire/transport";
-import { follow, openInbound } from "./connection";
+import { follow, isOfOwner, openInbound } from "./connection";
 import { mappedLow, matchPolicy, neverSelected, nodeOf } from "./resolve";
 import { Verdict } from "./verdict";
 
@@ -33,7 +33,14 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
     removeConnection(line);
     line = 0;
   }
-  if (line != 0 && load<u32>(line, LINE_EPOCH_AT) != epoch()) {
+  if (line != 0 && !isTranslated(line)) {
+    if (isOfOwner(<u32>(p.addresses >> 32), line)) {
+      store<u32>(line, epoch(), LINE_EPOCH_AT);
+    } else {
+      removeConnection(line);
+      line = 0;
+    }
+  } else if (line != 0 && load<u32>(line, LINE_EPOCH_AT) != epoch()) {
     const dead = deadEgress(line);
     if (dead != NO_INDEX) return v.lose(dead);
     if (!stands(line)) return v.drop(REASON_NO_REVERSE_MAPPING);
@@ -47,22 +54,25 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
   if (endpoint == NO_INDEX) return v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(0, mappedLow(remote));
   if (never) return v.pass(never);
-  if (opens(p)) return openInbound(p, false, v);
+  if (opens(p)) return openInbound(p, endpoint, false, v);
   if (
     p.protocol == PROTOCOL_TCP &&
     !(p.tcpFlags & TCP_SYN) &&
     hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>(p.ports >> 16)))
   ) {
-    return openInbound(p, true, v);
+    return openInbound(p, endpoint, true, v);
   }
   const unselected = matchPolicy(endpoint, 0, mappedLow(remote));
   if (unselected) return v.pass(unselected);
   v.drop(REASON_REPLY_WITHOUT_CONNECTION);
 }
 
+function isTranslated(line: usize): bool {
+  return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
+}
+
 /** The egress of a mapping whose gateway does not answer, or NO_INDEX. */
 function deadEgress(line: usize): u32 {
-  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return NO_INDEX;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   return egress < egressTotal && !isReachable(nodeOf(egress)) ? egress : NO_INDEX;
 }
@@ -72,7 +82,6 @@ function deadEgress(line: usize): u32 {
  * the cluster believes of the gateway's health does not matter: it has the mapping, or has lost it (`nodeLost`).
  */
 function stands(line: usize): bool {
-  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED)) return true;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal) return false;
   const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_ADDRESS_AT)), nowNs());

@@ -116,12 +116,17 @@ function lineOf(p: Parsed, key: u64): usize {
 
 /** A frame that an endpoint elsewhere sends through this gateway. */
 function serve(p: Parsed, v: Verdict): void {
-  const line = lineOf(p, p.key);
-  const flags = line == 0 ? <u32>SERVED : <u32>load<u8>(line, LINE_FLAGS_AT);
-  if ((flags & (SERVED | LINE_FLAG_REDIRECT)) != SERVED) return v.drop(REASON_BAD_OVERLAY);
-  if (line != 0 && load<u32>(line, LINE_EPOCH_AT) == epoch()) return follow(p, line, v);
+  let line = lineOf(p, p.key);
+  const isServed = line == 0 || (<u32>load<u8>(line, LINE_FLAGS_AT) & (SERVED | LINE_FLAG_REDIRECT)) == SERVED;
+  if (isServed && line != 0 && load<u32>(line, LINE_EPOCH_AT) == epoch()) return follow(p, line, v);
   const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
   if (endpoint == NO_INDEX) return v.drop(REASON_BAD_OVERLAY);
+  if (!isServed) {
+    if (!isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT))) return v.drop(REASON_BAD_OVERLAY);
+    // Of who had the address while it was on this node.
+    removeCounted(line, COUNTER_REMOVED_AT);
+    line = 0;
+  }
   if (line != 0 && isOwner(endpoint, line)) return serveAnew(p, line, endpoint, v);
   if (line != 0) removeCounted(line, COUNTER_REMOVED_AT);
   resolveHere(endpoint, 0, mappedLow(<u32>(p.addresses >> 32)), placementHash(p), NO_INDEX);

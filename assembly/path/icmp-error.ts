@@ -10,8 +10,10 @@ import {
   LINE_ADDRESS_AT,
   LINE_DST_AT,
   LINE_EGRESS_AT,
+  LINE_EPOCH_AT,
   LINE_FLAG_HOP,
   LINE_FLAG_LOST,
+  LINE_FLAG_PRIMARY,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
@@ -24,7 +26,7 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
-import { nowMs } from "../tables/clock";
+import { epoch, nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
@@ -52,7 +54,7 @@ import {
   TCP_CHECKSUM_AT,
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
-import { hopEnds, TTL_DELTA } from "./connection";
+import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
 import { redirectError } from "./redirect";
 import { mappedLow, neverSelected, nodeOf } from "./resolve";
 import { stateless, statelessToward } from "./stateless";
@@ -75,7 +77,11 @@ export function icmpError(p: Parsed, v: Verdict): void {
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   if (isForged(p.l3, inner, fromEndpoint)) return unmatched(p, inner, v);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-  if (!(flags & LEAVES)) return v.pass(load<u16>(line, LINE_PORT_AT));
+  const own = load<u32>(p.l3 + (fromEndpoint ? IPV4_SRC_AT : IPV4_DST_AT));
+  if (!(flags & LEAVES)) {
+    return standsAsPassed(own, line, fromEndpoint) ? v.pass(load<u16>(line, LINE_PORT_AT)) : unmatched(p, inner, v);
+  }
+  if (fromEndpoint && !isOfOwner(own, line)) return unmatched(p, inner, v);
   // Its gateway went with a policy; the endpoint's next own frame will find another.
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal) return unmatched(p, inner, v);
@@ -87,6 +93,13 @@ export function icmpError(p: Parsed, v: Verdict): void {
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
   rewriteError(p, inner, line, fromEndpoint, v);
   say(p, line, fromEndpoint, v);
+}
+
+/** Who opened a connection decides for its errors, too: what an endpoint opened may be selected by now. @param own the endpoint's address */
+function standsAsPassed(own: u32, line: usize, fromEndpoint: bool): bool {
+  if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
+  const isOutbound = fromEndpoint && (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;
+  return !isOutbound && isOfOwner(own, line);
 }
 
 /**

@@ -40,6 +40,7 @@ import {
 } from "../tables/clock";
 import { homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
 import { ownNode } from "../tables/gateways";
+import { forgetFormerOwners } from "../tables/loss";
 
 import {
   arenaAt,
@@ -56,7 +57,7 @@ import {
   stateAt,
   verdictsAt,
 } from "../tables/memory";
-import { changesAt, changeTotal, isPolicyLoaded, timeoutsAt } from "../tables/policy";
+import { addressMoves, changesAt, changeTotal, isPolicyLoaded, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 
 import {
@@ -231,11 +232,17 @@ export function tick(time: u64): void {
 function passChanges(): void {
   let next = load<u32>(stateAt, NEXT_CHANGE_AT);
   const before = next;
-  while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) next++;
+  let moves = false;
+  while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) {
+    if (addressMoves(load<u64>(changesAt + ((<usize>next) << 3)))) moves = true;
+    next++;
+  }
   if (next != before) {
     store<u32>(stateAt, next, NEXT_CHANGE_AT);
     bumpEpoch();
   }
+  // Where each node has an engine of its own, nobody else would tell their gateways.
+  if (moves) forgetFormerOwners();
   if (next < changeTotal) tickBy(load<u64>(changesAt + ((<usize>next) << 3)));
 }
 

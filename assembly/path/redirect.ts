@@ -1,4 +1,5 @@
 import {
+  ACTION_REDIRECT,
   ACTION_REVERSE,
   COUNTER_ACTIONS_AT,
   COUNTER_GUESSED_AT,
@@ -21,6 +22,7 @@ import {
   LINE_TIMEOUT_ROW_AT,
   NO_INDEX,
   OUTER_SIZE,
+  REASON_NONE,
   REASON_TABLE_FULL,
   REASON_TTL_EXCEEDED,
   VERDICT_FLAG_CREATED,
@@ -36,11 +38,11 @@ import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
 import { firstState, otherLine, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, outerAt, tunnelPort, verdictsAt } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved } from "../tables/policy";
 import { IPV4_DST_AT, Ipv4, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, Parsed } from "../wire/parse";
 import { Outer, writeOuter } from "../wire/vxlan";
-import { age, countFrame, hopEnds, isMidStream, openTranslated, swapAddresses } from "./connection";
+import { age, countFrame, hopEnds, isMidStream, mappingFault, openTranslated, swapAddresses } from "./connection";
 import { isHop, isSelectedElsewhere, mappedLow, nodeOf, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { Verdict } from "./verdict";
 
@@ -135,11 +137,21 @@ export function redirectError(p: Parsed, line: usize, v: Verdict): void {
 export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
   const before = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (before < egressTotal && nodeOf(before) == nodeOf(selectedEgress)) {
+    const moved = hasMoved(before);
     putPin(line, endpoint);
-    return followPin(p, line, v);
+    followPin(p, line, v);
+    if (!moved || v.action != ACTION_REDIRECT) return;
+    v.oldEgress = before;
+    return flagMoved(p, cause, v);
   }
   if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
   v.release(before);
+  const fault = isSelectedElsewhere() ? <u32>REASON_NONE : mappingFault(p);
+  if (fault != REASON_NONE) {
+    store<u32>(line, epoch() - 1, LINE_EPOCH_AT);
+    age(p, line);
+    return v.drop(fault);
+  }
   if (isSelectedElsewhere()) {
     putPin(line, endpoint);
     followPin(p, line, v);

@@ -2,6 +2,7 @@ import {
   COUNTER_REMOVED_AT,
   EGRESS_NODE_AT,
   ENDPOINT_NODE_AT,
+  ENDPOINT_UID_HASH_AT,
   HOOK_FROM_ENDPOINT,
   LINE_EGRESS_AT,
   LINE_FLAG_LOST,
@@ -12,14 +13,16 @@ import {
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
   LINE_HOOK_AT,
+  LINE_OWNER_AT,
   LINE_SRC_AT,
   NO_INDEX,
 } from "../abi";
 import { nowNs } from "./clock";
 import { lineAt, loseMapping, removeCounted } from "./conntrack";
-import { ownNode } from "./gateways";
+import { isElsewhere } from "./gateways";
+import { otherLine } from "./lifetime";
 import { lineCount, PROBE_LIMIT } from "./memory";
-import { egressAt, egressTotal, endpointAt, findEndpoint } from "./policy";
+import { egressAt, egressTotal, endpointAt, findEndpoint, hasMoved } from "./policy";
 
 // A node that goes down takes its memory with it: the mappings that it holds as a gateway, and whatever its endpoints had open. Those who
 // are pinned to it do not know yet: their pins stay.
@@ -29,6 +32,42 @@ const MAPPED: u64 = 0x0000ffff00000000;
 /** Forgets what `node` knew. A walk over the whole table, repeated while lines that moved up may have been passed over. */
 export function forgetNode(node: u32): void {
   while (forgetOnce(node)) {}
+}
+
+/** Forgets mappings whose egress IP is another node's now: who is pinned to their gateways stays so. */
+export function forgetMoved(): void {
+  let egress: u32 = 0;
+  while (egress < egressTotal && !hasMoved(egress)) egress++;
+  if (egress < egressTotal) while (forgetOnce(NO_INDEX)) {}
+}
+
+/** Ends the connections that former owners of addresses have left behind, where somebody else has those now. */
+export function forgetFormerOwners(): void {
+  while (forgetFormerOnce()) {}
+}
+
+function forgetFormerOnce(): bool {
+  const total = lineCount + PROBE_LIMIT;
+  let found = false;
+  for (let slot: u32 = 0; slot < total; ) {
+    const line = lineAt(slot);
+    if ((load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER) == HOOK_FROM_ENDPOINT && isFormer(line)) {
+      removeCounted(line, COUNTER_REMOVED_AT);
+      found = true;
+    } else slot++;
+  }
+  return found;
+}
+
+function isFormer(line: usize): bool {
+  if (!(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return false;
+  const endpoint = findEndpoint(0, MAPPED | <u64>bswap<u32>(load<u32>(line, LINE_SRC_AT)), nowNs());
+  if (endpoint == NO_INDEX) return false;
+  return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) != load<u32>(otherLine(line), LINE_OWNER_AT);
+}
+
+function nodeOf(egress: u32): u32 {
+  return load<u32>(egressAt(egress), EGRESS_NODE_AT);
 }
 
 function forgetOnce(node: u32): bool {
@@ -57,19 +96,23 @@ export function unpinNode(node: u32): void {
   }
 }
 
-/** @returns true where the line's connection went, or lost its mapping: another line may lie in its place */
+/**
+ * @param node NO_INDEX for mappings whose egress IP has moved
+ * @returns true where the line's connection went, or lost its mapping: another line may lie in its place
+ */
 function forgetLine(line: usize, node: u32): bool {
   const endpoint = findEndpoint(0, MAPPED | <u64>bswap<u32>(load<u32>(line, LINE_SRC_AT)), nowNs());
-  if (endpoint != NO_INDEX && load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT) == node) {
+  const home = endpoint == NO_INDEX ? NO_INDEX : load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
+  if (node != NO_INDEX && home == node) {
     removeCounted(line, COUNTER_REMOVED_AT);
     return true;
   }
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
   if (!(flags & LINE_FLAG_TRANSLATED) || flags & LINE_FLAG_LOST) return false;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  if (egress >= egressTotal || load<u32>(egressAt(egress), EGRESS_NODE_AT) != node) return false;
+  if (node == NO_INDEX ? !hasMoved(egress) : egress >= egressTotal || nodeOf(egress) != node) return false;
   // Where each node has an engine of its own, pins lie in those of the endpoints.
-  if (ownNode == NO_INDEX) loseMapping(line);
+  if (!isElsewhere(home)) loseMapping(line);
   else removeCounted(line, COUNTER_REMOVED_AT);
   return true;
 }

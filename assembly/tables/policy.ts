@@ -1,10 +1,14 @@
 import {
   BLOB_SNAT_HIGH_AT,
   BLOB_SNAT_LOW_AT,
+  EGRESS_FLAG_MOVED,
+  EGRESS_FLAGS_AT,
   EGRESS_IPV4_AT,
   EGRESS_IPV6_AT,
   EGRESS_SIZE,
+  ENDPOINT_ADDRESS_AT,
   ENDPOINT_FROM_AT,
+  ENDPOINT_NODE_AT,
   ENDPOINT_PORT_COUNT_AT,
   ENDPOINT_PORTS_AT,
   ENDPOINT_SIZE,
@@ -176,6 +180,23 @@ export function findEgressAddress(addressHigh: u64, addressLow: u64): u32 {
 
 export function endpointAt(row: u32): usize {
   return endpointsAt + <usize>row * ENDPOINT_SIZE;
+}
+
+/** True where an address gets an owner at `time` that is on another node than the one before. Rows of one address lie side by side. */
+export function addressMoves(time: u64): bool {
+  for (let i: u32 = 1; i < endpointTotal; i++) {
+    const row = endpointAt(i);
+    if (load<u64>(row, ENDPOINT_FROM_AT) != time) continue;
+    const before = endpointAt(i - 1);
+    if (memory.compare(row + ENDPOINT_ADDRESS_AT, before + ENDPOINT_ADDRESS_AT, 16) != 0) continue;
+    if (load<u32>(row, ENDPOINT_NODE_AT) != load<u32>(before, ENDPOINT_NODE_AT)) return true;
+  }
+  return false;
+}
+
+/** True where policies have the IPv4 address of an egress on other nodes only. */
+export function hasMoved(egress: u32): bool {
+  return egress < egressTotal && (load<u32>(egressAt(egress), EGRESS_FLAGS_AT) & EGRESS_FLAG_MOVED) != 0;
 }
 
 export function egressAt(row: u32): usize {

@@ -1,6 +1,6 @@
 import * as abi from "../../assembly/abi.js";
 import { fnv1a32 } from "../config/fnv.js";
-import type { Endpoint, NatProfile, PolicyModel } from "../config/types.js";
+import type { Egress, Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { EngineError } from "../errors.js";
 import { type AddressBytes, familyOf, formatAddress, type Prefix } from "../net/address.js";
 import { BlobWriter, writeAddress } from "./blob-writer.js";
@@ -108,12 +108,31 @@ function writeEgresses(writer: BlobWriter, model: PolicyModel, nodeIndex: Readon
       `policy: has ${model.egresses.length} egresses (gateway and address pairs), expected at most 65535`,
     );
   }
+  const moved = movedEgresses(model);
   writer.section(abi.SECTION_EGRESSES, model.egresses, (view, at, egress) => {
     writeAddress(view, at + abi.EGRESS_IPV4_AT, egress.egressIPv4);
     writeAddress(view, at + abi.EGRESS_IPV6_AT, egress.egressIPv6);
     view.setBigUint64(at + abi.EGRESS_KEY_AT, egressKey(egress), true);
     view.setUint32(at + abi.EGRESS_NODE_AT, nodeIndex.get(egress.node)!, true);
+    view.setUint32(at + abi.EGRESS_FLAGS_AT, moved.has(egress) ? abi.EGRESS_FLAG_MOVED : 0, true);
   });
+}
+
+/** Egresses whose IPv4 address policies have on other nodes only. */
+function movedEgresses({ egresses, policies }: PolicyModel): ReadonlySet<Egress> {
+  const holders = new Map<string, Set<string>>();
+  for (const index of new Set(policies.flatMap((policy) => policy.egresses))) {
+    const { node, egressIPv4 } = egresses[index] ?? {};
+    if (node === undefined || !egressIPv4) continue;
+    const address = formatAddress(egressIPv4);
+    holders.set(address, (holders.get(address) ?? new Set()).add(node));
+  }
+  return new Set(
+    egresses.filter(({ node, egressIPv4 }) => {
+      const nodes = egressIPv4 && holders.get(formatAddress(egressIPv4));
+      return nodes !== undefined && !nodes.has(node);
+    }),
+  );
 }
 
 function writePolicies(writer: BlobWriter, model: PolicyModel, timeoutRow: readonly number[]): void {

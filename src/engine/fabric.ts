@@ -80,13 +80,14 @@ export class Fabric {
   }
 
   /**
-   * Who is where under the policy in force, which all engines have loaded.
+   * Who is where under the policy in force, which all engines have loaded. Every node then answers.
    * @param engines by node index   @param nodeOfEgress node by index of the egress   @param owners by index of the egress: node that has
    * its address now, -1 for an address that nobody has any more
    */
   setNodes(engines: readonly Engine[], nodeOfEgress: readonly number[], owners: readonly number[]): void {
     const known = new Map([...this.#stations, this.#nowhere].map((station) => [station.engine, station]));
     this.#stations = engines.map((engine) => known.get(engine) ?? new Station(engine));
+    for (const station of this.#stations) station.isDead = false;
     this.#nodeOfEgress = nodeOfEgress;
     this.#owners = owners;
   }
@@ -200,7 +201,7 @@ export class Fabric {
     this.#carry(i, node, source, gateway, inner);
     const answer = gateway.engine.flags(0);
     const isNew = (flags & abi.VERDICT_FLAG_CREATED) !== 0;
-    if (gateway.engine.action(0) === abi.ACTION_DROP) engine.feedback(0, abi.FEEDBACK_FORGET);
+    if (gateway.engine.action(0) === abi.ACTION_DROP) this.#refused(source, flags);
     else if (answer & abi.VERDICT_FLAG_CREATED && !isNew) engine.feedback(0, abi.FEEDBACK_RESTART);
     let told = (flags & OF_SOURCE) | (answer & OF_GATEWAY);
     const isMade = (answer & abi.VERDICT_FLAG_CREATED) !== 0;
@@ -217,10 +218,15 @@ export class Fabric {
     return abi.VERDICT_FLAG_REMAPPED | abi.VERDICT_FLAG_RESTART | (isTcp ? abi.VERDICT_FLAG_NEW_CONNECTION_KIND : 0);
   }
 
-  /** The gateway is dead: nothing arrives, and a connection that begins with that leaves no pin. */
+  /** Nothing came of the frame at the gateway: a connection that begins with that leaves no pin. */
+  #refused({ engine }: Station, flags: number): void {
+    const wasPassed = engine.oldEgress(0) === 0xffff || !(flags & abi.VERDICT_FLAG_REMAPPED);
+    if (flags & abi.VERDICT_FLAG_CREATED && wasPassed) engine.feedback(0, abi.FEEDBACK_FORGET);
+  }
+
+  /** The gateway is dead: nothing arrives. */
   #lose(i: number, source: Station, egress: number, flags: number): void {
-    const wasPassed = source.engine.oldEgress(0) === 0xffff || !(flags & abi.VERDICT_FLAG_REMAPPED);
-    if (flags & abi.VERDICT_FLAG_CREATED && wasPassed) source.engine.feedback(0, abi.FEEDBACK_FORGET);
+    this.#refused(source, flags);
     const { memory } = this.#front;
     const at = this.#verdictsAt + i * abi.VERDICT_SIZE;
     this.#verdicts.fill(0, i * abi.VERDICT_SIZE, (i + 1) * abi.VERDICT_SIZE);

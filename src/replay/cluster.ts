@@ -125,14 +125,22 @@ export class Cluster implements Engines {
   }
 }
 
-/** By index of the egress the node that has its address now; -1 where nobody has. */
+/**
+ * By index of the egress the node that has its address now: its own one, unless policies have the address on others only. -1 where that is
+ * not known.
+ */
 function ownersOf(model: PolicyModel, number: ReadonlyMap<string, number>): number[] {
-  const owner = new Map<string, number>();
+  const holders = new Map<string, string[]>();
   for (const index of membersOf(model)) {
     const { node, egressIPv4 } = model.egresses[index]!;
-    if (egressIPv4) owner.set(formatAddress(egressIPv4), number.get(node) ?? -1);
+    if (!egressIPv4) continue;
+    const address = formatAddress(egressIPv4);
+    holders.set(address, [...(holders.get(address) ?? []), node]);
   }
-  return model.egresses.map(({ egressIPv4 }) => (egressIPv4 && owner.get(formatAddress(egressIPv4))) ?? -1);
+  return model.egresses.map(({ node, egressIPv4 }) => {
+    const nodes = (egressIPv4 && holders.get(formatAddress(egressIPv4))) ?? [];
+    return number.get(nodes.length === 0 || nodes.includes(node) ? node : nodes[0]!) ?? -1;
+  });
 }
 
 function addCounters(a: EngineCounters, b: EngineCounters): EngineCounters {

@@ -69,9 +69,9 @@ export class GatewayPlan {
     return steps;
   }
 
-  /** Why a connection could not stay on `egress` though its gateway is healthy. */
-  causeOfMove(egress: number): MoveCause {
-    return this.#left.get(egress) ?? "policy-change";
+  /** Why a connection could not stay on `egress` though its gateway is healthy; undefined where policies still have it. */
+  causeOfMove(egress: number): MoveCause | undefined {
+    return this.#left.get(egress);
   }
 
   #noteLeft(before: PolicyModel, after: PolicyModel, cause: MoveCause): void {

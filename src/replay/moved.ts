@@ -33,19 +33,29 @@ export function movedConnection(
     fiveTuple: fiveTupleText(moved),
     from: gatewayOf(egresses[columns.oldEgress[slot]!]) ?? { node: "", egressIP: "" },
     to: gatewayOf(egresses[columns.egress[slot]!]) ?? null,
-    cause: causeOf(flags, columns.oldEgress[slot]!, plan),
+    cause: causeOf(flags, columns.oldEgress[slot]!, columns.egress[slot]!, plan),
   };
   return { isBroken: (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) !== 0, row };
 }
 
 /**
  * Why a connection's external tuple changed with a frame; empty where it did not.
- * @param flags VERDICT_FLAG_*   @param oldEgress index of the egress before
+ * @param flags VERDICT_FLAG_*   @param oldEgress index of the egress before   @param egress that of now
  */
-export function causeOf(flags: number, oldEgress: number, plan: Pick<GatewayPlan, "causeOfMove">): string {
+export function causeOf(
+  flags: number,
+  oldEgress: number,
+  egress: number,
+  plan: Pick<GatewayPlan, "egresses" | "causeOfMove">,
+): string {
   if (!(flags & VERDICT_FLAG_REMAPPED)) return "";
-  if (flags & VERDICT_FLAG_RESTART) return "gateway-restart";
-  return flags & VERDICT_FLAG_POLICY_CHANGE ? plan.causeOfMove(oldEgress) : "failover";
+  const left = plan.causeOfMove(oldEgress);
+  if (flags & VERDICT_FLAG_RESTART) {
+    // A pin without a mapping may have gone elsewhere, or lost its address, before anything left again.
+    const [before, now] = [oldEgress, egress].map((index) => plan.egresses[index]?.node);
+    return left ?? (before === now ? "gateway-restart" : "failover");
+  }
+  return flags & VERDICT_FLAG_POLICY_CHANGE ? (left ?? "policy-change") : "failover";
 }
 
 /** `tcp 10.1.2.3:4000 -> 198.51.100.7:443`; an echo has one identifier. */

@@ -78,7 +78,7 @@ export class Observer {
       reason: nameOfReason(reason[i]!),
       egress: egress[i]! === NO_EGRESS ? -1 : egress[i]!,
       view: seen & layout.SLOT_REPLY || hook[i] === HOOK_FROM_ENDPOINT ? "endpoint" : "network",
-      remapped: causeOf(verdictFlags[i]!, oldEgress[i]!, this.#machine.plan),
+      remapped: causeOf(verdictFlags[i]!, oldEgress[i]!, egress[i]!, this.#machine.plan),
       statuses: this.#course.statuses,
       unreachable: this.#course.unreachable,
       evictions: this.#columns.evictions[i]!,

@@ -49,6 +49,8 @@ export class Connection {
   evictions = 0;
   /** The last event of nodes before its last frame in the original direction; what comes later ends its mapping or its pin. */
   event = 0;
+  /** Its last frame was refused: the mapping is gone, and the connection goes on. */
+  isRefused = false;
   /** Gateway that it is pinned to: that of `mapping`, or the one that a frame was lost on since. */
   pin: string | undefined;
 
@@ -119,6 +121,7 @@ export class ConnectionTable {
     const holder = this.#byExternal.get(mapping.key);
     if (holder) this.#release(holder);
     connection.mapping = mapping;
+    connection.isRefused = false;
     connection.pin = mapping.gateway;
     connection.isHolder = true;
     this.#byExternal.set(mapping.key, connection);
@@ -148,6 +151,13 @@ export class ConnectionTable {
     if ((tcpFlags & (TCP_FIN | TCP_RST)) !== 0) connection.sureAt = Number.NEGATIVE_INFINITY;
   }
 
+  /** A frame of `connection` was refused for want of a gateway, an egress IP or a NAT port. */
+  refuse(connection: Connection, tcpFlags: number, nowMs: number): void {
+    this.lose(connection, tcpFlags, nowMs);
+    this.#release(connection);
+    connection.isRefused = true;
+  }
+
   /** The connection is pinned to `gateway` from now on, where nothing is known of it yet: its mapping is gone. */
   movePin(connection: Connection, gateway: string): void {
     connection.pin = gateway;
@@ -164,10 +174,10 @@ export class ConnectionTable {
     this.#downAt.set(node, ++this.#event);
   }
 
-  /** True when the mapping of `connection` is gone: its gateway lost its memory since it was last used, or it is pinned elsewhere. */
+  /** True when the mapping of `connection` is gone: refused, pinned elsewhere, or its gateway lost its memory since it was last used. */
   hasLostMapping(connection: Connection): boolean {
     const gateway = connection.mapping?.gateway;
-    return connection.pin !== gateway || this.#happenedSince(connection, this.#lostAt, gateway);
+    return connection.isRefused || connection.pin !== gateway || this.#happenedSince(connection, this.#lostAt, gateway);
   }
 
   /** True when the gateway that `connection` is pinned to was found down since. */

@@ -10,7 +10,7 @@ import { forgetTranslation, ongoing } from "./lookup.js";
 const POLICY = "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported";
 const NEEDS_POLICY = setOf(POLICY);
 
-/** Drops that end the connection that the frame belongs to. */
+/** Drops that end the mapping of the connection that the frame belongs to. */
 const REFUSALS = setOf("no-egress-gateway no-egress-ip no-nat-mapping");
 
 /** Drops that speak of the frame's shape: a sound, whole, unfragmented one cannot suffer them. */
@@ -27,7 +27,7 @@ function setOf(words: string): ReadonlySet<string> {
 
 /** A frame from an endpoint that went nowhere: the reason given must hold. */
 export function judgeEndpointDrop(frame: Frame): void {
-  const { o } = frame;
+  const { o, judge } = frame;
   checkShapeReason(frame);
   const endpoint = frame.endpoint;
   if (!endpoint || !NEEDS_POLICY.has(o.reason)) return;
@@ -36,7 +36,10 @@ export function judgeEndpointDrop(frame: Frame): void {
   const refuted = refutation(frame, endpoint, index);
   if (refuted)
     frame.find(o.reason === "no-nat-mapping" ? "refused-while-free" : "drop-reason", "snat", "drop", refuted);
-  if (REFUSALS.has(o.reason)) forgetTranslation(frame);
+  if (!REFUSALS.has(o.reason)) return;
+  const current = ongoing(frame, endpoint);
+  if (current?.mapping) judge.table.refuse(current, frame.packet.tcpFlags, frame.nowMs);
+  else forgetTranslation(frame);
 }
 
 /** The same for a frame from outside: only its shape can be judged here; missing replies are judged elsewhere. */

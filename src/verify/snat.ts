@@ -151,7 +151,12 @@ function isCause(frame: Frame, connection: Connection, { gateway }: Mapping, pol
     case "gateway-restart":
       return connection.pin === gateway && hasLostMapping;
     case "failover":
-      return table.hasLostPin(connection) || gateways.down.has(connection.pin!);
+      // Once its pin is elsewhere than its mapping was, whatever moved it has passed.
+      return (
+        connection.pin !== connection.mapping!.gateway ||
+        table.hasLostPin(connection) ||
+        gateways.down.has(connection.pin!)
+      );
     default:
       return false;
   }

@@ -68,8 +68,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "leak",
     mutation: {
       file: "assembly/path/from-endpoint.ts",
-      search: "  if (isAnswer(p, endpoint)) return openInbound(p, true, v);\n",
-      replace: "  if (isAnswer(p, endpoint) || p.protocol != PROTOCOL_TCP) return openInbound(p, true, v);\n",
+      search: "  if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);\n",
+      replace: "  if (isAnswer(p, endpoint) || p.protocol != PROTOCOL_TCP) return openInbound(p, endpoint, true, v);\n",
     },
   },
   {

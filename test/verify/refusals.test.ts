@@ -51,12 +51,20 @@ describe("refusals", () => {
     expect(pinned.faults).toEqual(["drop-reason at 2"]);
   });
 
-  test("end the connection: it may come back on another gateway", () => {
+  test("do not end the connection: that it comes back on another gateway has to be on record", () => {
     const statuses = standing({ "gw-a": { health: "down" }, "gw-b": { drained: true } });
     const refused = new Scene()
       .snat({}, { statuses: ALL_UP })
       .fromEndpoint("drop", "no-egress-gateway", { at: 1 }, { statuses });
-    expect(refused.snat({ at: 2, ...toB }, { statuses: ALL_UP }).faults).toEqual([]);
+    expect(refused.snat({ at: 2, ...toB }, { statuses: ALL_UP, remapped: "failover" }).faults).toEqual([]);
+  });
+
+  test("do not end the connection: silence about another tuple is a fault", () => {
+    const statuses = standing({ "gw-a": { health: "down" }, "gw-b": { drained: true } });
+    const refused = new Scene()
+      .snat({}, { statuses: ALL_UP })
+      .fromEndpoint("drop", "no-egress-gateway", { at: 1 }, { statuses });
+    expect(refused.snat({ at: 2, ...toB }, { statuses: ALL_UP }).faults).toEqual(["tuple-changed at 3"]);
   });
 
   test("for want of a port count those of the gateways that may be chosen", () => {

@@ -1,0 +1,81 @@
+import { ethernet, icmpEcho, icmpMessage, ipv4, patterned, tcp, udp } from "../support/frames.js";
+import type { Dice } from "./dice.js";
+
+export const TCP = 6;
+export const UDP = 17;
+export const ICMP = 1;
+
+/** One five-tuple as the endpoint sees it. An echo has its identifier as `port`, and no `remotePort`. */
+export interface Flow {
+  readonly protocol: typeof TCP | typeof UDP | typeof ICMP;
+  readonly ip: string;
+  readonly port: number;
+  readonly remote: string;
+  readonly remotePort: number;
+  /** Who sent the first frame. */
+  readonly opener: "endpoint" | "remote";
+}
+
+/** One captured frame, with what its bytes say. */
+export interface FuzzFrame {
+  /** Microseconds after the start of the capture. */
+  readonly us: number;
+  readonly bytes: Uint8Array;
+  readonly flow: Flow;
+  /** `out` = sent by the endpoint. */
+  readonly side: "out" | "in";
+  /** `error`: an ICMP error about a frame of the flow. */
+  readonly kind: "plain" | "error";
+  /** Words, of TCP only. */
+  readonly flags: string;
+}
+
+/** Writes frames of one flow after the other, each with an IP ID of its own. */
+export class FlowWriter {
+  readonly frames: FuzzFrame[] = [];
+  #id = 1;
+  readonly #dice: Dice;
+
+  constructor(dice: Dice) {
+    this.#dice = dice;
+  }
+
+  /** TCP with these flags, a datagram or an echo. */
+  plain(us: number, flow: Flow, side: "out" | "in", flags = "ACK"): FuzzFrame {
+    const { protocol, ip, port, remote, remotePort } = flow;
+    const isOut = side === "out";
+    const [srcPort, dstPort] = isOut ? [port, remotePort] : [remotePort, port];
+    const payload = patterned(/SYN|RST|FIN/.test(flags) ? 0 : this.#dice.int(0, 60), this.#id);
+    const isReply = isOut === (flow.opener === "remote");
+    const body =
+      protocol === TCP
+        ? tcp({ srcPort, dstPort, flags, payload, seq: this.#id * 100 })
+        : protocol === UDP
+          ? udp({ srcPort, dstPort, payload })
+          : icmpEcho({ id: port, seq: this.#id, reply: isReply, payload });
+    const [src, dst] = isOut ? [ip, remote] : [remote, ip];
+    const packet = ipv4({ src, dst, id: this.#id++, ttl: this.#ttl(isOut) }, body);
+    return this.#add({ us, flow, side, kind: "plain", flags: protocol === TCP ? flags : "", bytes: ethernet(packet) });
+  }
+
+  /** An ICMP error about `about`, by whoever received it or, where an endpoint receives it, by a router. */
+  error(us: number, about: FuzzFrame): FuzzFrame {
+    const { flow } = about;
+    const side = about.side === "out" ? "in" : "out";
+    const inner = about.bytes.subarray(14, Math.min(about.bytes.length, 14 + this.#dice.pick([28, 40, 200])));
+    const message = icmpMessage({ type: 3, code: this.#dice.pick([1, 3, 4]), word: 1280, inner });
+    const [src, dst] = side === "in" ? [this.#dice.pick(["192.0.2.33", flow.remote]), flow.ip] : [flow.ip, flow.remote];
+    const packet = ipv4({ src, dst, id: this.#id++ }, message);
+    return this.#add({ us, flow, side, kind: "error", flags: "", bytes: ethernet(packet) });
+  }
+
+  #ttl(isOut: boolean): number {
+    if (this.#dice.chance(isOut ? 2 : 3)) return isOut ? this.#dice.int(1, 2) : this.#dice.pick([1, 255]);
+    return isOut ? 64 : 57;
+  }
+
+  #add(frame: FuzzFrame): FuzzFrame {
+    this.frames.push(frame);
+    return frame;
+  }
+}

@@ -1,0 +1,87 @@
+import type { ReplayReport } from "../../src/replay/report-types.js";
+import type { OutputFrame } from "../replay/outputs-read.js";
+import { type FuzzFrame, ICMP } from "./flows.js";
+import type { FuzzCase } from "./fuzz-case.js";
+import type { PodWords } from "./words.js";
+import { World } from "./world.js";
+
+/** Something that is not as it has to be. */
+export interface Finding {
+  /** Name of the check that found it. */
+  readonly check: string;
+  readonly text: string;
+}
+
+/** The external side of a frame that left. */
+export interface External {
+  readonly gateway: string;
+  readonly ip: string;
+  /** NAT port or echo identifier; of an ICMP error 0. */
+  readonly port: number;
+}
+
+/** One captured frame and what became of it. */
+export interface Entry {
+  /** 1-based. */
+  readonly number: number;
+  /** Nanoseconds since the start. */
+  readonly ns: number;
+  readonly frame: FuzzFrame;
+  /** Owner of the endpoint's address then. */
+  readonly pod: PodWords | undefined;
+  /** Where it left the cluster. */
+  readonly external: External | undefined;
+  /** In `endpoint.pcapng`. */
+  readonly inside: OutputFrame | undefined;
+  readonly output: OutputFrame | undefined;
+}
+
+/** What one replay of a trial came to. */
+export interface Trial {
+  readonly fuzz: FuzzCase;
+  readonly report: ReplayReport;
+  readonly world: World;
+  readonly entries: readonly Entry[];
+}
+
+/** Joins the frames of a trial with the outputs of its replay. */
+export function trialOf(
+  fuzz: FuzzCase,
+  report: ReplayReport,
+  external: readonly OutputFrame[],
+  endpoint: readonly OutputFrame[],
+): Trial {
+  const world = new World(fuzz, report);
+  const outside = new Map(external.map((frame) => [frame.number, frame]));
+  const inside = new Map(endpoint.map((frame) => [frame.number, frame]));
+  const entries = fuzz.frames.map((frame, i): Entry => {
+    const output = outside.get(i + 1);
+    const ns = frame.us * 1000;
+    return {
+      number: i + 1,
+      ns,
+      frame,
+      pod: world.podAt(frame.flow.ip, ns),
+      external: output && externalOf(frame, output),
+      inside: inside.get(i + 1),
+      output: output ?? inside.get(i + 1),
+    };
+  });
+  return { fuzz, report, world, entries };
+}
+
+/** The five-tuple of a frame's flow, as reports print it. */
+export function tupleText({ flow }: FuzzFrame): string {
+  const { protocol, ip, port, remote, remotePort } = flow;
+  if (protocol === ICMP) return `icmp ${ip} -> ${remote} id ${port}`;
+  return `${protocol === 6 ? "tcp" : "udp"} ${ip}:${port} -> ${remote}:${remotePort}`;
+}
+
+function externalOf({ kind, flow }: FuzzFrame, { bytes, interfaceName }: OutputFrame): External {
+  const port = kind === "error" ? 0 : bytes.readUInt16BE(flow.protocol === ICMP ? 38 : 34);
+  return { gateway: interfaceName, ip: bytes.subarray(26, 30).join("."), port };
+}
+
+export function describe({ gateway, ip, port }: External): string {
+  return `${ip}:${port} on ${gateway}`;
+}

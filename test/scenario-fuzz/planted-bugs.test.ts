@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { buildMutant, type Mutation } from "../verify/mutant.js";
+import { runSeed } from "./run.js";
+
+/** Most trials that a planted bug may survive. */
+const MOST_TRIALS = 60;
+
+/** Ways to be wrong, each planted in the engine's source, with the check that must see it without the verifier's help. */
+const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
+  {
+    bug: "a node that goes down keeps its memory",
+    caughtBy: /^reply$/,
+    mutations: [{ file: "assembly/path/control.ts", search: "  forgetNode(node);\n", replace: "" }],
+  },
+  {
+    bug: "a pin stays on a gateway that is down",
+    caughtBy: /^(unhealthy-gateway|dead-gateway)$/,
+    mutations: [
+      {
+        file: "assembly/path/resolve.ts",
+        search: "  return gatewayState(node) == GATEWAY_DOWN ? NO_INDEX : node;",
+        replace: "  return node;",
+      },
+    ],
+  },
+  {
+    bug: "a pin is given up though its gateway is healthy",
+    caughtBy: /^pin-left-healthy$/,
+    mutations: [
+      {
+        file: "assembly/path/resolve.ts",
+        search: "  if (node != NO_INDEX) {\n",
+        replace: "  if (node != NO_INDEX && gatewayState(node) == GATEWAY_ACTIVE && tuple & 1) {\n",
+      },
+    ],
+  },
+  {
+    bug: "new connections go to any member",
+    caughtBy: /^inactive-gateway$/,
+    mutations: [
+      { file: "assembly/path/resolve.ts", search: "    if (!hasMember(mask, i)) continue;\n", replace: "" },
+      {
+        file: "assembly/path/resolve.ts",
+        search: "gatewayState(node) != GATEWAY_ACTIVE :",
+        replace: "gatewayState(node) == GATEWAY_DOWN :",
+      },
+    ],
+  },
+  {
+    bug: "another tuple is not told",
+    caughtBy: /^change-unlisted/,
+    mutations: [
+      {
+        file: "assembly/path/from-endpoint.ts",
+        search: "  v.flag(VERDICT_FLAG_REMAPPED | cause | (breaks ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0));\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    bug: "every other tuple is put down to a restart",
+    caughtBy: /^cause$/,
+    mutations: [
+      {
+        file: "assembly/path/from-endpoint.ts",
+        search: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;",
+        replace: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return VERDICT_FLAG_POLICY_CHANGE;",
+      },
+    ],
+  },
+  {
+    bug: "frames without a gateway leave as they are",
+    caughtBy: /^leak$/,
+    mutations: [
+      {
+        file: "assembly/path/resolve.ts",
+        search: "  return decision == REASON_NO_POLICY ||",
+        replace: "  return decision == REASON_NO_EGRESS_GATEWAY || decision == REASON_NO_POLICY ||",
+      },
+    ],
+  },
+  {
+    bug: "a port is used twice",
+    caughtBy: /^tuple-shared$/,
+    mutations: [
+      { file: "assembly/tables/nat-ports.ts", search: "if (own - low < ports &&", replace: "if (own - low < ports ||" },
+    ],
+  },
+  {
+    bug: "a gateway of its own engine chooses among its egresses in another way",
+    caughtBy: /^cluster: external\.pcapng$/,
+    mutations: [
+      {
+        file: "assembly/path/resolve.ts",
+        search: "    selectedEgress = pickOn(row, members, activeMask(selectedPolicy, endpoint), tuple, ownNode);",
+        replace: "    selectedEgress = pickOn(row, members, activeMask(selectedPolicy, endpoint), ~tuple, ownNode);",
+      },
+    ],
+  },
+];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "sluicegate-planted-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it.each(BUGS.map((bug, number) => ({ ...bug, number })))(
+  "$bug: a check names it",
+  async ({ caughtBy, mutations, number }) => {
+    const engineWasm = join(folder, `${number}.wasm`);
+    writeFileSync(engineWasm, await buildMutant(mutations));
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= MOST_TRIALS && ![...seen].some((check) => caughtBy.test(check)); seed++) {
+      const { findings } = await runSeed(seed, join(folder, `${number}-${seed}`), { replay: { engineWasm } });
+      for (const { check } of findings) seen.add(check);
+    }
+    expect([...seen]).toContainEqual(expect.stringMatching(caughtBy));
+  },
+  600_000,
+);

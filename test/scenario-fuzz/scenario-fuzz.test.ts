@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { rollCase } from "./fuzz-case.js";
+import { runTrial, runTrials } from "./trials.js";
+
+const SCRIPTS = 300;
+const PER_TEST = 50;
+const alone = process.env.SLUICEGATE_FUZZ_SEED;
+
+describe.runIf(alone === undefined)("random scripts over random traffic, in both topologies", () => {
+  it.each(Array.from({ length: SCRIPTS / PER_TEST }, (_, i) => 1 + i * PER_TEST))(
+    "hold what high availability promises: seeds from %i on",
+    async (first) => expect(await runTrials(first, PER_TEST)).toEqual([]),
+    600_000,
+  );
+
+  it("are the same for the same seed, and reach everything that they are made of", () => {
+    expect(rollCase(7)).toEqual(rollCase(7));
+    const cases = Array.from({ length: 100 }, (_, seed) => rollCase(seed));
+    const orders = new Set(
+      cases.flatMap(({ script }) => script.events.map((event) => ("node" in event ? event.event : "manifests"))),
+    );
+    expect([...orders].sort()).toEqual(
+      ["add", "agent-down", "agent-up", "drain", "manifests", "node-down", "node-up", "remove", "undrain"].sort(),
+    );
+    const policies = cases.flatMap(({ script }) => script.clusters.flatMap((cluster) => cluster.policies));
+    expect(new Set(policies.map(({ kind }) => kind)).size).toBe(2);
+    expect(new Set(policies.map(({ affinity }) => affinity)).size).toBe(5);
+    expect(policies.some(({ pool }) => pool !== undefined)).toBe(true);
+    expect(cases.every(({ frames }) => frames.length >= 20 && frames.length <= 600)).toBe(true);
+  });
+});
+
+it.runIf(alone !== undefined)("the one script that was asked for", async () => {
+  expect(await runTrial(Number(alone))).toBeUndefined();
+});

@@ -1,0 +1,19 @@
+import { availableParallelism } from "node:os";
+import { defineConfig } from "vitest/config";
+
+// Many scripts, a share of them for each worker thread: node test/soak/scenario-fuzz.mjs [SCRIPTS [FIRST SEED]]
+const workers = availableParallelism();
+
+export default defineConfig({
+  test: {
+    projects: Array.from({ length: workers }, (_, worker) => ({
+      test: {
+        name: `worker ${worker + 1} of ${workers}`,
+        include: ["test/scenario-fuzz/scenario-fuzz.soak.ts"],
+        env: { SLUICEGATE_FUZZ_WORKER: `${worker}`, SLUICEGATE_FUZZ_WORKERS: `${workers}` },
+        pool: "threads" as const,
+        testTimeout: 24 * 3_600_000,
+      },
+    })),
+  },
+});
