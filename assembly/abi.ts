@@ -78,7 +78,6 @@ export const FRAME_SIZE = FRAME_TAG_AT + 8;
 
 export const FRAME_FLAG_PARTIAL = 1; // transport checksum field holds the pseudo-header sum (transmit offload)
 export const FRAME_FLAG_GSO = 2; // super-frame: longer than any MTU, IPv4 total length may be 0
-export const FRAME_FLAG_ANSWER = 4; // known to answer what an endpoint sent: opens no connection
 
 export const HOOK_FROM_ENDPOINT = 1;
 export const HOOK_FROM_NETWORK = 2;
@@ -231,6 +230,7 @@ export const LINE_FLAG_TRANSLATED = 2;
 export const LINE_FLAG_HOP = 4; // gateway and endpoint are on different nodes
 export const LINE_FLAG_STEADY = 8; // a frame without SYN, FIN or RST on this line changes no state
 export const LINE_FLAG_GUESSED = 16;
+export const LINE_FLAG_UNPINNED = 128; // its gateway was found down since its last frame: the next one picks as if new
 export const LINE_FLAG_REDIRECT = 64; // its gateway is on another node: the address to write is the overlay's VNI
 export const LINE_FLAG_LOST = 32; // its gateway lost the mapping: a pin alone, its own pair
 

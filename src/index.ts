@@ -53,6 +53,7 @@ export {
   type PolicyFault,
   UsageError,
 } from "./errors.js";
+export { readScenario, type Scenario, type ScenarioEvent, type ScenarioOptions } from "./gateway/scenario.js";
 export { type FrameSink, type GenerateSummary, generateCapture } from "./generate/generate.js";
 export { generateManifests } from "./generate/manifests.js";
 export { GENERATE_DEFAULTS, type GenerateOptions } from "./generate/options.js";

@@ -1,7 +1,6 @@
 import {
   COUNTER_ENTRIES_AT,
   FRAME_CAPTURED_AT,
-  FRAME_FLAG_ANSWER,
   FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
@@ -58,7 +57,7 @@ import {
   CONTROL_UNTIL_AT,
   EVENT_COUNT,
   MAPPING_FLAG_BROKEN,
-  MAPPING_FLAG_REFUSED,
+  MAPPING_FLAG_DROPPED,
   MAPPING_FLAGS_AT,
   MAPPING_SIZE,
   MAPPING_TOUCH_AT,
@@ -73,6 +72,7 @@ import {
   PENDING_SIZE,
   PENDING_SLOT_AT,
   SKIP_AFTER_BREAK,
+  SKIP_UNASKED,
   SLOT_BUILT,
   SLOT_REPLY,
   STAMP_COUNT,
@@ -118,7 +118,7 @@ export function run(first: u32, end: u32): i32 {
     if (i == touched) touched = touchAhead(i, end);
     const time = frameTime(i);
     const now = time > clock ? time : clock;
-    if (now >= until) break;
+    if (now >= until && until != u64.MAX_VALUE) break;
     clock = now;
     store<u64>(control, clock, CONTROL_CLOCK_AT);
     const outcome = load<u8>(hooks + i) ? takeFrame(i, clock) : SKIPPED;
@@ -175,7 +175,7 @@ function takeFrame(i: u32, clock: u64): u32 {
 /** A frame of an endpoint was lost before it came anywhere. */
 function forgetSending(p: Parsed, clock: u64): void {
   const hash = connectionHash(p.addresses, p.ports, p.protocol);
-  noteUnsent(hash, p.addresses, p.ports, p.protocol, <u32>NO_EGRESS, clock);
+  noteUnsent(hash, p.addresses, p.ports, p.protocol, <u32>NO_EGRESS, 0, clock);
 }
 
 function describe(i: u32, record: usize, clock: u64): void {
@@ -273,10 +273,9 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
     skip(i, SKIP_AFTER_BREAK);
     return SKIPPED;
   }
-  if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_REFUSED) {
-    const record = engineFrames + <usize>size * FRAME_SIZE;
-    store<u16>(record, load<u16>(record, FRAME_FLAGS_AT) | FRAME_FLAG_ANSWER, FRAME_FLAGS_AT);
-    return TAKEN;
+  if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_DROPPED) {
+    skip(i, SKIP_UNASKED);
+    return SKIPPED;
   }
   if (losesReply(i, mapping)) return SKIPPED;
   touchMapping(mapping, load<u64>(control, CONTROL_CLOCK_AT));

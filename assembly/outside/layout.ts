@@ -108,6 +108,7 @@ export const SKIP_AFTER_BREAK = 138;
 export const SKIP_BAD_HEADER = 139; // no IP version
 export const SKIP_GATEWAY_DOWN = 140; // lost: its gateway does not answer
 export const SKIP_NODE_DOWN = 141; // lost: the endpoint's own node does not answer
+export const SKIP_UNASKED = 142; // an answer to what was dropped on its way out: nobody can have sent it
 
 // ---- Interfaces: one row per interface of the merged captures. ------------------------------------------------------------------------------
 
@@ -165,8 +166,8 @@ export const MAPPING_USED_AT = 24; // u64 ns, made or last used for a reply
 export const MAPPING_SIZE = 32;
 export const MAPPING_FLAG_USED = 1;
 export const MAPPING_FLAG_HOP = 2; // a routed hop lies between gateway and endpoint
-export const MAPPING_FLAG_UNSENT = 8; // no tuple yet: all that its endpoint sent was lost, so nobody can have answered
-export const MAPPING_FLAG_REFUSED = 16; // no tuple yet: all that its endpoint sent was dropped, so nobody can have answered
+export const MAPPING_FLAG_UNSENT = 8; // no tuple yet: nothing that its endpoint sent arrived, so nobody can have answered
+export const MAPPING_FLAG_DROPPED = 16; // ... since it was dropped by the engine, not lost
 export const MAPPING_FLAG_BROKEN = 4; // its external tuple changed in mid-connection: what follows could not have happened
 
 // ---- Frames of the running batch. ---------------------------------------------------------------------------------------------------------------

@@ -6,10 +6,6 @@ import {
   COUNTER_EVICTED_ESTABLISHED_AT,
   COUNTER_EVICTED_UNREPLIED_AT,
   REASON_GATEWAY_DOWN,
-  REASON_NO_EGRESS_GATEWAY,
-  REASON_NO_EGRESS_IP,
-  REASON_NO_NAT_MAPPING,
-  REASON_TTL_EXCEEDED,
   VERDICT_ACTION_AT,
   VERDICT_EGRESS_AT,
   VERDICT_EGRESS_IP_AT,
@@ -22,6 +18,7 @@ import {
   VERDICT_OLD_EGRESS_AT,
   VERDICT_REASON_AT,
 } from "../abi";
+import { PROTOCOL_UDP } from "../wire/ipv4";
 import {
   actions,
   counters,
@@ -45,13 +42,12 @@ import {
   EVENT_SLOT_AT,
   MAPPING_ADDRESS_AT,
   MAPPING_EGRESS_AT,
+  MAPPING_FLAG_DROPPED,
   MAPPING_FLAG_HOP,
-  MAPPING_FLAG_REFUSED,
   MAPPING_FLAG_UNSENT,
   MAPPING_FLAG_USED,
   MAPPING_FLAGS_AT,
   MAPPING_NAT_PORT_AT,
-  NO_EGRESS,
   PENDING_ADDRESSES_AT,
   PENDING_KIND_AT,
   PENDING_KIND_OPENING,
@@ -101,9 +97,6 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   const flags = <u32>load<u16>(verdict, VERDICT_FLAGS_AT);
   if (action == ACTION_SNAT && !(flags & VERDICT_FLAG_CREATED)) return;
   const reason = <u32>load<u8>(verdict, VERDICT_REASON_AT);
-  const isLost = reason == REASON_GATEWAY_DOWN;
-  const isRefused = action == ACTION_DROP && isRefusal(reason);
-  if (action != ACTION_SNAT && action != ACTION_PASS && !isLost && !isRefused) return;
   const addresses = load<u64>(pending, PENDING_ADDRESSES_AT);
   const ports = load<u32>(pending, PENDING_PORTS_AT);
   const protocol = load<u32>(pending, PENDING_PROTOCOL_AT);
@@ -113,8 +106,12 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
     if (gone) removeMapping(gone);
     return;
   }
-  if (isLost) return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), time);
-  if (isRefused) return noteUnanswered(hash, addresses, ports, protocol, MAPPING_FLAG_REFUSED, <u32>NO_EGRESS, time);
+  if (action == ACTION_DROP) {
+    const flag: u32 = reason == REASON_GATEWAY_DOWN ? 0 : MAPPING_FLAG_DROPPED;
+    // Answers by TCP and echoes find no connection in the engine; by UDP they would open one.
+    if (flag && protocol != PROTOCOL_UDP) return;
+    return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), flag, time);
+  }
   const address = load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12);
   const port = <u32>bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT));
   const known = flags & VERDICT_FLAG_REMAPPED ? findMapping(hash, addresses, ports, protocol) : 0;
@@ -132,26 +129,22 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   if (flags & VERDICT_FLAG_REMAPPED) noteMoved(pending, mapping, flags, isSame);
 }
 
-/** Drops of selected frames that say nothing about the frame's shape. */
-function isRefusal(reason: u32): bool {
-  return (
-    reason == REASON_NO_EGRESS_GATEWAY ||
-    reason == REASON_NO_EGRESS_IP ||
-    reason == REASON_NO_NAT_MAPPING ||
-    reason == REASON_TTL_EXCEEDED
-  );
-}
-
-/** What an endpoint sent was lost. */
-export function noteUnsent(hash: u64, addresses: u64, ports: u32, protocol: u32, egress: u32, time: u64): void {
-  noteUnanswered(hash, addresses, ports, protocol, MAPPING_FLAG_UNSENT, egress, time);
-}
-
-/** What an endpoint sent came nowhere. Unless something arrived before, no answer of this connection can be genuine. */
-function noteUnanswered(hash: u64, addresses: u64, ports: u32, protocol: u32, flag: u32, egress: u32, time: u64): void {
+/**
+ * What an endpoint sent was lost or dropped. Unless something arrived before, no answer of this connection can be genuine.
+ * @param flag MAPPING_FLAG_DROPPED or 0
+ */
+export function noteUnsent(
+  hash: u64,
+  addresses: u64,
+  ports: u32,
+  protocol: u32,
+  egress: u32,
+  flag: u32,
+  time: u64,
+): void {
   if (findMapping(hash, addresses, ports, protocol)) return;
   const mapping = putMapping(hash, addresses, ports, protocol, time);
-  store<u8>(mapping, <u8>(MAPPING_FLAG_USED | flag), MAPPING_FLAGS_AT);
+  store<u8>(mapping, <u8>(MAPPING_FLAG_USED | MAPPING_FLAG_UNSENT | flag), MAPPING_FLAGS_AT);
   store<u16>(mapping, <u16>egress, MAPPING_EGRESS_AT);
   store<u32>(mapping, 0, MAPPING_ADDRESS_AT);
   store<u16>(mapping, 0, MAPPING_NAT_PORT_AT);

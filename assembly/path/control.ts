@@ -18,7 +18,7 @@ import {
   putReachable,
   resetGateways,
 } from "../tables/gateways";
-import { forgetFormerOwners, forgetMoved, forgetNode } from "../tables/loss";
+import { forgetFormerOwners, forgetMoved, forgetNode, unpinNode } from "../tables/loss";
 import { arenaAt, arenaSize, isConfigured, maxZones, stateAt } from "../tables/memory";
 import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
@@ -63,6 +63,7 @@ export function setGateway(node: u32, state: u32): i32 {
   const was = gatewayState(node);
   if (was == state) return OK;
   putGatewayState(node, state);
+  if (state == GATEWAY_DOWN) unpinNode(node);
   if (was == GATEWAY_DOWN || state == GATEWAY_DOWN) bumpEpoch();
   return OK;
 }

@@ -14,6 +14,7 @@ import {
   LINE_FLAG_PRIMARY,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
+  LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
   LINE_OWNER_AT,
   LINE_PORT_AT,
@@ -138,10 +139,11 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
     end(line, flags, v);
     return first(p, v);
   }
-  resolve(endpoint, 0, mappedLow(remote), placementHash(p), leaves ? egress : NO_INDEX, isLost);
+  const isPinned = leaves && !(flags & LINE_FLAG_UNPINNED);
+  resolve(endpoint, 0, mappedLow(remote), placementHash(p), isPinned ? egress : NO_INDEX, isLost);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, line, endpoint, v);
-    const cause = leaves ? causeOf(egress, isLost) : VERDICT_FLAG_POLICY_CHANGE;
+    const cause = leaves ? causeOf(egress, flags) : VERDICT_FLAG_POLICY_CHANGE;
     if (flags & LINE_FLAG_REDIRECT) return settlePin(p, line, endpoint, cause, v);
     if (isSelectedElsewhere()) return redirectAnew(p, line, endpoint, leaves ? egress : 0xffff, cause, v);
     if (leaves && !isLost && selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT))
@@ -184,12 +186,14 @@ export function isOwner(endpoint: u32, line: usize): bool {
   return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) == load<u32>(otherLine(line), LINE_OWNER_AT);
 }
 
-/** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy. */
-function causeOf(egress: u32, isLost: bool): u32 {
+/** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy, or was not. @param flags of its line */
+function causeOf(egress: u32, flags: u32): u32 {
   if (egress >= egressTotal) return 0;
   // Also of a gateway that is believed to be down, where its policy knows no health.
-  if (isLost && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress)) return VERDICT_FLAG_RESTART;
-  return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? 0 : VERDICT_FLAG_POLICY_CHANGE;
+  if (flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress))
+    return VERDICT_FLAG_RESTART;
+  const wasDown = gatewayState(nodeOf(egress)) == GATEWAY_DOWN || flags & LINE_FLAG_UNPINNED;
+  return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;
 }
 
 /**
@@ -208,6 +212,7 @@ function loseFrame(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
     movePin(pin, selectedEgress);
     line = pin;
   }
+  store<u8>(line, load<u8>(line, LINE_FLAGS_AT) & ~LINE_FLAG_UNPINNED, LINE_FLAGS_AT);
   age(p, line);
   v.lose(selectedEgress);
 }
@@ -218,6 +223,7 @@ export function keep(p: Parsed, line: usize, v: Verdict): void {
   store<u32>(line, epoch(), LINE_EPOCH_AT);
   store<u32>(line, selectedPolicy, LINE_OWNER_AT);
   store<u8>(line, row, LINE_TIMEOUT_ROW_AT);
+  store<u8>(line, load<u8>(line, LINE_FLAGS_AT) & ~LINE_FLAG_UNPINNED, LINE_FLAGS_AT);
   store<u8>(otherLine(line), row, LINE_TIMEOUT_ROW_AT);
   portExpiresSooner(otherLine(line));
   follow(p, line, v);

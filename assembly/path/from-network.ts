@@ -19,7 +19,7 @@ import { isReachable } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
-import { PARSED_ANSWER, Parsed } from "../wire/parse";
+import { Parsed } from "../wire/parse";
 import { ICMP_ECHO_REQUEST, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, isOfOwner, openInbound } from "./connection";
 import { mappedLow, matchPolicy, neverSelected, nodeOf } from "./resolve";
@@ -54,10 +54,8 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
   if (endpoint == NO_INDEX) return v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(0, mappedLow(remote));
   if (never) return v.pass(never);
-  const answers = (p.flags & PARSED_ANSWER) != 0;
-  if (!answers && opens(p)) return openInbound(p, endpoint, false, v);
+  if (opens(p)) return openInbound(p, endpoint, false, v);
   if (
-    !answers &&
     p.protocol == PROTOCOL_TCP &&
     !(p.tcpFlags & TCP_SYN) &&
     hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>(p.ports >> 16)))

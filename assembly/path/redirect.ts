@@ -16,6 +16,7 @@ import {
   LINE_FLAG_HOP,
   LINE_FLAG_PRIMARY,
   LINE_FLAG_REDIRECT,
+  LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
   LINE_OWNER_AT,
   LINE_TIMEOUT_ROW_AT,
@@ -101,7 +102,7 @@ function putPin(line: usize, endpoint: u32): void {
   const other = otherLine(line);
   const hop: u32 = isHop(endpoint, selectedEgress) ? LINE_FLAG_HOP : 0;
   const row = <u8>timeoutRow(selectedPolicy);
-  store<u8>(line, <u8>((load<u8>(line, LINE_FLAGS_AT) & ~LINE_FLAG_HOP) | hop), LINE_FLAGS_AT);
+  store<u8>(line, <u8>((load<u8>(line, LINE_FLAGS_AT) & ~(LINE_FLAG_HOP | LINE_FLAG_UNPINNED)) | hop), LINE_FLAGS_AT);
   store<u16>(line, <u16>selectedEgress, LINE_EGRESS_AT);
   store<u16>(other, <u16>selectedEgress, LINE_EGRESS_AT);
   store<u32>(line, epoch(), LINE_EPOCH_AT);

@@ -6,8 +6,10 @@ import {
   HOOK_FROM_ENDPOINT,
   LINE_EGRESS_AT,
   LINE_FLAG_LOST,
+  LINE_FLAG_PRIMARY,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
+  LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
   LINE_HOOK_AT,
@@ -80,6 +82,20 @@ function forgetOnce(node: u32): bool {
   return found;
 }
 
+/** A gateway was found down: nobody is pinned to it any longer, whatever becomes of it. A walk over the whole table. */
+export function unpinNode(node: u32): void {
+  const total = lineCount + PROBE_LIMIT;
+  for (let slot: u32 = 0; slot < total; slot++) {
+    const line = lineAt(slot);
+    const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+    if (!load<u8>(line, LINE_HOOK_AT) || (flags & LINE_FLAG_PRIMARY) == 0) continue;
+    if ((flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) == 0) continue;
+    const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+    if (egress >= egressTotal || load<u32>(egressAt(egress), EGRESS_NODE_AT) != node) continue;
+    store<u8>(line, <u8>(flags | LINE_FLAG_UNPINNED), LINE_FLAGS_AT);
+  }
+}
+
 /**
  * @param node NO_INDEX for mappings whose egress IP has moved
  * @returns true where the line's connection went, or lost its mapping: another line may lie in its place
@@ -96,7 +112,7 @@ function forgetLine(line: usize, node: u32): bool {
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (node == NO_INDEX ? !hasMoved(egress) : egress >= egressTotal || nodeOf(egress) != node) return false;
   // Where each node has an engine of its own, pins lie in those of the endpoints.
-  if (endpoint != NO_INDEX && !isElsewhere(home)) loseMapping(line);
+  if (!isElsewhere(home)) loseMapping(line);
   else removeCounted(line, COUNTER_REMOVED_AT);
   return true;
 }

@@ -29,30 +29,44 @@ export function loadOptions(flags: FlagValues): LoadOptions {
   };
 }
 
-/** Names of a cluster and of the files given, for `--redact`. */
-export function redactorFor(model: PolicyModel, captures: readonly string[], flags: FlagValues): Redactor {
+/** Names of a cluster and of the files given, for `--redact`. @param later manifests that come into force later */
+export function redactorFor(
+  model: PolicyModel,
+  captures: readonly string[],
+  flags: FlagValues,
+  later: readonly PolicyModel[] = [],
+): Redactor {
+  const models = [model, ...later];
+  const nodes = models.flatMap((one) => [...one.nodes, ...one.egresses.map(({ node }) => ({ name: node }))]);
+  const files = models.flatMap(({ warnings }) => warnings.map(({ file }) => file));
   return new Redactor({
     capture: captures,
     file: [
       ...(flags.manifests ?? []),
       ...(flags.from ?? []),
       ...(flags.to ?? []),
-      ...model.warnings.map(({ file }) => file),
+      ...(flags.scenario === undefined ? [] : [flags.scenario]),
+      ...files,
     ],
-    node: [...model.nodes, ...model.egresses.map(({ node }) => ({ name: node }))].map(({ name }) => name),
-    pod: model.endpoints.flatMap(({ name, uid }) => [name, uid]),
-    policy: model.policies.map(({ name }) => name),
-    namespace: model.endpoints.map(({ namespace }) => namespace),
-    zone: model.nodes.flatMap(({ zone }) => zone ?? []),
-    device: model.egresses.flatMap(({ interfaceName }) => interfaceName ?? []),
+    node: nodes.map(({ name }) => name),
+    pod: models.flatMap(({ endpoints }) => endpoints.flatMap(({ name, uid }) => [name, uid])),
+    policy: models.flatMap(({ policies }) => policies.map(({ name }) => name)),
+    namespace: models.flatMap(({ endpoints }) => endpoints.map(({ namespace }) => namespace)),
+    zone: models.flatMap(({ nodes: own }) => own.flatMap(({ zone }) => zone ?? [])),
+    device: models.flatMap(({ egresses }) => egresses.flatMap(({ interfaceName }) => interfaceName ?? [])),
   });
 }
 
 /** What `--redact` does to texts and to plain data; without it, nothing. */
 export type Redaction = Pick<Redactor, "text" | "data">;
 
-export function redaction(model: PolicyModel, captures: readonly string[], flags: FlagValues): Redaction {
-  return flags.redact ? redactorFor(model, captures, flags) : NO_REDACTION;
+export function redaction(
+  model: PolicyModel,
+  captures: readonly string[],
+  flags: FlagValues,
+  later: readonly PolicyModel[] = [],
+): Redaction {
+  return flags.redact ? redactorFor(model, captures, flags, later) : NO_REDACTION;
 }
 
 const NO_REDACTION: Redaction = { text: (text) => text, data: (value) => value };

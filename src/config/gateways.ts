@@ -82,10 +82,10 @@ function selectMembers(
 ): Member[] {
   const families = familiesOf(policy.destinations);
   const members: Member[] = [];
+  let isTooMany = false;
   policy.gateways.forEach((gateway, entry) => {
     const selected = nodesOf(policy, gateway, nodes);
     if (selected.length === 0) warnNoNode(policy, gateway);
-    const before = countGateways(members);
     const isPooled = policy.egressCIDRs.length > 0;
     for (const node of selected) {
       const resolved = isPooled
@@ -93,8 +93,9 @@ function selectMembers(
         : resolveEgress(node, gateway, families, devices, placeholders);
       members.push({ entry, resolved });
     }
-    const count = countGateways(members);
-    if (before <= MOST_GATEWAYS && count > MOST_GATEWAYS) {
+    const count = members.length > MOST_GATEWAYS && !isTooMany ? countGateways(members) : 0;
+    if (count > MOST_GATEWAYS) {
+      isTooMany = true;
       gateway.field
         .get("nodeSelector")
         .withValue(`${formatSelector(gateway.nodeSelector)}: ${count} gateways`)

@@ -86,6 +86,20 @@ export function readEgressStats(memory: EngineMemory, at: number): EgressStats {
   };
 }
 
+/** Numbers per egress in what `takeTraffic` fills: connections opened, frames, bytes, replies, live connections, peak of ports. */
+export const TRAFFIC_NUMBERS = 6;
+
+/** Copies the row of the egress statistics at `at` to `into` from `to` on, and lets its peak of ports count anew. Makes no object. */
+export function takeTrafficRow(memory: EngineMemory, at: number, into: Float64Array, to: number): void {
+  into[to] = memory.u64(at + abi.EGRESS_STATS_CONNECTIONS_AT);
+  into[to + 1] = memory.u64(at + abi.EGRESS_STATS_FRAMES_AT);
+  into[to + 2] = memory.u64(at + abi.EGRESS_STATS_BYTES_AT);
+  into[to + 3] = memory.u64(at + abi.EGRESS_STATS_REPLIES_AT);
+  into[to + 4] = memory.u32(at + abi.EGRESS_STATS_LIVE_AT);
+  into[to + 5] = memory.u32(at + abi.EGRESS_STATS_PORTS_PEAK_AT);
+  memory.putU32(at + abi.EGRESS_STATS_PORTS_PEAK_AT, 0);
+}
+
 /** Sets the peak of ports in the row of the egress statistics at `at`. */
 export function putPortsPeak(memory: EngineMemory, at: number, peak: number): void {
   memory.putU32(at + abi.EGRESS_STATS_PORTS_PEAK_AT, peak);

@@ -2,7 +2,15 @@ import * as abi from "../../assembly/abi.js";
 import { EngineError } from "../errors.js";
 import { instantiateCompanion } from "./companion.js";
 import { clearTouches } from "./conntrack.js";
-import { type EgressStats, type EngineCounters, putPortsPeak, readCounters, readEgressStats } from "./counters.js";
+import {
+  type EgressStats,
+  type EngineCounters,
+  putPortsPeak,
+  readCounters,
+  readEgressStats,
+  TRAFFIC_NUMBERS,
+  takeTrafficRow,
+} from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
 import { checkEngineConfig, type EngineConfig, encodeEngineConfig } from "./engine-config.js";
 import { type EngineExports, instantiateEngine } from "./load.js";
@@ -268,10 +276,21 @@ export class Engine {
   }
 
   /**
-   * Sets `portsPeak` of every egress: to count peaks from now on, or to give earlier ones back.
-   * @param peaks by egress; what is missing counts as 0
+   * Copies what egresses carry into `into`, TRAFFIC_NUMBERS for each in the order of the policy, and lets their peaks of ports count anew.
+   * @param into has room for every egress   @returns number of egresses
    */
-  setPortPeaks(peaks: readonly number[]): void {
+  takeTraffic(into: Float64Array): number {
+    for (let row = 0; row < this.#egressCount; row++) this.takeTrafficOf(row, into);
+    return this.#egressCount;
+  }
+
+  /** The same for one egress. */
+  takeTrafficOf(row: number, into: Float64Array): void {
+    takeTrafficRow(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE, into, row * TRAFFIC_NUMBERS);
+  }
+
+  /** Gives every egress back a peak of ports. @param peaks by egress; what is missing counts as 0 */
+  putPortPeaks(peaks: readonly number[]): void {
     for (let row = 0; row < this.#egressCount; row++) {
       putPortsPeak(this.memory, this.#egressStatsAt + row * abi.EGRESS_STATS_SIZE, peaks[row] ?? 0);
     }

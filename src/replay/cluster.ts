@@ -111,12 +111,15 @@ export class Cluster implements Engines {
     return this.#ofEgress.map((engine, egress) => engine.egressStatsOf(egress));
   }
 
-  restartPortPeaks(): void {
-    for (const engine of this.#engines.values()) engine.setPortPeaks([]);
+  takeTraffic(into: Float64Array): number {
+    this.#ofEgress.forEach((engine, egress) => {
+      engine.takeTrafficOf(egress, into);
+    });
+    return this.#ofEgress.length;
   }
 
-  restorePortPeaks(peaks: readonly number[]): void {
-    for (const engine of this.#engines.values()) engine.setPortPeaks(peaks);
+  putPortPeaks(peaks: readonly number[]): void {
+    for (const engine of this.#all) engine.putPortPeaks(peaks);
   }
 
   saveState(): Uint8Array {

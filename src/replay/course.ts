@@ -98,14 +98,12 @@ export class Course {
   save(): SavedCourse {
     this.#look();
     const { startNs } = this.#machine.plan;
-    const saved = {
+    return {
       ...(startNs !== undefined && { startNs: startNs.toString() }),
       egressTotals: this.#totals.save(),
       incidents: this.#incidents.save(this.#lostOf),
       ...(this.#series && { series: this.#series.save() }),
     };
-    this.#totals.restorePeaks();
-    return saved;
   }
 
   readonly #lostOf = (node: string): number => {
@@ -120,6 +118,7 @@ export class Course {
     driver.apply(step, () => {
       this.#look();
       this.#totals.keep();
+      this.#series?.restart();
     });
     this.#incidents.note(change, this.#lostOf);
     if (this.#incidents.concernsDrain(change.statuses)) {
@@ -139,8 +138,9 @@ export class Course {
   }
 
   #look(): void {
-    const { totals, peaks } = this.#totals.sample();
-    this.#series?.look(totals, peaks, this.#machine.outside.lost);
+    const { plan, outside } = this.#machine;
+    const traffic = this.#totals.take(plan.egresses.length);
+    this.#series?.look(traffic, outside.lost);
   }
 
   #setStop(): void {

@@ -26,10 +26,10 @@ export interface Engines {
   counters(): EngineCounters;
   /** One row per egress of the policy in force. */
   egressStats(): EgressStats[];
-  /** The peak of ports counts anew from here on. */
-  restartPortPeaks(): void;
-  /** Gives every egress back a peak, so that a saved state tells of the whole time. @param peaks by egress */
-  restorePortPeaks(peaks: readonly number[]): void;
+  /** As `Engine.takeTraffic`: what egresses carry, without an object per egress; peaks of ports count anew. */
+  takeTraffic(into: Float64Array): number;
+  /** Gives every egress back a peak of ports, so that a saved state tells of the whole time. @param peaks by egress */
+  putPortPeaks(peaks: readonly number[]): void;
   saveState(): Uint8Array;
 }
 
@@ -44,8 +44,8 @@ export function oneEngine(engine: Engine, blobAt: number): Engines {
     advance: (ns) => engine.advance(Number(ns & 0xffff_ffffn), Number(ns >> 32n)),
     counters: () => engine.counters(),
     egressStats: () => engine.egressStats(),
-    restartPortPeaks: () => engine.setPortPeaks([]),
-    restorePortPeaks: (peaks) => engine.setPortPeaks(peaks),
+    takeTraffic: (into) => engine.takeTraffic(into),
+    putPortPeaks: (peaks) => engine.putPortPeaks(peaks),
     saveState: () => engine.saveState(),
   };
 }

@@ -2,6 +2,7 @@ import { fnv1a32 } from "../config/fnv.js";
 import type { Endpoint, Policy, PolicyModel, PolicySetEntry } from "../config/types.js";
 import { unselectedPrefixes } from "../engine/fixed-prefixes.js";
 import { reasonName } from "../engine/names.js";
+import type { GatewayPicture } from "../gateway/control.js";
 import { type AddressBytes, type Family, formatAddress, type Prefix, prefixContains } from "../net/address.js";
 import type { PacketKey } from "./explain-packet.js";
 import type { GatewayCandidate, PolicyMatch } from "./explain-types.js";
@@ -36,15 +37,19 @@ export function policyMatch(model: PolicyModel, key: PacketKey, timeNs: bigint):
   return { match: { ...named, outcome: "selected" }, endpoint, policy };
 }
 
-/** The policy's gateways in its order, with what each scores for a new connection. @param used index of the egress in use, -1 = none */
+/**
+ * The policy's gateways in its order, with what each scores for a new connection; only active ones can be picked.
+ * @param used index of the egress in use, -1 = none
+ */
 export function gatewayCandidates(
   options: ResolvedOptions,
+  { model, active }: Pick<GatewayPicture, "model" | "active">,
   { policy, endpoint }: PolicyDecision,
   key: PacketKey,
   used: number,
 ): GatewayCandidate[] {
   if (!policy) return [];
-  const { egresses } = options.model;
+  const { egresses } = model;
   const isCilium = policy.kind === "CiliumEgressGatewayPolicy";
   const hash = tupleHash(deriveSeeds(options.seed, options.balance).placementSeed, {
     src: key.endpoint,
@@ -53,8 +58,10 @@ export function gatewayCandidates(
     dstPort: key.remotePort,
     protocol: key.protocol,
   });
+  const zone = model.nodes.find(({ name }) => name === endpoint.node)?.zone;
+  const members = active[model.policies.indexOf(policy)]!.byZone.get(zone) ?? [];
   const scores = policy.egresses.map((index) => placementScore(hash, egresses[index]!));
-  const pick = isCilium ? fnv1a32(endpoint.uid) % Math.max(1, policy.egresses.length) : highest(scores);
+  const pick = isCilium ? fnv1a32(endpoint.uid) % Math.max(1, policy.egresses.length) : highest(scores, members);
   return policy.egresses.map((index, i) => {
     const egress = egresses[index]!;
     const address = key.family === 4 ? egress.egressIPv4 : egress.egressIPv6;
@@ -90,10 +97,9 @@ function longest<Row extends { readonly prefix: Prefix }>(
   return best;
 }
 
-function highest(scores: readonly bigint[]): number {
-  let best = 0;
-  scores.forEach((score, i) => {
-    if (score > scores[best]!) best = i;
-  });
+/** @param among positions that count   @returns -1 where there is none */
+function highest(scores: readonly bigint[], among: readonly number[]): number {
+  let best = -1;
+  for (const i of among) if (best < 0 || scores[i]! > scores[best]!) best = i;
   return best;
 }

@@ -22,6 +22,7 @@ import type {
   ReplyExpectation,
   Translation,
 } from "./explain-types.js";
+import type { GatewayPlan } from "./gateway-plan.js";
 import type { ReplayOptions } from "./options.js";
 import { outputLinkType } from "./outputs.js";
 import { CILIUM_WOULD, nameOfAction, nameOfReason } from "./reasons.js";
@@ -86,7 +87,7 @@ class Explainer implements Inspector {
     const reason = nameOfReason(columns.reason[slot]!);
     const linkType = this.#linkType(slot, face);
     const after = this.#key && connectionOf(this.#session.machine.engine.conntrack(), this.#key);
-    const policy = this.#key && policyMatch(this.#options.model, this.#key, this.#time(slot));
+    const policy = this.#key && policyMatch(this.#plan.picture.model, this.#key, this.#time(slot));
     const translation = this.#translation(slot);
     const reply = this.#reply(after);
     this.explanation = {
@@ -121,9 +122,14 @@ class Explainer implements Inspector {
     if (this.explanation) this.explanation = { ...this.explanation, mismatches: found };
   }
 
+  /** What is in force at the frame. */
+  get #plan(): GatewayPlan {
+    return this.#session.machine.plan;
+  }
+
   #candidates(policy: NonNullable<ReturnType<typeof policyMatch>>, key: PacketKey, slot: number) {
     const used = this.#session.machine.outside.columns.egress[slot]!;
-    return gatewayCandidates(this.#options, policy, key, used === layout.NO_EGRESS ? -1 : used);
+    return gatewayCandidates(this.#options, this.#plan.picture, policy, key, used === layout.NO_EGRESS ? -1 : used);
   }
 
   /** A frame that never entered the engine is an endpoint's own unless only its destination is one. */
@@ -188,7 +194,7 @@ class Explainer implements Inspector {
   #translation(slot: number): Translation | undefined {
     const { action, egress, natPort, verdictFlags } = this.#session.machine.outside.columns;
     if ((action[slot] !== ACTION_SNAT && action[slot] !== ACTION_REVERSE) || !this.#key) return undefined;
-    const row = this.#options.model.egresses[egress[slot]!]!;
+    const row = this.#plan.egresses[egress[slot]!]!;
     const linkType = this.#key.linkType;
     const given = action[slot] === ACTION_SNAT ? this.#captured : this.#given(slot);
     return {

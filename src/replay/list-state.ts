@@ -4,6 +4,7 @@ import { readEgressStats } from "../engine/counters.js";
 import { describePolicy, type PolicyDescription } from "../engine/describe-blob.js";
 import { EngineMemory } from "../engine/memory.js";
 import { decodeState, type SavedState } from "../engine/state-file.js";
+import { sumOfStats } from "./egress-totals.js";
 import { type HostNotes, readReplayState } from "./state.js";
 
 /** One half of a mapping, as `cilium-dbg bpf nat list` prints it: one line per direction. */
@@ -147,7 +148,8 @@ export class StateListing {
     const { snatLow, snatHigh, egresses } = this.#policy;
     const size = this.#state.egressStats.size / this.#state.config.egresses;
     return egresses.map(({ ipv4, ipv6 }, i) => {
-      const row = readEgressStats(memory, this.#state.region.byteOffset + this.#state.egressStats.at + i * size);
+      const now = readEgressStats(memory, this.#state.region.byteOffset + this.#state.egressStats.at + i * size);
+      const row = sumOfStats(this.#notes.egressTotals[i], now);
       return {
         node: this.#gatewayName(i),
         egressIP: ipv4 ?? ipv6 ?? "",

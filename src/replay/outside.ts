@@ -132,9 +132,9 @@ export class Outside {
     this.#view.setUint32(layout.CONTROL_FLAGS_AT, layout.CONTROL_FLAG_UNSETTLED, true);
   }
 
-  /** `run` stops before the first frame whose virtual time is `ns` or later. */
+  /** `run` stops before the first frame whose virtual time is `ns` or later; a time that no frame can have = never. */
   stopAt(ns: bigint): void {
-    this.#view.setBigUint64(layout.CONTROL_UNTIL_AT, ns, true);
+    this.#view.setBigUint64(layout.CONTROL_UNTIL_AT, ns < FOR_EVER ? ns : FOR_EVER, true);
   }
 
   /**

@@ -19,6 +19,7 @@ const SKIP_NAMES = new Map<number, string>([
   [layout.SKIP_BAD_HEADER, "bad-header"],
   [layout.SKIP_GATEWAY_DOWN, "gateway-down"],
   [layout.SKIP_NODE_DOWN, "node-down"],
+  [layout.SKIP_UNASKED, "answer-to-dropped"],
 ]);
 
 /** First code of the host's reasons; the engine's are below. */

@@ -94,7 +94,8 @@ export interface ReplayReport {
     probeIntervalMs: number;
     timeoutMs: number;
     failback: string;
-    events: { at: string; node?: string; event: string }[];
+    /** As the scenario has them: something done to a node, or (`manifests`) other manifests. */
+    events: { at: string; node?: string; event: string; manifests?: string }[];
   };
   /** `single`: one engine played every node. */
   topology: "single" | "cluster";

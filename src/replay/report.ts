@@ -181,7 +181,9 @@ function scenarioOf({ scenario }: ResolvedOptions, startNs = 0n): Pick<ReplayRep
   const { name, file, propagationMs, health, events } = scenario;
   const rows = events.map((event) => ({
     at: formatTime("absoluteNs" in event.at ? event.at.absoluteNs : startNs + event.at.fromStartNs),
-    ...("manifests" in event ? { event: `manifests ${event.manifests}` } : { node: event.node, event: event.event }),
+    ...("manifests" in event
+      ? { event: "manifests", manifests: event.manifests }
+      : { node: event.node, event: event.event }),
   }));
   const { probeIntervalMs, timeoutMs } = health;
   const limits = { probeIntervalMs, timeoutMs, failback: failbackText(health.failback) };

@@ -1,4 +1,4 @@
-import type { EgressStats } from "../engine/counters.js";
+import { TRAFFIC_NUMBERS } from "../engine/counters.js";
 import type { ReplayReport } from "./report-types.js";
 import { formatTime } from "./time.js";
 
@@ -8,27 +8,33 @@ const FIRST_STEP_MS = 10;
 const NS_PER_MS = 1_000_000n;
 
 /** One number per step. */
-type Column = number[];
+type Column = Float64Array;
+/** What counts up, in the order of TRAFFIC_NUMBERS; behind it come live connections and the peak of ports. */
 const COUNTED = ["connections", "frames", "bytes", "replies"] as const;
+const LIVE = 4;
+const PEAK = 5;
 
 /** What one egress did in each step. */
 interface Row extends Record<(typeof COUNTED)[number], Column> {
   /** Most ports toward one remote when a connection was opened. */
   readonly ports: Column;
-  /** Connections when the step was looked at last; -1 = it was not. */
+  /** Connections when the step was looked at last, plus one; 0 = it was not. */
   readonly live: Column;
 }
+
+type SavedRow = Readonly<Record<keyof Row, readonly number[]>>;
 
 /** A series as JSON. */
 export interface SavedSeries {
   readonly fromNs: string;
   readonly stepMs: number;
   readonly step: number;
-  readonly rows: readonly (readonly [egress: number, row: Row])[];
-  readonly totals: readonly Readonly<Record<(typeof COUNTED)[number], number>>[];
-  readonly lost: Column;
-  readonly broken: Column;
-  readonly rebound: Column;
+  readonly rows: readonly (readonly [egress: number, row: SavedRow])[];
+  /** Counts of the policy in force as of the last look. */
+  readonly seen: readonly number[];
+  readonly lost: readonly number[];
+  readonly broken: readonly number[];
+  readonly rebound: readonly number[];
 }
 
 /**
@@ -38,73 +44,87 @@ export interface SavedSeries {
 export class Series {
   readonly #fromNs: bigint;
   #stepMs = FIRST_STEP_MS;
-  /** Number of the step that is running. */
+  /** Number of the step that is running, and the virtual time at which it ends. */
   #step = 0;
+  #endNs = 0n;
   readonly #rows: Map<number, Row>;
-  /** As of the last look. */
-  #totals: readonly Readonly<Record<(typeof COUNTED)[number], number>>[] = [];
+  #seen: Float64Array;
   /** Of this process: losses are counted from zero by each that goes on. */
   #lostSoFar = 0;
-  readonly #lost: Column = [];
-  readonly #broken: Column = [];
-  readonly #rebound: Column = [];
+  readonly #lost: Column;
+  readonly #broken: Column;
+  readonly #rebound: Column;
 
   /** @param start virtual time of the first frame, or a series to go on with */
   constructor(start: bigint | SavedSeries) {
-    if (typeof start === "bigint") {
-      this.#fromNs = start;
-      this.#rows = new Map();
-      return;
-    }
-    this.#fromNs = BigInt(start.fromNs);
-    this.#stepMs = start.stepMs;
-    this.#step = start.step;
-    this.#rows = new Map(start.rows);
-    this.#totals = start.totals;
-    this.#lost = [...start.lost];
-    this.#broken = [...start.broken];
-    this.#rebound = [...start.rebound];
+    const saved = typeof start === "bigint" ? undefined : start;
+    this.#fromNs = typeof start === "bigint" ? start : BigInt(start.fromNs);
+    this.#stepMs = saved?.stepMs ?? FIRST_STEP_MS;
+    this.#rows = new Map((saved?.rows ?? []).map(([egress, row]) => [egress, restored(row)]));
+    this.#seen = Float64Array.from(saved?.seen ?? []);
+    [this.#lost, this.#broken, this.#rebound] = [saved?.lost, saved?.broken, saved?.rebound].map(columnOf) as [
+      Column,
+      Column,
+      Column,
+    ];
+    this.#setStep(saved?.step ?? 0);
   }
 
   /** Virtual time at which the running step ends: `look`, then `moveTo`, before a frame of that time or later is taken. */
   get endNs(): bigint {
-    return this.#fromNs + BigInt((this.#step + 1) * this.#stepMs) * NS_PER_MS;
+    return this.#endNs;
   }
 
-  /** Notes in the running step what happened since the last look. @param peaks most ports since then @param lost frames lost so far */
-  look(totals: readonly EgressStats[], peaks: readonly number[], lost: number): void {
-    add(this.#lost, this.#step, lost - this.#lostSoFar);
+  /**
+   * Notes in the running step what happened since the last look.
+   * @param traffic of the policy in force: TRAFFIC_NUMBERS per egress, with peaks since the last look   @param lost frames lost so far
+   */
+  look(traffic: Float64Array, lost: number): void {
+    const step = this.#step;
+    this.#lost[step]! += lost - this.#lostSoFar;
     this.#lostSoFar = lost;
-    totals.forEach((now, egress) => {
-      const before = this.#totals[egress];
-      const frames = now.frames - (before?.frames ?? 0) + now.replies - (before?.replies ?? 0);
-      if (frames === 0 && now.live === 0 && !this.#rows.has(egress)) return;
+    if (this.#seen.length < traffic.length) this.#seen = grown(this.#seen, traffic.length);
+    const seen = this.#seen;
+    for (let at = 0, egress = 0; at < traffic.length; at += TRAFFIC_NUMBERS, egress++) {
+      const hasMoved = traffic[at + 1] !== seen[at + 1] || traffic[at + 3] !== seen[at + 3];
+      if (!hasMoved && traffic[at + LIVE] === seen[at + LIVE]) continue;
       const row = this.#rowOf(egress);
-      for (const name of COUNTED) add(row[name], this.#step, now[name] - (before?.[name] ?? 0));
-      row.ports[this.#step] = Math.max(row.ports[this.#step] ?? 0, peaks[egress] ?? 0);
-      row.live[this.#step] = now.live;
-    });
-    this.#totals = totals;
+      COUNTED.forEach((name, i) => {
+        row[name][step]! += traffic[at + i]! - seen[at + i]!;
+        seen[at + i] = traffic[at + i]!;
+      });
+      row.ports[step] = Math.max(row.ports[step]!, traffic[at + PEAK]!);
+      row.live[step] = traffic[at + LIVE]! + 1;
+      seen[at + LIVE] = traffic[at + LIVE]!;
+    }
+  }
+
+  /** Another policy was loaded: its counts begin at zero. */
+  restart(): void {
+    this.#seen.fill(0);
   }
 
   /** A connection's external tuple changed in the running step. */
   addMoved(isBroken: boolean): void {
-    add(isBroken ? this.#broken : this.#rebound, this.#step, 1);
+    (isBroken ? this.#broken : this.#rebound)[this.#step]! += 1;
   }
 
   /** Virtual time has come to `ns`: the step that it lies in runs now. */
   moveTo(ns: bigint): void {
+    if (ns < this.#endNs) return;
+    const next = this.#step + 1;
+    if (next < MAX_STEPS && ns < this.#endNs + BigInt(this.#stepMs) * NS_PER_MS) return this.#setStep(next);
     let step = this.#stepOf(ns);
     while (step >= MAX_STEPS) {
       this.#widen();
       step = this.#stepOf(ns);
     }
-    this.#step = Math.max(this.#step, step);
+    this.#setStep(step);
   }
 
   report(): ReplayReport["timeline"] {
     const steps = this.#step + 1;
-    const whole = (column: Column) => Array.from({ length: steps }, (_, i) => column[i] ?? 0);
+    const whole = (column: Column) => Array.from(column.subarray(0, steps));
     const rows = [...this.#rows].sort(([a], [b]) => a - b);
     return {
       from: formatTime(this.#fromNs),
@@ -125,16 +145,25 @@ export class Series {
   }
 
   save(): SavedSeries {
+    const saved = (column: Column) => Array.from(column.subarray(0, this.#step + 1));
     return {
       fromNs: this.#fromNs.toString(),
       stepMs: this.#stepMs,
       step: this.#step,
-      rows: [...this.#rows],
-      totals: this.#totals.map(({ connections, frames, bytes, replies }) => ({ connections, frames, bytes, replies })),
-      lost: this.#lost,
-      broken: this.#broken,
-      rebound: this.#rebound,
+      rows: [...this.#rows].map(([egress, { connections, frames, bytes, replies, ports, live }]) => {
+        const counted = { connections: saved(connections), frames: saved(frames), bytes: saved(bytes) };
+        return [egress, { ...counted, replies: saved(replies), ports: saved(ports), live: saved(live) }];
+      }),
+      seen: Array.from(this.#seen),
+      lost: saved(this.#lost),
+      broken: saved(this.#broken),
+      rebound: saved(this.#rebound),
     };
+  }
+
+  #setStep(step: number): void {
+    this.#step = step;
+    this.#endNs = this.#fromNs + BigInt((step + 1) * this.#stepMs) * NS_PER_MS;
   }
 
   #stepOf(ns: bigint): number {
@@ -142,10 +171,11 @@ export class Series {
   }
 
   #rowOf(egress: number): Row {
-    const known = this.#rows.get(egress);
-    if (known) return known;
-    const row = { connections: [], frames: [], bytes: [], replies: [], ports: [], live: [] };
-    this.#rows.set(egress, row);
+    let row = this.#rows.get(egress);
+    if (!row) {
+      row = restored({ connections: [], frames: [], bytes: [], replies: [], ports: [], live: [] });
+      this.#rows.set(egress, row);
+    }
     return row;
   }
 
@@ -154,32 +184,46 @@ export class Series {
     for (const row of this.#rows.values()) {
       for (const name of COUNTED) halve(row[name], (a, b) => a + b);
       halve(row.ports, Math.max);
-      halve(row.live, (a, b) => (b >= 0 ? b : a), -1);
+      halve(row.live, (a, b) => (b > 0 ? b : a));
     }
     for (const column of [this.#lost, this.#broken, this.#rebound]) halve(column, (a, b) => a + b);
     this.#stepMs *= 2;
-    this.#step = Math.floor(this.#step / 2);
+    this.#setStep(Math.floor(this.#step / 2));
   }
 }
 
-function add(column: Column, step: number, value: number): void {
-  if (value !== 0) column[step] = (column[step] ?? 0) + value;
+function columnOf(values: readonly number[] = []): Column {
+  return grown(Float64Array.from(values), MAX_STEPS);
 }
 
-/** @param nothing what a step without a value counts as */
-function halve(column: Column, join: (a: number, b: number) => number, nothing = 0): void {
-  const steps = Math.ceil(column.length / 2);
-  for (let i = 0; i < steps; i++) column[i] = join(column[2 * i] ?? nothing, column[2 * i + 1] ?? nothing);
-  column.length = steps;
+function grown(values: Float64Array, length: number): Float64Array {
+  const column = new Float64Array(length);
+  column.set(values);
+  return column;
+}
+
+function restored({ connections, frames, bytes, replies, ports, live }: SavedRow): Row {
+  return {
+    connections: columnOf(connections),
+    frames: columnOf(frames),
+    bytes: columnOf(bytes),
+    replies: columnOf(replies),
+    ports: columnOf(ports),
+    live: columnOf(live),
+  };
+}
+
+function halve(column: Column, join: (a: number, b: number) => number): void {
+  for (let i = 0; i < MAX_STEPS / 2; i++) column[i] = join(column[2 * i]!, column[2 * i + 1]!);
+  column.fill(0, MAX_STEPS / 2);
 }
 
 /** Where nobody opened a connection, as many ports are in use as before, or as there are connections left. */
 function portsOf({ ports, live, connections }: Row, steps: number): number[] {
   let before = 0;
   return Array.from({ length: steps }, (_, i) => {
-    const left = live[i] ?? -1;
-    const carried = left >= 0 ? Math.min(before, left) : before;
-    before = (connections[i] ?? 0) > 0 ? Math.max(ports[i] ?? 0, carried) : carried;
+    const carried = live[i]! > 0 ? Math.min(before, live[i]! - 1) : before;
+    before = connections[i]! > 0 ? Math.max(ports[i]!, carried) : carried;
     return before;
   });
 }

@@ -270,7 +270,7 @@ export class Session {
     for (let i = first; i < end; i++) {
       const why = reason[i]!;
       tally.add(action[i]!, why, flags[i]!, verdictFlags[i]!);
-      if (action[i]! !== layout.ACTION_SKIPPED || isOfEndpoint(why)) matched++;
+      if (action[i]! !== layout.ACTION_SKIPPED || OF_ENDPOINTS.has(why)) matched++;
     }
     this.framesMatched += matched;
   }
@@ -316,6 +316,9 @@ export class Session {
 }
 
 /** Skipped frames that an endpoint sent or received all the same. */
-function isOfEndpoint(reason: number): boolean {
-  return reason === layout.SKIP_DUPLICATE || reason === layout.SKIP_FILTERED || reason === layout.SKIP_AFTER_BREAK;
-}
+const OF_ENDPOINTS: ReadonlySet<number> = new Set([
+  layout.SKIP_DUPLICATE,
+  layout.SKIP_FILTERED,
+  layout.SKIP_AFTER_BREAK,
+  layout.SKIP_UNASKED,
+]);

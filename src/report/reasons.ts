@@ -34,6 +34,7 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   "already-translated": "the source is a node or an egress IP: captured behind the gateway (see sluicegate verify)",
   "gateway-down": "sent to a gateway that did not answer, or an answer that nobody had asked for",
   "node-down": "of a pod whose own node did not answer",
+  "answer-to-dropped": "an answer to what was dropped on its way out: it could not have been sent",
   "after-break": "of a connection that had broken: it could not have been sent",
   "encrypted-underlay": "encrypted between nodes: capture at the pods, or on the inner interface",
   "unsupported-link-type": "a link type that is not supported",

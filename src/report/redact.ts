@@ -22,6 +22,11 @@ const OWN_WORDS: ReadonlySet<string> = new Set([
   "event",
   "at",
   "detectedAt",
+  "causeAt",
+  "ranDryAt",
+  "what",
+  "failback",
+  "topology",
   "viewpoint",
   "kind",
 ]);

@@ -2,6 +2,7 @@ import type { FrameAction, ReplayReport } from "../replay/report-types.js";
 import { formatMismatch } from "../verify/fields.js";
 import { type Paint, paint } from "./paint.js";
 import { reasonText } from "./reasons.js";
+import { drainLines, failoverLines, more, SHOWN_ROWS, scenarioLines, timeLines } from "./summary-events.js";
 import { bar, type Column, textTable } from "./text-table.js";
 import { bytes, count, counted, duration, percent, rate } from "./units.js";
 
@@ -47,6 +48,10 @@ export function summary(report: ReplayReport, options: SummaryOptions): string {
     inputLines(report, p),
     frameLines(report, p, options),
     gatewayLines(report, p, options),
+    timeLines(report, p, options.verbose),
+    scenarioLines(report, p, options.verbose),
+    failoverLines(report, p, options.verbose),
+    drainLines(report, p),
     brokenLines(report, p, options),
     options.verbose ? settingLines(report, p) : [],
     mismatchLines(report, p, options),
@@ -114,7 +119,17 @@ function frameLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions)
     }
   }
   const title = `${p.bold("Frames")}  ${counted(frames.read, "frame")}, ${bytes(frames.bytes)} on the wire`;
-  return [title, ...rowsOnly([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows), ...observationLines(report, p)];
+  const table = rowsOnly([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows);
+  return [title, ...table, ...observationLines(report, p), ...overlayLines(report, p)];
+}
+
+/** What went between the nodes of a cluster, and what no longer fits there. */
+function overlayLines({ overlay }: ReplayReport, p: Paint): string[] {
+  if (!overlay) return [];
+  const { frames, bytes: size, tooBig, largest, mtu } = overlay;
+  const line = `  overlay  ${counted(frames, "packet")} between nodes, ${bytes(size)}; the largest needs an MTU of ${count(largest)}`;
+  const warning = `  ${counted(tooBig, "packet")} do not fit the MTU of ${count(mtu)} behind an outer header`;
+  return tooBig > 0 ? [line, p.warn(warning)] : [line];
 }
 
 /** Oddities of captures that readers wonder about; nothing where there are none. */
@@ -163,21 +178,26 @@ function gatewayLines(report: ReplayReport, p: Paint, { verbose }: SummaryOption
   ];
 }
 
-function brokenLines({ broken, rebound }: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
+function brokenLines({ broken, rebound, connections }: ReplayReport, p: Paint, { verbose }: SummaryOptions): string[] {
   const all = [...broken.map((one) => ["broken", one] as const), ...rebound.map((one) => ["rebound", one] as const)];
   if (all.length === 0) return [];
-  const shown = verbose ? all : all.slice(0, SHOWN);
+  const shown = verbose ? all : all.slice(0, SHOWN_ROWS);
   const rows = shown.map(([kind, { at, fiveTuple, from, to, cause }]) => [
     kind,
     at,
     fiveTuple,
-    `${from.node} ${from.egressIP}`,
+    from.node === "" ? "untranslated" : `${from.node} ${from.egressIP}`,
     to ? `${to.node} ${to.egressIP}` : "nowhere",
     cause,
   ]);
   const columns = ["", "at", "connection", "from", "to", "cause"].map((title) => ({ title }));
   const [head, ...lines] = textTable(columns, rows, { indent: "  " });
-  return [p.bold("Changed in mid-connection"), p.dim(head!), ...lines, ...more(all.length - shown.length, p)];
+  return [
+    p.bold("Changed in mid-connection"),
+    p.dim(head!),
+    ...lines,
+    ...more(connections.broken + connections.rebound - shown.length, p),
+  ];
 }
 
 function settingLines({ settings, seed, natProfile }: ReplayReport, p: Paint): string[] {
@@ -214,10 +234,6 @@ function speedLine({ frames, timing }: ReplayReport, p: Paint): string {
   const engine = `${duration(engineNsPerFrame)} per frame in the engine`;
   const startUp = wallMs < WARM_MS ? " with start-up" : "";
   return `${p.bold("Speed")}  ${rate(framesPerSecond)} frames/s${startUp}, ${engine}; ${counted(frames.read, "frame")} in ${duration(wallMs * 1e6)}`;
-}
-
-function more(hidden: number, p: Paint): string[] {
-  return hidden > 0 ? [p.dim(`  … and ${count(hidden)} more`)] : [];
 }
 
 function rowsOnly(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {

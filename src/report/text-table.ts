@@ -12,7 +12,6 @@ export interface TableStyle {
 }
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
-const BLOCKS = "▁▂▃▄▅▆▇█";
 
 /** Lines of a table: titles, then rows; no line ends in spaces. Widths are those of the longest cell. */
 export function textTable(
@@ -40,13 +39,18 @@ export function bar(share: number, cells: number): string {
   return "█".repeat(Math.floor(shown / 8)) + EIGHTHS[shown % 8]!;
 }
 
-/** One block per number, as high as its share of the largest; zero is a space. */
-export function sparkline(values: readonly number[]): string {
-  const most = Math.max(...values);
-  return values.map((value) => (value === 0 ? " " : BLOCKS[Math.ceil((value / most) * BLOCKS.length) - 1]!)).join("");
+const HEIGHTS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
+
+/** One character per number, as high as its share of `most`; zero is a space, and anything above shows. */
+export function sparkline(numbers: readonly number[], most: number): string {
+  const cell = (n: number) => (n > 0 ? HEIGHTS[Math.max(0, Math.ceil((n / most) * HEIGHTS.length) - 1)]! : " ");
+  return numbers.map(cell).join("");
 }
 
-/** Characters, not UTF-16 units; our tables hold no wide ones besides names of the user's. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this is what colours are made of
+const COLOURS = /\x1b\[[0-9;]*m/g;
+
+/** Characters, not UTF-16 units, and no colours; our tables hold no wide ones besides names of the user's. */
 function width(text: string): number {
-  return [...text].length;
+  return [...text.replace(COLOURS, "")].length;
 }

@@ -16,7 +16,7 @@ export function diffText(report: DiffReport, style: ViewStyle): string {
     ? `; at most ${count(report.worst.cut + report.worst.rebound)} at one moment, ${report.worst.at}`
     : "";
   const lines = [
-    heading("Diff", report, p),
+    ...heading("Diff", report, p),
     `  ${counted(connections, "connection")}, ${count(changed)} changed (${percent(changed, connections)}): ` +
       `${count(gatewayChanged)} the gateway, ${count(egressIPChanged)} the egress IP, ${count(verdictChanged)} the verdict`,
     `  ${count(cut)} cut, ${count(rebound)} rebound ${when}${at === undefined ? worst : ""}`,

@@ -11,9 +11,9 @@ export function drainText(report: DrainReport, style: ViewStyle): string {
   const p = paint(style.colour);
   const { node, drainedAt, lastFrameAt, connectionsAtStart, openedAfter, left: counts, ranDryAt } = report;
   const lines = [
-    heading("Drain", report, p),
+    ...heading("Drain", report, p),
     `  ${node} is drained at ${drainedAt}, with ${counted(connectionsAtStart, "connection")} on it`,
-    `  left until ${lastFrameAt}: ${sparkline(counts)}`,
+    `  left until ${lastFrameAt}: ${sparkline(counts, Math.max(...counts))}`,
   ];
   if (openedAfter > 0)
     lines.push(p.warn(`  ${counted(openedAfter, "connection")} opened on it all the same afterwards`));

@@ -11,11 +11,10 @@ const SHOWN_CONNECTIONS = 10;
 /** What `failover` prints: by node and detection over all times, then each failure, then the connections that break. */
 export function failoverText(report: FailoverReport, style: ViewStyle): string {
   const p = paint(style.colour);
-  const { connections, before, seeds, seed, from, to, failures } = report;
+  const { connections, before, from, to, failures } = report;
   const share = before.map(({ node, connections: n }) => `${node} ${percent(n, connections)}`).join(", ");
-  const many = seeds > 1 ? ` to ${seed + seeds - 1}` : "";
   const lines = [
-    `${heading("Failover", report, p)}${many}`,
+    ...heading("Failover", report, p),
     `  ${counted(report.runs, "run")} over ${from} to ${to}`,
     `  without a failure ${counted(connections, "connection")}: ${share}`,
     "",

@@ -1,3 +1,4 @@
+import type { Assumptions } from "../whatif/run.js";
 import type { Paint } from "./paint.js";
 import type { Column } from "./text-table.js";
 import { count } from "./units.js";
@@ -8,16 +9,14 @@ export interface ViewStyle {
   readonly verbose: boolean;
 }
 
-/** What every answer depends on: without it a number says little. */
-export interface Assumptions {
-  readonly seed: number;
-  readonly natProfile: string;
-  readonly balance: string;
-}
-
-/** `Diff  under NAT profile cilium, balance rendezvous, seed 1` */
-export function heading(title: string, { natProfile, balance, seed }: Assumptions, p: Paint): string {
-  return `${p.bold(title)}  under NAT profile ${natProfile}, balance ${balance}, seed ${seed}`;
+/** `Diff  under NAT profile cilium, balance rendezvous, seed 1`, and a line for each thing that the answer must be read with. */
+export function heading(title: string, answer: Assumptions & { readonly seeds?: number }, p: Paint): string[] {
+  const { natProfile, balance, seed, seeds = 1, notes } = answer;
+  const last = seeds > 1 ? ` to ${seed + seeds - 1}` : "";
+  return [
+    `${p.bold(title)}  under NAT profile ${natProfile}, balance ${balance}, seed ${seed}${last}`,
+    ...notes.map((note) => p.warn(`  note: ${note}`)),
+  ];
 }
 
 export function left(title: string): Column {

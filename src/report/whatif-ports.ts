@@ -11,7 +11,7 @@ export function portsText(report: PortsReport, style: ViewStyle): string {
   const p = paint(style.colour);
   const { groups, groupCount, grow, portsLimit, refusedInReplay, from, to } = report;
   const lines = [
-    heading("Ports", report, p),
+    ...heading("Ports", report, p),
     `  ${count(portsLimit)} for each egress IP toward one remote, port and protocol; from ${from} to ${to}`,
   ];
   if (refusedInReplay > 0)
@@ -37,7 +37,7 @@ function cellsOf(row: PortRow): string[] {
     count(row.connections),
     count(row.peak),
     share(row.peak / row.limit),
-    sparkline(row.use),
+    sparkline(row.use, row.peak),
     multiple(row.runsOutAt),
     refusedText(row.refused),
     row.originalRefusesFrom === undefined ? "–" : multiple(row.originalRefusesFrom),

@@ -15,7 +15,7 @@ export function zonesText(report: ZonesReport, style: ViewStyle): string {
     left("busiest gateway"),
   ];
   const rows = affinities.map((row) => cellsOf(row, inForce.has(row.azAffinity)));
-  const lines = [heading("Zones", report, p), policyLine(report), "", ...textTable(columns, rows, { indent: "  " })];
+  const lines = [...heading("Zones", report, p), policyLine(report), "", ...textTable(columns, rows, { indent: "  " })];
   if (style.verbose) for (const row of affinities) lines.push("", ...pairLines(row));
   return `${lines.join("\n")}\n`;
 }

@@ -25,7 +25,7 @@ export function checkGateway(frame: Frame, policy: Policy, endpoint: Endpoint, c
   const used = nodeOf(o.egress);
   const pins = pinsOf(frame, policy, current);
   // One that a saved state knew may have been pinned there.
-  const mayStay = current ? current.pin === used : judge.options.resumed;
+  const mayStay = current ? current.pin === used && !judge.table.hasLostPin(current) : judge.options.resumed;
   const others = mayStay ? gateways.healthy(policy, endpoint) : gateways.active(policy, endpoint);
   const allowed = pins.length > 0 ? pins : others;
   if (allowed.includes(o.egress)) return;

@@ -58,7 +58,7 @@ function judgeTranslated(frame: Frame, endpoint: Endpoint, egress: Egress): void
   const mapping = mappingOf(frame, tuple, portAtOf(packet, "source"), egress.node, current?.mapping);
   const isAsBefore = o.remapped === "" && mapping === current?.mapping && isSettled(frame, current);
   const connection = isAsBefore ? current : settle(frame, { endpoint, egress, current, mapping });
-  if (mapping !== connection.mapping || !connection.isHolder) {
+  if (mapping !== connection.mapping || connection.pin !== mapping.gateway || !connection.isHolder) {
     checkUnshared(frame, connection, mapping);
     table.claim(connection, mapping);
   }

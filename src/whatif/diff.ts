@@ -1,13 +1,10 @@
 import type { PolicyModel } from "../config/types.js";
 import type { ScenarioTime } from "../gateway/scenario.js";
-import { familyOf, formatAddress, parseAddress } from "../net/address.js";
-import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../net/decode.js";
-import { mappedAddressKey } from "../net/tuple.js";
 import type { ReplayOptions } from "../replay/options.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import { formatTime } from "../replay/time.js";
-import { PolicyInterpreter } from "../verify/interpreter.js";
 import type { LoggedConnection } from "./logged-connection.js";
+import { type Effect, effectOf, MidLife } from "./mid-life.js";
 import {
   destinationName,
   fiveTupleName,
@@ -19,18 +16,15 @@ import {
   wayOf,
 } from "./names.js";
 import { pairUp } from "./pairs.js";
-import { type LoggedRun, momentOf, requireFiles, runLogged } from "./run.js";
+import { type Assumptions, assumptionsOf, type LoggedRun, momentOf, requireFiles, runLogged } from "./run.js";
 import { healthOf, scenarioOf } from "./scenarios.js";
 
 /** Connections listed one by one; all are counted. */
 const MAX_LISTED = 10_000;
 
 /** What differs between two sets of manifests under the same traffic. */
-export interface DiffReport {
+export interface DiffReport extends Assumptions {
   schema: "sluicegate.io/diff/v1";
-  seed: number;
-  natProfile: string;
-  balance: string;
   /** When the change takes place, RFC 3339; absent = at no time in particular: both sets were replayed from the start. */
   at?: string;
   /** Connections compared, and those of them that leave otherwise. */
@@ -82,7 +76,7 @@ export interface Change {
   readonly connection: LoggedConnection;
   readonly from: Way;
   readonly to: Way;
-  readonly effect: "none" | "cut" | "rebound";
+  readonly effect: Effect;
 }
 
 /**
@@ -130,10 +124,6 @@ async function diffAt(
   return { ...rest, at: formatTime(startNs + BigInt(atNs)) };
 }
 
-function effectOf({ protocol }: LoggedConnection): "cut" | "rebound" {
-  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP ? "cut" : "rebound";
-}
-
 export interface Changes {
   readonly changes: readonly Change[];
   readonly compared: number;
@@ -146,9 +136,7 @@ export function diffReport(report: ReplayReport, { changes, compared, startNs }:
   const cuts = changes.filter(({ effect }) => effect !== "none");
   return {
     schema: "sluicegate.io/diff/v1",
-    seed: report.seed,
-    natProfile: report.natProfile,
-    balance: report.settings.balance!.value,
+    ...assumptionsOf(report),
     connections: compared,
     changed: changes.length,
     gatewayChanged: changes.filter(({ from, to }) => both(from, to, "node")).length,
@@ -215,42 +203,4 @@ function worstOf(cuts: readonly Change[], startNs: bigint): Pick<DiffReport, "wo
       worst = { at: formatTime(startNs + BigInt(ns)), ...now };
   }
   return worst ? { worst } : {};
-}
-
-/** What becomes of a connection in whose middle the manifests change. */
-class MidLife {
-  readonly #model: PolicyModel;
-  readonly #policies: PolicyInterpreter;
-  readonly #startNs: bigint;
-
-  /** @param model the manifests after the change */
-  constructor(model: PolicyModel, startNs: bigint) {
-    this.#model = model;
-    this.#policies = new PolicyInterpreter(model);
-    this.#startNs = startNs;
-  }
-
-  /** @param from its way so far   @param to the way of a connection that begins after the change */
-  effect(connection: LoggedConnection, from: Way, to: Way): Change["effect"] {
-    const { isOutbound, framesOut, framesIn } = connection;
-    const hasMiddle = isOutbound && framesOut + framesIn > 1;
-    const hadTuple = from.kind === "gateway" || (from.kind === "pass" && to.kind !== "pass");
-    if (!hasMiddle || !hadTuple) return "none";
-    if (from.kind === "gateway" && this.#keeps(connection, from.gateway)) return "none";
-    return effectOf(connection);
-  }
-
-  /** An IsovalentEgressGatewayPolicy keeps a running connection at its gateway while that is one of its own; the other kind never does. */
-  #keeps({ endpoint, remote, firstNs }: LoggedConnection, gateway: GatewayName): boolean {
-    const [source, destination] = [parseAddress(endpoint)!, parseAddress(remote)!];
-    const family = familyOf(source);
-    const owner = this.#policies.ownerOfKey(mappedAddressKey(source, family), this.#startNs + BigInt(firstNs));
-    const policy = owner && this.#model.policies[this.#policies.decide(owner, destination, family).policy];
-    if (policy?.kind !== "IsovalentEgressGatewayPolicy") return false;
-    return policy.egresses.some((index) => {
-      const { node, egressIPv4, egressIPv6 } = this.#model.egresses[index]!;
-      const own = family === 4 ? egressIPv4 : egressIPv6;
-      return node === gateway.node && own !== undefined && formatAddress(own) === gateway.egressIP;
-    });
-  }
 }

@@ -8,18 +8,15 @@ import { isClosed } from "./lifetime.js";
 import type { LoggedConnection } from "./logged-connection.js";
 import { destinationName, fiveTupleName, podName } from "./names.js";
 import { useOf } from "./port-use.js";
-import { momentOf, runLogged } from "./run.js";
+import { type Assumptions, assumptionsOf, momentOf, runLogged } from "./run.js";
 import { healthOf, requireGateway, scenarioOf } from "./scenarios.js";
 
 const MAX_LISTED = 10_000;
 const STEPS = 24;
 
 /** How a drained gateway node empties. */
-export interface DrainReport {
+export interface DrainReport extends Assumptions {
   schema: "sluicegate.io/drain/v1";
-  seed: number;
-  natProfile: string;
-  balance: string;
   node: string;
   drainedAt: string;
   lastFrameAt: string;
@@ -100,9 +97,7 @@ function drainReport({ node, atNs, deadlineNs, report, log }: Drained): DrainRep
   const last = own.reduce((latest, { expiresNs }) => Math.max(latest, expiresNs), atNs);
   return {
     schema: "sluicegate.io/drain/v1",
-    seed: report.seed,
-    natProfile: report.natProfile,
-    balance: report.settings.balance!.value,
+    ...assumptionsOf(report),
     node,
     drainedAt: time(atNs),
     lastFrameAt: time(log.clockNs),

@@ -1,31 +1,26 @@
 import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
-import type { ScenarioTime } from "../gateway/scenario.js";
 import { formatAddress } from "../net/address.js";
 import type { ReplayOptions } from "../replay/options.js";
-import type { PieceObserver } from "../replay/piece-observer.js";
 import { replay } from "../replay/replay.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import { DEFAULT_SEED } from "../replay/setup.js";
-import { formatTime, nanoseconds } from "../replay/time.js";
+import { formatTime } from "../replay/time.js";
 import { type FailoverJob, type FailoverOutcome, type FailoverSetup, playFailure } from "./failover-job.js";
+import { type Case, casesOf, type FailureTimes, MAX_RUNS, Span, timesOf } from "./failover-plan.js";
 import { runInThreads } from "./job-pool.js";
-import { requireFiles } from "./run.js";
-import { gatewayNodes, NS_PER_MS, requireGateway, sinceStart } from "./scenarios.js";
+import { type Assumptions, assumptionsOf, requireFiles } from "./run.js";
+import { gatewayNodes, NS_PER_MS, requireGateway } from "./scenarios.js";
 import { type Spread, spreadOf } from "./spread.js";
 
-const MAX_RUNS = 100_000;
 /** Broken connections listed per failure; all are counted. */
 const MAX_LISTED = 1000;
 
 /** What the failure of a gateway node would do, by node, time and how fast it is noticed. */
-export interface FailoverReport {
+export interface FailoverReport extends Assumptions {
   schema: "sluicegate.io/failover/v1";
-  /** The first of `seeds` that follow each other. */
-  seed: number;
+  /** How many there were from `seed` on. */
   seeds: number;
-  natProfile: string;
-  balance: string;
   from: string;
   to: string;
   /** Connections translated without any failure, in all and by gateway node. */
@@ -63,9 +58,6 @@ export interface BreakingConnection {
   share: number;
 }
 
-/** One time, or one every so many nanoseconds from the first frame to the last; undefined = half way. */
-export type FailureTimes = ScenarioTime | { readonly everyNs: bigint } | undefined;
-
 export interface FailoverOptions extends ReplayOptions {
   /** Name of a gateway node, or `each`. */
   readonly kill: string;
@@ -86,14 +78,9 @@ export async function playFailures(options: FailoverOptions): Promise<FailoverRe
   const nodes = kill === "each" ? gatewayNodes(model) : [kill];
   const setup = setupOf(options);
   const span = new Span();
-  const { onProgress } = options;
-  const baseline = await replay({
-    ...setup,
-    seed,
-    verify: false,
-    observers: [span],
-    ...(onProgress && { onProgress }),
-  });
+  const { onProgress, onWarning } = options;
+  const heard = { ...(onProgress && { onProgress }), ...(onWarning && { onWarning }) };
+  const baseline = await replay({ ...setup, ...heard, seed, verify: false, observers: [span] });
   const cases = casesOf(nodes, timesOf(options.at, span), options.detectMs);
   const jobs = cases.flatMap((one) =>
     Array.from({ length: seeds }, (_, i): FailoverJob => ({ ...one, seed: seed + i })),
@@ -120,13 +107,6 @@ function withoutFailover(
     .filter(({ node }) => nodes.includes(node));
 }
 
-type Case = Omit<FailoverJob, "seed">;
-
-function casesOf(nodes: readonly string[], timesMs: readonly number[], detects: readonly number[]): Case[] {
-  const delays = detects.length === 0 ? [undefined] : detects;
-  return nodes.flatMap((kill) => timesMs.flatMap((atMs) => delays.map((detectMs): Case => ({ kill, atMs, detectMs }))));
-}
-
 /** Plain data for the threads: callbacks stay here. */
 function setupOf(options: FailoverOptions): FailoverSetup {
   const { kill: _k, at: _a, detectMs: _d, seeds: _s, workers: _w, onRun: _r, ...rest } = options;
@@ -147,53 +127,18 @@ async function playAll(
   return outcomes;
 }
 
-/** First and last timestamp of the frames. */
-class Span implements PieceObserver {
-  startNs = 0n;
-  endNs = 0n;
-  #hasStarted = false;
-
-  before({ columns: { timeLow, timeHigh }, first, end }: Parameters<NonNullable<PieceObserver["before"]>>[0]): void {
-    for (let i = first; i < end; i++) {
-      const ns = nanoseconds(timeLow[i]!, timeHigh[i]!);
-      if (!this.#hasStarted) this.startNs = ns;
-      this.#hasStarted = true;
-      if (ns > this.endNs) this.endNs = ns;
-    }
-  }
-}
-
-/** Whole milliseconds after the first frame. @throws {UsageError} where there is none within the captures */
-function timesOf(at: FailureTimes, { startNs, endNs }: Span): number[] {
-  const lengthMs = Number((endNs - startNs) / NS_PER_MS);
-  if (at === undefined) return [Math.floor(lengthMs / 2)];
-  if ("everyNs" in at) {
-    const stepMs = Number(at.everyNs) / 1e6;
-    const times: number[] = [];
-    for (let ms = stepMs; ms <= lengthMs; ms += stepMs) times.push(Math.floor(ms));
-    if (times.length > 0) return times;
-    throw new UsageError(`--at: the captures last ${lengthMs} ms, expected times closer together than that`);
-  }
-  const ms = Number(sinceStart(at, startNs) / NS_PER_MS);
-  if (ms >= 0 && ms <= lengthMs) return [ms];
-  const range = `${formatTime(startNs)} to ${formatTime(endNs)}`;
-  throw new UsageError(`--at is ${formatTime(startNs + BigInt(ms) * NS_PER_MS)}, expected a time from ${range}`);
-}
-
 function headOf(
-  { seed, natProfile, settings, gateways }: ReplayReport,
+  report: ReplayReport,
   { startNs, endNs }: Span,
 ): Omit<FailoverReport, "seeds" | "runs" | "withoutFailover" | "failures"> {
   const before = new Map<string, number>();
-  for (const { node, connections } of gateways) before.set(node, (before.get(node) ?? 0) + connections);
+  for (const { node, connections } of report.gateways) before.set(node, (before.get(node) ?? 0) + connections);
   return {
     schema: "sluicegate.io/failover/v1",
-    seed,
-    natProfile,
-    balance: settings.balance!.value,
+    ...assumptionsOf(report),
     from: formatTime(startNs),
     to: formatTime(endNs),
-    connections: gateways.reduce((sum, { connections }) => sum + connections, 0),
+    connections: report.gateways.reduce((sum, { connections }) => sum + connections, 0),
     before: [...before].map(([node, connections]) => ({ node, connections })),
   };
 }

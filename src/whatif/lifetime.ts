@@ -77,6 +77,11 @@ export function isClosed(state: number): boolean {
   return (state & BOTH_CLOSING) === BOTH_CLOSING || (state & RESET) !== 0;
 }
 
+/** True for a TCP connection of which nothing but SYNs has been seen. */
+export function isOpening(state: number): boolean {
+  return (state & (ANSWERED | SEEN_NON_SYN)) === 0;
+}
+
 function syn(isOriginal: boolean): number {
   return isOriginal ? ORIGINAL_SYN : ANSWER_SYN | ANSWERED;
 }

@@ -4,7 +4,7 @@ import { formatTime } from "../replay/time.js";
 import { CompleteSearch, type PortRange } from "./port-search.js";
 import { type PortGroup, portGroups, type Refusals, simulate, simulateOriginal, type Use, useOf } from "./port-use.js";
 import { Random } from "./random.js";
-import { type LoggedRun, runLogged } from "./run.js";
+import { type Assumptions, assumptionsOf, type LoggedRun, runLogged } from "./run.js";
 
 /** Rows of the report; those with the most ports in use. */
 const MAX_ROWS = 1000;
@@ -14,17 +14,14 @@ const REPEATS = 5;
 /** Below this share of the ports even the original's 32 tries always find one. */
 const SURELY_FINE = 0.1;
 /** Up to this fill the original refuses next to nobody (test: whatif/port-search). */
-const ORIGINAL_SAFE_FILL = 0.5;
+const ORIGINAL_SAFE_FILL = 0.45;
 /** Connections that the model may open in all to find out at which growth the original begins to refuse. */
 const BUDGET = 20_000_000;
 const BISECTIONS = 10;
 
 /** Port use per (egress IP, remote, port, protocol), and what growth would do to it. */
-export interface PortsReport {
+export interface PortsReport extends Assumptions {
   schema: "sluicegate.io/ports/v1";
-  seed: number;
-  natProfile: string;
-  balance: string;
   /** Multiple of the captures' connections that refusals are counted for. */
   grow: number;
   portsLimit: number;
@@ -119,9 +116,7 @@ class PortsAnswer {
     const top = groups[0];
     return {
       schema: "sluicegate.io/ports/v1",
-      seed: report.seed,
-      natProfile: report.natProfile,
-      balance: report.settings.balance!.value,
+      ...assumptionsOf(report),
       grow: this.#grow,
       portsLimit: sizeOf(this.#ports),
       from: this.#time(0),

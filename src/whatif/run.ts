@@ -14,6 +14,19 @@ export interface LoggedRun {
   readonly log: ConnectionLog;
 }
 
+/** What every answer depends on: without it a number says little. */
+export interface Assumptions {
+  seed: number;
+  natProfile: string;
+  balance: string;
+  /** What the replay says about its input that an answer must be read with. */
+  notes: string[];
+}
+
+export function assumptionsOf({ seed, natProfile, settings, verification }: ReplayReport): Assumptions {
+  return { seed, natProfile, balance: settings.balance!.value, notes: Object.keys(verification.notes) };
+}
+
 export interface LoggedRunOptions extends ReplayOptions {
   /** See `ConnectionLogOptions`. */
   readonly snapshotAt?: ScenarioTime;

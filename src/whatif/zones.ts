@@ -1,17 +1,14 @@
 import type { AzAffinity, PolicyModel } from "../config/types.js";
 import type { ReplayOptions } from "../replay/options.js";
 import type { LoggedConnection } from "./logged-connection.js";
-import { type LoggedRun, requireFiles, runLogged } from "./run.js";
+import { type Assumptions, assumptionsOf, type LoggedRun, requireFiles, runLogged } from "./run.js";
 
 export const AFFINITIES: readonly AzAffinity[] = ["disabled", "localOnly", "localOnlyFirst", "localPriority"];
 const ISOVALENT = "IsovalentEgressGatewayPolicy";
 
 /** What each zone affinity would do with the same traffic. */
-export interface ZonesReport {
+export interface ZonesReport extends Assumptions {
   schema: "sluicegate.io/zones/v1";
-  seed: number;
-  natProfile: string;
-  balance: string;
   /** Policies that have an affinity, with the one that the manifests give them. */
   policies: { policy: string; azAffinity: AzAffinity }[];
   affinities: AffinityRow[];
@@ -50,12 +47,9 @@ export async function compareZones(options: ReplayOptions): Promise<ZonesReport>
     run = await runLogged({ ...options, model: withAffinity(model, azAffinity) });
     affinities.push(rowOf(azAffinity, model, run));
   }
-  const { seed, natProfile, settings } = run!.report;
   return {
     schema: "sluicegate.io/zones/v1",
-    seed,
-    natProfile,
-    balance: settings.balance!.value,
+    ...assumptionsOf(run!.report),
     policies: model.policies
       .filter(({ kind }) => kind === ISOVALENT)
       .map(({ name, azAffinity }) => ({ policy: name, azAffinity })),

@@ -48,7 +48,6 @@ describe("a command line that is wrong ends with 2 and says where, what and what
   test.each([
     [["replya"], 'sluicegate: "replya" is not a command, did you mean replay?'],
     [["frobnicate"], 'sluicegate: "frobnicate" is not a command, expected one of replay, check'],
-    [["who"], "sluicegate who: is not supported yet"],
     [["replay", "-m", "x"], "sluicegate replay: CAPTURE is missing, expected CAPTURE..."],
     [["replay", "a"], "sluicegate replay: --manifests is missing, expected -m PATH"],
     [["replay", "a", "-m"], "--manifests has no value, expected PATH"],
@@ -67,7 +66,6 @@ describe("a command line that is wrong ends with 2 and says where, what and what
     [["replay", "a", "-m", "x", "--viewpoint", "sideways"], "expected one of auto, endpoint, network"],
     [["replay", "a", "-m", "x", "--skew", "a"], '--skew is "a", expected FILE=±T'],
     [["replay", "a", "-m", "x", "--skew", "a=1h"], '--skew is "a=1h"'],
-    [["replay", "a", "-m", "x", "--topology", "cluster"], "cluster is not supported yet"],
     [["replay", "a", "-m", "x", "--workers", "2"], "more than one worker is not supported yet"],
     [["explain", "a", "-m", "x"], "sluicegate explain: --frame is missing, expected --frame N"],
     [["explain", "a", "-m", "x", "--frame", "0"], '--frame is "0", expected an integer from 1'],

@@ -326,3 +326,56 @@ describe("replay of connection records", () => {
     expect(stderr).toBe(`${at("bad.txt")}:128: source is "10.1.0.7", expected ADDRESS:PORT\n`);
   });
 });
+
+describe("replay with a scenario", () => {
+  const SCENARIO = "pcaps/scenarios/gw-a-dies.yaml";
+
+  test("tells of the outage, and of the connection that it broke", async () => {
+    const { code, stdout, stderr } = await replay("-s", SCENARIO);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/\nScenario {2}gw-a-dies \(pcaps\/scenarios\/gw-a-dies\.yaml\)/);
+    expect(stdout).toMatch(/\n {2}gw-a {2}node-down {2}\+4\.100 s +0\.386 s +47 +1 +0\n/);
+    expect(stdout).toMatch(
+      /broken .* tcp 10\.1\.2\.10:60684 -> 198\.51\.100\.10:8090 +gw-a 203\.0\.113\.10 +gw-d .* failover/,
+    );
+  });
+
+  test.each([
+    ["lost>0", 1],
+    ["broken>=1 and reasons.gateway-down=47", 1],
+    ["lost>1000", 0],
+  ])("--fail-on '%s' ends with %i", async (condition, code) => {
+    expect((await replay("-s", SCENARIO, "--fail-on", condition)).code).toBe(code);
+  });
+
+  test("--redact hides nodes, files and addresses of the scenario, too", async () => {
+    const text = (await replay("-s", SCENARIO, "--json", "--redact")).stdout;
+    expect(JSON.parse(text).failovers).toHaveLength(1);
+    expect(text).not.toMatch(/gw-[a-d]\b|203\.0\.113|gw-a-dies\.yaml/);
+  });
+
+  test("reports every fault of a scenario and of its manifests with its place, and replays nothing", async () => {
+    const file = at("bad.yaml");
+    const event = (more: string) => `    - at: 1s\n      ${more}\n`;
+    const head = "apiVersion: sluicegate.io/v1\nkind: Scenario\nspec:\n  events:\n";
+    writeFileSync(file, head + event("node: gw-x\n      event: node-down") + event("node: gw-a\n      event: explode"));
+    const { code, stdout, stderr } = await replay("-s", file);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/bad\.yaml:6:\d+: .*gw-x.*expected a node of the manifests/);
+    expect(stderr).toMatch(/bad\.yaml:10:\d+: .*explode.*expected one of node-down/);
+    writeFileSync(
+      at("policy.yaml"),
+      "apiVersion: cilium.io/v2\nkind: CiliumEgressGatewayPolicy\nmetadata:\n  name: p\nspec: {}\n",
+    );
+    writeFileSync(file, head + event("manifests: policy.yaml"));
+    const later = await replay("-s", file);
+    expect(later.code).toBe(2);
+    expect(later.stderr).toMatch(/policy\.yaml:\d+:\d+: CiliumEgressGatewayPolicy p/);
+  });
+
+  test("refuses to write over the scenario", async () => {
+    const { code, stderr } = await replay("-s", SCENARIO, "--report", SCENARIO);
+    expect(code).toBe(2);
+    expect(stderr).toContain("is an input");
+  });
+});

@@ -145,6 +145,19 @@ describe("what manifests say of gateways, without a scenario", () => {
   });
 });
 
+describe("a question that is dropped", () => {
+  it("has no answer, so a captured one opens nothing under which later questions would leave untranslated", async () => {
+    const model = withNode(await clusterModel({ pods: PODS, gateways: { "gw-a": FOUR["gw-a"] } }), "gw-a", {
+      drain: "cordon",
+    });
+    const frames = [...question(0), ...question(SECOND), ...question(2 * SECOND)];
+    const { report, endpoint } = await replayFrames(frames, { model });
+    expect(report.verification.mismatches).toEqual([]);
+    expect(report.reasonActions).toEqual({ "no-egress-gateway": { drop: 3 }, "answer-to-dropped": { skipped: 3 } });
+    expect(endpoint).toEqual([]);
+  });
+});
+
 describe("an egress IP that several nodes may hold", () => {
   it("goes to the next one when its node is down, and back: connections there break, and the report says why", async () => {
     const apart = await clusterModel({ pods: PODS, gateways: { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2" } });

@@ -48,6 +48,83 @@ describe("the summary", () => {
     );
   });
 
+  test("says nothing of scenarios, outages and drains where there were none", () => {
+    expect(text).not.toMatch(/Scenario|Failovers|Drains|Over time/);
+  });
+
+  test("tells what happened to gateways, when, and what came of it", () => {
+    const at = (seconds: string) => `2026-01-02T03:04:${seconds}000000Z`;
+    const told = summary(
+      exampleReport({
+        scenario: {
+          ...{ name: "outage", file: "outage.yaml", propagationMs: 1500, probeIntervalMs: 1000, timeoutMs: 2000 },
+          failback: "immediate",
+          events: [
+            { at: at("07.100"), node: "gw-a", event: "node-down" },
+            { at: at("09.000"), event: "manifests", manifests: "later/" },
+          ],
+        },
+        healthTransitions: [{ node: "gw-a", what: "down-detected", at: at("08.500"), causeAt: at("07.100") }],
+        failovers: [
+          {
+            node: "gw-a",
+            event: "node-down",
+            at: at("07.100"),
+            detectedAt: at("08.500"),
+            lostFrames: 1234,
+            brokenConnections: 5,
+            rebound: 6,
+          },
+          {
+            node: "gw-b",
+            event: "node-down",
+            at: at("08.000"),
+            detectedAt: "",
+            lostFrames: 1,
+            brokenConnections: 0,
+            rebound: 0,
+          },
+        ],
+        drains: [
+          { node: "gw-c", from: at("05.000"), connectionsAtStart: 7, ranDryAt: at("15.250"), stillLive: 0 },
+          { node: "gw-d", from: at("06.000"), connectionsAtStart: 9, ranDryAt: null, stillLive: 2 },
+        ],
+        timeline: {
+          ...{
+            from: at("05.000"),
+            stepMs: 40,
+            steps: 4,
+            broken: [0, 0, 0, 0],
+            rebound: [0, 0, 0, 0],
+            lost: [0, 0, 8, 1],
+          },
+          gateways: [
+            {
+              gateway: 0,
+              connections: [1, 0, 0, 0],
+              frames: [8, 4, 0, 1],
+              bytes: [8, 4, 0, 1],
+              replies: [8, 4, 0, 0],
+              ports: [1, 1, 1, 1],
+            },
+          ],
+        },
+      }),
+      PLAIN,
+    );
+    expect(told).toContain(
+      "Scenario  outage (outage.yaml): probes every 1,000 ms, down after 2,000 ms, failback immediate, 1,500 ms until what is new is programmed\n" +
+        "  +2.100 s  gw-a  node-down\n  +3.500 s  gw-a  down-detected\n  +4.000 s        manifests later/\n",
+    );
+    expect(told).toMatch(
+      /gw-a +node-down +\+2\.100 s +1\.400 s +1,234 +5 +6\n +gw-b +node-down +\+3\.000 s +never +1 +0 +0\n/,
+    );
+    expect(told).toMatch(/gw-c +\+0\.000 s +7 +10\.250 s +0\n +gw-d +\+1\.000 s +9 +– +2\n/);
+    expect(told).toContain(
+      "Over time  40 ms a cell, 16 frames at most\n  gw-a 203.0.113.10  █▄ ▁  25 frames\n  lost                 █▁   9 frames\n",
+    );
+  });
+
   test("ends with the verification and the speed", () => {
     expect(text).toMatch(
       /\nVerification {2}ok: 995 frames checked independently of the engine, no mismatch\nSpeed {2}812 k frames\/s with start-up, 48\.2 ns per frame in the engine; 1,000 frames in 1\.23 ms\n$/,

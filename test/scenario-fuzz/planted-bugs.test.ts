@@ -66,7 +66,7 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "  return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
+        search: "  return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
         replace: "  return VERDICT_FLAG_POLICY_CHANGE;",
       },
     ],

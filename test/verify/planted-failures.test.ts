@@ -35,6 +35,7 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
         search: "  return gatewayState(node) == GATEWAY_DOWN ? NO_INDEX : node;\n",
         replace: "  return node;\n",
       },
+      { file: "assembly/path/control.ts", search: "  if (state == GATEWAY_DOWN) unpinNode(node);\n", replace: "" },
     ],
   },
   {
@@ -108,7 +109,7 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "  return gatewayState(nodeOf(egress)) == GATEWAY_DOWN ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
+        search: "  return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
         replace: "  return VERDICT_FLAG_POLICY_CHANGE;",
       },
     ],

@@ -34,6 +34,11 @@ export function standing(nodes: Record<string, Partial<NodeStanding>>): Readonly
   return new Map(Object.entries(nodes).map(([name, changes]) => [name, { ...up, ...changes }]));
 }
 
+/** gw-a is down, or takes no new connections; nobody is. */
+export const A_DOWN = standing({ "gw-a": { health: "down" } });
+export const A_DRAINED = standing({ "gw-a": { drained: true } });
+export const ALL_UP = standing({});
+
 export interface ModelChanges {
   policies?: readonly Partial<Policy>[];
   endpoints?: readonly Partial<Endpoint>[];
@@ -248,6 +253,18 @@ export class Scene {
   get faults(): string[] {
     return this.result.mismatches.map((mismatch) => `${mismatch.field} at ${mismatch.frame}`);
   }
+}
+
+/** The scene, in which another model is in force since second `at`. */
+export function changed(scene: Scene, m: PolicyModel, at = 1): Scene {
+  scene.verifier.policiesChanged(m, seconds(at));
+  return scene;
+}
+
+/** The scene, in which a node has lost its memory. */
+export function forgot(scene: Scene, node: string): Scene {
+  scene.verifier.nodeLost(node);
+  return scene;
 }
 
 /** An Ethernet frame around an IPv4 or IPv6 packet, as the addresses say. */

@@ -78,6 +78,13 @@ describe("two sets of manifests under the same traffic", () => {
     expect(report.groups[0]!.ways[0]!.from).toBe("dropped (no-egress-gateway)");
   });
 
+  test("a connection that nobody has answered yet is rebound: it opens elsewhere", async () => {
+    const [syn] = conversation(0);
+    const again = [syn!, { ...syn!, us: 1_000_000 }];
+    const report = await diffOf(again, ONE, { ...ONE, gateways: { "gw-a": "203.0.113.99" } });
+    expect(report).toMatchObject({ changed: 1, cut: 0, rebound: 1 });
+  });
+
   test("a connection of one frame has no middle to be cut in", async () => {
     const report = await diffOf(conversation(0).slice(0, 1), ONE, { ...ONE, excluded: [`${REMOTE}/32`] });
     expect(report).toMatchObject({ changed: 1, cut: 0 });

@@ -38,6 +38,14 @@ describe("the original's search for a port, modelled", () => {
     expect(refusals(runs, 0, 0.5)).toBe(0);
   });
 
+  test("refuses nobody below 45 %, wherever the source ports lie", () => {
+    const random = new Random(9);
+    const search = new OriginalSearch(RANGE, random);
+    let refused = 0;
+    for (let used = 0; used < 0.45 * PORTS; used++) if (!search.claim(1024, 0, FOR_EVER)) refused++;
+    expect(refused).toBe(0);
+  });
+
   test("is exhausted in practice from about 70 % on: one in eight to one in three is refused", () => {
     expect(refusals(runs, 0.55, 0.6)).toBeLessThan(0.02);
     expect(refusals(runs, 0.69, 0.71)).toBeGreaterThan(1 / 8);

@@ -1,4 +1,3 @@
-import type { PolicyModel } from "../../config/types.js";
 import { UsageError } from "../../errors.js";
 import { diffText } from "../../report/whatif-diff.js";
 import { diffManifests } from "../../whatif/diff.js";
@@ -23,7 +22,7 @@ export const run: CommandRun = async (captures, flags, console) => {
   if (at && "everyNs" in at) throw new UsageError("--at is every …, expected one time: manifests change once");
   const from = loadForWhatIf({ ...flags, manifests: flags.from! }, captures, console);
   const to = loadForWhatIf({ ...flags, manifests: flags.to! }, captures, console);
-  const redact = redaction(unionOf(from, to), captures, flags);
+  const redact = redaction(from, captures, flags, [to]);
   const progress = new RunsProgress(console, captures, 2);
   try {
     const { model: _, ...options } = whatIfOptions(captures, from, flags, console);
@@ -40,15 +39,3 @@ export const run: CommandRun = async (captures, flags, console) => {
     progress.clear();
   }
 };
-
-/** Names of both sets of manifests, for `--redact`. */
-function unionOf(from: PolicyModel, to: PolicyModel): PolicyModel {
-  return {
-    ...from,
-    nodes: [...from.nodes, ...to.nodes],
-    egresses: [...from.egresses, ...to.egresses],
-    endpoints: [...from.endpoints, ...to.endpoints],
-    policies: [...from.policies, ...to.policies],
-    warnings: [...from.warnings, ...to.warnings],
-  };
-}

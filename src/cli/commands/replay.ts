@@ -23,10 +23,9 @@ export const run: CommandRun = async (captures, flags, console) => {
   const files = replayFiles(captures, flags);
   refuseWalks(captures, flags, files);
   const model = loadCluster(flags);
-  const redact = redaction(model, captures, flags);
-  printWarnings(model.warnings, flags, console, redact);
   const played = loadScenario(flags, model);
-  printWarnings(warningsOf(played), flags, console, redact);
+  const redact = redaction(model, captures, flags, played?.laterModels);
+  printWarnings([...model.warnings, ...warningsOf(played)], flags, console, redact);
   const options = { ...replayOptions(captures, model, flags), ...played };
   const extra = await pageExtra(options, flags, files, redact);
   const { report, damage } = await replayWithProgress(options, files, console, redact);

@@ -39,7 +39,7 @@ class Cluster {
   }
 
   static async start(model: PolicyModel): Promise<Cluster> {
-    return new Cluster(model, await GatewayRig.start(model));
+    return new Cluster(model, await GatewayRig.start(model, { connections: 16_384 }));
   }
 
   node(name: string): number {
@@ -75,6 +75,20 @@ describe("a gateway that has died", () => {
       VERDICT_FLAG_REMAPPED,
     );
     expect(cluster.rig.engine.counters()).toMatchObject({ opened: 2, broken: 1, removed: 0, live: 1, entries: 1 });
+  });
+
+  it("that is found down loses its pins, those of silent connections too, whatever becomes of it before they speak again", async () => {
+    const cluster = await Cluster.start(world(4));
+    const opened = cluster.rig.one(from(syn()));
+    const gateway = cluster.node(gatewayOf(opened));
+    cluster.kill(gatewayOf(opened));
+    cluster.rig.engine.setGateway(gateway, "down");
+    cluster.revive(gatewayOf(opened));
+    cluster.rig.engine.setGateway(gateway, "healthy");
+    const moved = cluster.rig.one(from(ack(), 20));
+    expect(moved.egressIP).not.toBe(opened.egressIP);
+    cluster.rig.engine.setGateway(gateway, "active");
+    expect(cluster.rig.one(from(ack(), 30)).egressIP).toBe(moved.egressIP);
   });
 
   it("gets no connection remembered whose first frame never arrived", async () => {
@@ -162,6 +176,24 @@ describe("a gateway that has died", () => {
     const short = ethernet(ipv4({ src: ENDPOINT, dst: REMOTE, ttl: 1 }, syn()));
     const outcome = cluster.rig.one({ hook: "from-endpoint", frame: short });
     expect(outcome).toMatchObject({ action: "drop", reason: "ttl-exceeded" });
+  });
+});
+
+describe("the loss of one of four gateways", () => {
+  it("moves only its own connections; new ones spread over the other three within 10 %", async () => {
+    const cluster = await Cluster.start(world(4));
+    const before = Array.from({ length: 3000 }, (_, i) => cluster.rig.one(from(syn(20_000 + i))));
+    cluster.kill(GATEWAYS[1]!);
+    cluster.rig.engine.setGateway(cluster.node(GATEWAYS[1]!), "down");
+    const after = before.map((_, i) => cluster.rig.one(from(ack(20_000 + i), 10)));
+    after.forEach(({ egressIP }, i) => {
+      expect(egressIP === before[i]!.egressIP).toBe(before[i]!.egressIP !== EGRESS_IPS[1]);
+    });
+    const fresh = Array.from({ length: 3000 }, (_, i) => cluster.rig.one(from(syn(30_000 + i), 20)).egressIP);
+    for (const ip of EGRESS_IPS.filter((_, i) => i !== 1)) {
+      const share = fresh.filter((egressIP) => egressIP === ip).length / fresh.length;
+      expect(Math.abs(share * 3 - 1)).toBeLessThan(0.1);
+    }
   });
 });
 
