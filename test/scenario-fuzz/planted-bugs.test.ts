@@ -24,6 +24,7 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
         search: "  return gatewayState(node) == GATEWAY_DOWN ? NO_INDEX : node;",
         replace: "  return node;",
       },
+      { file: "assembly/path/control.ts", search: "  if (state == GATEWAY_DOWN) unpinNode(node);\n", replace: "" },
     ],
   },
   {
