@@ -188,10 +188,12 @@ export function isOwner(endpoint: u32, line: usize): bool {
 
 /** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy, or was not. @param flags of its line */
 function causeOf(egress: u32, flags: u32): u32 {
-  if (egress >= egressTotal || gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;
-  if (flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress))
-    return VERDICT_FLAG_RESTART;
-  return flags & LINE_FLAG_UNPINNED ? 0 : VERDICT_FLAG_POLICY_CHANGE;
+  if (egress >= egressTotal) return 0;
+  // Also of a gateway that is believed to be down, where its policy knows no health.
+  const isRestart = flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress);
+  if (isRestart) return VERDICT_FLAG_RESTART;
+  const wasDown = flags & LINE_FLAG_UNPINNED || gatewayState(nodeOf(egress)) == GATEWAY_DOWN;
+  return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;
 }
 
 /**

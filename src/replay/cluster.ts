@@ -27,6 +27,8 @@ export class Cluster implements Engines {
   /** Of the policy in force: names of nodes by index, and the engine of each egress's gateway. */
   names: readonly string[] = [];
   #ofEgress: readonly Engine[] = [];
+  /** By egress IP the node that had it last. */
+  readonly #lastOwners = new Map<string, string>();
 
   private constructor(front: Engine, blobAt: number, nowhere: Engine, engines: ReadonlyMap<string, Engine>) {
     this.#front = front;
@@ -75,7 +77,7 @@ export class Cluster implements Engines {
     });
     this.#ofEgress = model.egresses.map(({ node }) => this.#engines.get(node) ?? this.#nowhere);
     const nodeOfEgress = model.egresses.map(({ node }) => number.get(node) ?? -1);
-    this.fabric.setNodes(engines, nodeOfEgress, ownersOf(model, number));
+    this.fabric.setNodes(engines, nodeOfEgress, ownersOf(model, number, this.#lastOwners));
   }
 
   setGateway(node: number, state: GatewayState): void {
@@ -126,10 +128,11 @@ export class Cluster implements Engines {
 }
 
 /**
- * By index of the egress the node that has its address now: its own one, unless policies have the address on others only. -1 where that is
- * not known.
+ * By index of the egress the node that has its address now: its own one, unless policies have the address on others only; where none has it
+ * any more, the last one that had. -1 where that is not known.
+ * @param last node by address: who had it last; brought up to date
  */
-function ownersOf(model: PolicyModel, number: ReadonlyMap<string, number>): number[] {
+function ownersOf(model: PolicyModel, number: ReadonlyMap<string, number>, last: Map<string, string>): number[] {
   const holders = new Map<string, string[]>();
   for (const index of membersOf(model)) {
     const { node, egressIPv4 } = model.egresses[index]!;
@@ -137,9 +140,11 @@ function ownersOf(model: PolicyModel, number: ReadonlyMap<string, number>): numb
     const address = formatAddress(egressIPv4);
     holders.set(address, [...(holders.get(address) ?? []), node]);
   }
+  for (const [address, nodes] of holders) last.set(address, nodes[0]!);
   return model.egresses.map(({ node, egressIPv4 }) => {
-    const nodes = (egressIPv4 && holders.get(formatAddress(egressIPv4))) ?? [];
-    return number.get(nodes.length === 0 || nodes.includes(node) ? node : nodes[0]!) ?? -1;
+    const address = egressIPv4 ? formatAddress(egressIPv4) : "";
+    const isOwn = holders.get(address)?.includes(node) ?? false;
+    return number.get(isOwn ? node : (last.get(address) ?? node)) ?? -1;
   });
 }
 

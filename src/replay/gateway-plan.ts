@@ -74,6 +74,11 @@ export class GatewayPlan {
     return this.#left.get(egress);
   }
 
+  /** Whether a node keeps its connections now. */
+  isHealthy(node: string): boolean {
+    return (this.picture.nodes.get(node) ?? "down") !== "down";
+  }
+
   #noteLeft(before: PolicyModel, after: PolicyModel, cause: MoveCause): void {
     const kept = membersOf(after);
     for (const egress of membersOf(before)) if (!kept.has(egress)) this.#left.set(egress, cause);

@@ -23,7 +23,7 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
 export function movedConnection(
   moved: MovedConnection,
   columns: Columns,
-  plan: Pick<GatewayPlan, "egresses" | "causeOfMove">,
+  plan: Pick<GatewayPlan, "egresses" | "causeOfMove" | "isHealthy">,
 ): { isBroken: boolean; row: BrokenConnection } {
   const { slot } = moved;
   const { egresses } = plan;
@@ -46,7 +46,7 @@ export function causeOf(
   flags: number,
   oldEgress: number,
   egress: number,
-  plan: Pick<GatewayPlan, "egresses" | "causeOfMove">,
+  plan: Pick<GatewayPlan, "egresses" | "causeOfMove" | "isHealthy">,
 ): string {
   if (!(flags & VERDICT_FLAG_REMAPPED)) return "";
   const left = plan.causeOfMove(oldEgress);
@@ -55,7 +55,10 @@ export function causeOf(
     const [before, now] = [oldEgress, egress].map((index) => plan.egresses[index]?.node);
     return left ?? (before === now ? "gateway-restart" : "failover");
   }
-  return flags & VERDICT_FLAG_POLICY_CHANGE ? (left ?? "policy-change") : "failover";
+  if (flags & VERDICT_FLAG_POLICY_CHANGE) return left ?? "policy-change";
+  // The gateway that is down may be one that the connection was on its way to, away from a healthy one.
+  const from = plan.egresses[oldEgress]?.node ?? "";
+  return left !== undefined && plan.isHealthy(from) ? left : "failover";
 }
 
 /** `tcp 10.1.2.3:4000 -> 198.51.100.7:443`; an echo has one identifier. */

@@ -115,7 +115,9 @@ class MoveCheck {
     const { world } = this.#trial;
     const [since, now] = [life.leftNs, entry.ns];
     const isPossible = {
-      failover: () => world.node(from.node).ever(since, now, ({ isDown }) => isDown),
+      // Frames of it may have been lost on another gateway meanwhile, whose failure is then what moved it.
+      failover: () =>
+        world.node(from.node).ever(since, now, ({ isDown }) => isDown) || (life.isCut && world.hasChanged(since, now)),
       "gateway-restart": () => from.node === to?.node && world.node(from.node).hasLostMemory(since, now),
       "egress-ip-moved": () => world.hasChanged(since, now),
       "policy-change": () => world.hasOtherPolicies(entry.frame.flow.ip, life.isPassed ? -Infinity : since, now),

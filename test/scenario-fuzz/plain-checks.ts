@@ -1,4 +1,6 @@
+import type { BrokenConnection } from "../../src/replay/report-types.js";
 import { readOutput } from "../replay/outputs-read.js";
+import { ICMP } from "./flows.js";
 import type { Entry, Finding, Trial } from "./ledger.js";
 import { tupleText } from "./ledger.js";
 
@@ -9,8 +11,12 @@ export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
   const unasked = new Set<string>();
   const asked = new Set<string>();
   const podIPs = new Set(fuzz.script.clusters.flatMap(({ pods }) => pods.map(({ ip }) => ip)));
+  const { low, high } = fuzz.snatPorts ?? { low: fuzz.natProfile === "rfc" ? 1024 : 32_768, high: 65_535 };
   for (const entry of entries) {
     const { frame, external, inside, pod, ns, number, output } = entry;
+    const hasPort = external && frame.kind === "plain" && frame.flow.protocol !== ICMP;
+    if (hasPort && (external.port < low || external.port > high))
+      findings.push({ check: "nat-port", text: `frame ${number}: left by port ${external.port}` });
     if (frame.side === "in" && external)
       findings.push({ check: "leak", text: `frame ${number}: a reply left the cluster` });
     if (external && podIPs.has(external.ip))
@@ -43,7 +49,10 @@ export function checkTotals({ report, entries }: Trial): Finding[] {
   const { frames, reasons, gateways, timeline, failovers, connections } = report;
   const { read, pass, snat, reverse, drop, lost, skipped } = frames;
   const sum = (list: readonly number[]) => list.reduce((total, value) => total + value, 0);
-  const moved = [...report.broken, ...report.rebound].filter(({ cause }) => /failover|gateway-restart/.test(cause));
+  const failed = new Set(failovers.map(({ node }) => node));
+  const ofFailures = ({ cause, from }: BrokenConnection) =>
+    /failover|gateway-restart/.test(cause) && failed.has(from.node);
+  const moved = [...report.broken, ...report.rebound].filter(ofFailures);
   const { evictions } = connections;
   const pairs: Record<string, readonly [number, number]> = {
     "frames read": [read, entries.length],
@@ -151,6 +160,8 @@ export function checkOverlay({ entries, fuzz }: Trial, file: Buffer): Finding[] 
         findings.push({ check: "overlay", text: `frame ${number}: no packet` });
       continue;
     }
+    // A late answer may be somebody else's by now.
+    if (inside && route![0] === gateway && route![1] !== pod.node) continue;
     const expected = external ? [pod.node, gateway] : [gateway, pod.node];
     if (route!.join() !== expected.join())
       findings.push({

@@ -24,6 +24,7 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
         search: "  return gatewayState(node) == GATEWAY_DOWN ? NO_INDEX : node;",
         replace: "  return node;",
       },
+      { file: "assembly/path/control.ts", search: "  if (state == GATEWAY_DOWN) unpinNode(node);\n", replace: "" },
     ],
   },
   {
@@ -61,13 +62,13 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
     ],
   },
   {
-    bug: "every other tuple is put down to a restart",
+    bug: "a failover is put down to the policy",
     caughtBy: /^cause$/,
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;",
-        replace: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return VERDICT_FLAG_POLICY_CHANGE;",
+        search: "  return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
+        replace: "  return VERDICT_FLAG_POLICY_CHANGE;",
       },
     ],
   },
@@ -86,7 +87,12 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
     bug: "a port is used twice",
     caughtBy: /^tuple-shared$/,
     mutations: [
-      { file: "assembly/tables/nat-ports.ts", search: "if (own - low < ports &&", replace: "if (own - low < ports ||" },
+      {
+        file: "assembly/tables/nat-ports.ts",
+        search:
+          "if (own - low < ports && !holderExpiry(remote, egressIp, mappingKey(remotePort, own, protocol), now)) {",
+        replace: "if (own - low < ports) {",
+      },
     ],
   },
   {

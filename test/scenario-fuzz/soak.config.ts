@@ -6,6 +6,7 @@ const workers = availableParallelism();
 
 export default defineConfig({
   test: {
+    maxWorkers: workers,
     projects: Array.from({ length: workers }, (_, worker) => ({
       test: {
         name: `worker ${worker + 1} of ${workers}`,

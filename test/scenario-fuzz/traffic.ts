@@ -22,7 +22,7 @@ export function rollTraffic(dice: Dice, clusters: readonly ClusterWords[]): Fuzz
   const ips = [...new Set(clusters.flatMap(({ pods }) => pods.map(({ ip }) => ip)))];
   const mix: Mix = {
     ips,
-    remotes: dice.some(REMOTES, dice.int(2, REMOTES.length)),
+    remotes: dice.some(REMOTES, dice.pick([1, 2, 3, REMOTES.length])),
     ports: dice.pick([3, 20, 2000]),
     lengthMs: dice.int(8, 60) * 1000,
   };
@@ -52,6 +52,17 @@ function rollTuple(dice: Dice, mix: Mix, protocol: Flow["protocol"]): Flow {
   return { protocol, ip, port, remote, remotePort, opener: "endpoint" };
 }
 
+/** Time within a flow, in microseconds. */
+class FlowClock {
+  constructor(public us: number) {}
+
+  /** Moves on. @returns the new time */
+  pass(us: number): number {
+    this.us += us;
+    return this.us;
+  }
+}
+
 /** Microseconds until a connection's next frame: mostly short, now and then longer than some lifetimes. */
 function gap(dice: Dice): number {
   const ms = dice.weighted([
@@ -71,19 +82,19 @@ function tcpFlow(dice: Dice, writer: FlowWriter, mix: Mix, startUs: number): voi
 
 /** One connection from SYN to its end, if it has one. @returns the time of its last frame */
 function tcpRound(dice: Dice, writer: FlowWriter, flow: Flow, startUs: number): number {
-  let us = startUs;
-  const later = () => (us += gap(dice));
+  const clock = new FlowClock(startUs);
+  const later = () => clock.pass(gap(dice));
   if (!dice.chance(8)) {
-    writer.plain(us, flow, "out", "SYN");
+    writer.plain(clock.us, flow, "out", "SYN");
     if (dice.chance(10)) writer.plain(later(), flow, "out", "SYN");
-    if (dice.chance(5)) return us;
-    writer.plain((us += dice.int(1, 80) * MS), flow, "in", "SYN ACK");
-    writer.plain((us += 50), flow, "out", "ACK");
+    if (dice.chance(5)) return clock.us;
+    writer.plain(clock.pass(dice.int(1, 80) * MS), flow, "in", "SYN ACK");
+    writer.plain(clock.pass(50), flow, "out", "ACK");
   }
   for (let n = dice.chance(50) ? dice.int(0, 8) : dice.int(8, 50); n > 0; n--) {
     const frame = writer.plain(later(), flow, dice.chance(55) ? "out" : "in", dice.pick(["ACK", "PSH ACK"]));
-    if (dice.chance(4)) writer.plain((us += dice.int(100, 900) * MS), flow, frame.side, frame.flags);
-    if (dice.chance(3)) writer.error((us += dice.int(1, 30) * MS), frame);
+    if (dice.chance(4)) writer.plain(clock.pass(dice.int(100, 900) * MS), flow, frame.side, frame.flags);
+    if (dice.chance(3)) writer.error(clock.pass(dice.int(1, 30) * MS), frame);
   }
   const end = dice.weighted([
     [4, ["out FIN ACK", "in FIN ACK", "out ACK"]],
@@ -94,32 +105,37 @@ function tcpRound(dice: Dice, writer: FlowWriter, flow: Flow, startUs: number): 
   ] as const);
   for (const step of end) {
     const [side, ...flags] = step.split(" ");
-    writer.plain(dice.chance(80) ? (us += dice.int(1, 60) * MS) : later(), flow, side as "out" | "in", flags.join(" "));
+    writer.plain(
+      dice.chance(80) ? clock.pass(dice.int(1, 60) * MS) : later(),
+      flow,
+      side as "out" | "in",
+      flags.join(" "),
+    );
   }
-  return us;
+  return clock.us;
 }
 
 function datagrams(dice: Dice, writer: FlowWriter, mix: Mix, startUs: number): void {
   const flow = rollTuple(dice, mix, UDP);
-  let us = startUs;
-  for (let n = dice.int(1, 20); n > 0; n--, us += gap(dice)) {
-    const question = writer.plain(us, flow, "out");
+  const clock = new FlowClock(startUs);
+  for (let n = dice.int(1, 20); n > 0; n--, clock.pass(gap(dice))) {
+    const question = writer.plain(clock.us, flow, "out");
     if (dice.chance(85)) {
-      const answer = writer.plain((us += dice.int(1, 60) * MS), flow, "in");
-      if (dice.chance(4)) writer.error((us += 300), answer);
+      const answer = writer.plain(clock.pass(dice.int(1, 60) * MS), flow, "in");
+      if (dice.chance(4)) writer.error(clock.pass(300), answer);
     } else if (dice.chance(50)) {
-      writer.error((us += dice.int(1, 60) * MS), question);
+      writer.error(clock.pass(dice.int(1, 60) * MS), question);
     }
   }
 }
 
 function echoes(dice: Dice, writer: FlowWriter, mix: Mix, startUs: number): void {
   const flow = rollTuple(dice, mix, ICMP);
-  let us = startUs;
-  for (let n = dice.int(1, 20); n > 0; n--, us += gap(dice)) {
-    const request = writer.plain(us, flow, "out");
-    if (dice.chance(85)) writer.plain((us += dice.int(1, 60) * MS), flow, "in");
-    else if (dice.chance(50)) writer.error((us += dice.int(1, 60) * MS), request);
+  const clock = new FlowClock(startUs);
+  for (let n = dice.int(1, 20); n > 0; n--, clock.pass(gap(dice))) {
+    const request = writer.plain(clock.us, flow, "out");
+    if (dice.chance(85)) writer.plain(clock.pass(dice.int(1, 60) * MS), flow, "in");
+    else if (dice.chance(50)) writer.error(clock.pass(dice.int(1, 60) * MS), request);
   }
 }
 
@@ -136,14 +152,14 @@ function inboundFlow(dice: Dice, writer: FlowWriter, mix: Mix, startUs: number):
     remotePort,
     opener: "remote",
   };
-  let us = startUs;
-  writer.plain(us, flow, "in", "SYN");
-  if (protocol === TCP) writer.plain((us += 40), flow, "out", "SYN ACK");
+  const clock = new FlowClock(startUs);
+  writer.plain(clock.us, flow, "in", "SYN");
+  if (protocol === TCP) writer.plain(clock.pass(40), flow, "out", "SYN ACK");
   for (let n = dice.int(1, 6); n > 0; n--) {
-    if (protocol === TCP) writer.plain((us += gap(dice)), flow, n % 2 === 0 ? "out" : "in", "PSH ACK");
+    if (protocol === TCP) writer.plain(clock.pass(gap(dice)), flow, n % 2 === 0 ? "out" : "in", "PSH ACK");
     else {
-      writer.plain((us += gap(dice)), flow, "in");
-      writer.plain((us += 90), flow, "out");
+      writer.plain(clock.pass(gap(dice)), flow, "in");
+      writer.plain(clock.pass(90), flow, "out");
     }
   }
 }

@@ -36,7 +36,9 @@ export async function runTrials(first: number, count: number, step = 1, most = 1
   const failures: string[] = [];
   for (let i = 0; i < count && failures.length < most; i++) {
     const failure = await runTrial(first + i * step);
-    if (failure !== undefined) failures.push(failure);
+    if (failure === undefined) continue;
+    failures.push(failure);
+    console.error(failure);
   }
   return failures;
 }

@@ -109,8 +109,8 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return 0;\n  if (flags",
-        replace: "gatewayState(nodeOf(egress)) == GATEWAY_DOWN) return VERDICT_FLAG_POLICY_CHANGE;\n  if (flags",
+        search: "  return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;",
+        replace: "  return VERDICT_FLAG_POLICY_CHANGE;",
       },
     ],
   },
