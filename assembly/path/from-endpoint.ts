@@ -190,9 +190,9 @@ export function isOwner(endpoint: u32, line: usize): bool {
 function causeOf(egress: u32, flags: u32): u32 {
   if (egress >= egressTotal) return 0;
   // Also of a gateway that is believed to be down, where its policy knows no health.
-  if (flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress))
-    return VERDICT_FLAG_RESTART;
-  const wasDown = gatewayState(nodeOf(egress)) == GATEWAY_DOWN || flags & LINE_FLAG_UNPINNED;
+  const isRestart = flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress);
+  if (isRestart) return VERDICT_FLAG_RESTART;
+  const wasDown = flags & LINE_FLAG_UNPINNED || gatewayState(nodeOf(egress)) == GATEWAY_DOWN;
   return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;
 }
 

@@ -38,7 +38,7 @@ export async function runTrials(first: number, count: number, step = 1, most = 1
     const failure = await runTrial(first + i * step);
     if (failure === undefined) continue;
     failures.push(failure);
-    console.error(failure);
+    console.log(failure);
   }
   return failures;
 }
