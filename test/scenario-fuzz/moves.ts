@@ -60,7 +60,8 @@ class MoveCheck {
     const life = this.#lives.open(entry);
     const { external, frame, inside, ns } = entry;
     const opens = frame.flags === "SYN";
-    if (life.isBroken && !opens && entry.output) this.#find("after-break", entry, "a broken connection goes on");
+    if (opens) life.isBroken = false;
+    if (life.isBroken && entry.output) this.#find("after-break", entry, "a broken connection goes on");
     if (external) this.#left(entry, life, external, opens);
     else if (inside) {
       life.external = undefined;
@@ -74,7 +75,6 @@ class MoveCheck {
   #left(entry: Entry, life: Life, external: External, opens: boolean): void {
     const before = life.external;
     const hasMoved = before ? tupleOf(before) !== tupleOf(external) : life.isPassed;
-    if (opens) life.isBroken = false;
     const row = hasMoved ? this.#takeRow(entry, before, external) : undefined;
     // What passed so far and was then lost or refused is forgotten as if it had never been there.
     const isForgotten = life.isPassed && life.isCut;

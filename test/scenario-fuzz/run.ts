@@ -87,23 +87,12 @@ function compareRuns(folder: string, name: string, single: ReplayReport, other: 
 function comparable(report: ReplayReport): Record<string, unknown> {
   const { timing: _timing, topology: _topology, overlay: _overlay, connections, drains: _drains, ...rest } = report;
   const { broken, rebound } = connections;
-  const busy = rest.timeline.gateways.map(({ ports: _ports, ...row }) => row).filter(isBusy);
+  const busy = rest.timeline.gateways
+    .map(({ ports: _ports, connections: _table, ...row }) => row)
+    .filter(({ frames, replies }) => [...frames, ...replies].some((count) => count > 0));
   const timeline = { ...rest.timeline, gateways: busy };
   const gateways = rest.gateways.map(({ portsPeak: _peak, ...row }) => row);
   return { ...rest, connections: { broken, rebound }, timeline, gateways };
-}
-
-/** A gateway may be listed for a port that it only had in use. */
-function isBusy({
-  connections,
-  frames,
-  replies,
-}: {
-  connections: number[];
-  frames: number[];
-  replies: number[];
-}): boolean {
-  return [...connections, ...frames, ...replies].some((count) => count > 0);
 }
 
 function difference(a: unknown, b: unknown): string {
