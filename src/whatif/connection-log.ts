@@ -4,6 +4,7 @@ import {
   ACTION_REVERSE,
   ACTION_SNAT,
   HOOK_FROM_ENDPOINT,
+  REASON_NO_EGRESS_GATEWAY,
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_REMAPPED,
 } from "../engine/codes.js";
@@ -144,6 +145,7 @@ export class ConnectionLog implements PieceObserver {
     } else this.#refresh(connection, seen, isOut);
     connection.lastFrame = frame;
     count(connection, isOut, columns.wire[i]!);
+    if (columns.reason[i]! === REASON_NO_EGRESS_GATEWAY) connection.framesWithoutGateway++;
     const outcome = outcomeOf(action);
     // What comes back for a frame that never left says nothing about its connection.
     const counts = outcome === "snat" || isOut === connection.isOutbound;
@@ -187,7 +189,7 @@ export class ConnectionLog implements PieceObserver {
       framesIn: 0,
       bytesOut: 0,
       bytesIn: 0,
-      framesDropped: 0,
+      framesWithoutGateway: 0,
       outcome: "drop",
       reason: "",
       lastOutcome: "drop",

@@ -37,7 +37,8 @@ export interface LoggedConnection {
   /** On the wire. */
   bytesOut: number;
   bytesIn: number;
-  framesDropped: number;
+  /** Dropped for want of an eligible gateway. */
+  framesWithoutGateway: number;
   outcome: Outcome;
   /** Of the first frame that had this outcome; empty for `snat`. */
   reason: string;
@@ -97,7 +98,6 @@ export function outcomeOf(action: number): Outcome | undefined {
 
 /** Takes the outcome of one frame into account. @param reason REASON_* or SKIP_* */
 export function settle(connection: LoggedConnection, outcome: Outcome, reason: number): void {
-  if (outcome === "drop") connection.framesDropped++;
   const name = outcome === "snat" ? "" : nameOfReason(reason);
   connection.lastOutcome = outcome;
   connection.lastReason = name;

@@ -90,10 +90,10 @@ function rowOf(azAffinity: AzAffinity, model: PolicyModel, { report, log }: Logg
   return row;
 }
 
-function countDropped(row: AffinityRow, { outcome, reason, framesDropped }: LoggedConnection): void {
-  if (outcome !== "drop" || reason !== "no-egress-gateway") return;
+function countDropped(row: AffinityRow, { framesWithoutGateway }: LoggedConnection): void {
+  if (framesWithoutGateway === 0) return;
   row.dropped.connections++;
-  row.dropped.frames += framesDropped;
+  row.dropped.frames += framesWithoutGateway;
 }
 
 function addTo(row: AffinityRow, { bytesOut, bytesIn }: LoggedConnection, from: string, to: string): void {
