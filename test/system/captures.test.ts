@@ -78,7 +78,9 @@ describe.skipIf(lacking !== "")("captures of our own", () => {
   });
 
   test("the table in pcaps/README.md names every capture with its number of frames", () => {
-    const rows = readFileSync(join(PCAPS, "README.md"), "utf8").matchAll(/^\| `([^`]+)` \| (\d+) \|/gm);
+    const rows = readFileSync(join(PCAPS, "README.md"), "utf8").matchAll(
+      /^\| `([^`]+\.pcap(?:ng)?(?:\.gz)?)` \| (\d+) \|/gm,
+    );
     const named = [...rows].map(([, file, frames]) => [file, Number(frames)]);
     const counted = captures().map((file) => [
       file,
