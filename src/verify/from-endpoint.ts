@@ -5,7 +5,7 @@ import type { Frame } from "./judge.js";
 import { forgetTranslation, insideConnection } from "./lookup.js";
 
 /** Pass reasons that name the policies' decision and must therefore be the one that the interpreter finds. */
-const DECISION_REASONS = new Set(
+export const DECISION_REASONS = new Set(
   "no-policy excluded cluster-internal link-local multicast broadcast loopback not-yet-programmed".split(" "),
 );
 

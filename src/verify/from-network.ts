@@ -5,7 +5,7 @@ import { addressKey, formatKeySocket, portAtOf, tupleOf } from "../net/tuple.js"
 import type { Connection } from "./connections.js";
 import { checkShapeReason } from "./drops.js";
 import { checkReachable } from "./eligible.js";
-import { servesPort } from "./from-endpoint.js";
+import { DECISION_REASONS, servesPort } from "./from-endpoint.js";
 import { type Frame, hopsOf } from "./judge.js";
 import { externalConnection, insideConnection } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
@@ -109,7 +109,7 @@ function copyOver(to: Uint8Array, from: Uint8Array, at: number, length: number):
 
 /** A frame from outside that entered as it came: no reply, or one that belongs to nobody. */
 export function judgeEntering(frame: Frame): void {
-  const { judge, packet, nowMs, endpoint } = frame;
+  const { judge, o, packet, nowMs, endpoint } = frame;
   if (!endpoint) return;
   if (packet.kind === "icmp-error" || packet.kind === "later-fragment" || packet.kind === "unreadable") {
     return judgeMissingReply(frame);
@@ -119,6 +119,8 @@ export function judgeEntering(frame: Frame): void {
     if (known.start.direction === "outbound") return judgeMissingReply(frame);
     return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
   }
+  // An answer to what the endpoint sent untranslated, under the name of why that passed.
+  if (DECISION_REASONS.has(o.reason)) return;
   if (!opensInbound(packet) && !servesPort(endpoint, packet, frame.tuple.insidePort)) return;
   judge.table.refresh(frame.open("inbound", endpoint, -1), packet.tcpFlags, true, nowMs);
 }
