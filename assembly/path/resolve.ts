@@ -115,7 +115,8 @@ export function matchPolicy(endpoint: u32, remoteHigh: u64, remoteLow: u64): u32
 function pick(row: usize, members: u32, active: u64, tuple: u64, pinned: u32, isLost: bool): u32 {
   const node = healthyNodeOf(pinned);
   if (node != NO_INDEX) {
-    if (!isLost && isMember(row, members, pinned)) return pinned;
+    // What is sent to a dead gateway goes where it always went; a living one without the mapping chooses anew.
+    if (!(isLost && isReachable(node)) && isMember(row, members, pinned)) return pinned;
     const own = pickOn(row, members, active, tuple, node);
     if (own != NO_INDEX) return own;
   }

@@ -16,6 +16,7 @@ import {
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
   LINE_FLAG_TRANSLATED,
+  LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
   LINE_HOOK_AT,
   LINE_OWNER_AT,
@@ -265,6 +266,7 @@ export function movePin(pin: usize, egress: u32): void {
   const after = egressStats(egress);
   store<u32>(after, load<u32>(after, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
   store<u16>(pin, <u16>egress, LINE_EGRESS_AT);
+  store<u8>(pin, load<u8>(pin, LINE_FLAGS_AT) & ~LINE_FLAG_UNPINNED, LINE_FLAGS_AT);
 }
 
 function drop(line: usize): void {

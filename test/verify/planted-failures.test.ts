@@ -87,8 +87,8 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/resolve.ts",
-        search: "    if (!isLost && isMember(row, members, pinned)) return pinned;\n",
-        replace: "    if (!isLost && isMember(row, members, pinned)) return (pinned + 1) % members;\n",
+        search: "isMember(row, members, pinned)) return pinned;\n",
+        replace: "isMember(row, members, pinned)) return (pinned + 1) % members;\n",
       },
     ],
   },
