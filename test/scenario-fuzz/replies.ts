@@ -13,22 +13,30 @@ export function checkReplies({ entries, world }: Trial): Finding[] {
   const left = new Map<string, Sent>();
   /** By external tuple who left by it last: a late answer to somebody else is that one's now, as it would really be. */
   const owners = new Map<string, string>();
+  /** By tuple the external one by which it left last, whoever had the address then. */
+  const externals = new Map<string, string>();
   /** Connections of which the endpoint has sent something: what comes before that opens an inbound one. */
   const asked = new Set<string>();
   for (const entry of entries) {
     const { frame, pod, ns, external, inside, number } = entry;
     if (!pod) continue;
-    const key = `${pod.uid} ${tupleText(frame)}`;
+    const tuple = tupleText(frame);
+    const key = `${pod.uid} ${tuple}`;
     if (frame.side === "out") {
       if (frame.kind === "error") continue;
       asked.add(key);
       if (external || inside) left.set(key, { ns, external });
-      if (external) owners.set(externalKey(entry, external), key);
+      if (external) {
+        owners.set(externalKey(entry, external), key);
+        externals.set(tuple, externalKey(entry, external));
+      }
       continue;
     }
     const sent = left.get(key);
     if (!inside || (sent?.external && owners.get(externalKey(entry, sent.external)) !== key)) continue;
-    const where = `frame ${number}, ${tupleText(frame)} at ${ns / 1e9} s: `;
+    const holder = owners.get(externals.get(tuple) ?? "");
+    if (holder && !holder.endsWith(` ${tuple}`)) continue;
+    const where = `frame ${number}, ${tuple} at ${ns / 1e9} s: `;
     if (!isAsCaptured(inside.bytes, frame.bytes))
       findings.push({ check: "endpoint-bytes", text: `${where}is not what was captured` });
     if (frame.flow.opener === "remote" || frame.kind === "error" || !asked.has(key)) continue;
