@@ -10,6 +10,9 @@ import type { ReplayReport } from "./report-types.js";
 /** Bytes that an Ethernet frame may hold behind its header unless something else is said. */
 const DEFAULT_MTU = 1500;
 const ETHERNET_SIZE = 14;
+/** Where the outer header has its addresses. */
+const SOURCE_AT = ETHERNET_SIZE + 12;
+const DESTINATION_AT = ETHERNET_SIZE + 16;
 /** Largest frame that a capture file may hold. */
 const MAX_WRITTEN = 256 << 10;
 
@@ -25,13 +28,13 @@ export interface Carried {
 }
 
 /**
- * The packets between the nodes of a cluster: counts them, and writes `overlay.pcapng`, one interface per sending node. A super-frame is
- * cut up by a network card before it leaves, so its length is no fault.
+ * The packets between the nodes of a cluster: counts them, and writes `overlay.pcapng`, one interface per sending node, but for packets from
+ * or to a node without an address. A super-frame is cut up by a network card before it leaves, so its length is no fault.
  */
 export class Overlay implements OverlayWatcher {
   readonly #carried: Carried;
   readonly #writer: PcapngWriter | undefined;
-  readonly #report = { frames: 0, bytes: 0, tooBig: 0, largest: 0, mtu: DEFAULT_MTU };
+  readonly #report = { frames: 0, bytes: 0, tooBig: 0, largest: 0, mtu: DEFAULT_MTU, unaddressed: 0 };
 
   /**
    * @param folder for the capture; undefined = it is not written
@@ -59,7 +62,9 @@ export class Overlay implements OverlayWatcher {
       if (size > report.mtu) report.tooBig++;
       report.largest = Math.max(report.largest, size);
     }
-    if (!this.#writer || captured > MAX_WRITTEN) return;
+    const isAddressed = hasAddress(arena, SOURCE_AT) && hasAddress(arena, DESTINATION_AT);
+    if (!isAddressed) report.unaddressed++;
+    if (!this.#writer || !isAddressed || captured > MAX_WRITTEN) return;
     const id = this.#writer.interfaceId(LINKTYPE_ETHERNET, this.#carried.names()[from]!);
     const number = this.#carried.numberOf(slot);
     this.#writer.frame(id, columns.timeLow[slot]!, columns.timeHigh[slot]!, captured, wire, number, arena, 0);
@@ -73,4 +78,8 @@ export class Overlay implements OverlayWatcher {
   close(): void {
     this.#writer?.close();
   }
+}
+
+function hasAddress(packet: Uint8Array, at: number): boolean {
+  return packet.subarray(at, at + 4).some((byte) => byte !== 0);
 }

@@ -99,8 +99,11 @@ export interface ReplayReport {
   };
   /** `single`: one engine played every node. */
   topology: "single" | "cluster";
-  /** What went between the nodes, where each was an engine of its own. Frames that do not fit the MTU are in `tooBig`. */
-  overlay?: { frames: number; bytes: number; tooBig: number; largest: number; mtu: number };
+  /**
+   * What went between the nodes, where each was an engine of its own. Frames that do not fit the MTU are in `tooBig`; those of nodes whose
+   * InternalIP the manifests lack in `unaddressed`: they are carried, and not written.
+   */
+  overlay?: { frames: number; bytes: number; tooBig: number; largest: number; mtu: number; unaddressed: number };
   verification: {
     enabled: boolean;
     ok: boolean;

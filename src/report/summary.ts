@@ -126,10 +126,11 @@ function frameLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions)
 /** What went between the nodes of a cluster, and what no longer fits there. */
 function overlayLines({ overlay }: ReplayReport, p: Paint): string[] {
   if (!overlay) return [];
-  const { frames, bytes: size, tooBig, largest, mtu } = overlay;
+  const { frames, bytes: size, tooBig, largest, mtu, unaddressed } = overlay;
   const line = `  overlay  ${counted(frames, "packet")} between nodes, ${bytes(size)}; the largest needs an MTU of ${count(largest)}`;
   const warning = `  ${counted(tooBig, "packet")} do not fit the MTU of ${count(mtu)} behind an outer header`;
-  return tooBig > 0 ? [line, p.warn(warning)] : [line];
+  const left = `  ${counted(unaddressed, "packet")} of nodes without an InternalIP in the manifests are not in overlay.pcapng`;
+  return [line, ...(tooBig > 0 ? [p.warn(warning)] : []), ...(unaddressed > 0 ? [p.warn(left)] : [])];
 }
 
 /** Oddities of captures that readers wonder about; nothing where there are none. */

@@ -1,9 +1,13 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadManifests } from "../../src/config/load.js";
 import { readScenario } from "../../src/gateway/scenario.js";
 import type { ReplayOptions } from "../../src/replay/options.js";
+import { replay } from "../../src/replay/replay.js";
+import { withFolder } from "../support/capture-read.js";
 import { CAPTURES_OF_OTHERS, withHalfItsSources } from "./others.js";
-import { type ReplayResult, replayAndRead } from "./outputs-read.js";
+import { type ReplayResult, readOutput, replayAndRead } from "./outputs-read.js";
 
 const RECORDINGS = [
   "web/in.pcap",
@@ -49,6 +53,19 @@ describe("one engine per node puts the same bytes on the external network as one
     expect(cluster.report.failovers).toEqual(single.report.failovers);
     expect(cluster.report.broken).toEqual(single.report.broken);
   });
+
+  it("and leaves packets of nodes without an InternalIP out of overlay.pcapng", () =>
+    withFolder(async (outDir) => {
+      const nodes = model.nodes.map((node) => (node.name === "w1" ? { ...node, internalIPs: [] } : node));
+      const options = { captures: ["pcaps/web/in.pcap"], topology: "cluster", outDir } as const;
+      const { overlay } = await replay({ ...options, model: { ...model, nodes } });
+      const packets = readOutput(readFileSync(join(outDir, "overlay.pcapng")));
+      const addresses = packets.flatMap(({ bytes }) => [26, 30].map((at) => bytes.readUInt32BE(at)));
+      expect(overlay!.unaddressed).toBeGreaterThan(0);
+      expect(packets.length).toBe(overlay!.frames - overlay!.unaddressed);
+      expect(addresses).not.toContain(0);
+      expect(packets.length).toBeGreaterThan(0);
+    }));
 
   it("for every batch size", async () => {
     const options = { captures: ["pcaps/web/in.pcap"], model, topology: "cluster" } as const;

@@ -82,7 +82,7 @@ export function failoverReport(options: SyntheticOptions = {}): ReplayReport {
       { node: nodes[1]!, what: "up-detected", at: at(USED), causeAt: at(ANSWERS) },
     ],
     drains: [{ node: nodes[0]!, from: at(90), connectionsAtStart: 48, ranDryAt: at(112.5), stillLive: 0 }],
-    overlay: { frames: 119_000, bytes: 99_000_000, tooBig: 17, largest: 1564, mtu: 1500 },
+    overlay: { frames: 119_000, bytes: 99_000_000, tooBig: 17, largest: 1564, mtu: 1500, unaddressed: 0 },
     timeline: {
       from: at(0),
       stepMs: STEP_MS,
