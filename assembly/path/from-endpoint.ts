@@ -24,6 +24,7 @@ import {
   REASON_ENDPOINT_UNKNOWN,
   REASON_NONE,
   REASON_TTL_EXCEEDED,
+  VERDICT_FLAG_CREATED,
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_POLICY_CHANGE,
   VERDICT_FLAG_REMAPPED,
@@ -118,7 +119,9 @@ function first(p: Parsed, v: Verdict): void {
   resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, 0, endpoint, v);
-    return isSelectedElsewhere() ? openRedirected(p, endpoint, true, v) : openTranslated(p, endpoint, true, v);
+    if (!isSelectedElsewhere()) return openTranslated(p, endpoint, true, v);
+    if (openRedirected(p, endpoint, true, v) != 0) v.flag(VERDICT_FLAG_CREATED);
+    return;
   }
   if (isPassed()) return openPassed(p, endpoint, decision, v);
   v.drop(decision);

@@ -19,6 +19,7 @@ import {
   LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
   LINE_OWNER_AT,
+  LINE_STATE_AT,
   LINE_TIMEOUT_ROW_AT,
   NO_INDEX,
   OUTER_SIZE,
@@ -33,7 +34,7 @@ import {
   VNI_WORLD,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { insertPair, removeCounted } from "../tables/conntrack";
+import { insertPair, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
 import { firstState, otherLine, setState } from "../tables/lifetime";
@@ -77,13 +78,21 @@ function entropyOf(p: Parsed): u32 {
   return mixed >> 18;
 }
 
-/** Pins a connection to the gateway that `resolve` selected and sends its frame there. @param isNew false where it goes on from elsewhere */
-export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): void {
-  const hop = isHop(endpoint, selectedEgress);
-  if (hop && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+/**
+ * Pins a connection to the gateway that `resolve` selected and sends its frame there.
+ * @param isNew false where the endpoint has had the connection for a while   @returns its line, 0 = the frame was dropped
+ */
+export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): usize {
+  if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) {
+    v.drop(REASON_TTL_EXCEEDED);
+    return 0;
+  }
   const replyKey = answerKey(p.key, HOOK_FROM_OVERLAY);
   const line = insertPair(p.addresses, p.key, swapAddresses(p.addresses), replyKey, nowMs());
-  if (line == 0) return v.drop(REASON_TABLE_FULL);
+  if (line == 0) {
+    v.drop(REASON_TABLE_FULL);
+    return 0;
+  }
   const other = otherLine(line);
   store<u8>(line, <u8>(LINE_FLAG_PRIMARY | LINE_FLAG_REDIRECT), LINE_FLAGS_AT);
   store<u8>(other, <u8>LINE_FLAG_REDIRECT, LINE_FLAGS_AT);
@@ -93,8 +102,9 @@ export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   setState(line, firstState(p.protocol, p.tcpFlags));
   const guessed = isNew && isMidStream(p);
   if (guessed) count(COUNTER_GUESSED_AT);
-  v.flag(VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
+  if (guessed) v.flag(VERDICT_FLAG_GUESSED);
   send(p, line, v);
+  return line;
 }
 
 /** What `resolve` selected, in both lines of a pin. */
@@ -148,8 +158,7 @@ export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: 
   v.release(before);
   const fault = isSelectedElsewhere() ? <u32>REASON_NONE : mappingFault(p);
   if (fault != REASON_NONE) {
-    store<u32>(line, epoch() - 1, LINE_EPOCH_AT);
-    age(p, line);
+    age(p, takePin(line, selectedEgress));
     return v.drop(fault);
   }
   if (isSelectedElsewhere()) {
@@ -166,9 +175,15 @@ export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: 
 export function redirectAnew(p: Parsed, line: usize, endpoint: u32, oldEgress: u32, cause: u32, v: Verdict): void {
   if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
   v.oldEgress = oldEgress;
+  const state = <u32>load<u8>(line, LINE_STATE_AT);
   removeCounted(line, COUNTER_REMOVED_AT);
-  openRedirected(p, endpoint, false, v);
+  const pin = openRedirected(p, endpoint, false, v);
+  if (pin == 0) return;
   flagMoved(p, cause, v);
+  if (oldEgress == 0xffff) return v.flag(VERDICT_FLAG_CREATED);
+  // One that was translated is what it was until its new gateway makes a mapping, and stays if the frame does not get there.
+  setState(pin, state);
+  age(p, pin);
 }
 
 /** Only the gateway knows whether the external tuple changes; whoever sees both says so. */

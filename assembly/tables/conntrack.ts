@@ -12,6 +12,7 @@ import {
   COUNTER_PEAK_AT,
   EGRESS_STATS_LAST_END_AT,
   EGRESS_STATS_LIVE_AT,
+  LINE_ADDRESS_AT,
   LINE_EGRESS_AT,
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
@@ -21,6 +22,7 @@ import {
   LINE_HOOK_AT,
   LINE_OWNER_AT,
   LINE_PAIR_AT,
+  LINE_PORT_AT,
   LINE_PORTS_AT,
   LINE_SEEN_AT,
   LINE_SIZE,
@@ -246,11 +248,31 @@ function noteEnd(line: usize, stats: usize): void {
  * tuple. All other pointers to lines are void afterwards. @param line of the endpoint's side @returns where that line is now
  */
 export function loseMapping(line: usize): usize {
-  const network = otherLine(line);
+  releasePort(otherLine(line));
+  return leavePin(line);
+}
+
+/**
+ * A connection whose gateway was on another node is now pinned to `egress` of this one, which has no mapping for it yet. No old tuple is
+ * known here. All other pointers to lines are void afterwards. @param line of the endpoint's side @returns where that line is now
+ */
+export function takePin(line: usize, egress: u32): usize {
+  store<u8>(line, <u8>(LINE_FLAG_PRIMARY | LINE_FLAG_TRANSLATED), LINE_FLAGS_AT);
+  store<u16>(line, <u16>egress, LINE_EGRESS_AT);
+  store<u32>(line, 0, LINE_ADDRESS_AT);
+  store<u16>(line, 0, LINE_PORT_AT);
+  const stats = egressStats(egress);
+  store<u32>(stats, load<u32>(stats, EGRESS_STATS_LIVE_AT) + 1, EGRESS_STATS_LIVE_AT);
+  countOpened();
+  return leavePin(line);
+}
+
+/** Takes the other line of a connection out; the endpoint's becomes its own pair and keeps what the other knew. */
+function leavePin(line: usize): usize {
+  const other = otherLine(line);
   const seen = lastSeen(line);
-  const owner = load<u32>(network, LINE_OWNER_AT);
-  releasePort(network);
-  const slot = removeLine(slotOf(network), slotOf(line));
+  const owner = load<u32>(other, LINE_OWNER_AT);
+  const slot = removeLine(slotOf(other), slotOf(line));
   const pin = lineAt(slot);
   store<u32>(pin, slot, LINE_PAIR_AT);
   store<u32>(pin, seen, LINE_SEEN_AT);
