@@ -3,6 +3,7 @@ import { readOutput } from "../replay/outputs-read.js";
 import { ICMP } from "./flows.js";
 import type { Entry, Finding, Trial } from "./ledger.js";
 import { tupleText } from "./ledger.js";
+import { externalKey } from "./replies.js";
 
 /** A frame that can only be translated or not leave at all, and left with the address of its pod. */
 export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
@@ -143,26 +144,30 @@ export function checkHolders({ entries, world }: Trial): Finding[] {
 /** Packets between nodes: from the endpoint's node to its gateway, and replies back from there. */
 export function checkOverlay({ entries, fuzz }: Trial, file: Buffer): Finding[] {
   const findings: Finding[] = [];
-  const lastGateway = new Map<string, string>();
+  /** By tuple the external one by which it left last, and who left by that one last: a late answer is somebody else's by then. */
+  const externals = new Map<string, string>();
+  const holders = new Map<string, { gateway: string; node: string | undefined }>();
   const packets = new Map(readOutput(file).map((packet) => [packet.number, packet]));
   const nodes = fuzz.script.clusters.flatMap((cluster) => cluster.nodes);
   const nodeOf = (ip: string) => nodes.find(({ internalIP }) => internalIP === ip)?.name;
-  for (const { number, frame, external, pod, inside } of entries) {
+  for (const entry of entries) {
+    const { number, frame, external, pod, inside } = entry;
     if (!pod || frame.kind === "error") continue;
-    const key = `${pod.uid} ${tupleText(frame)}`;
+    const tuple = tupleText(frame);
     const packet = packets.get(number);
     const route = packet && [26, 30].map((at) => nodeOf(packet.bytes.subarray(at, at + 4).join(".")));
-    if (external) lastGateway.set(key, external.gateway);
-    const gateway = lastGateway.get(key);
-    if (!packet || !gateway || (!external && !inside)) {
+    if (external) {
+      externals.set(tuple, externalKey(entry, external));
+      holders.set(externalKey(entry, external), { gateway: external.gateway, node: pod.node });
+    }
+    const holder = holders.get(externals.get(tuple) ?? "");
+    if (!packet || !holder || (!external && !inside)) {
       const isRouted = external && pod.node !== undefined && pod.node !== external.gateway;
       if (isRouted && !packet && isKnown(fuzz, pod.node!))
         findings.push({ check: "overlay", text: `frame ${number}: no packet` });
       continue;
     }
-    // A late answer may be somebody else's by now.
-    if (inside && route![0] === gateway && route![1] !== pod.node) continue;
-    const expected = external ? [pod.node, gateway] : [gateway, pod.node];
+    const expected = external ? [holder.node, holder.gateway] : [holder.gateway, holder.node];
     if (route!.join() !== expected.join())
       findings.push({
         check: "overlay",

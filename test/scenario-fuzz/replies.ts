@@ -46,7 +46,8 @@ export function checkReplies({ entries, world }: Trial): Finding[] {
   return findings;
 }
 
-function externalKey({ frame: { flow } }: Entry, { ip, port }: External): string {
+/** An external tuple, where the outside looks for its owner. */
+export function externalKey({ frame: { flow } }: Entry, { ip, port }: External): string {
   return `${flow.protocol} ${ip}:${port} ${flow.remote}:${flow.protocol === ICMP ? "" : flow.remotePort}`;
 }
 
