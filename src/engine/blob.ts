@@ -74,8 +74,9 @@ export function nodeTable(model: PolicyModel): NodeRow[] {
     rows.set(name, { name, zone, address: internalIPs.find((ip) => familyOf(ip) === 4) ?? internalIPs[0] });
   }
   const others = new Map<string, NodeRow>();
-  for (const { node, zone, gatewayIP } of model.egresses) {
-    if (!rows.has(node) && !others.has(node)) others.set(node, { name: node, zone, address: gatewayIP });
+  // An egress of earlier manifests stays in its place; that its Node is gone takes the zone along.
+  for (const { node, gatewayIP } of model.egresses) {
+    if (!rows.has(node) && !others.has(node)) others.set(node, { name: node, zone: undefined, address: gatewayIP });
   }
   for (const { node } of model.endpoints) {
     if (node === undefined || rows.has(node) || others.has(node)) continue;

@@ -58,6 +58,11 @@ describe("the policy blob of a small model", () => {
     ]);
   });
 
+  test("knows no zone of a gateway whose Node object is gone", () => {
+    const gone = nodeTable(model({ nodes: [], egresses: [egress("gw-a", "203.0.113.10", { zone: "eu-1a" })] }));
+    expect(gone).toEqual([{ name: "gw-a", zone: undefined, address: undefined }]);
+  });
+
   test("keys an egress by node and address", () => {
     expect(read.egresses).toEqual([
       { ipv4: "203.0.113.10", ipv6: undefined, key: fnv1a64("gw-a/203.0.113.10"), node: 0 },
