@@ -51,12 +51,16 @@ export class Judge {
     return this.policies.model;
   }
 
-  /** Begins a new policy epoch: every connection is decided anew at its next frame. */
+  /**
+   * Begins a new policy epoch: every connection is decided anew at its next frame. A policy that knows no health may have pinned some to
+   * gateways that are down; under another one these pins do not hold.
+   */
   changePolicies(model: PolicyModel, timeNs: bigint): void {
     // Addresses that moved between gateways are no policies that have to be programmed.
     if (model.policySets !== this.model.policySets) this.policiesChangedAtMs = this.log.sinceStart(timeNs);
     this.policies = new PolicyInterpreter(model);
     this.gateways = new Gateways(model, this.#statuses, this.options.foreign);
+    for (const node of this.gateways.down) this.table.nodeDown(node);
     this.#lifetimes.clear();
     this.table.epoch++;
   }

@@ -121,6 +121,16 @@ describe("a pinned connection", () => {
     const scene = changed(new Scene(plain([0])).snat(), plain([1]));
     expect(scene.snat({ at: 2, ...toB }, { remapped: "policy-change" }).faults).toEqual([]);
   });
+
+  test("to a gateway that is down, by a policy that knows no health, is one no more under a policy that does", () => {
+    const plain = model({ policies: [{ kind: "CiliumEgressGatewayPolicy", egresses: [0] }] });
+    const moved = (before: typeof A_DOWN) => {
+      const scene = changed(new Scene(plain).snat({}, { statuses: before }), model());
+      return scene.snat({ at: 2, ...toB }, { statuses: ALL_UP, remapped: "policy-change" }).faults;
+    };
+    expect(moved(A_DOWN)).toEqual([]);
+    expect(moved(ALL_UP)).toEqual(["pin-moved at 2", "remap-cause at 2"]);
+  });
 });
 
 describe("a remapping", () => {
