@@ -1,6 +1,7 @@
 import type { BrokenConnection } from "../../src/replay/report-types.js";
 import { describe, type Entry, type External, type Finding, type Trial, tupleText } from "./ledger.js";
 import { type Life, Lives } from "./lives.js";
+import { isAsCaptured } from "./replies.js";
 import { nsOf } from "./world.js";
 
 type Move = BrokenConnection & { readonly list: "broken" | "rebound" };
@@ -53,7 +54,9 @@ class MoveCheck {
     const life = this.#lives.find(entry);
     if (!life) return;
     if (life.isBroken && entry.inside) this.#find("after-break", entry, "a reply to a broken connection was restored");
-    life.see(entry);
+    // What went to somebody else, whose tuple it is by now, keeps nothing alive here.
+    const isOwn = entry.inside && isAsCaptured(entry.inside.bytes, entry.frame.bytes);
+    life.see(isOwn ? entry : { ...entry, output: undefined });
   }
 
   #sent(entry: Entry): void {
