@@ -20,7 +20,7 @@ import {
 } from "../tables/gateways";
 import { forgetFormerOwners, forgetMoved, forgetNode, unpinNode } from "../tables/loss";
 import { arenaAt, arenaSize, isConfigured, maxZones, stateAt } from "../tables/memory";
-import { changesAt, changeTotal, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
+import { changesAt, changeTotal, findMove, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 import { rebindLines, rememberPolicy } from "../tables/reload";
 import { checkState } from "../tables/restore";
@@ -49,6 +49,7 @@ export function loadPolicy(offset: u32, length: u32): i32 {
   while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) next++;
   store<u32>(stateAt, next, NEXT_CHANGE_AT);
   if (next < changeTotal) tickBy(load<u64>(changesAt + ((<usize>next) << 3)));
+  findMove(nowNs());
   rebasePorts();
   bumpEpoch();
   return OK;
@@ -122,8 +123,11 @@ export function setActive(policy: u32, zone: u32, maskLow: u32, maskHigh: u32): 
 export function restore(size: u32): i32 {
   if (!isConfigured) return ERROR_NOT_CONFIGURED;
   if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
-  if (checkState() == OK) return OK;
-  memory.fill(stateAt, 0, size);
-  resetGateways();
-  return ERROR_BAD_STATE;
+  const error = checkState();
+  if (error != OK) {
+    memory.fill(stateAt, 0, size);
+    resetGateways();
+  }
+  findMove(nowNs());
+  return error;
 }

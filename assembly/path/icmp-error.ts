@@ -90,6 +90,7 @@ export function icmpError(p: Parsed, v: Verdict): void {
   if (!isReachable(nodeOf(egress))) return v.lose(egress);
   if (flags & LINE_FLAG_REDIRECT) return redirectError(p, line, v);
   if (flags & LINE_FLAG_LOST) return unmatched(p, inner, v);
+  if (!fromEndpoint && !isOfOwner(load<u32>(line, LINE_ADDRESS_AT), line)) return unmatched(p, inner, v);
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
   rewriteError(p, inner, line, fromEndpoint, v);
   say(p, line, fromEndpoint, v);

@@ -57,7 +57,7 @@ import {
   stateAt,
   verdictsAt,
 } from "../tables/memory";
-import { addressMoves, changesAt, changeTotal, isPolicyLoaded, timeoutsAt } from "../tables/policy";
+import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 
 import {
@@ -232,17 +232,16 @@ export function tick(time: u64): void {
 function passChanges(): void {
   let next = load<u32>(stateAt, NEXT_CHANGE_AT);
   const before = next;
-  let moves = false;
-  while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) {
-    if (addressMoves(load<u64>(changesAt + ((<usize>next) << 3)))) moves = true;
-    next++;
-  }
+  while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) next++;
   if (next != before) {
     store<u32>(stateAt, next, NEXT_CHANGE_AT);
     bumpEpoch();
   }
   // Where each node has an engine of its own, nobody else would tell their gateways.
-  if (moves) forgetFormerOwners();
+  if (moveAt <= nowNs()) {
+    forgetFormerOwners();
+    findMove(nowNs());
+  }
   if (next < changeTotal) tickBy(load<u64>(changesAt + ((<usize>next) << 3)));
 }
 

@@ -182,16 +182,20 @@ export function endpointAt(row: u32): usize {
   return endpointsAt + <usize>row * ENDPOINT_SIZE;
 }
 
-/** True where an address gets an owner at `time` that is on another node than the one before. Rows of one address lie side by side. */
-export function addressMoves(time: u64): bool {
+/** When next an address gets an owner that is on another node than the one before; u64.MAX_VALUE = never. `findMove` says so. */
+export let moveAt: u64 = u64.MAX_VALUE;
+
+/** Looks for the first such time after `time`. Rows of one address lie side by side. */
+export function findMove(time: u64): void {
+  moveAt = u64.MAX_VALUE;
   for (let i: u32 = 1; i < endpointTotal; i++) {
     const row = endpointAt(i);
-    if (load<u64>(row, ENDPOINT_FROM_AT) != time) continue;
+    const from = load<u64>(row, ENDPOINT_FROM_AT);
+    if (from <= time || from >= moveAt) continue;
     const before = endpointAt(i - 1);
     if (memory.compare(row + ENDPOINT_ADDRESS_AT, before + ENDPOINT_ADDRESS_AT, 16) != 0) continue;
-    if (load<u32>(row, ENDPOINT_NODE_AT) != load<u32>(before, ENDPOINT_NODE_AT)) return true;
+    if (load<u32>(row, ENDPOINT_NODE_AT) != load<u32>(before, ENDPOINT_NODE_AT)) moveAt = from;
   }
-  return false;
 }
 
 /** True where policies have the IPv4 address of an egress on other nodes only. */

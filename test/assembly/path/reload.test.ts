@@ -3,7 +3,7 @@ import * as abi from "../../../assembly/abi.js";
 import type { PolicyModel } from "../../../src/config/types.js";
 import { compilePolicy } from "../../../src/engine/blob.js";
 import { endpoint, NOON, policySet, withSettings } from "../../engine/model.js";
-import { ethernet, icmpEcho, ipv4, tcp, udp } from "../../support/frames.js";
+import { ethernet, icmpEcho, icmpMessage, ipv4, tcp, udp } from "../../support/frames.js";
 import { GatewayRig, type RigFrame } from "./gateway-rig.js";
 import { EGRESS_IPS, ENDPOINT, OTHER_ENDPOINT, REMOTE, world } from "./worlds.js";
 
@@ -171,6 +171,26 @@ it("replies for the old owner of an address do not reach its new owner", async (
   const o = gateway.one(out(40_000, "SYN"));
   gateway.one(back(o.egressIP, o.natPort, "SYN ACK", 1));
   expect(gateway.one(back(o.egressIP, o.natPort, "ACK", 6000))).toMatchObject({ action: "drop" });
+});
+
+it("an ICMP error about what the old owner of an address had open does not reach its new owner", async () => {
+  const change = NOON + 5_000_000_000n;
+  const model = {
+    ...world(1),
+    endpoints: [
+      endpoint("old", [ENDPOINT], { node: "worker", toNs: change }),
+      endpoint("new", [ENDPOINT], { node: "worker", fromNs: change }),
+    ],
+  };
+  const gateway = await GatewayRig.start(model);
+  const o = gateway.one(out(40_000, "SYN"));
+  const about = (atMs: number): RigFrame => ({
+    hook: "from-network",
+    frame: ethernet(ipv4({ src: REMOTE, dst: o.egressIP }, icmpMessage({ type: 3, code: 1, inner: o.frame.slice(14) }))),
+    atMs,
+  });
+  expect(gateway.one(about(1))).toMatchObject({ action: "reverse" });
+  expect(gateway.one(about(6000))).toMatchObject({ action: "drop", reason: "icmp-error-unmatched" });
 });
 
 describe("ICMP echo with identifier 0", () => {

@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { address, endpoint, NOON } from "../../engine/model.js";
+import { ethernet, ipv4, udp } from "../../support/frames.js";
+import { GatewayRig, type RigFrame } from "./gateway-rig.js";
+import { OTHER_ENDPOINT, REMOTE, world } from "./worlds.js";
+
+const MOVING = "10.1.0.50";
+const query = (src: string, srcPort: number, atMs: number): RigFrame => ({
+  hook: "from-endpoint",
+  frame: ethernet(ipv4({ src, dst: REMOTE }, udp({ srcPort, dstPort: 53 }))),
+  atMs,
+});
+const at = (ms: number) => NOON + BigInt(ms) * 1_000_000n;
+
+/** The address is on the worker for a second, on gw-a for another one, then on the worker again. */
+function moving() {
+  const base = world(1);
+  return {
+    ...base,
+    endpoints: [
+      ...base.endpoints,
+      endpoint("first", [MOVING], { node: "worker", toNs: at(1000) }),
+      endpoint("second", [MOVING], { node: "gw-a", fromNs: at(1000), toNs: at(2000) }),
+      endpoint("third", [MOVING], { node: "worker", fromNs: at(2000), toNs: at(3000) }),
+      endpoint("fourth", [MOVING], { node: "worker", fromNs: at(3000) }),
+    ],
+  };
+}
+
+describe("an address that gets an owner on another node", () => {
+  it("loses what was open, each time, without a frame of its own", async () => {
+    const gateway = await GatewayRig.start(moving());
+    gateway.send([query(MOVING, 40_000, 0), query(MOVING, 40_001, 0), query(OTHER_ENDPOINT, 1, 999)]);
+    expect(gateway.engine.counters()).toMatchObject({ live: 3, removed: 0 });
+    gateway.send([query(OTHER_ENDPOINT, 1, 1000), query(MOVING, 40_002, 1001)]);
+    expect(gateway.engine.counters()).toMatchObject({ live: 2, removed: 2 });
+    gateway.one(query(OTHER_ENDPOINT, 1, 2000));
+    expect(gateway.engine.counters()).toMatchObject({ live: 1, removed: 3 });
+  });
+
+  it("keeps it in the table where the new owner is on the same node, until the next frame", async () => {
+    const gateway = await GatewayRig.start(moving());
+    gateway.send([query(MOVING, 40_000, 2500), query(OTHER_ENDPOINT, 1, 3001)]);
+    expect(gateway.engine.counters()).toMatchObject({ live: 2, removed: 0 });
+    gateway.one(query(MOVING, 40_000, 3002));
+    expect(gateway.engine.counters()).toMatchObject({ live: 2, removed: 1 });
+  });
+
+  it("does so in a restored engine as in one that went on", async () => {
+    const before = await GatewayRig.start(moving());
+    before.send([query(MOVING, 40_000, 2500), query(OTHER_ENDPOINT, 1, 2600)]);
+    const after = await GatewayRig.start(moving());
+    after.engine.loadState(before.engine.saveState());
+    for (const gateway of [before, after]) {
+      gateway.one(query(OTHER_ENDPOINT, 1, 3001));
+      expect(gateway.engine.counters()).toMatchObject({ live: 2, removed: 0 });
+    }
+  });
+});
+
+it("fifty thousand pods that were created at different times cost one look at each, not one per pod and time", async () => {
+  const pods = Array.from({ length: 50_000 }, (_, i) =>
+    endpoint(`pod-${i}`, [], { addresses: [address(`10.2.${i >> 8}.${i & 255}`)], fromNs: at(i - 60_000) }),
+  );
+  const base = world(1);
+  const gateway = await GatewayRig.start({ ...base, endpoints: [...base.endpoints, ...pods] }, { arenaSize: 8 << 20 });
+  const before = process.cpuUsage();
+  expect(gateway.one(query(OTHER_ENDPOINT, 1, 0))).toMatchObject({ action: "snat" });
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
+});
