@@ -52,6 +52,13 @@ describe("diff", () => {
     expect(stdout).toContain("NODE-");
   });
 
+  test("--redact leaves no name in a warning either, whichever of both sets has it", async () => {
+    const policies = join(changed, "policies.yaml");
+    const { stderr } = await sluicegate("diff", WEB, "--from", MANIFESTS, "--to", policies, "--redact");
+    expect(stderr).toMatch(/^warning: FILE-\d+:.*no node matches/m);
+    expect(stderr).not.toMatch(/shop|cart|gw-|203\.0\.113|198\.51\.100|10\.1\./);
+  });
+
   test("wants both sets of manifests, and files that can be read twice", async () => {
     expect((await sluicegate("diff", WEB, "--from", MANIFESTS)).stderr).toContain("--to is missing");
     const { code, stderr } = await sluicegate("diff", "-", "--from", MANIFESTS, "--to", MANIFESTS);
