@@ -15,7 +15,7 @@ import {
   text,
 } from "./flag-values.js";
 import { duration, durations, type Moments, moment, moments } from "./moment.js";
-import { instantNs, pinFile, remoteFilter } from "./who-values.js";
+import { pinFile, recordTime, remoteFilter } from "./who-values.js";
 
 /** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
 export interface Flag<T = unknown> {
@@ -425,7 +425,7 @@ export const FLAGS = {
     default: "a minute after the youngest pod was created",
     help: "when a connection table was printed, which says nothing of when its connections began",
     details: "RFC 3339, or seconds since 1970. All its entries get this instant, in the order of the table.",
-    parse: instantNs,
+    parse: recordTime,
   }),
   pins: flag({
     name: "--pins",
