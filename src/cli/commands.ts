@@ -1,5 +1,5 @@
 import type { Console } from "./console.js";
-import type { FlagKey, FlagValues } from "./flags.js";
+import type { FlagKey, FlagValues, FlagWords } from "./flags.js";
 
 /** All as expected. */
 export const EXIT_OK = 0;
@@ -21,6 +21,8 @@ export interface CommandSpec {
   /** A paragraph or more. */
   readonly description: string;
   readonly flags: readonly FlagKey[];
+  /** Where flags that other commands have, too, mean something of their own here: what they say instead. */
+  readonly words?: { readonly [K in FlagKey]?: Partial<FlagWords> };
   /** Flags without which the command makes no sense. */
   readonly required?: readonly FlagKey[];
   readonly examples: readonly string[];
@@ -31,6 +33,14 @@ const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershi
 const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "connections"] as const;
 const WHATIF_FLAGS = ["allowNoMatch", "failOn", "redact", "json", "verbose"] as const;
 const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter", "recordsAt"] as const;
+
+/** Conditions over the numbers of a what-if. @param names all of them */
+function conditionWords(example: string, names: string): Partial<FlagWords> {
+  return {
+    help: `exit 1 where this holds, e.g. '${example}'`,
+    details: `Comparisons (> >= < <= = !=) of a number of the answer with a number, joined by and, or, not and parentheses. Numbers: ${names}. A misspelled name is an error, not a condition that never holds.`,
+  };
+}
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -174,6 +184,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...NAT_FLAGS,
       ...WHATIF_FLAGS,
     ],
+    words: {
+      at: {
+        default: "at no time: both sets are replayed from the start",
+        help: "when the manifests change: a time since the first frame (12.5s, 2m) or RFC 3339",
+      },
+      failOn: conditionWords(
+        "cut>0",
+        "`connections`, `changed`, `gatewayChanged`, `egressIPChanged`, `verdictChanged`, `cut`, `rebound`",
+      ),
+    },
     required: ["from", "to"],
     examples: ["sluicegate diff pcaps/web/in.pcap --from pcaps/manifests --to new/ --fail-on 'cut>0'"],
     load: () => import("./commands/diff.js"),
@@ -185,6 +205,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       "Replays the captures and follows which NAT ports each egress IP has in use toward each remote, port and protocol: the peak, the multiple of the traffic at which the ports run out, and the egress IPs needed. Beside Sluicegate's complete search stands a model of the original's, which gives up after 32 tries. Frames are not verified.",
     flags: [...MANIFEST_FLAGS, "grow", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    words: {
+      failOn: conditionWords(
+        "peakPercent>50",
+        "`peak`, `peakPercent`, `refused`, `originalRefused`, `refusedInReplay`, `egressIPsNeeded`",
+      ),
+    },
     required: ["manifests"],
     examples: ["sluicegate ports pcaps/web/in.pcap -m pcaps/manifests --grow 3x --fail-on 'peakPercent>50'"],
     load: () => import("./commands/ports.js"),
@@ -196,6 +222,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       "Replays the captures four times, with the azAffinity of every IsovalentEgressGatewayPolicy set to `disabled`, `localOnly`, `localOnlyFirst` and `localPriority`, and shows for each how many bytes cross zones, how many connections are dropped for want of a gateway, and what the busiest gateway takes. With `--verbose` also by pair of zones. Conditions of `--fail-on` name an affinity: `localOnly.dropped>0`. Frames are not verified.",
     flags: [...MANIFEST_FLAGS, ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    words: {
+      failOn: conditionWords(
+        "localOnly.dropped>0",
+        "of each affinity `connections`, `crossZoneConnections`, `crossZoneBytes`, `crossZonePercent`, `dropped`, `droppedFrames`",
+      ),
+    },
     required: ["manifests"],
     examples: ["sluicegate zones pcaps/web/in.pcap -m pcaps/manifests"],
     load: () => import("./commands/zones.js"),
@@ -207,6 +239,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       "Replays the captures with the gateway node drained at that time: it takes no new connections and keeps those that it has. Shows when it ran dry; with `--deadline` the connections that are left then, with their pods and how long they had been idle. Frames are not verified.",
     flags: [...MANIFEST_FLAGS, "node", "at", "deadline", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    words: {
+      at: { help: "when it is drained: a time since the first frame (12.5s, 2m) or RFC 3339" },
+      failOn: conditionWords(
+        "cutWhileInUse>0",
+        "`connectionsAtStart`, `openedAfter`, `stillLive`, `cut`, `cutWhileInUse`",
+      ),
+    },
     required: ["manifests", "node", "at"],
     examples: ["sluicegate drain pcaps/web/in.pcap -m pcaps/manifests --node gw-a --at 3.5s --deadline 4s"],
     load: () => import("./commands/drain.js"),
@@ -218,6 +257,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       "Replays the captures with a gateway node failing, once for each node, time, detection delay and seed asked for, in as many threads as there are cores. Shows connections broken and rebound, frames lost until the failure was noticed, and who took the connections afterwards; over several seeds the median and range, and for each connection the share of seeds under which it breaks. `--detect D` lays the health checks so that the failure is noticed exactly D later; without it they are those of the manifests. Frames are not verified.",
     flags: [...MANIFEST_FLAGS, "kill", "at", "detect", "seeds", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+    words: {
+      at: {
+        default: "half way through the captures",
+        help: "when it fails: a time since the first frame (12.5s, 2m) or RFC 3339, or 'every 10s'",
+        details: "'every 10s': one run for each such time from the first frame to the last.",
+      },
+      failOn: conditionWords(
+        "broken>0 or lost>100",
+        "`connections` and, of all failures and seeds the most, `broken`, `rebound`, `hit`, `lost`, `breaking`",
+      ),
+    },
     required: ["manifests"],
     examples: [
       "sluicegate failover pcaps/web/in.pcap -m pcaps/manifests --kill gw-a --at 2s",
@@ -245,6 +295,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "share",
       "json",
     ],
+    words: { output: { help: "write there: capture.pcap, manifests.yaml" } },
     required: ["output"],
     examples: ["sluicegate generate -o trial/ --packets 100000 --share ipv6=0"],
     load: () => import("./commands/generate.js"),
@@ -266,6 +317,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       "Simulates a cluster in virtual time: a monitor pod asks an echo server 20 times a second, through four gateways in as many zones, and the server answers with the address that it saw. One gateway is rebooted. Prints the monitor's log around the turns, the rates by minute, who was eligible before, during and after, and what was lost. Every request and answer goes through the engine as a frame. `-o DIR` writes demo.pcapng (at the monitor), external.pcapng (at the server), manifests.yaml, scenario.yaml, monitor.log and demo.json, and replays the first of them: gateways and losses have to be the same, else the command exits with 1.",
     flags: ["duration", "rate", "kill", "at", "downFor", "seed", "output", "html", "json", "verbose"],
+    words: {
+      rate: { default: "20", help: "requests per second, up to 400" },
+      kill: { argument: "NODE", default: "gateway-d", help: "the gateway that is rebooted, gateway-a to gateway-d" },
+      at: { default: "2m", help: "when it goes down: a time since the first request (90s, 2m)" },
+      output: {
+        help: "write there: demo.pcapng, external.pcapng, manifests.yaml, scenario.yaml, monitor.log, demo.json",
+        details: "Creates DIR.",
+      },
+    },
     examples: [
       "sluicegate demo",
       "sluicegate demo --kill gateway-a --at 1m --down-for 30s --duration 3m --html demo.html",

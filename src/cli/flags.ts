@@ -15,7 +15,7 @@ import {
   text,
 } from "./flag-values.js";
 import { duration, durations, type Moments, moment, moments } from "./moment.js";
-import { instantNs, pinFile, remoteFilter } from "./who-values.js";
+import { pinFile, recordTime, remoteFilter } from "./who-values.js";
 
 /** One flag, declared once: parsing, `--help` and docs/cli.md read it from here. */
 export interface Flag<T = unknown> {
@@ -37,6 +37,9 @@ export interface Flag<T = unknown> {
   readonly hidden?: true;
   readonly parse: FlagParser<T>;
 }
+
+/** What a flag says of itself. */
+export type FlagWords = Pick<Flag, "argument" | "default" | "help" | "details">;
 
 type ValueOf<F> =
   F extends Flag<infer T> ? (F extends { repeats: true } ? T[] : F extends { argument: string } ? T : boolean) : never;
@@ -117,7 +120,7 @@ export const FLAGS = {
     name: "--output",
     short: "-o",
     argument: "DIR",
-    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html; of generate capture.pcap, manifests.yaml; of demo see there",
+    help: "write there: external.pcapng, endpoint.pcapng, report.json, index.html",
     details: "Creates DIR. Refuses to overwrite a file that is among the inputs.",
     parse: text,
   }),
@@ -261,7 +264,7 @@ export const FLAGS = {
     repeats: true,
     help: "exit 1 where this holds, e.g. 'broken>0 or reasons.no-nat-mapping>=10'",
     details:
-      "Comparisons (> >= < <= = !=) of a number of the report with a number, joined by and, or, not and parentheses. Names: `frames.X`, `connections.X`, `reasons.X`, `verification.mismatches`, or X alone. A misspelled name is an error, not a condition that never holds. What-ifs have numbers of their own.",
+      "Comparisons (> >= < <= = !=) of a number of the report with a number, joined by and, or, not and parentheses. Names: `frames.X`, `connections.X`, `reasons.X`, `verification.mismatches`, or X alone. A misspelled name is an error, not a condition that never holds.",
     parse: text,
   }),
   redact: switchFlag({
@@ -332,8 +335,8 @@ export const FLAGS = {
   rate: flag({
     name: "--rate",
     argument: "N",
-    default: "10000; of demo 20",
-    help: "frames per second of capture time; of demo requests per second, up to 400",
+    default: "10000",
+    help: "frames per second of capture time",
     parse: integer(1, 1e9),
   }),
   noReplies: switchFlag({ name: "--no-replies", help: "leave out what the remotes answer" }),
@@ -362,9 +365,7 @@ export const FLAGS = {
   at: flag({
     name: "--at",
     argument: "T",
-    default: "of demo 2m",
     help: "when it happens: a time since the first frame (12.5s, 2m) or RFC 3339",
-    details: "`failover` also takes 'every 10s': one run for each such time from the first frame to the last.",
     parse: moments,
   }) satisfies Flag<Moments>,
   grow: flag({
@@ -384,7 +385,7 @@ export const FLAGS = {
   kill: flag({
     name: "--kill",
     argument: "NODE|each",
-    default: "each; of demo gateway-d",
+    default: "each",
     help: "the gateway node that fails; `each`: every one in a run of its own",
     parse: text,
   }),
@@ -424,7 +425,7 @@ export const FLAGS = {
     default: "a minute after the youngest pod was created",
     help: "when a connection table was printed, which says nothing of when its connections began",
     details: "RFC 3339, or seconds since 1970. All its entries get this instant, in the order of the table.",
-    parse: instantNs,
+    parse: recordTime,
   }),
   pins: flag({
     name: "--pins",

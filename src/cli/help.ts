@@ -4,9 +4,9 @@ import { FLAGS, type Flag } from "./flags.js";
 const INDENT = "  ";
 const MAX_LEFT = 34;
 
-/** The flags of a command that are shown: those that are not there yet are not. */
-export function shownFlags(command: CommandSpec): Flag[] {
-  return command.flags.map((key): Flag => FLAGS[key] as Flag).filter((flag) => !flag.hidden);
+/** The flags of a command that are shown, as it words them: those that are not there yet are not. */
+export function shownFlags({ flags, words }: CommandSpec): Flag[] {
+  return flags.map((key): Flag => ({ ...(FLAGS[key] as Flag), ...words?.[key] })).filter((flag) => !flag.hidden);
 }
 
 /** `-m, --manifests PATH` */

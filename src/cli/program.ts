@@ -123,7 +123,7 @@ function usageError(error: CommanderError, argv: readonly string[]): UsageError 
     case "commander.unknownOption":
       return new UsageError(`${where}: ${quoted} is not a flag of it, expected ${flagHint(quoted, spec)}`);
     case "commander.optionMissingArgument":
-      return new UsageError(`${where}: ${missingValue(quoted)}`);
+      return new UsageError(`${where}: ${missingValue(quoted, spec)}`);
     case "commander.missingArgument":
       return new UsageError(
         `${where}: ${quoted.toUpperCase()} is missing, expected ${spec ? argsOf(spec) : "a command"}`,
@@ -152,9 +152,9 @@ function flagHint(given: string, spec: CommandSpec | undefined): string {
   return near ? `perhaps ${near}` : `those that sluicegate ${spec ? `${spec.name} ` : ""}--help names`;
 }
 
-function missingValue(syntax: string): string {
+function missingValue(syntax: string, spec: CommandSpec | undefined): string {
   const name = /--[a-z-]+/.exec(syntax)?.[0] ?? syntax;
-  const flag = (Object.values(FLAGS) as Flag[]).find((known) => known.name === name);
+  const flag = spec && shownFlags(spec).find((known) => known.name === name);
   return `${name} has no value, expected ${flag?.argument ?? "one"}`;
 }
 

@@ -18,11 +18,12 @@ export type ScenarioInput = Required<Pick<ReplayOptions, "scenario" | "laterMode
 export function loadScenario(flags: FlagValues, model: PolicyModel): ScenarioInput | undefined {
   if (flags.scenario === undefined) return undefined;
   const later = new LaterManifests(flags);
+  const { healthTimeoutMs } = model.settings;
   const scenario: Scenario = readScenario(flags.scenario, {
     nodes: model.nodes,
     laterNodes: (paths) => later.load(paths).flatMap(({ nodes }) => nodes.map(({ name }) => name)),
     initialDown: initiallyDown(model),
-    timeoutMs: model.settings.healthTimeoutMs?.value ?? 2000,
+    ...(healthTimeoutMs && { timeoutMs: healthTimeoutMs.value }),
   });
   const paths = scenario.events.flatMap((event) => ("manifests" in event ? [event.manifests] : []));
   return { scenario, laterModels: later.load(paths) };

@@ -11,21 +11,27 @@ import type { FlagValues } from "./flags.js";
 import { type Progress, ProgressBar, totalBytes } from "./progress.js";
 import { replayOptions } from "./replay-options.js";
 
+/** What a what-if is about, and how its names are shown. */
+export interface Subject {
+  readonly model: PolicyModel;
+  readonly redact: Redaction;
+}
+
 /** The manifests of a what-if, with what is to be said about them said. */
-export function loadForWhatIf(flags: FlagValues, captures: readonly string[], console: Console): PolicyModel {
+export function loadForWhatIf(flags: FlagValues, captures: readonly string[], console: Console): Subject {
   const model = loadCluster(flags);
-  printWarnings(model.warnings, flags, console, redaction(model, captures, flags));
-  return model;
+  const redact = redaction(model, captures, flags);
+  printWarnings(model.warnings, flags, console, redact);
+  return { model, redact };
 }
 
 /** Options of the replays that a what-if does; warnings about the captures are printed once, however often these are read. */
 export function whatIfOptions(
   captures: readonly string[],
-  model: PolicyModel,
+  { model, redact }: Subject,
   flags: FlagValues,
   console: Console,
 ): ReplayOptions {
-  const redact = redaction(model, captures, flags);
   const warned = new Set<string>();
   return {
     ...replayOptions(captures, model, flags),

@@ -1,6 +1,7 @@
-import { parseTimestampNs } from "../config/time.js";
+import { LAST_NS, parseTimestampNs } from "../config/time.js";
 import { UsageError } from "../errors.js";
 import { formatAddress, parseAddress } from "../net/address.js";
+import { END_OF_TIME } from "../records/frame-buffer.js";
 import type { WhoQuery } from "../records/who.js";
 import { type FlagParser, refused } from "./flag-values.js";
 
@@ -36,11 +37,11 @@ export const remoteFilter: FlagParser<RemoteFilter> = (value, flag) => {
   throw refused(flag, value, "ADDRESS or ADDRESS:PORT, such as 198.51.100.10:443 or [2001:db8::10]:443");
 };
 
-/** An instant, nanoseconds since the epoch. */
-export const instantNs: FlagParser<bigint> = (value, flag) => {
+/** When records were printed, nanoseconds since the epoch: a time that pcap files, which frames are made up as, have a number for. */
+export const recordTime: FlagParser<bigint> = (value, flag) => {
   const time = instant(value);
-  if (time) return time.fromNs;
-  throw refused(flag, value, "an RFC 3339 time such as 2026-11-23T10:58:58Z, or seconds since 1970");
+  if (time && time.fromNs < END_OF_TIME * 1_000_000_000n) return time.fromNs;
+  throw refused(flag, value, "an RFC 3339 time such as 2026-11-23T10:58:58Z, or seconds since 1970, from 1970 to 2106");
 };
 
 /** `EGRESS_IP:PORT@TIME`. A time covers what its last digit stands for: a whole second, a tenth of one, and so on. @throws {UsageError} */
@@ -62,12 +63,13 @@ function socketOf(text: string): { address: string; port: number } | undefined {
   return address && port <= 65_535 ? { address: formatAddress(address), port } : undefined;
 }
 
-/** RFC 3339, or seconds since 1970; [fromNs, toNs) is what its last digit covers. */
+/** RFC 3339, or seconds since 1970, within 64 bits of nanoseconds; [fromNs, toNs) is what its last digit covers. */
 function instant(text: string): { fromNs: bigint; toNs: bigint } | undefined {
   const seconds = /^(\d{1,10})(?:\.(\d{1,9}))?$/.exec(text);
   const fraction = (seconds ? seconds[2] : /\.(\d{1,9})/.exec(text)?.[1]) ?? "";
   const fromNs = seconds
     ? BigInt(seconds[1]!) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"))
     : parseTimestampNs(text);
-  return fromNs === undefined ? undefined : { fromNs, toNs: fromNs + 10n ** BigInt(9 - fraction.length) };
+  if (fromNs === undefined || fromNs < 0n || fromNs > LAST_NS) return undefined;
+  return { fromNs, toNs: fromNs + 10n ** BigInt(9 - fraction.length) };
 }

@@ -48,13 +48,18 @@ function readEvent(item: Field, file: string): ScenarioEvent | undefined {
 }
 
 function readTime(field: Field): ScenarioTime | undefined {
-  const text = field.value === 0 ? "0" : typeof field.value === "string" ? field.value : "";
+  const time = parseScenarioTime(field.value === 0 ? "0" : typeof field.value === "string" ? field.value : "");
+  if (time) return time;
+  field.fault("a time after the first frame such as 12.5s, or an RFC 3339 time, within 64 bits of nanoseconds");
+  return undefined;
+}
+
+/** `12.5s` after the first frame, or RFC 3339; undefined for anything else, and for what 64 bits of nanoseconds do not hold. */
+export function parseScenarioTime(text: string): ScenarioTime | undefined {
   const fromStartNs = parseDurationNs(text);
   if (fromStartNs !== undefined) return { fromStartNs };
   const absoluteNs = parseTimestampNs(text);
-  if (absoluteNs !== undefined && absoluteNs >= 0n && absoluteNs <= LAST_NS) return { absoluteNs };
-  field.fault("a time after the first frame such as 12.5s, or an RFC 3339 time, within 64 bits of nanoseconds");
-  return undefined;
+  return absoluteNs !== undefined && absoluteNs >= 0n && absoluteNs <= LAST_NS ? { absoluteNs } : undefined;
 }
 
 function readOrder(field: Field): NodeOrder | undefined {

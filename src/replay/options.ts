@@ -27,7 +27,7 @@ export interface ReplayOptions {
   readonly seed?: number;
   /** Filter expression, see `compileFilter`. */
   readonly filter?: string;
-  /** When connection records without a time were seen, nanoseconds since the epoch; default: once all endpoints had their addresses. */
+  /** When connection records without a time were seen, nanoseconds since the epoch, before 2106; default: once all endpoints had their addresses. */
   readonly recordsAtNs?: bigint;
   /** Nanoseconds added to every timestamp of a capture, by its path. */
   readonly skews?: ReadonlyMap<string, bigint>;

@@ -225,8 +225,8 @@ function verificationLines(report: ReplayReport, p: Paint, { verbose }: SummaryO
   return [`${title}  ${ok ? p.good(`ok: ${result}`) : p.bad(`FAILED: ${result}`)}`, ...noted];
 }
 
-/** Whether frames were made up of connection records. */
-function isOfRecords({ input }: ReplayReport): boolean {
+/** Whether frames were made up of connection records, of which nothing can be verified. */
+export function isOfRecords({ input }: ReplayReport): boolean {
   return input.files.some(({ records }) => records);
 }
 

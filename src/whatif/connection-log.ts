@@ -77,6 +77,11 @@ export class ConnectionLog implements PieceObserver {
     this.#rules = model.policies.map((policy) => new LifetimeRules({ ...timeouts, ...policy.timeouts }, natProfile));
   }
 
+  /** The latest timestamp so far, nanoseconds since the epoch. */
+  get endNs(): bigint {
+    return this.startNs + BigInt(this.clockNs);
+  }
+
   before(piece: ObservedPiece): void {
     const { columns, first, end } = piece;
     if (!this.#hasStarted && end > first) {
@@ -167,7 +172,7 @@ export class ConnectionLog implements PieceObserver {
 
   #begin({ tuple, packet, endpoint, remote }: Seen, isOutbound: boolean, firstFrame: number): LoggedConnection {
     const key = mappedAddressKey(endpoint, tuple.family);
-    const nowNs = this.startNs + BigInt(this.clockNs);
+    const nowNs = this.endNs;
     const [first, ...later] = this.#owners.map((policies) => policies.ownerOfKey(key, nowNs));
     const owner = first ?? later.find((one) => one !== undefined);
     const policy = first ? this.#owners[0]!.decide(first, remote, tuple.family).policy : -1;

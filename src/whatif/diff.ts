@@ -108,7 +108,7 @@ async function diffAt(
   before: LoggedRun,
 ): Promise<DiffReport> {
   const { startNs } = before.log;
-  const atNs = momentOf(at, before.log, "--at");
+  const atNs = Number(momentOf(at, before.log, "--at"));
   const scenario = scenarioOf("other manifests", healthOf(options.model), [{ at, manifests: "" }]);
   const after = await runLogged({ ...options, scenario, laterModels: [to] });
   const pairs = pairUp(before.log.connections, after.log.connections, "lastFrame");

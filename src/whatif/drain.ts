@@ -69,8 +69,8 @@ export async function drainNode({ node, at, deadline, ...options }: DrainOptions
   requireGateway(options.model, node, "--node");
   const scenario = scenarioOf(`${node} is drained`, healthOf(options.model), [{ at, node, event: "drain" }]);
   const { report, log } = await runLogged({ ...options, scenario, ...(deadline && { snapshotAt: deadline }) });
-  const atNs = momentOf(at, log, "--at");
-  const deadlineNs = deadline && momentOf(deadline, log, "--deadline");
+  const atNs = Number(momentOf(at, log, "--at"));
+  const deadlineNs = deadline && Number(momentOf(deadline, log, "--deadline"));
   if (deadlineNs !== undefined && deadlineNs < atNs)
     throw new UsageError("--deadline lies before --at, expected a time after the drain");
   return drainReport({ node, atNs, deadlineNs, report, log });

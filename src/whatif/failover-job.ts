@@ -1,4 +1,5 @@
 import * as layout from "../../assembly/outside/layout.js";
+import { parseTimestampNs } from "../config/time.js";
 import { ACTION_SNAT, VERDICT_FLAG_CREATED, VERDICT_FLAG_REMAPPED } from "../engine/codes.js";
 import { decodeFrame } from "../net/decode.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
@@ -51,7 +52,7 @@ export async function playFailure(setup: FailoverSetup, job: FailoverJob): Promi
   const report = await replay({ ...setup, seed, scenario, verify: false, observers: [taken, hit] });
   const failover = report.failovers.find(({ node, event }) => node === kill && event === "node-down");
   const failedNs = taken.startNs + BigInt(atMs) * 1_000_000n;
-  const detectedMs = failover?.detectedAt ? Number(parseTime(failover.detectedAt) - failedNs) / 1e6 : null;
+  const detectedMs = failover?.detectedAt ? Number(parseTimestampNs(failover.detectedAt)! - failedNs) / 1e6 : null;
   const sinceNs = Number(failedNs - taken.startNs) + (detectedMs ?? 0) * 1e6;
   const nodes = report.gateways.map(({ node }) => node);
   return {
@@ -122,10 +123,4 @@ class HitConnections implements PieceObserver {
       this.#keys.add(keys[0]!);
     }
   }
-}
-
-/** @returns nanoseconds since the epoch of a time as reports write it */
-function parseTime(text: string): bigint {
-  const [seconds = "", fraction = ""] = text.replace("Z", "").split(".");
-  return BigInt(Date.parse(`${seconds}Z`)) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
 }

@@ -1,9 +1,10 @@
 import { UsageError } from "../errors.js";
 import type { ScenarioTime } from "../gateway/scenario.js";
 import type { ObservedPiece, PieceObserver } from "../replay/piece-observer.js";
-import { formatTime, nanoseconds } from "../replay/time.js";
+import { nanoseconds } from "../replay/time.js";
 import type { FailoverJob } from "./failover-job.js";
-import { NS_PER_MS, sinceStart } from "./scenarios.js";
+import { type CaptureSpan, momentOf } from "./run.js";
+import { NS_PER_MS } from "./scenarios.js";
 
 export const MAX_RUNS = 100_000;
 
@@ -20,7 +21,7 @@ export function casesOf(nodes: readonly string[], timesMs: readonly number[], de
 }
 
 /** First and last timestamp of the frames. */
-export class Span implements PieceObserver {
+export class Span implements PieceObserver, CaptureSpan {
   startNs = 0n;
   endNs = 0n;
   #hasStarted = false;
@@ -36,20 +37,18 @@ export class Span implements PieceObserver {
 }
 
 /** Whole milliseconds after the first frame. @throws {UsageError} where there is none within the captures */
-export function timesOf(at: FailureTimes, { startNs, endNs }: Span): number[] {
+export function timesOf(at: FailureTimes, span: CaptureSpan): number[] {
+  const { startNs, endNs } = span;
   const lengthMs = Number((endNs - startNs) / NS_PER_MS);
   if (at === undefined) return [Math.floor(lengthMs / 2)];
   if ("everyNs" in at) {
     const stepMs = Number(at.everyNs) / 1e6;
     const count = Math.floor(lengthMs / stepMs);
-    if (count > MAX_RUNS) throw new UsageError(`--at: are ${count} times, expected at most ${MAX_RUNS}`);
+    if (count > MAX_RUNS) throw new UsageError(`--at gives ${count} times, expected at most ${MAX_RUNS}`);
     const times: number[] = [];
     for (let ms = stepMs; ms <= lengthMs; ms += stepMs) times.push(Math.floor(ms));
     if (times.length > 0) return times;
     throw new UsageError(`--at: the captures last ${lengthMs} ms, expected times closer together than that`);
   }
-  const ms = Number(sinceStart(at, startNs) / NS_PER_MS);
-  if (ms >= 0 && ms <= lengthMs) return [ms];
-  const range = `${formatTime(startNs)} to ${formatTime(endNs)}`;
-  throw new UsageError(`--at is ${formatTime(startNs + BigInt(ms) * NS_PER_MS)}, expected a time from ${range}`);
+  return [Number(momentOf(at, span, "--at") / NS_PER_MS)];
 }

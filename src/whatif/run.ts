@@ -51,10 +51,16 @@ export function requireFiles(captures: readonly string[]): void {
     throw new UsageError("-: is standard input, expected files: captures are read several times here");
 }
 
-/** @returns nanoseconds since the log's start   @throws {UsageError} where the captures do not reach that far */
-export function momentOf(time: ScenarioTime, log: ConnectionLog, flag: string): number {
-  const ns = Number(sinceStart(time, log.startNs));
-  if (ns >= 0 && ns <= log.clockNs) return ns;
-  const [from, to] = [formatTime(log.startNs), formatTime(log.startNs + BigInt(log.clockNs))];
-  throw new UsageError(`${flag} is ${formatTime(log.startNs + BigInt(ns))}, expected a time from ${from} to ${to}`);
+/** First and last instant of captures, nanoseconds since the epoch. */
+export interface CaptureSpan {
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+}
+
+/** @returns nanoseconds since the first frame   @throws {UsageError} where the captures do not reach that far */
+export function momentOf(time: ScenarioTime, { startNs, endNs }: CaptureSpan, flag: string): bigint {
+  const ns = sinceStart(time, startNs);
+  if (ns >= 0n && startNs + ns <= endNs) return ns;
+  const [from, to] = [formatTime(startNs), formatTime(endNs)];
+  throw new UsageError(`${flag} is ${formatTime(startNs + ns)}, expected a time from ${from} to ${to}`);
 }

@@ -2,17 +2,15 @@ import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
 import type { HealthConfig } from "../gateway/health.js";
 import type { Scenario, ScenarioEvent, ScenarioTime } from "../gateway/scenario.js";
+import { defaultHealth } from "../gateway/scenario-health.js";
 
-const PROBE_INTERVAL_MS = 1000;
-const TIMEOUT_MS = 2000;
 /** Time between probes where detection has to be exact: any value would do. */
 const EXACT_INTERVAL_MS = 100;
 export const NS_PER_MS = 1_000_000n;
 
-/** Health checking as the manifests have it, else as by default. */
+/** Health checking as the manifests have it, else as by default: as in a scenario that says nothing of it. */
 export function healthOf({ settings }: PolicyModel): HealthConfig {
-  const timeoutMs = settings.healthTimeoutMs?.value ?? TIMEOUT_MS;
-  return { probeIntervalMs: Math.min(PROBE_INTERVAL_MS, timeoutMs), timeoutMs, failback: { kind: "immediate" } };
+  return defaultHealth(settings.healthTimeoutMs?.value);
 }
 
 /** A scenario of our own making, which no file holds. */

@@ -67,6 +67,10 @@ describe("a command line that is wrong ends with 2 and says where, what and what
     [["replay", "a", "-m", "x", "--skew", "a"], '--skew is "a", expected FILE=±T'],
     [["replay", "a", "-m", "x", "--skew", "a=1h"], '--skew is "a=1h"'],
     [["replay", "a", "-m", "x", "--workers", "2"], "more than one worker is not supported yet"],
+    [["replay", "a", "-m", "x", "--records-at", "5x"], '--records-at is "5x", expected an RFC 3339 time such as'],
+    [["replay", "a", "-m", "x", "--records-at", "1960-01-01T00:00:00Z"], "from 1970 to 2106"],
+    [["replay", "a", "-m", "x", "--records-at", "2106-02-07T06:28:16Z"], "from 1970 to 2106"],
+    [["who", "203.0.113.10:1@1960-01-01T00:00:00Z"], "expected EGRESS_IP:PORT@TIME, such as"],
     [["explain", "a", "-m", "x"], "sluicegate explain: --frame is missing, expected --frame N"],
     [["explain", "a", "-m", "x", "--frame", "0"], '--frame is "0", expected an integer from 1'],
     [[], "no command given"],
@@ -98,6 +102,39 @@ describe("help", () => {
       const long = (await sluicegate("help", name)).stdout;
       for (const { details } of shownFlags(command))
         if (details) expect(long).toContain(details.split(" ")[0]!.replaceAll("`", ""));
+    },
+  );
+
+  test.each(COMMANDS.map(({ name }) => name))("%s --help speaks of no other command's defaults", async (name) => {
+    const others = COMMANDS.flatMap((command) => (command.name === name ? [] : [command.name]));
+    const { stdout } = await sluicegate(name, "--help");
+    expect(stdout.replace(/\s+/g, " ")).not.toMatch(new RegExp(`\\bof (?:${others.join("|")})\\b`));
+  });
+
+  test("says when a failure happens where nobody says when, and of a drain nothing of the kind", async () => {
+    const at = async (name: string) => /--at T +(.*?) +--/s.exec((await sluicegate(name, "--help")).stdout)?.[1];
+    expect((await at("failover"))?.replace(/\s+/g, " ")).toContain("(default: half way through the captures)");
+    expect((await at("demo"))?.replace(/\s+/g, " ")).toContain("(default: 2m)");
+    expect(await at("drain")).not.toContain("default");
+  });
+
+  test.each(COMMANDS.filter(({ flags }) => flags.includes("failOn")).map(({ name }) => name))(
+    "%s names in its help every number that --fail-on may name there",
+    async (name) => {
+      const required = ["-m", "x", "--from", "x", "--to", "x", "--node", "x", "--at", "1s"];
+      const flags = COMMANDS.find((command) => command.name === name)!.required!.flatMap((key) => {
+        const at = required.indexOf(key === "manifests" ? "-m" : `--${key}`);
+        return required.slice(at, at + 2);
+      });
+      const { stderr } = await sluicegate(name, "a", ...flags, "--fail-on", "nothing>0");
+      const names = [...stderr.matchAll(/\.\{([^}]*)\}/g)].flatMap(([, list]) => list!.split(","));
+      const help = (await sluicegate("help", name)).stdout.replace(/\s+/g, " ");
+      if (name === "replay") return expect(help).toContain("frames.X, connections.X");
+      expect(names.length).toBeGreaterThan(4);
+      expect(names.filter((number) => !new RegExp(`\\b${number}\\b`).test(help))).toEqual([]);
+      const example = /--fail-on EXPR.*?'([^']+)'/.exec(help)![1]!;
+      const tried = await sluicegate(name, "a", ...flags, "--fail-on", example);
+      expect(tried.stderr).not.toContain("--fail-on");
     },
   );
 

@@ -52,6 +52,13 @@ describe("diff", () => {
     expect(stdout).toContain("NODE-");
   });
 
+  test("--redact leaves no name in a warning either, whichever of both sets has it", async () => {
+    const policies = join(changed, "policies.yaml");
+    const { stderr } = await sluicegate("diff", WEB, "--from", MANIFESTS, "--to", policies, "--redact");
+    expect(stderr).toMatch(/^warning: FILE-\d+:.*no node matches/m);
+    expect(stderr).not.toMatch(/shop|cart|gw-|203\.0\.113|198\.51\.100|10\.1\./);
+  });
+
   test("wants both sets of manifests, and files that can be read twice", async () => {
     expect((await sluicegate("diff", WEB, "--from", MANIFESTS)).stderr).toContain("--to is missing");
     const { code, stderr } = await sluicegate("diff", "-", "--from", MANIFESTS, "--to", MANIFESTS);
@@ -84,6 +91,9 @@ describe("every what-if", () => {
     ["failover", ["--detect", "1s,soon"], '--detect is "soon", expected a duration above zero'],
     ["failover", ["--detect", "100us"], "--detect has 100000 ns, expected whole milliseconds"],
     ["failover", ["--at", "9s"], "--at is 2026-11-23T07:58:53.480001000Z, expected a time from"],
+    ["failover", ["--at", "1m30s"], "--at is 2026-11-23T08:00:14.480001000Z, expected a time from"],
+    ["failover", ["--at", "2030-01-01T00:00:00.0000005Z"], "--at is 2030-01-01T00:00:00.000000500Z, expected a time"],
+    ["failover", ["--at", "1960-01-01T00:00:00.5Z"], '--at is "1960-01-01T00:00:00.5Z", expected a time since'],
     ["drain", ["--node", "gw-a", "--at", "every 1s"], "--at is every …, expected one time: a node is drained once"],
     ["drain", ["--node", "w1", "--at", "1s"], '--node is "w1", expected a gateway node: gw-a, gw-b, gw-c, gw-d'],
     ["zones", ["--fail-on", "crossZone>1"], "the name of a number: disabled.{connections,"],

@@ -132,7 +132,7 @@ describe("a gateway that fails", () => {
       { at: { everyNs: 60_000_000_000n } },
       "--at: the captures last 9963 ms, expected times closer together",
     ],
-    ["times too close together", { at: { everyNs: 1000n } }, "--at: are 9963000 times, expected at most 100000"],
+    ["times too close together", { at: { everyNs: 1000n } }, "--at gives 9963000 times, expected at most 100000"],
     ["standard input", { captures: ["-"] }, "-: is standard input, expected files"],
   ])("is refused where the question makes no sense: %s", async (_, options, message) => {
     await expect(failures(options as Partial<FailoverOptions>)).rejects.toThrow(message);

@@ -1,9 +1,9 @@
 import { UsageError } from "../../errors.js";
 import { diffText } from "../../report/whatif-diff.js";
 import { diffManifests } from "../../whatif/diff.js";
-import { redaction } from "../cluster.js";
+import { loadCluster, printWarnings, redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
-import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
+import { conditionsFor, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
 const NAMES = [
   "connections",
@@ -20,12 +20,13 @@ export const run: CommandRun = async (captures, flags, console) => {
   const conditions = conditionsFor(flags, "diff", NAMES);
   const { at } = flags;
   if (at && "everyNs" in at) throw new UsageError("--at is every …, expected one time: manifests change once");
-  const from = loadForWhatIf({ ...flags, manifests: flags.from! }, captures, console);
-  const to = loadForWhatIf({ ...flags, manifests: flags.to! }, captures, console);
+  const from = loadCluster({ ...flags, manifests: flags.from! });
+  const to = loadCluster({ ...flags, manifests: flags.to! });
   const redact = redaction(from, captures, flags, [to]);
+  printWarnings([...from.warnings, ...to.warnings], flags, console, redact);
   const progress = new RunsProgress(console, captures, 2);
   try {
-    const { model: _, ...options } = whatIfOptions(captures, from, flags, console);
+    const { model: _, ...options } = whatIfOptions(captures, { model: from, redact }, flags, console);
     const report = await diffManifests({ ...options, from, to, ...(at && { at }), onProgress: progress.update });
     progress.clear();
     const numbers = { diff: Object.fromEntries(NAMES.map((name) => [name, report[name]])) };

@@ -1,7 +1,6 @@
 import { UsageError } from "../../errors.js";
 import { drainText } from "../../report/whatif-drain.js";
 import { drainNode } from "../../whatif/drain.js";
-import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
 import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
@@ -12,18 +11,17 @@ export const run: CommandRun = async (captures, flags, console) => {
   const conditions = conditionsFor(flags, "drain", NAMES);
   const at = flags.at!;
   if ("everyNs" in at) throw new UsageError("--at is every …, expected one time: a node is drained once");
-  const model = loadForWhatIf(flags, captures, console);
+  const subject = loadForWhatIf(flags, captures, console);
   const progress = new RunsProgress(console, captures, 1);
   try {
-    const options = { ...whatIfOptions(captures, model, flags, console), onProgress: progress.update };
+    const options = { ...whatIfOptions(captures, subject, flags, console), onProgress: progress.update };
     const deadline = flags.deadline && { deadline: flags.deadline };
     const report = await drainNode({ ...options, node: flags.node!, at, ...deadline });
     progress.clear();
     const { connectionsAtStart, openedAfter, stillLive } = report;
     const { cut = 0, cutWhileInUse = 0 } = report.deadline ?? {};
     const numbers = { drain: { connectionsAtStart, openedAfter, stillLive, cut, cutWhileInUse } };
-    const redact = redaction(model, captures, flags);
-    return printAnswer({ report, text: drainText, conditions, numbers }, flags, console, redact);
+    return printAnswer({ report, text: drainText, conditions, numbers }, flags, console, subject.redact);
   } finally {
     progress.clear();
   }

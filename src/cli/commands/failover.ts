@@ -2,7 +2,6 @@ import { availableParallelism } from "node:os";
 import { UsageError } from "../../errors.js";
 import { failoverText } from "../../report/whatif-failover.js";
 import { type FailoverReport, playFailures } from "../../whatif/failover.js";
-import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
 import type { Console } from "../console.js";
 import type { FlagValues } from "../flags.js";
@@ -15,11 +14,11 @@ const NS_PER_MS = 1_000_000n;
 /** `failover CAPTURE… -m PATH`: what breaks when a gateway node fails. */
 export const run: CommandRun = async (captures, flags, console) => {
   const conditions = conditionsFor(flags, "failover", NAMES);
-  const model = loadForWhatIf(flags, captures, console);
+  const subject = loadForWhatIf(flags, captures, console);
   const progress = new RunCounter(console);
   try {
     const report = await playFailures({
-      ...whatIfOptions(captures, model, flags, console),
+      ...whatIfOptions(captures, subject, flags, console),
       kill: flags.kill ?? "each",
       at: flags.at,
       detectMs: delays(flags),
@@ -28,9 +27,8 @@ export const run: CommandRun = async (captures, flags, console) => {
       onRun: progress.update,
     });
     progress.clear();
-    const redact = redaction(model, captures, flags);
     const numbers = { failover: numbersOf(report) };
-    return printAnswer({ report, text: failoverText, conditions, numbers }, flags, console, redact);
+    return printAnswer({ report, text: failoverText, conditions, numbers }, flags, console, subject.redact);
   } finally {
     progress.clear();
   }

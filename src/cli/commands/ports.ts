@@ -1,6 +1,5 @@
 import { portsText } from "../../report/whatif-ports.js";
 import { portUse } from "../../whatif/ports.js";
-import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
 import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
@@ -9,15 +8,14 @@ const NAMES = ["peak", "peakPercent", "refused", "originalRefused", "refusedInRe
 /** `ports CAPTURE… -m PATH [--grow 3x]`: which NAT ports are in use, and when they run out. */
 export const run: CommandRun = async (captures, flags, console) => {
   const conditions = conditionsFor(flags, "ports", NAMES);
-  const model = loadForWhatIf(flags, captures, console);
+  const subject = loadForWhatIf(flags, captures, console);
   const progress = new RunsProgress(console, captures, 1);
   try {
-    const options = { ...whatIfOptions(captures, model, flags, console), onProgress: progress.update };
+    const options = { ...whatIfOptions(captures, subject, flags, console), onProgress: progress.update };
     const report = await portUse({ ...options, grow: flags.grow ?? 1 });
     progress.clear();
     const numbers = { ports: Object.fromEntries(NAMES.map((name) => [name, report[name]])) };
-    const redact = redaction(model, captures, flags);
-    return printAnswer({ report, text: portsText, conditions, numbers }, flags, console, redact);
+    return printAnswer({ report, text: portsText, conditions, numbers }, flags, console, subject.redact);
   } finally {
     progress.clear();
   }

@@ -1,6 +1,5 @@
 import { zonesText } from "../../report/whatif-zones.js";
 import { AFFINITIES, type AffinityRow, compareZones } from "../../whatif/zones.js";
-import { redaction } from "../cluster.js";
 import type { CommandRun } from "../commands.js";
 import { parseFailOn } from "../fail-on.js";
 import { loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
@@ -10,17 +9,16 @@ const NAMES = ["connections", "crossZoneConnections", "crossZoneBytes", "crossZo
 /** `zones CAPTURE… -m PATH`: traffic across zones and drops under all four affinities. */
 export const run: CommandRun = async (captures, flags, console) => {
   const conditions = parseFailOn(flags.failOn, Object.fromEntries(AFFINITIES.map((mode) => [mode, NAMES])));
-  const model = loadForWhatIf(flags, captures, console);
+  const subject = loadForWhatIf(flags, captures, console);
   const progress = new RunsProgress(console, captures, AFFINITIES.length);
   try {
     const report = await compareZones({
-      ...whatIfOptions(captures, model, flags, console),
+      ...whatIfOptions(captures, subject, flags, console),
       onProgress: progress.update,
     });
     progress.clear();
     const numbers = Object.fromEntries(report.affinities.map((row) => [row.azAffinity, numbersOf(row)]));
-    const redact = redaction(model, captures, flags);
-    return printAnswer({ report, text: zonesText, conditions, numbers }, flags, console, redact);
+    return printAnswer({ report, text: zonesText, conditions, numbers }, flags, console, subject.redact);
   } finally {
     progress.clear();
   }

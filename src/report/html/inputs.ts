@@ -1,7 +1,7 @@
 import type { ReplayReport } from "../../replay/report-types.js";
 import { reportJson } from "../json.js";
 import { count, duration, rate } from "../units.js";
-import { html } from "./markup.js";
+import { html, type Markup } from "./markup.js";
 import { code, columns, number, type PageSection } from "./section.js";
 import { sortableTable } from "./table.js";
 
@@ -10,10 +10,6 @@ const MAX_JSON = 200_000;
 
 /** The captures, and what was odd about them. */
 export function inputSection({ input, timing, frames }: ReplayReport): PageSection {
-  const list = (counts: Readonly<Record<string, number>>) =>
-    Object.entries(counts)
-      .map(([what, n]) => `${what} ${count(n)}`)
-      .join(", ");
   const rows = input.files.map((file) => [
     code(file.name),
     number(file.frames),
@@ -21,9 +17,25 @@ export function inputSection({ input, timing, frames }: ReplayReport): PageSecti
     list(file.adjusted),
     list(file.skippedBlocks),
   ]);
-  const body = html`${sortableTable("Captures", columns("Capture", "Frames#", "End", "Adjusted", "Passed over"), rows)}
+  const body = html`${sortableTable("Captures", columns("Capture", "Frames#", "End", "Adjusted", "Passed over"), rows)}${recordTable(input)}
 <p class="dim">${count(frames.read)} frames in ${duration(timing.wallMs * 1e6)}: ${rate(timing.framesPerSecond)} frames/s, ${duration(timing.engineNsPerFrame)} per frame in the engine.</p>`;
   return { id: "input", short: "Input", title: "Input", body };
+}
+
+/** What became of connection records that stand in for frames; undefined where there are none. */
+function recordTable({ files }: ReplayReport["input"]): Markup | undefined {
+  const rows = files.flatMap(({ name, records }) =>
+    records ? [[code(name), records.kind, number(records.read), number(records.used), list(records.unused)]] : [],
+  );
+  if (rows.length === 0) return undefined;
+  const heads = columns("File", "Kind", "Records#", "Made into frames#", "Not used");
+  return html`<h3>Connection records</h3>${sortableTable("Connection records", heads, rows)}`;
+}
+
+function list(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([what, n]) => `${what} ${count(n)}`)
+    .join(", ");
 }
 
 /** The report as data. */

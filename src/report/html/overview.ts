@@ -3,6 +3,7 @@ import { mismatchText } from "../summary.js";
 import { bytes, count } from "../units.js";
 import { html, type Markup } from "./markup.js";
 import { shownTime } from "./time.js";
+import { whyUnverified } from "./verification.js";
 
 /** What the report is about, whether every frame is right, and the figures that matter most. */
 export function overview(report: ReplayReport): Markup {
@@ -25,7 +26,7 @@ function subject({ input, scenario, seed, natProfile, topology, range, filter }:
 /** Whether every frame is right, in one sentence. */
 function verdictBanner(report: ReplayReport): Markup {
   const { enabled, ok, framesChecked } = report.verification;
-  if (!enabled) return html`<div class="verdict off"><strong>Not verified</strong> Verification was turned off.</div>`;
+  if (!enabled) return html`<div class="verdict off"><strong>Not verified</strong> ${whyUnverified(report)}</div>`;
   const text = `${count(framesChecked)} frames checked by code that shares nothing with the engine`;
   if (ok)
     return html`<div class="verdict"><strong class="good">Every frame is right</strong> ${text}: no mismatch.</div>`;

@@ -1,8 +1,8 @@
 import type { ReplayReport } from "../../replay/report-types.js";
 import { MISMATCH_FIELDS, type MismatchField } from "../../verify/fields.js";
-import { mismatchText } from "../summary.js";
+import { isOfRecords, mismatchText } from "../summary.js";
 import { count } from "../units.js";
-import { html } from "./markup.js";
+import { html, type Markup } from "./markup.js";
 import { code, columns, number, type PageSection } from "./section.js";
 import { sortableTable } from "./table.js";
 
@@ -27,6 +27,13 @@ export function mismatchSection({ verification }: ReplayReport): PageSection | u
   return { id: "mismatches", short: "Mismatches", title: "Mismatches", body };
 }
 
+/** Why a report has no verification, in a sentence. */
+export function whyUnverified(report: ReplayReport): Markup {
+  return isOfRecords(report)
+    ? html`Frames were made up of connection records, which have no bytes to verify.`
+    : html`Verification was turned off (<code>--no-verify</code>).`;
+}
+
 /** How the result was checked, and what came of it. */
 export function verificationSection(report: ReplayReport): PageSection {
   const { enabled, ok, framesChecked, notes } = report.verification;
@@ -35,6 +42,6 @@ export function verificationSection(report: ReplayReport): PageSection {
   const body = enabled
     ? html`<p>Every frame that the engine took was checked by code that shares nothing with it: only permitted bytes changed, checksums by recount, one connection per external address and port, the gateway eligible, the policy by a naive reading of the manifests, replies restored byte for byte.</p>
 <dl class="facts"><dt>Frames checked</dt><dd>${count(framesChecked)} of ${count(report.frames.read)} read</dd><dt>Result</dt><dd class="${ok ? "good" : "bad"}">${result}</dd><dt>Noted, no fault</dt><dd>${count(noted)} (see <a href="#assumptions">assumptions</a>)</dd></dl>`
-    : html`<p class="warn">Verification was turned off (<code>--no-verify</code>): nothing here was checked.</p>`;
+    : html`<p class="warn">${whyUnverified(report)} Nothing here was checked.</p>`;
   return { id: "verification", short: "Verification", title: "Verification", body };
 }

@@ -83,6 +83,20 @@ describe("the page", () => {
     expect(grids.moved.columns[2].values).toContain(shown);
   });
 
+  test("says of connection records that they have no bytes to verify, and what became of them", () => {
+    const { input } = exampleReport();
+    const records = { kind: "hubble-flows", read: 1200, used: 900, unused: { "other-observation": 299, inbound: 1 } };
+    const off = { enabled: false, ok: true, framesChecked: 0, mismatches: [], mismatchCount: 0, notes: {} };
+    const files = [{ ...input.files[0]!, name: "flows.jsonl", records }, input.files[1]!];
+    const page = markupOf(reportPage(exampleReport({ verification: off, input: { ...input, files } })));
+    expect(page).toMatch(/Not verified<\/strong> [^<]*connection records[^<]*no bytes to verify/);
+    expect(page).not.toMatch(/turned off|no-verify/);
+    const [, section] = /<section id="input"([\s\S]*?)<\/section>/.exec(page)!;
+    for (const text of ["flows.jsonl", "hubble-flows", "1,200", "900", "other-observation 299, inbound 1"])
+      expect(section).toContain(text);
+    expect(markupOf(reportPage(exampleReport()))).not.toContain("Connection records");
+  });
+
   test("says plainly whether every frame is right", () => {
     expect(reportPage(exampleReport())).toContain("Every frame is right");
     expect(reportPage(wrongReport())).toMatch(/7 mismatches[\s\S]*<section id="mismatches"/);
@@ -90,7 +104,7 @@ describe("the page", () => {
     const page = reportPage(exampleReport({ verification: off }));
     expect(page).toContain("Not verified");
     expect(page).not.toContain("Every frame is right");
-    expect(page).toContain("nothing here was checked");
+    expect(page).toContain("Nothing here was checked");
   });
 
   test("shows the first thousand rows of a long table and says where the rest is", () => {
