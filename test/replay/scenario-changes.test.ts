@@ -1,25 +1,23 @@
 import { describe, expect, it } from "vitest";
 import type { Policy, PolicyModel } from "../../src/config/types.js";
 import { parseAddress, parsePrefix } from "../../src/net/address.js";
-import { formatTime } from "../../src/replay/time.js";
 import { clusterModel } from "./cluster.js";
 import {
+  at,
   endpointOf,
+  FOUR,
   gatewaysOf,
   isOutbound,
   nameOf,
+  PODS,
   replayFrames,
+  SECOND,
   scenarioOf,
   talk,
   talker,
   together,
 } from "./scenarios.js";
-import { conversation, ENDPOINT, question, timeOf } from "./traffic.js";
-
-const PODS = [ENDPOINT, "10.0.1.8", "10.0.1.9"];
-const FOUR = { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2", "gw-c": "203.0.113.3", "gw-d": "203.0.113.4" };
-const SECOND = 1_000_000;
-const at = (seconds: number) => formatTime(timeOf(Math.round(seconds * 1e6)));
+import { conversation, question } from "./traffic.js";
 
 /** The cluster's one policy, otherwise. */
 function withPolicy(model: PolicyModel, change: Partial<Policy>): PolicyModel {
