@@ -13,6 +13,8 @@ export interface ClusterWords {
   readonly idle?: readonly string[];
   /** Name and egress IP of gateways; InternalIPs are 172.18.0.1, .2 … in this order. */
   readonly gateways?: Readonly<Record<string, string>>;
+  /** Those of them that lack the label by which the policy selects gateways. */
+  readonly unlabelled?: readonly string[];
   /** Node of all pods, InternalIP 172.18.1.1; left out = unknown, so there is no hop. */
   readonly worker?: string;
   readonly destinations?: readonly string[];
@@ -47,7 +49,7 @@ function itemsOf(words: ClusterWords): object[] {
   const { gateways = GATEWAYS, idle = [], pods } = words;
   const nodes = Object.entries(gateways).map(([name, egressIP], i) => {
     const interfaces = JSON.stringify({ eth1: [`${egressIP}/24`], default: "eth1" });
-    const role = name.startsWith("gw") ? "gw" : "worker";
+    const role = name.startsWith("gw") && !words.unlabelled?.includes(name) ? "gw" : "worker";
     return nodeObject(name, `172.18.0.${i + 1}`, {
       labels: { role },
       annotations: { "sluicegate.io/interfaces": interfaces },
