@@ -172,23 +172,19 @@ describe("properties of egressCIDRs", () => {
 
   const words = (list: readonly Word[]) => Object.fromEntries(NAMES.map((name, index) => [name, list[index]!]));
 
-  test("no two gateways have one address; none is idle while somebody goes without", () => {
-    fc.assert(
-      fc.property(runs, ({ length, cap, azAffinity, steps }) => {
-        const spec = { egressCIDRs: [`203.0.113.0/${length}`], azAffinity };
-        const control = new GatewayControl(haModel(NAMES, spec, { maxGatewayNodes: cap }));
-        for (const list of steps) {
-          control.update(statuses(words(list)));
-          const addresses = held(control.picture.model);
-          expect(new Set(addresses.values()).size).toBe(addresses.size);
-          expect(addresses.size).toBe(Math.min(SIZE[length]!, NAMES.length));
-        }
-      }),
-      { numRuns: 200 },
-    );
-  });
+  /** How things stand after a step of a run. */
+  interface Standing {
+    readonly control: GatewayControl;
+    /** Addresses in the range. */
+    readonly size: number;
+    /** Address by node, before the step and after it. */
+    readonly before: ReadonlyMap<string, string>;
+    readonly addresses: ReadonlyMap<string, string>;
+    readonly active: ReadonlySet<string>;
+  }
 
-  test("a node keeps its address unless an active one that had none has it now", () => {
+  /** Checks what has to hold after each step of any run. */
+  function everyStep(check: (standing: Standing) => void): void {
     fc.assert(
       fc.property(runs, ({ length, cap, azAffinity, steps }) => {
         const spec = { egressCIDRs: [`203.0.113.0/${length}`], azAffinity };
@@ -196,37 +192,39 @@ describe("properties of egressCIDRs", () => {
         for (const list of steps) {
           const before = held(control.picture.model);
           control.update(statuses(words(list)));
-          const after = held(control.picture.model);
-          const active = activeAnywhere(control);
-          for (const [node, address] of before) {
-            if (after.get(node) === address) continue;
-            const taker = [...after].find(([, other]) => other === address)!;
-            expect(active.has(node)).toBe(false);
-            expect(active.has(taker[0])).toBe(true);
-            expect(before.has(taker[0])).toBe(false);
-          }
+          const addresses = held(control.picture.model);
+          check({ control, size: SIZE[length]!, before, addresses, active: activeAnywhere(control) });
         }
       }),
       { numRuns: 200 },
     );
+  }
+
+  test("no two gateways have one address; none is idle while somebody goes without", () => {
+    everyStep(({ addresses, size }) => {
+      expect(new Set(addresses.values()).size).toBe(addresses.size);
+      expect(addresses.size).toBe(Math.min(size, NAMES.length));
+    });
+  });
+
+  test("a node keeps its address unless an active one that had none has it now", () => {
+    everyStep(({ before, addresses, active }) => {
+      for (const [node, address] of before) {
+        if (addresses.get(node) === address) continue;
+        const taker = [...addresses].find(([, other]) => other === address)!;
+        expect(active.has(node)).toBe(false);
+        expect(active.has(taker[0])).toBe(true);
+        expect(before.has(taker[0])).toBe(false);
+      }
+    });
   });
 
   test("who is active goes without only where all addresses are with active ones, and that is reported", () => {
-    fc.assert(
-      fc.property(runs, ({ length, cap, azAffinity, steps }) => {
-        const spec = { egressCIDRs: [`203.0.113.0/${length}`], azAffinity };
-        const control = new GatewayControl(haModel(NAMES, spec, { maxGatewayNodes: cap }));
-        for (const list of steps) {
-          control.update(statuses(words(list)));
-          const addresses = held(control.picture.model);
-          const active = activeAnywhere(control);
-          const without = [...active].filter((node) => !addresses.has(node)).sort();
-          if (without.length > 0) expect([...addresses.keys()].every((node) => active.has(node))).toBe(true);
-          expect(control.picture.shortages.map(({ node }) => node)).toEqual(without);
-        }
-      }),
-      { numRuns: 200 },
-    );
+    everyStep(({ addresses, active, control }) => {
+      const without = [...active].filter((node) => !addresses.has(node)).sort();
+      if (without.length > 0) expect([...addresses.keys()].every((node) => active.has(node))).toBe(true);
+      expect(control.picture.shortages.map(({ node }) => node)).toEqual(without);
+    });
   });
 
   test("neither the order of manifests nor that of statuses matters", () => {

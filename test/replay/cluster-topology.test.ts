@@ -2,12 +2,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadManifests } from "../../src/config/load.js";
+import type { PolicyModel } from "../../src/config/types.js";
 import { readScenario } from "../../src/gateway/scenario.js";
 import type { ReplayOptions } from "../../src/replay/options.js";
 import { replay } from "../../src/replay/replay.js";
-import { withFolder } from "../support/capture-read.js";
+import { withFile, withFolder } from "../support/capture-read.js";
+import { patterned } from "../support/frames.js";
+import { clusterModel } from "./cluster.js";
 import { CAPTURES_OF_OTHERS, withHalfItsSources } from "./others.js";
-import { type ReplayResult, readOutput, replayAndRead } from "./outputs-read.js";
+import { type OutputFrame, type ReplayResult, readOutput, replayAndRead } from "./outputs-read.js";
+import { captureOf, conversation, ENDPOINT, outbound, REMOTE, type TimedFrame } from "./traffic.js";
 
 const RECORDINGS = [
   "web/in.pcap",
@@ -78,6 +82,89 @@ describe("one engine per node puts the same bytes on the external network as one
   it("and saves no state of so many", async () => {
     const options = { captures: ["pcaps/web/in.pcap"], model, topology: "cluster", saveState: "x" } as const;
     await expect(replayAndRead(options)).rejects.toThrow("topology is cluster, expected single where a state is saved");
+  });
+});
+
+/** What an overlay packet says: outer addresses and UDP port, VNI, and of the packet in it addresses and TTL. */
+function readPacket({ bytes }: OutputFrame): object {
+  const ip = (at: number) => bytes.subarray(at, at + 4).join(".");
+  const [udp, vxlan, inner] = [34, 42, 64];
+  expect([bytes.readUInt16BE(12), bytes[23], bytes[vxlan], bytes.readUInt16BE(inner - 2)]).toEqual([
+    0x800, 17, 8, 0x800,
+  ]);
+  return {
+    outer: `${ip(26)} > ${ip(30)}`,
+    port: bytes.readUInt16BE(udp + 2),
+    vni: bytes.readUIntBE(vxlan + 4, 3),
+    inner: `${ip(inner + 12)} > ${ip(inner + 16)}`,
+    ttl: bytes[inner + 8],
+  };
+}
+
+/** Replays frames with one engine per node. @returns packets between nodes with what left for the outside */
+function between(frames: readonly TimedFrame[], model: PolicyModel) {
+  return withFile(captureOf(frames), (path) =>
+    withFolder(async (outDir) => {
+      const report = await replay({ captures: [path], model, topology: "cluster", outDir });
+      expect(report.verification.mismatches).toEqual([]);
+      const [overlay, external] = ["overlay", "external"].map((name) =>
+        readOutput(readFileSync(join(outDir, `${name}.pcapng`))),
+      );
+      return { report, overlay: overlay!, external: external! };
+    }),
+  );
+}
+
+describe("packets between nodes", () => {
+  const gateways = { "gw-a": "203.0.113.10" };
+
+  it("have cilium-config's port, the endpoint's identity as VNI or that of the world, and lose a hop at the gateway", async () => {
+    const base = await clusterModel({ pods: [ENDPOINT], gateways, worker: "worker" });
+    const model: PolicyModel = {
+      ...base,
+      endpoints: base.endpoints.map((endpoint) => ({ ...endpoint, identity: 4711 })),
+      settings: { ...base.settings, tunnelPort: { value: 8473, source: "cilium-config" } },
+    };
+    const { overlay, external } = await between(conversation(0), model);
+    const [request, reply] = overlay;
+    expect(readPacket(request!)).toEqual({
+      outer: "172.18.1.1 > 172.18.0.1",
+      port: 8473,
+      vni: 4711,
+      inner: `${ENDPOINT} > ${REMOTE}`,
+      ttl: 64,
+    });
+    expect(external[0]!.bytes[22]).toBe(63);
+    // The capture shows what the endpoint got, 57.
+    expect(readPacket(reply!)).toEqual({
+      outer: "172.18.0.1 > 172.18.1.1",
+      port: 8473,
+      vni: 2,
+      inner: `${REMOTE} > ${ENDPOINT}`,
+      ttl: 57,
+    });
+    expect(overlay.map(({ interfaceName }) => interfaceName).slice(0, 2)).toEqual(["worker", "gw-a"]);
+    expect(overlay).toHaveLength(9);
+  });
+
+  it("are none where nobody knows on which node the endpoint is, nor where that is the gateway", async () => {
+    const nowhere = await clusterModel({ pods: [ENDPOINT], gateways });
+    const there = { ...nowhere, endpoints: nowhere.endpoints.map((endpoint) => ({ ...endpoint, node: "gw-a" })) };
+    for (const model of [nowhere, there]) {
+      const { report, overlay } = await between(conversation(0), model);
+      expect(report.frames).toMatchObject({ snat: 5, reverse: 4 });
+      expect([overlay, report.overlay!.frames]).toEqual([[], 0]);
+    }
+  });
+
+  it("are counted where they do not fit the MTU, and carried; a super-frame is cut up by the card and no fault", async () => {
+    const model = await clusterModel({ pods: [ENDPOINT], gateways, worker: "worker" });
+    const sizes = [1450, 1451, 1500, 4000];
+    const frames = sizes.map((size, i) => ({ us: i, frame: outbound("PSH ACK", { id: i }, patterned(size - 40)) }));
+    const { report, overlay, external } = await between(frames, model);
+    expect(external).toHaveLength(sizes.length);
+    expect(overlay.map(({ wire }) => wire - 14)).toEqual(sizes.map((size) => size + 50));
+    expect(report.overlay).toMatchObject({ frames: 4, tooBig: 2, largest: 1550, mtu: 1500 });
   });
 });
 

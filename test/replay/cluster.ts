@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { loadManifests } from "../../src/config/load.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import { withFolder } from "../support/capture-read.js";
+import { nodeObject, podObject } from "../support/objects.js";
 
 /** A cluster in words: everything that a replay test needs of manifests. */
 export interface ClusterWords {
@@ -12,6 +13,8 @@ export interface ClusterWords {
   readonly idle?: readonly string[];
   /** Name and egress IP of gateways; InternalIPs are 172.18.0.1, .2 … in this order. */
   readonly gateways?: Readonly<Record<string, string>>;
+  /** Those of them that lack the label by which the policy selects gateways. */
+  readonly unlabelled?: readonly string[];
   /** Node of all pods, InternalIP 172.18.1.1; left out = unknown, so there is no hop. */
   readonly worker?: string;
   readonly destinations?: readonly string[];
@@ -44,50 +47,25 @@ export function clusterModel(words: ClusterWords): Promise<PolicyModel> {
 
 function itemsOf(words: ClusterWords): object[] {
   const { gateways = GATEWAYS, idle = [], pods } = words;
-  const nodes = Object.entries(gateways).map(([name, egressIP], i) =>
-    node(name, `172.18.0.${i + 1}`, {
-      "sluicegate.io/interfaces": JSON.stringify({ eth1: [`${egressIP}/24`], default: "eth1" }),
-    }),
-  );
-  const worker = words.worker === undefined ? [] : [node(words.worker, "172.18.1.1", {})];
+  const nodes = Object.entries(gateways).map(([name, egressIP], i) => {
+    const interfaces = JSON.stringify({ eth1: [`${egressIP}/24`], default: "eth1" });
+    const role = name.startsWith("gw") && !words.unlabelled?.includes(name) ? "gw" : "worker";
+    return nodeObject(name, `172.18.0.${i + 1}`, {
+      labels: { role },
+      annotations: { "sluicegate.io/interfaces": interfaces },
+    });
+  });
+  const worker =
+    words.worker === undefined
+      ? []
+      : [nodeObject(words.worker, "172.18.1.1", { labels: { role: "worker" }, annotations: {} })];
+  const pod = (name: string, app: string, ip: string) =>
+    podObject(name, ip, { ...words, uid: `uid-${name}`, app, node: words.worker });
   const all = [
-    ...pods.map((ip, i) => pod(`pod-${i}`, "client", ip, words)),
-    ...idle.map((ip, i) => pod(`idle-${i}`, "idle", ip, words)),
+    ...pods.map((ip, i) => pod(`pod-${i}`, "client", ip)),
+    ...idle.map((ip, i) => pod(`idle-${i}`, "idle", ip)),
   ];
   return [...nodes, ...worker, ...all, policy(words, Object.keys(gateways))];
-}
-
-function node(name: string, ip: string, annotations: Record<string, string>): object {
-  return {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: {
-      name,
-      uid: `uid-${name}`,
-      creationTimestamp: LONG_AGO,
-      labels: { role: name.startsWith("gw") ? "gw" : "worker" },
-      annotations,
-    },
-    status: { addresses: [{ type: "InternalIP", address: ip }] },
-  };
-}
-
-function pod(name: string, app: string, ip: string, words: ClusterWords): object {
-  const ports = (words.ports ?? []).map((containerPort) => ({ containerPort, protocol: "TCP" }));
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      name,
-      namespace: "default",
-      uid: `uid-${name}`,
-      creationTimestamp: words.created ?? LONG_AGO,
-      ...(words.deleted && { deletionTimestamp: words.deleted }),
-      labels: { app },
-    },
-    spec: { ...(words.worker && { nodeName: words.worker }), containers: [{ name: "main", image: "none", ports }] },
-    status: { phase: "Running", podIP: ip, podIPs: [{ ip }] },
-  };
 }
 
 function policy(words: ClusterWords, gateways: readonly string[]): object {

@@ -1,25 +1,23 @@
 import { describe, expect, it } from "vitest";
 import type { Policy, PolicyModel } from "../../src/config/types.js";
 import { parseAddress, parsePrefix } from "../../src/net/address.js";
-import { formatTime } from "../../src/replay/time.js";
 import { clusterModel } from "./cluster.js";
 import {
+  at,
   endpointOf,
+  FOUR,
   gatewaysOf,
   isOutbound,
   nameOf,
+  PODS,
   replayFrames,
+  SECOND,
   scenarioOf,
   talk,
   talker,
   together,
 } from "./scenarios.js";
-import { conversation, ENDPOINT, question, timeOf } from "./traffic.js";
-
-const PODS = [ENDPOINT, "10.0.1.8", "10.0.1.9"];
-const FOUR = { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2", "gw-c": "203.0.113.3", "gw-d": "203.0.113.4" };
-const SECOND = 1_000_000;
-const at = (seconds: number) => formatTime(timeOf(Math.round(seconds * 1e6)));
+import { conversation, question } from "./traffic.js";
 
 /** The cluster's one policy, otherwise. */
 function withPolicy(model: PolicyModel, change: Partial<Policy>): PolicyModel {
@@ -159,7 +157,7 @@ describe("a question that is dropped", () => {
 });
 
 describe("an egress IP that several nodes may hold", () => {
-  it("goes to the next one when its node is down, and back: connections there break, and the report says why", async () => {
+  it("goes to the next one when its node is down, and takes connections along; when it goes back, those of the next one end", async () => {
     const apart = await clusterModel({ pods: PODS, gateways: { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2" } });
     const shared = parseAddress("203.0.113.1")!;
     const model: PolicyModel = {
@@ -181,7 +179,17 @@ describe("an egress IP that several nodes may hold", () => {
     expect(report.verification.mismatches).toEqual([]);
     // The tuple stays the same when the address moves and the port is free there, so nothing breaks.
     expect(new Set(external.map(({ bytes }) => bytes.subarray(26, 30).join(".")))).toEqual(new Set(["203.0.113.1"]));
-    expect(external.map(({ interfaceName }) => interfaceName)).toContain("gw-b");
+    const leftBy = (from: number, to: number) => {
+      const between = ({ number }: { number: number }) => {
+        const { us } = one.frames[number - 1]!;
+        return us >= from * SECOND && us < to * SECOND;
+      };
+      return [...new Set(external.filter(between).map(({ interfaceName }) => interfaceName))];
+    };
+    // Found down at 4 s, up again at 7 s: until then the address stays.
+    expect([leftBy(0, 2.05), leftBy(2.05, 4), leftBy(4, 7), leftBy(7, 10)]).toEqual([["gw-a"], [], ["gw-b"], []]);
+    const late = one.frames.filter(({ us, frame }) => us >= 7 * SECOND && isOutbound(frame, PODS));
+    expect(report.reasonActions["no-egress-ip"]).toEqual({ drop: late.length });
     expect(report.connections).toMatchObject({ broken: 0, rebound: 0 });
     expect(report.failovers).toMatchObject([{ node: "gw-a", detectedAt: at(4), brokenConnections: 0 }]);
     expect(report.gateways.map(({ node, egressIP }) => `${node} ${egressIP}`)).toContain("gw-b 203.0.113.1");
@@ -264,6 +272,26 @@ describe("manifests that change in mid-capture", () => {
     expect(report.broken).toHaveLength(own.length);
     expect(new Set(report.broken.map(({ from }) => from.node))).toEqual(new Set(["gw-c"]));
     expect(report.failovers).toMatchObject([{ node: "gw-c", event: "remove", at: at(3.05), detectedAt: at(3.05) }]);
+    const others = ({ number }: { number: number }) => gateways.get(endpointOf(frames[number - 1]!.frame)) !== "gw-c";
+    expect(external.filter(others)).toEqual(before.external.filter(others));
+  });
+
+  it("take its label from a gateway: its connections move with their next frame, nothing is lost, the others stay", async () => {
+    const model = await clusterModel({ pods: PODS, gateways: FOUR });
+    const later = await clusterModel({ pods: PODS, gateways: FOUR, unlabelled: ["gw-c"] });
+    const frames = together(talks);
+    const before = await replayFrames(frames, { model });
+    const { report, external } = await replayFrames(frames, { model, ...scenarioOf([[3.05, later]]) });
+    expect(report.verification.mismatches).toEqual([]);
+    expect([report.frames.lost, report.failovers]).toEqual([0, []]);
+    const gateways = gatewaysOf(frames, before.external);
+    const own = talks.filter((one) => gateways.get(nameOf(one)) === "gw-c");
+    expect(own.length).toBeGreaterThan(5);
+    const nextOf = ({ frames: said }: (typeof own)[number]) =>
+      said.find(({ us, frame }) => us >= 3.05 * SECOND && isOutbound(frame, PODS))!.us;
+    expect(report.broken.map(({ at: when, cause, from }) => [when, cause, from.node])).toEqual(
+      own.map((one) => [at(nextOf(one) / SECOND), "policy-change", "gw-c"]).sort(),
+    );
     const others = ({ number }: { number: number }) => gateways.get(endpointOf(frames[number - 1]!.frame)) !== "gw-c";
     expect(external.filter(others)).toEqual(before.external.filter(others));
   });

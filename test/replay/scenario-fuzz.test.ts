@@ -7,15 +7,13 @@ import type { ReplayReport } from "../../src/replay/report-types.js";
 import { withFolder } from "../support/capture-read.js";
 import { clusterModel } from "./cluster.js";
 import { replayAndRead } from "./outputs-read.js";
-import { type EventWords, lasting, scenarioOf, talk, talker, together } from "./scenarios.js";
+import { type EventWords, FOUR, lasting, PODS, scenarioOf, talk, talker, together } from "./scenarios.js";
 import { captureOf, conversation, ping, question, type TimedFrame } from "./traffic.js";
 
 // Scripts drawn from fixed seeds over drawn traffic. What must hold of every one: nothing is a mismatch, each frame counts once, and the
 // result depends neither on batches nor on where a replay is cut, saved and taken up again.
 
 const SCRIPTS = 40;
-const PODS = ["10.0.1.7", "10.0.1.8", "10.0.1.9"];
-const FOUR = { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2", "gw-c": "203.0.113.3", "gw-d": "203.0.113.4" };
 const FAILBACKS = [
   { kind: "immediate" },
   { kind: "never" },

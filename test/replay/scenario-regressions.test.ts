@@ -5,12 +5,11 @@ import type { ReplayOptions } from "../../src/replay/options.js";
 import { ethernet, icmpMessage, ipv4, patterned, udp } from "../support/frames.js";
 import { clusterModel } from "./cluster.js";
 import type { ReplayResult } from "./outputs-read.js";
-import { replayFrames, scenarioOf, talk } from "./scenarios.js";
+import { replayFrames, SECOND, scenarioOf, talk } from "./scenarios.js";
 import { ENDPOINT, inbound, outbound, question, REMOTE, type TimedFrame } from "./traffic.js";
 
 // What random scripts have found, each as the shortest story that shows it.
 
-const SECOND = 1_000_000;
 const TWO = { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2" };
 
 /** Replays in both topologies, which have to come to the same. */

@@ -6,12 +6,8 @@ import { replay } from "../../src/replay/replay.js";
 import { withFolder } from "../support/capture-read.js";
 import { clusterModel } from "./cluster.js";
 import { type OutputFrame, replayAndRead } from "./outputs-read.js";
-import { lasting, scenarioOf, talk, talker, together } from "./scenarios.js";
-import { captureOf, ENDPOINT, question } from "./traffic.js";
-
-const PODS = [ENDPOINT, "10.0.1.8", "10.0.1.9"];
-const FOUR = { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2", "gw-c": "203.0.113.3", "gw-d": "203.0.113.4" };
-const SECOND = 1_000_000;
+import { FOUR, lasting, PODS, SECOND, scenarioOf, talk, talker, together } from "./scenarios.js";
+import { captureOf, question } from "./traffic.js";
 
 /** Everything at once: an outage, a flap, a drain, a node with pods, other manifests that need a while. */
 async function play(): Promise<Required<Pick<ReplayOptions, "model" | "scenario" | "laterModels">>> {

@@ -2,28 +2,25 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { loadManifests } from "../../src/config/load.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import { readScenario } from "../../src/gateway/scenario.js";
-import { formatTime } from "../../src/replay/time.js";
 import { clusterModel } from "./cluster.js";
 import { type ReplayResult, replayAndRead } from "./outputs-read.js";
 import {
+  at,
   endpointOf,
+  FOUR,
   gatewaysOf,
   isOutbound,
   lasting,
   nameOf,
+  PODS,
   replayFrames,
+  SECOND,
   scenarioOf,
   talk,
   talker,
   together,
 } from "./scenarios.js";
-import { ENDPOINT, question, type TimedFrame, timeOf } from "./traffic.js";
-
-const PODS = [ENDPOINT, "10.0.1.8", "10.0.1.9"];
-const FOUR = { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2", "gw-c": "203.0.113.3", "gw-d": "203.0.113.4" };
-const SECOND = 1_000_000;
-
-const at = (seconds: number) => formatTime(timeOf(Math.round(seconds * 1e6)));
+import { ENDPOINT, question, type TimedFrame } from "./traffic.js";
 
 describe("a gateway of the recorded capture that dies", () => {
   const base = { captures: ["pcaps/web/in.pcap"], model: loadManifests(["pcaps/manifests"]) };

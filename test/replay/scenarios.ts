@@ -4,9 +4,25 @@ import type { HealthConfig } from "../../src/gateway/health.js";
 import type { Scenario, ScenarioEvent } from "../../src/gateway/scenario.js";
 import type { ReplayOptions } from "../../src/replay/options.js";
 import type { ReplayReport } from "../../src/replay/report-types.js";
+import { formatTime } from "../../src/replay/time.js";
 import { withFile } from "../support/capture-read.js";
 import { type OutputFrame, type ReplayResult, replayAndRead } from "./outputs-read.js";
-import { captureOf, inbound, outbound, type Side, type TimedFrame } from "./traffic.js";
+import { captureOf, ENDPOINT, inbound, outbound, type Side, type TimedFrame, timeOf } from "./traffic.js";
+
+export const PODS = [ENDPOINT, "10.0.1.8", "10.0.1.9"];
+export const FOUR = {
+  "gw-a": "203.0.113.1",
+  "gw-b": "203.0.113.2",
+  "gw-c": "203.0.113.3",
+  "gw-d": "203.0.113.4",
+} as const;
+/** Microseconds. */
+export const SECOND = 1_000_000;
+
+/** `seconds` after the first frame, as reports print it. */
+export function at(seconds: number): string {
+  return formatTime(timeOf(Math.round(seconds * 1e6)));
+}
 
 /** Seconds after the first frame, node, what happens to it; or seconds and other manifests. */
 export type EventWords =

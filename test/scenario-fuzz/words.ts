@@ -1,4 +1,5 @@
 import type { AzAffinity } from "../../src/config/types.js";
+import { nodeObject, podObject } from "../support/objects.js";
 
 // A cluster in words: what manifests are made from, and what naive checks read instead of the product's model.
 
@@ -59,7 +60,6 @@ export interface ClusterWords {
 }
 
 const ZONE_LABEL = "topology.kubernetes.io/zone";
-const LONG_AGO = "1970-01-01T00:00:00Z";
 
 /** Text of a time `ms` after the start of the capture. */
 export function timeText(ms: number): string {
@@ -68,49 +68,24 @@ export function timeText(ms: number): string {
 
 /** The manifests as one list. */
 export function manifestsOf({ nodes, pods, policies }: ClusterWords): string {
-  const items = [...nodes.map(nodeObject), ...pods.map(podObject), ...policies.map(policyObject)];
+  const items = [...nodes.map(nodeOf), ...pods.map(podOf), ...policies.map(policyObject)];
   return JSON.stringify({ kind: "List", apiVersion: "v1", items }, undefined, 1);
 }
 
-function nodeObject({ name, internalIP, zone, tier, addresses, drain }: NodeWords): object {
+function nodeOf({ name, internalIP, zone, tier, addresses, drain }: NodeWords): object {
   const interfaces = addresses && JSON.stringify({ eth1: addresses.map((ip) => `${ip}/24`), default: "eth1" });
-  return {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: {
-      name,
-      uid: `uid-${name}`,
-      creationTimestamp: LONG_AGO,
-      labels: { name, ...(tier && { tier }), ...(zone && { [ZONE_LABEL]: zone }) },
-      annotations: {
-        ...(interfaces && { "sluicegate.io/interfaces": interfaces }),
-        ...(drain && { "sluicegate.io/drain": "true" }),
-      },
+  return nodeObject(name, internalIP, {
+    labels: { name, ...(tier && { tier }), ...(zone && { [ZONE_LABEL]: zone }) },
+    annotations: {
+      ...(interfaces && { "sluicegate.io/interfaces": interfaces }),
+      ...(drain && { "sluicegate.io/drain": "true" }),
     },
-    status: { addresses: [{ type: "InternalIP", address: internalIP }] },
-  };
+  });
 }
 
-function podObject({ name, uid, ip, node, app, createdMs, deletedMs, ports }: PodWords): object {
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      name,
-      namespace: "default",
-      uid,
-      creationTimestamp: createdMs === undefined ? LONG_AGO : timeText(createdMs),
-      ...(deletedMs !== undefined && { deletionTimestamp: timeText(deletedMs) }),
-      labels: { app },
-    },
-    spec: {
-      ...(node && { nodeName: node }),
-      containers: [
-        { name: "main", image: "none", ports: ports.map((containerPort) => ({ containerPort, protocol: "TCP" })) },
-      ],
-    },
-    status: { phase: "Running", podIP: ip, podIPs: [{ ip }] },
-  };
+function podOf({ name, ip, createdMs, deletedMs, ...words }: PodWords): object {
+  const time = (ms: number | undefined) => (ms === undefined ? undefined : timeText(ms));
+  return podObject(name, ip, { ...words, created: time(createdMs), deleted: time(deletedMs) });
 }
 
 function policyObject(policy: PolicyWords): object {

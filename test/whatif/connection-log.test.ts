@@ -6,6 +6,7 @@ import { fiveTupleName, podName } from "../../src/whatif/names.js";
 import { type LoggedRun, runLogged } from "../../src/whatif/run.js";
 import { sluicegate } from "../cli/fake-console.js";
 import { clusterModel } from "../replay/cluster.js";
+import { SECOND } from "../replay/scenarios.js";
 import {
   captureOf,
   conversation,
@@ -17,8 +18,6 @@ import {
   type TimedFrame,
 } from "../replay/traffic.js";
 import { withFile, withFolder } from "../support/capture-read.js";
-
-const SECOND = 1_000_000;
 
 async function logOf(frames: readonly TimedFrame[], given?: PolicyModel): Promise<LoggedRun> {
   const model = given ?? (await clusterModel({ pods: [ENDPOINT], worker: "worker" }));

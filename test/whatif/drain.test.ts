@@ -4,10 +4,10 @@ import { type DrainReport, drainNode } from "../../src/whatif/drain.js";
 import { runLogged } from "../../src/whatif/run.js";
 import { healthOf, scenarioOf } from "../../src/whatif/scenarios.js";
 import { clusterModel } from "../replay/cluster.js";
+import { SECOND } from "../replay/scenarios.js";
 import { captureOf, conversation, ENDPOINT, question, type TimedFrame } from "../replay/traffic.js";
 import { withFile } from "../support/capture-read.js";
 
-const SECOND = 1_000_000;
 const seconds = (s: number): ScenarioTime => ({ fromStartNs: BigInt(s) * 1_000_000_000n });
 
 function sorted(frames: readonly TimedFrame[]): TimedFrame[] {

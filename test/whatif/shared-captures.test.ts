@@ -11,11 +11,11 @@ import { playFailures } from "../../src/whatif/failover.js";
 import { portUse } from "../../src/whatif/ports.js";
 import { compareZones } from "../../src/whatif/zones.js";
 import { clusterModel } from "../replay/cluster.js";
+import { FOUR } from "../replay/scenarios.js";
 import { readFile } from "../support/capture-read.js";
 
 const FOLDER = process.env.SLUICEGATE_CAPTURES ?? join(import.meta.dirname, "../../../shared/captures");
 const present = existsSync(join(FOLDER, "README.md"));
-const FOUR = { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2", "gw-c": "203.0.113.3", "gw-d": "203.0.113.4" };
 const { "gw-d": _, ...THREE } = FOUR;
 const START = { fromStartNs: 0n };
 

@@ -186,7 +186,9 @@ it("an ICMP error about what the old owner of an address had open does not reach
   const o = gateway.one(out(40_000, "SYN"));
   const about = (atMs: number): RigFrame => ({
     hook: "from-network",
-    frame: ethernet(ipv4({ src: REMOTE, dst: o.egressIP }, icmpMessage({ type: 3, code: 1, inner: o.frame.slice(14) }))),
+    frame: ethernet(
+      ipv4({ src: REMOTE, dst: o.egressIP }, icmpMessage({ type: 3, code: 1, inner: o.frame.slice(14) })),
+    ),
     atMs,
   });
   expect(gateway.one(about(1))).toMatchObject({ action: "reverse" });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { VERDICT_FLAG_CREATED } from "../../../assembly/abi.js";
 import { connections } from "../../../src/engine/conntrack.js";
 import { ethernet, icmpEcho, ipv4, tcp, udp } from "../../support/frames.js";
 import { GatewayRig, type Outcome, type RigFrame } from "./gateway-rig.js";
@@ -145,6 +146,44 @@ describe("a full table", () => {
     expect(
       gateway.send(kept.map((port) => reply(port, "ACK", 10))).every((outcome) => outcome.action === "reverse"),
     ).toBe(true);
+  });
+
+  it("gives up closing connections before unreplied ones", async () => {
+    const gateway = await GatewayRig.start(world(1), { connections: 256 });
+    const ports = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
+    const evicted = () => {
+      const { evictedClosing, evictedUnreplied, evictedEstablished, live } = gateway.engine.counters();
+      return { evictedClosing, evictedUnreplied, evictedEstablished, live };
+    };
+    gateway.send(ports(40_000, 100).map((port) => open(port)));
+    gateway.send(ports(41_000, 156).map((port) => open(port)));
+    gateway.send(ports(41_000, 156).map((port) => reply(port, "RST")));
+    gateway.send(ports(50_000, 100).map((port) => open(port, 1)));
+    expect(evicted()).toEqual({ evictedClosing: 100, evictedUnreplied: 0, evictedEstablished: 0, live: 256 });
+  });
+
+  it("gives up their pins with them: the next frame of one picks anew, though its gateway is healthy", async () => {
+    const gateway = await GatewayRig.start(world(2), { connections: 256 });
+    const early = Array.from({ length: 200 }, (_, i) => 40_000 + i);
+    const first = gateway.send(early.map((port) => open(port)));
+    gateway.engine.setGateway(0, "healthy");
+    gateway.send(Array.from({ length: 150 }, (_, i) => open(50_000 + i, 5)));
+    const own = early.filter((_, i) => first[i]!.egressIP === EGRESS_IPS[0]);
+    const outcomes = own.map((port) => {
+      const isKept = [...connections(gateway.engine.conntrack())].some(({ original }) => original.srcPort === port);
+      const more = { srcPort: port, dstPort: 80, flags: "ACK" };
+      const { egressIP, flags } = gateway.one({
+        hook: "from-endpoint",
+        frame: ethernet(ipv4({ src: ENDPOINT, dst: REMOTE }, tcp(more))),
+        atMs: 10,
+      });
+      expect([egressIP, (flags & VERDICT_FLAG_CREATED) !== 0]).toEqual(
+        isKept ? [EGRESS_IPS[0], false] : [EGRESS_IPS[1], true],
+      );
+      return isKept;
+    });
+    expect(outcomes.filter((isKept) => isKept).length).toBeGreaterThan(10);
+    expect(outcomes.filter((isKept) => !isKept).length).toBeGreaterThan(10);
   });
 
   it.each(["cilium", "rfc"] as const)("of established connections only: profile %s", async (natProfile) => {
