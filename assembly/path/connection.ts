@@ -194,7 +194,15 @@ export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   translate(p, line, v);
 }
 
-/** Why a connection that goes on cannot get a mapping on the egress that `resolve` selected, or REASON_NONE. */
+/** Line of a frame's own key, or 0: where lines may have moved since it was looked up. */
+export function lineOf(p: Parsed): usize {
+  return find(homeLine(p.addresses, p.key), p.addresses, p.key);
+}
+
+/**
+ * Why a connection that goes on cannot get a mapping on the egress that `resolve` selected, or REASON_NONE. Expired connections that are
+ * met are removed: pointers to lines are void (`lineOf`).
+ */
 export function mappingFault(p: Parsed): u32 {
   const address = egressIpv4(selectedEgress);
   const remote = <u32>(p.addresses >> 32);
