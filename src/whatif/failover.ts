@@ -45,7 +45,7 @@ export interface FailureRow {
   hit: Spread;
   broken: Spread;
   rebound: Spread;
-  /** Shares of the connections taken from the detection on, the mean over the seeds. */
+  /** Shares of the connections taken from the detection on, the mean over the seeds under which any was. */
   sharesAfter: { node: string; share: number }[];
   /** Connections that break, those that break under the most seeds first. */
   connections: BreakingConnection[];
@@ -166,12 +166,13 @@ function rowOf(
 
 function sharesOf(outcomes: readonly FailoverOutcome[]): FailureRow["sharesAfter"] {
   const sums = new Map<string, number>();
-  for (const { takenAfter } of outcomes) {
-    const all = Object.values(takenAfter).reduce((sum, n) => sum + n, 0);
-    for (const [node, n] of Object.entries(takenAfter)) sums.set(node, (sums.get(node) ?? 0) + n / all);
+  const busy = outcomes.map(({ takenAfter }) => Object.entries(takenAfter)).filter((taken) => taken.length > 0);
+  for (const taken of busy) {
+    const all = taken.reduce((sum, [, n]) => sum + n, 0);
+    for (const [node, n] of taken) sums.set(node, (sums.get(node) ?? 0) + n / all);
   }
   return [...sums]
-    .map(([node, sum]) => ({ node, share: sum / outcomes.length }))
+    .map(([node, sum]) => ({ node, share: sum / busy.length }))
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
