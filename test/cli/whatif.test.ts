@@ -95,6 +95,11 @@ describe("every what-if", () => {
     ["failover", ["--at", "2030-01-01T00:00:00.0000005Z"], "--at is 2030-01-01T00:00:00.000000500Z, expected a time"],
     ["failover", ["--at", "1960-01-01T00:00:00.5Z"], '--at is "1960-01-01T00:00:00.5Z", expected a time since'],
     ["drain", ["--node", "gw-a", "--at", "every 1s"], "--at is every …, expected one time: a node is drained once"],
+    [
+      "drain",
+      ["--node", "gw-a", "--at", "1s", "--fail-on", "cut>0"],
+      "drain.{connectionsAtStart,openedAfter,stillLive}",
+    ],
     ["drain", ["--node", "w1", "--at", "1s"], '--node is "w1", expected a gateway node: gw-a, gw-b, gw-c, gw-d'],
     ["zones", ["--fail-on", "crossZone>1"], "the name of a number: disabled.{connections,"],
   ])("%s %j says what is wrong", async (command, flags, message) => {
