@@ -9,7 +9,7 @@ import { formatTime } from "../replay/time.js";
 import { type FailoverJob, type FailoverOutcome, type FailoverSetup, playFailure } from "./failover-job.js";
 import { type Case, casesOf, type FailureTimes, MAX_RUNS, Span, timesOf } from "./failover-plan.js";
 import { runInThreads } from "./job-pool.js";
-import { type Assumptions, assumptionsOf, requireFiles } from "./run.js";
+import { type Assumptions, requireFiles, timedAssumptionsOf } from "./run.js";
 import { gatewayNodes, NS_PER_MS, requireGateway } from "./scenarios.js";
 import { type Spread, spreadOf } from "./spread.js";
 
@@ -135,7 +135,7 @@ function headOf(
   for (const { node, connections } of report.gateways) before.set(node, (before.get(node) ?? 0) + connections);
   return {
     schema: "sluicegate.io/failover/v1",
-    ...assumptionsOf(report),
+    ...timedAssumptionsOf(report),
     from: formatTime(startNs),
     to: formatTime(endNs),
     connections: report.gateways.reduce((sum, { connections }) => sum + connections, 0),

@@ -109,6 +109,18 @@ describe("every what-if", () => {
   });
 });
 
+test.each([
+  ["failover", []],
+  ["drain", ["--node", "gw-a", "--at", "0s"]],
+])("%s says of a connection table that it cannot tell what goes on", async (command, flags) => {
+  const table = await sluicegate(command, "pcaps/records/ct-list.txt", "-m", MANIFESTS, ...flags);
+  expect(table.stdout).toContain(
+    "\n  note: all frames have one instant: nothing is open before it, or goes on after it\n",
+  );
+  const flows = await sluicegate(command, "pcaps/records/flows.jsonl.gz", "-m", MANIFESTS, ...flags);
+  expect(flows.stdout).not.toContain("one instant");
+});
+
 test("a capture whose end is cut off is warned of once, however often it is read", async () => {
   const cut = join(folder, "cut.pcap");
   writeFileSync(cut, readFileSync(WEB).subarray(0, 100_000));
