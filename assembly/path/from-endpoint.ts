@@ -34,10 +34,18 @@ import { epoch, nowMs, nowNs } from "../tables/clock";
 import { loseMapping, movePin, removeConnection, removeCounted } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { gatewayState, isElsewhere } from "../tables/gateways";
-import { tupleHash4 } from "../tables/hash";
+import { mappedLow, tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, isEgressAddress } from "../tables/policy";
+import {
+  egressTotal,
+  endpointAt,
+  findEndpoint,
+  hasMoved,
+  hasServicePort,
+  isEgressAddress,
+  nodeOf,
+} from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
@@ -51,9 +59,7 @@ import {
   isPassed,
   isSelectedElsewhere,
   isSelectedLost,
-  mappedLow,
   neverSelected,
-  nodeOf,
   resolve,
   selectedEgress,
   selectedPolicy,

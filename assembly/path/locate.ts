@@ -14,12 +14,12 @@ import {
   VERDICT_SIZE,
 } from "../abi";
 import { nowNs } from "../tables/clock";
+import { mappedLow } from "../tables/hash";
 import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt, verdictsAt } from "../tables/memory";
 import { endpointAt, findEgressAddress, findEndpoint, isPolicyLoaded } from "../tables/policy";
 import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
 import { KIND_FAULT, KIND_IPV6, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
 import { recordFault, tick } from "./process";
-import { mappedLow } from "./resolve";
 
 // Which node of a cluster a frame comes in at: for a host that plays one engine per node and has the frames of all of them in one capture.
 

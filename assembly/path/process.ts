@@ -41,7 +41,6 @@ import {
 import { homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
 import { ownNode } from "../tables/gateways";
 import { forgetFormerOwners } from "../tables/loss";
-
 import {
   arenaAt,
   arenaSize,
@@ -59,7 +58,6 @@ import {
 } from "../tables/memory";
 import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
-
 import {
   KIND_FAULT,
   KIND_FRAGMENT,

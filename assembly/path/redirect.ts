@@ -37,14 +37,15 @@ import { epoch, nowMs, nowNs } from "../tables/clock";
 import { insertPair, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
+import { mappedLow } from "../tables/hash";
 import { firstState, otherLine, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, outerAt, tunnelPort, verdictsAt } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint, hasMoved } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "../tables/policy";
 import { IPV4_DST_AT, Ipv4, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, Parsed } from "../wire/parse";
 import { Outer, writeOuter } from "../wire/vxlan";
 import { age, countFrame, hopEnds, isMidStream, mappingFault, openTranslated, swapAddresses } from "./connection";
-import { isHop, isSelectedElsewhere, mappedLow, nodeOf, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { isHop, isSelectedElsewhere, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { Verdict } from "./verdict";
 
 // The endpoint's node where the gateway is another one: it remembers to which gateway a connection is pinned and sends its frames there

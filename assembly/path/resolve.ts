@@ -24,15 +24,16 @@ import {
 } from "../abi";
 import { activeMask, gatewayState, hasMember, isElsewhere, isReachable, ownNode } from "../tables/gateways";
 import { placementScore } from "../tables/hash";
-import { egressAt, egressTotal, endpointAt, longestMatch, memberOf, NO_MATCH, policyRow } from "../tables/policy";
-
-/** `::ffff:a.b.c.d` as the low big-endian half of 16 address bytes; the high half is 0. */
-export const MAPPED: u64 = 0x0000ffff00000000;
-
-/** The low half of an IPv4 address given as on the wire. */
-export function mappedLow(raw: u32): u64 {
-  return MAPPED | <u64>bswap<u32>(raw);
-}
+import {
+  egressAt,
+  egressTotal,
+  endpointAt,
+  longestMatch,
+  memberOf,
+  NO_MATCH,
+  nodeOf,
+  policyRow,
+} from "../tables/policy";
 
 /** Why no policy selects this remote whatever the source, or REASON_NONE. */
 export function neverSelected(addressHigh: u64, addressLow: u64): u32 {
@@ -160,11 +161,6 @@ function best(row: usize, members: u32, mask: u64, tuple: u64, only: u32): u32 {
   return best;
 }
 
-/** Node of an egress of the policy in force. */
-export function nodeOf(egress: u32): u32 {
-  return load<u32>(egressAt(egress), EGRESS_NODE_AT);
-}
-
 /** True where the gateway of `selectedEgress` is on another node than this engine's own. */
 export function isSelectedElsewhere(): bool {
   return isElsewhere(nodeOf(selectedEgress));
@@ -183,7 +179,7 @@ export function egressIpv4(egress: u32): u32 {
 /** One routed hop lies between an endpoint and its gateway when both nodes are known and differ. */
 export function isHop(endpoint: u32, egress: u32): bool {
   const node = load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
-  return node != NO_INDEX && node != load<u32>(egressAt(egress), EGRESS_NODE_AT);
+  return node != NO_INDEX && node != nodeOf(egress);
 }
 
 export function timeoutRow(policy: u32): u32 {
