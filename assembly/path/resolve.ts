@@ -66,12 +66,11 @@ export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u
   const row = policyRow(selectedPolicy);
   const members = load<u32>(row, POLICY_MEMBER_COUNT_AT);
   if (load<u32>(row, POLICY_KIND_AT) == POLICY_KIND_CILIUM) {
-    if (members) selectedEgress = memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members);
+    selectedEgress = memberByHash(row, members, endpoint);
   } else {
     selectedEgress = pick(row, members, activeMask(selectedPolicy, endpoint), tuple, pinned, isLost);
   }
-  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
-  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
+  decision = faultOfSelected();
 }
 
 /**
@@ -85,15 +84,25 @@ export function resolveHere(endpoint: u32, remoteHigh: u64, remoteLow: u64, tupl
   const row = policyRow(selectedPolicy);
   const members = load<u32>(row, POLICY_MEMBER_COUNT_AT);
   if (load<u32>(row, POLICY_KIND_AT) == POLICY_KIND_CILIUM) {
-    const member = members ? memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members) : NO_INDEX;
+    const member = memberByHash(row, members, endpoint);
     if (member != NO_INDEX && nodeOf(member) == ownNode) selectedEgress = member;
   } else if (pinned < egressTotal && nodeOf(pinned) == ownNode && isMember(row, members, pinned)) {
     selectedEgress = pinned;
   } else {
     selectedEgress = pickOn(row, members, activeMask(selectedPolicy, endpoint), tuple, ownNode);
   }
-  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
-  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
+  decision = faultOfSelected();
+}
+
+/** Why nothing leaves by `selectedEgress`, or REASON_NONE. */
+function faultOfSelected(): u32 {
+  if (selectedEgress == NO_INDEX) return REASON_NO_EGRESS_GATEWAY;
+  return egressIpv4(selectedEgress) == 0 ? <u32>REASON_NO_EGRESS_IP : REASON_NONE;
+}
+
+/** The one gateway of an endpoint under a policy of the original's kind, or NO_INDEX. */
+function memberByHash(row: usize, members: u32, endpoint: u32): u32 {
+  return members ? memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members) : NO_INDEX;
 }
 
 /** Sets `selectedPolicy`. @returns REASON_NONE, or why the destination is not selected */
