@@ -71,10 +71,6 @@ export class NodeTrack {
     return this.#status;
   }
 
-  get isRemoved(): boolean {
-    return this.#truth.removed;
-  }
-
   get isUnreachable(): boolean {
     return isUnreachable(this.#truth);
   }
