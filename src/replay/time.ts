@@ -12,6 +12,11 @@ export function nanoseconds(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
+/** The halves of a timestamp, the low one first. */
+export function halves(ns: bigint): [low: number, high: number] {
+  return [Number(ns & 0xffff_ffffn), Number(ns >> 32n)];
+}
+
 /** A frame's timestamp as the machine takes it: the last instant of 64 bits, which stands for "never", counts as the one before. */
 export function frameTime(low: number, high: number): bigint {
   const ns = nanoseconds(low, high);
