@@ -48,6 +48,11 @@ export function lastWayOf(connection: LoggedConnection | undefined, report: Pick
   return lastOutcome === "snat" ? viaGateway(egress, report) : { kind: lastOutcome, reason: lastReason };
 }
 
+/** True for two gateways under one egress IP: who goes from one to the other keeps the external tuple while the port is free there. */
+export function haveOneAddress(a: Way, b: Way): boolean {
+  return a.kind === "gateway" && b.kind === "gateway" && a.gateway.egressIP === b.gateway.egressIP;
+}
+
 function viaGateway(egress: number, { gateways }: Pick<ReplayReport, "gateways">): Way {
   const { node, egressIP } = gateways[egress]!;
   return { kind: "gateway", gateway: { node, egressIP } };
