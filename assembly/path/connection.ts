@@ -49,7 +49,7 @@ import {
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { countOpened, find, homeLine, insertPair, removeConnection } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
-import { tupleHash4 } from "../tables/hash";
+import { mappedLow, tupleHash4 } from "../tables/hash";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
 import { findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
@@ -59,7 +59,7 @@ import { combine, delta16, delta32 } from "../wire/checksum";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_SYN } from "../wire/transport";
-import { egressIpv4, isHop, mappedLow, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { egressIpv4, isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
 import { Verdict } from "./verdict";
 
@@ -112,6 +112,11 @@ export function translate(p: Parsed, line: usize, v: Verdict): void {
 /** True where the routed hop of a translated line would end the frame (RFC 1812 section 5.3.1). */
 export function hopEnds(l3: usize, line: usize): bool {
   return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && changetype<Ipv4>(l3).ttl <= 1;
+}
+
+/** The same of a frame that goes to the gateway which `resolve` selected. @param endpoint row of its source */
+export function endsOnWay(p: Parsed, endpoint: u32): bool {
+  return isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1;
 }
 
 /** One more frame of a live connection whose decision stands. */

@@ -34,26 +34,41 @@ import { epoch, nowMs, nowNs } from "../tables/clock";
 import { loseMapping, movePin, removeConnection, removeCounted } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { gatewayState, isElsewhere } from "../tables/gateways";
-import { tupleHash4 } from "../tables/hash";
+import { mappedLow, tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, isEgressAddress } from "../tables/policy";
+import {
+  egressTotal,
+  endpointAt,
+  findEndpoint,
+  hasMoved,
+  hasServicePort,
+  isEgressAddress,
+  nodeOf,
+} from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
-import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
-import { age, follow, isOfOwner, lineOf, mappingFault, openInbound, openPassed, openTranslated } from "./connection";
+import {
+  age,
+  endsOnWay,
+  follow,
+  isOfOwner,
+  lineOf,
+  mappingFault,
+  openInbound,
+  openPassed,
+  openTranslated,
+} from "./connection";
 import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
   decision,
   egressIpv4,
-  isHop,
   isPassed,
   isSelectedElsewhere,
   isSelectedLost,
-  mappedLow,
   neverSelected,
-  nodeOf,
   resolve,
   selectedEgress,
   selectedPolicy,
@@ -204,7 +219,7 @@ function causeOf(egress: u32, flags: u32): u32 {
  * first frame never arrived. @param line 0 = the connection is new
  */
 function loseFrame(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
-  if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
   const flags = line == 0 ? 0 : <u32>load<u8>(line, LINE_FLAGS_AT);
   if (!(flags & LINE_FLAG_TRANSLATED)) {
     if (line != 0) removeCounted(line, COUNTER_REMOVED_AT);
@@ -238,7 +253,7 @@ export function keep(p: Parsed, line: usize, v: Verdict): void {
  * broken + rebound + removed holds; a connection that was passed before counts as opened twice.
  */
 export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
-  if (isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
   const address = load<u32>(line, LINE_ADDRESS_AT);
   const port = <u32>bswap<u16>(load<u16>(line, LINE_PORT_AT));

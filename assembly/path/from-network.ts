@@ -16,13 +16,14 @@ import {
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { removeConnection, removeCounted } from "../tables/conntrack";
 import { isReachable } from "../tables/gateways";
+import { mappedLow } from "../tables/hash";
 import { isExpired } from "../tables/lifetime";
-import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress, nodeOf } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { ICMP_ECHO_REQUEST, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, isOfOwner, openInbound } from "./connection";
-import { mappedLow, matchPolicy, neverSelected, nodeOf } from "./resolve";
+import { matchPolicy, neverSelected } from "./resolve";
 import { Verdict } from "./verdict";
 
 // from-network, off the straight line: replies whose mapping changed state, has expired or never was, and connections from outside.

@@ -28,6 +28,7 @@ import {
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { find, homeLine, removeConnection, removeCounted } from "../tables/conntrack";
 import { isElsewhere } from "../tables/gateways";
+import { mappedLow } from "../tables/hash";
 import { isExpired } from "../tables/lifetime";
 import { arenaAt, tunnelPort } from "../tables/memory";
 import { endpointAt, findEndpoint } from "../tables/policy";
@@ -46,7 +47,7 @@ import { openOuter, vni } from "../wire/vxlan";
 import { age, countFrame, follow, openTranslated } from "./connection";
 import { isOwner, keep, placementHash, remap } from "./from-endpoint";
 import { icmpError } from "./icmp-error";
-import { decision, egressIpv4, mappedLow, resolveHere, selectedEgress } from "./resolve";
+import { decision, egressIpv4, resolveHere, selectedEgress } from "./resolve";
 import { Verdict } from "./verdict";
 
 // from-overlay: a VXLAN packet of another node. Either this node is the gateway of a frame that an endpoint elsewhere has sent, or an

@@ -30,8 +30,9 @@ import { epoch, nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
+import { mappedLow } from "../tables/hash";
 import { isExpired } from "../tables/lifetime";
-import { egressTotal } from "../tables/policy";
+import { egressTotal, nodeOf } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
   IPV4_CHECKSUM_AT,
@@ -56,7 +57,7 @@ import {
 } from "../wire/transport";
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
 import { redirectError } from "./redirect";
-import { mappedLow, neverSelected, nodeOf } from "./resolve";
+import { neverSelected } from "./resolve";
 import { stateless, statelessToward } from "./stateless";
 import { Verdict } from "./verdict";
 

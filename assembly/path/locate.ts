@@ -1,8 +1,5 @@
 import {
   ENDPOINT_NODE_AT,
-  ERROR_BATCH_TOO_LARGE,
-  ERROR_NO_POLICY_LOADED,
-  ERROR_NOT_CONFIGURED,
   FRAME_HOOK_AT,
   FRAME_SIZE,
   FRAME_TIME_AT,
@@ -14,12 +11,12 @@ import {
   VERDICT_SIZE,
 } from "../abi";
 import { nowNs } from "../tables/clock";
-import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt, verdictsAt } from "../tables/memory";
-import { endpointAt, findEgressAddress, findEndpoint, isPolicyLoaded } from "../tables/policy";
+import { mappedLow } from "../tables/hash";
+import { arenaAt, framesAt, scratchAt, verdictsAt } from "../tables/memory";
+import { endpointAt, findEgressAddress, findEndpoint } from "../tables/policy";
 import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
 import { KIND_FAULT, KIND_IPV6, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
-import { recordFault, tick } from "./process";
-import { mappedLow } from "./resolve";
+import { batchFault, tick } from "./process";
 
 // Which node of a cluster a frame comes in at: for a host that plays one engine per node and has the frames of all of them in one capture.
 
@@ -29,13 +26,8 @@ import { mappedLow } from "./resolve";
  * the network goes to. NO_INDEX where there is none, and for whatever no table is asked about. @returns `count`, or ERROR_*
  */
 export function locate(count: u32): i32 {
-  if (!isConfigured) return ERROR_NOT_CONFIGURED;
-  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
-  if (count > maxBatch) return ERROR_BATCH_TOO_LARGE;
-  for (let i: u32 = 0; i < count; i++) {
-    const error = recordFault(framesAt + <usize>i * FRAME_SIZE);
-    if (error != OK) return error;
-  }
+  const error = batchFault(count);
+  if (error != OK) return error;
   for (let i: u32 = 0; i < count; i++)
     locateFrame(framesAt + <usize>i * FRAME_SIZE, verdictsAt + <usize>i * VERDICT_SIZE);
   return count;

@@ -6,11 +6,12 @@ import {
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
 import { nowNs } from "../tables/clock";
+import { mappedLow } from "../tables/hash";
 import { configFlags } from "../tables/memory";
 import { findEndpoint, isEgressAddress } from "../tables/policy";
 import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
 import { KIND_IPV6, Parsed } from "../wire/parse";
-import { mappedLow, matchPolicy, neverSelected } from "./resolve";
+import { matchPolicy, neverSelected } from "./resolve";
 import { Verdict } from "./verdict";
 
 // Frames that the engine cannot translate. What no policy selects passes, as it would have; what one selects never leaves untranslated.

@@ -1,6 +1,5 @@
 import {
   COUNTER_REMOVED_AT,
-  EGRESS_NODE_AT,
   ENDPOINT_NODE_AT,
   ENDPOINT_UID_HASH_AT,
   HOOK_FROM_ENDPOINT,
@@ -20,14 +19,13 @@ import {
 import { nowNs } from "./clock";
 import { lineAt, loseMapping, removeCounted } from "./conntrack";
 import { isElsewhere } from "./gateways";
+import { mappedLow } from "./hash";
 import { otherLine } from "./lifetime";
 import { lineCount, PROBE_LIMIT } from "./memory";
-import { egressAt, egressTotal, endpointAt, findEndpoint, hasMoved } from "./policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "./policy";
 
 // A node that goes down takes its memory with it: the mappings that it holds as a gateway, and whatever its endpoints had open. Those who
 // are pinned to it do not know yet: their pins stay.
-
-const MAPPED: u64 = 0x0000ffff00000000;
 
 /** Forgets what `node` knew. A walk over the whole table, repeated while lines that moved up may have been passed over. */
 export function forgetNode(node: u32): void {
@@ -61,13 +59,9 @@ function forgetFormerOnce(): bool {
 
 function isFormer(line: usize): bool {
   if (!(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return false;
-  const endpoint = findEndpoint(0, MAPPED | <u64>bswap<u32>(load<u32>(line, LINE_SRC_AT)), nowNs());
+  const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_SRC_AT)), nowNs());
   if (endpoint == NO_INDEX) return false;
   return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) != load<u32>(otherLine(line), LINE_OWNER_AT);
-}
-
-function nodeOf(egress: u32): u32 {
-  return load<u32>(egressAt(egress), EGRESS_NODE_AT);
 }
 
 function forgetOnce(node: u32): bool {
@@ -91,7 +85,7 @@ export function unpinNode(node: u32): void {
     if (!load<u8>(line, LINE_HOOK_AT) || (flags & LINE_FLAG_PRIMARY) == 0) continue;
     if ((flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) == 0) continue;
     const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-    if (egress >= egressTotal || load<u32>(egressAt(egress), EGRESS_NODE_AT) != node) continue;
+    if (egress >= egressTotal || nodeOf(egress) != node) continue;
     store<u8>(line, <u8>(flags | LINE_FLAG_UNPINNED), LINE_FLAGS_AT);
   }
 }
@@ -101,7 +95,7 @@ export function unpinNode(node: u32): void {
  * @returns true where the line's connection went, or lost its mapping: another line may lie in its place
  */
 function forgetLine(line: usize, node: u32): bool {
-  const endpoint = findEndpoint(0, MAPPED | <u64>bswap<u32>(load<u32>(line, LINE_SRC_AT)), nowNs());
+  const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_SRC_AT)), nowNs());
   const home = endpoint == NO_INDEX ? NO_INDEX : load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
   if (node != NO_INDEX && home == node) {
     removeCounted(line, COUNTER_REMOVED_AT);
