@@ -49,9 +49,9 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "egress-eligible",
     mutation: {
       file: "assembly/path/resolve.ts",
-      search:
-        "  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
-      replace: "  else selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
+      search: "  decision = faultOfSelected();\n}\n\n/**\n * Decides as the gateway",
+      replace:
+        "  decision = faultOfSelected();\n  if (decision == REASON_NONE) selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
     },
   },
   {
@@ -95,7 +95,7 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "ttl",
     mutation: {
       file: "assembly/path/resolve.ts",
-      search: "return node != NO_INDEX && node != load<u32>(egressAt(egress), EGRESS_NODE_AT);",
+      search: "return node != NO_INDEX && node != nodeOf(egress);",
       replace: "return false;",
     },
   },

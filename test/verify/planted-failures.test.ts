@@ -153,10 +153,9 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/resolve.ts",
-        search:
-          "  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;\n  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
+        search: "  decision = faultOfSelected();\n}\n\n/**\n * Decides as the gateway",
         replace:
-          "  if (selectedEgress == NO_INDEX || gatewayState(nodeOf(selectedEgress)) != GATEWAY_ACTIVE) decision = REASON_NO_EGRESS_GATEWAY;\n  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
+          "  decision = faultOfSelected();\n  if (decision == REASON_NONE && gatewayState(nodeOf(selectedEgress)) != GATEWAY_ACTIVE) decision = REASON_NO_EGRESS_GATEWAY;\n}\n\n/**\n * Decides as the gateway",
       },
     ],
   },
