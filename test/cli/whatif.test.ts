@@ -166,6 +166,38 @@ describe("failover", () => {
     expect(stdout).not.toMatch(/shop|cart|gw-|203\.0\.113|198\.51\.100|10\.1\./);
   });
 
+  describe("--pins", () => {
+    const pinned = (...pins: string[]) =>
+      sluicegate(
+        ...["failover", "pcaps/snat/inside.pcap", "-m", MANIFESTS, "--kill", "gw-a", "--at", "1.5s"],
+        ...["--detect", "0.05s", "--balance", "random", "--seeds", "3", ...pins],
+      );
+
+    test("takes connections where real gateways had them, and says so", async () => {
+      const list = ["--pins", "pcaps/records/nat-list.txt@2026-11-23T07:59:33Z"];
+      const { code, stdout, stderr } = await pinned(...list, "--json");
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const { pins, failures } = JSON.parse(stdout);
+      expect(pins).toEqual({ entries: 55, connections: 55, withoutPin: 0, withUnknownGateway: 0 });
+      expect(failures[0].broken).toEqual({ median: 1, min: 1, max: 1 });
+      expect(failures[0].connections[0]).toMatchObject({ byPin: true, share: 1, pod: "shop/cart-1" });
+      expect((await pinned(...list, "--redact")).stdout).not.toMatch(/shop|cart|gw-|203\.0\.113|10\.1\./);
+    });
+
+    test.each([
+      ["pcaps/records/none.txt", "pcaps/records/none.txt: cannot be opened (ENOENT)"],
+      [
+        MANIFESTS.concat("/policies.yaml"),
+        "holds no pin, expected the output of `bpf nat list` or `egress-ha ct list`",
+      ],
+      ["pcaps/records/nat-list.txt@2020-01-01T00:00:00Z", "--pins: none of 55 entries is of a connection that"],
+    ])("%s is bad input", async (list, message) => {
+      const { code, stderr } = await pinned("--pins", list);
+      expect(code).toBe(2);
+      expect(stderr).toContain(message);
+    });
+  });
+
   test("counts its runs on a terminal, and leaves nothing of that behind", async () => {
     const console = new FakeConsole();
     console.progress = true;

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { UsageError } from "../../errors.js";
 import { failoverText } from "../../report/whatif-failover.js";
 import { type FailoverReport, playFailures } from "../../whatif/failover.js";
+import { readPinIndex } from "../../whatif/pin-index.js";
 import type { CommandRun } from "../commands.js";
 import type { Console } from "../console.js";
 import type { FlagValues } from "../flags.js";
@@ -22,6 +23,7 @@ export const run: CommandRun = async (captures, flags, console) => {
       kill: flags.kill ?? "each",
       at: flags.at,
       detectMs: delays(flags),
+      ...(flags.pins && { pins: await readPinIndex(flags.pins) }),
       seeds: flags.seeds ?? (flags.balance === "random" ? DEFAULT_SEEDS : 1),
       workers: threads(),
       onRun: progress.update,
