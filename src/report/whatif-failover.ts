@@ -42,7 +42,9 @@ function coverageLines({ pins }: FailoverReport, p: Paint): string[] {
 }
 
 /** One row per node and detection, over all times and seeds. */
-function summaryLines({ failures, seeds, pins }: FailoverReport): string[] {
+function summaryLines(report: FailoverReport): string[] {
+  if (report.oneInstant) return instantLines(report);
+  const { failures, seeds, pins } = report;
   const columns = [
     ...["node", "detection"].map(left),
     ...numbers("noticed after", "frames lost", "hit", "broken", "rebound"),
@@ -62,6 +64,19 @@ function summaryLines({ failures, seeds, pins }: FailoverReport): string[] {
   });
   const isSpread = seeds > 1 || failures.length > rows.length;
   const caption = isSpread ? ["  median over all times and seeds (least to most)"] : [];
+  return [...textTable(columns, rows, { indent: "  " }), ...caption];
+}
+
+/** One row per node: what is open at the one instant that there is. */
+function instantLines({ failures, seeds, pins }: FailoverReport): string[] {
+  const columns = [left("node"), ...numbers("open connections", "broken", "rebound")];
+  if (pins) columns.push(left("of these by pins"));
+  const rows = failures.map((row) => [
+    row.node,
+    ...[row.hit, row.broken, row.rebound].map(spreadText),
+    ...(pins ? [byPinsText([row])] : []),
+  ]);
+  const caption = seeds > 1 ? ["  median over all seeds (least to most)"] : [];
   return [...textTable(columns, rows, { indent: "  " }), ...caption];
 }
 

@@ -10,9 +10,12 @@ import { ConnectionLog } from "./connection-log.js";
 import { type FailoverJob, type FailoverOutcome, type FailoverSetup, playFailure } from "./failover-job.js";
 import { type Case, casesOf, type FailureTimes, MAX_RUNS, Span, timesOf } from "./failover-plan.js";
 import { runInThreads } from "./job-pool.js";
+import type { LoggedConnection } from "./logged-connection.js";
+import { fiveTupleName } from "./names.js";
+import { type InstantEffect, instantEffect, isOneInstant, lifetimesOf } from "./one-instant.js";
 import type { PinIndex } from "./pin-index.js";
 import { type PinCoverage, type PinnedEffect, type PinnedTraffic, PinTracks } from "./pinned-traffic.js";
-import { type Assumptions, requireFiles, timedAssumptionsOf } from "./run.js";
+import { type Assumptions, requireFiles, runLogged, timedAssumptionsOf } from "./run.js";
 import { gatewayNodes, NS_PER_MS, requireGateway } from "./scenarios.js";
 import { type Spread, spreadOf } from "./spread.js";
 
@@ -30,6 +33,8 @@ export interface FailoverReport extends Assumptions {
   connections: number;
   before: { node: string; connections: number }[];
   runs: number;
+  /** All frames have one instant, as those of a connection table: what is open then is hit, and breaks if it goes on. No time passes. */
+  oneInstant: boolean;
   /** Policies that go on sending to a node that fails, as the original does for this kind: `CiliumEgressGatewayPolicy`. */
   withoutFailover: { node: string; policy: string }[];
   /** With `--pins`: how far they reach. */
@@ -87,7 +92,9 @@ export async function playFailures(options: FailoverOptions): Promise<FailoverRe
   const { kill, seeds, seed = DEFAULT_SEED, model } = options;
   if (kill !== "each") requireGateway(model, kill, "--kill");
   const nodes = kill === "each" ? gatewayNodes(model) : [kill];
-  const { baseline, span, pinned } = await playBaseline(options);
+  const base = await playBaseline(options);
+  if (isOneInstant(base.baseline)) return failuresAtOnce(options, base, nodes);
+  const { baseline, span, pinned } = base;
   const cases = casesOf(nodes, timesOf(options.at, span), options.detectMs);
   const jobs = cases.flatMap((one) =>
     Array.from({ length: seeds }, (_, i): FailoverJob => ({ ...one, seed: seed + i })),
@@ -100,6 +107,7 @@ export async function playFailures(options: FailoverOptions): Promise<FailoverRe
     ...headOf(baseline, span, pinned),
     seeds,
     runs: jobs.length,
+    oneInstant: false,
     withoutFailover: withoutFailover(model, nodes),
     ...(pinned && { pins: pinned.coverage }),
     failures: cases.map((one, i) => {
@@ -125,6 +133,61 @@ async function playBaseline(options: FailoverOptions): Promise<Baseline> {
   const observers = log ? [span, log] : [span];
   const baseline = await replay({ ...setupOf(options), ...heard, seed, verify: false, observers });
   return { baseline, span, pinned: tracks?.resolve(baseline, model, span.startNs) };
+}
+
+/** Failures after the one instant of all frames: nothing is replayed after it, so one run for each seed tells who is where. */
+async function failuresAtOnce(
+  options: FailoverOptions,
+  { baseline, span, pinned }: Baseline,
+  nodes: readonly string[],
+): Promise<FailoverReport> {
+  const { seeds, seed = DEFAULT_SEED, model, onRun, at } = options;
+  const [atMs] = timesOf(at, span);
+  const lifetimes = await lifetimesOf(options.captures);
+  const outcomes: FailoverOutcome[][] = nodes.map(() => []);
+  const effects: PinnedEffect[][] = nodes.map(() => []);
+  const pins = pinned?.nodes();
+  for (let i = 0; i < seeds; i++) {
+    const run = await runLogged({ ...setupOf(options), seed: seed + i });
+    const nodeOf = (one: LoggedConnection) => pins?.get(fiveTupleName(one)) ?? run.report.gateways[one.egress]?.node;
+    nodes.forEach((kill, k) => {
+      const effect = instantEffect(run, model, kill, lifetimes, nodeOf);
+      outcomes[k]!.push(outcomeOf(effect));
+      effects[k]!.push(pinnedPart(effect, pins));
+    });
+    onRun?.(i + 1, seeds);
+  }
+  const pods = podsByAddress(options);
+  return {
+    ...headOf(baseline, span, pinned),
+    seeds,
+    runs: seeds,
+    oneInstant: true,
+    withoutFailover: withoutFailover(model, nodes),
+    ...(pinned && { pins: pinned.coverage }),
+    failures: nodes.map((kill, k) => {
+      const row = rowOf({ kill, atMs: atMs!, detectMs: undefined }, outcomes[k]!, span, pods);
+      return pinned ? withPins(row, effects[k]!) : row;
+    }),
+  };
+}
+
+function outcomeOf({ open, broken, rebound }: InstantEffect): FailoverOutcome {
+  return {
+    detectedAfterMs: null,
+    lostFrames: 0,
+    hit: open.length,
+    broken: broken.length,
+    rebound: rebound.length,
+    brokenConnections: broken,
+    takenAfter: {},
+  };
+}
+
+/** What of an effect pins say. */
+function pinnedPart({ open, broken, rebound }: InstantEffect, pins: ReadonlyMap<string, string> | undefined) {
+  const known = (names: readonly string[]) => names.filter((name) => pins?.has(name));
+  return { lostFrames: 0, hit: known(open).length, broken: known(broken), rebound: known(rebound).length };
 }
 
 function withoutFailover(
@@ -161,7 +224,7 @@ function headOf(
   report: ReplayReport,
   { startNs, endNs }: Span,
   pinned: PinnedTraffic | undefined,
-): Omit<FailoverReport, "seeds" | "runs" | "withoutFailover" | "pins" | "failures"> {
+): Omit<FailoverReport, "seeds" | "runs" | "oneInstant" | "withoutFailover" | "pins" | "failures"> {
   const before = new Map<string, number>();
   const add = (node: string, n: number) => before.set(node, (before.get(node) ?? 0) + n);
   for (const { node, connections } of report.gateways) add(node, connections);
@@ -214,6 +277,11 @@ function pinnedRowOf(
     span,
     pods,
   );
+  return withPins(row, effects);
+}
+
+/** A row with what of it pins say. @param effects by seed */
+function withPins(row: FailureRow, effects: readonly PinnedEffect[]): FailureRow {
   const known = new Set(effects.flatMap(({ broken }) => broken));
   return {
     ...row,

@@ -5,6 +5,7 @@ import { PROTOCOL_TCP, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import type { Pin } from "../records/pins.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import type { LoggedFrame } from "./connection-log.js";
+import { hasFailover, hasOther } from "./elsewhere.js";
 import type { LoggedConnection } from "./logged-connection.js";
 import { fiveTupleName } from "./names.js";
 import type { PinIndex } from "./pin-index.js";
@@ -117,6 +118,11 @@ export class PinnedTraffic {
     return marks;
   }
 
+  /** Node of each by its five-tuple, as reports write it. */
+  nodes(): ReadonlyMap<string, string> {
+    return new Map(this.#connections.map(({ connection, node }) => [fiveTupleName(connection), node]));
+  }
+
   /** Connections by the node of their pin, less those that a replay had there. @param gateways of that replay */
   shifts(gateways: ReplayReport["gateways"]): ReadonlyMap<string, number> {
     const shifts = new Map<string, number>();
@@ -181,20 +187,6 @@ function nodesByGateway({ gateways }: Pick<ReplayReport, "gateways">, model: Pol
   }
   const byEgressIP = new Map(gateways.flatMap(({ egressIP, node }) => (egressIP === "" ? [] : [[egressIP, node]])));
   return ({ egressIP, gateway = "" }: Pin): string | undefined => byEgressIP.get(egressIP) ?? nodes.get(gateway);
-}
-
-function hasFailover({ policies }: PolicyModel, { policy }: LoggedConnection): boolean {
-  return policies[policy]?.kind !== "CiliumEgressGatewayPolicy";
-}
-
-/** True where the connection's policy has another gateway node for it. */
-function hasOther(model: PolicyModel, connection: LoggedConnection, node: string): boolean {
-  const policy = model.policies[connection.policy];
-  if (!policy) return true;
-  const others = policy.egresses.map((index) => model.egresses[index]!).filter((egress) => egress.node !== node);
-  if (policy.azAffinity !== "localOnly") return others.length > 0;
-  const own = model.nodes.find(({ name }) => name === connection.owner?.node)?.zone;
-  return own !== undefined && others.some(({ zone }) => zone === own);
 }
 
 function nothingFound({ entries, withUnknownGateway }: PinCoverage, example: Pin | undefined): string {
