@@ -168,8 +168,13 @@ function spreadText({ median, min, max }: Spread): string {
   return min === max ? count(median) : `${count(median)} (${count(min)} to ${count(max)})`;
 }
 
-/** Mean shares of several failures: `gw-b 35.1 %, gw-c 64.9 %`. */
+/** Mean shares of several failures: `gw-b 35.1 %, gw-c 64.9 %`. Nothing where nobody noticed the failure. */
 function sharesText(rows: readonly FailureRow[]): string {
+  if (
+    rows.every(({ detectedAfterMs }) => detectedAfterMs === null) &&
+    rows.every((row) => row.sharesAfter.length === 0)
+  )
+    return "";
   const sums = new Map<string, number>();
   for (const { sharesAfter } of rows) {
     for (const { node, share } of sharesAfter) sums.set(node, (sums.get(node) ?? 0) + share);

@@ -36,7 +36,7 @@ export interface FailoverOutcome {
   readonly rebound: number;
   /** Five-tuples of the broken connections that the report lists. */
   readonly brokenConnections: readonly string[];
-  /** Connections that each gateway node took (opened or moved there) from the detection on, or from the failure where there was none. */
+  /** Connections that each gateway node took (opened or moved there) from the detection on; none where there was none. */
   readonly takenAfter: Readonly<Record<string, number>>;
 }
 
@@ -70,7 +70,7 @@ export async function playFailure(
     broken: simulated?.brokenConnections ?? 0,
     rebound: simulated?.rebound ?? 0,
     brokenConnections: broken.map(({ fiveTuple }) => fiveTuple),
-    takenAfter: taken.since(sinceNs, nodes),
+    takenAfter: detectedMs === null ? {} : taken.since(sinceNs, nodes),
   };
 }
 

@@ -1,5 +1,4 @@
 import type { PolicyModel } from "../config/types.js";
-import { UsageError } from "../errors.js";
 import { formatAddress } from "../net/address.js";
 import type { ReplayOptions } from "../replay/options.js";
 import { replay } from "../replay/replay.js";
@@ -8,7 +7,7 @@ import { DEFAULT_SEED, resolveOptions } from "../replay/setup.js";
 import { formatTime } from "../replay/time.js";
 import { ConnectionLog } from "./connection-log.js";
 import { type FailoverJob, type FailoverOutcome, type FailoverSetup, playFailure } from "./failover-job.js";
-import { type Case, casesOf, type FailureTimes, MAX_RUNS, Span, timesOf } from "./failover-plan.js";
+import { type Case, casesOf, type FailureTimes, runsOf, Span, timesOf } from "./failover-plan.js";
 import { runInThreads } from "./job-pool.js";
 import type { LoggedConnection } from "./logged-connection.js";
 import { fiveTupleName } from "./names.js";
@@ -83,6 +82,8 @@ export interface FailoverOptions extends ReplayOptions {
   readonly pins?: PinIndex;
   /** Worker threads; 0 = none, the jobs are done in this one. Results do not depend on it. */
   readonly workers: number;
+  /** Told once how many runs there will be, before the first of them. */
+  readonly onPlan?: (runs: number) => void;
   readonly onRun?: (done: number, runs: number) => void;
 }
 
@@ -95,18 +96,20 @@ export async function playFailures(options: FailoverOptions): Promise<FailoverRe
   const base = await playBaseline(options);
   if (isOneInstant(base.baseline)) return failuresAtOnce(options, base, nodes);
   const { baseline, span, pinned } = base;
-  const cases = casesOf(nodes, timesOf(options.at, span), options.detectMs);
+  const times = timesOf(options.at, span);
+  const runs = runsOf(nodes.length, times.length, options.detectMs.length, seeds);
+  options.onPlan?.(runs);
+  const cases = casesOf(nodes, times, options.detectMs);
   const jobs = cases.flatMap((one) =>
     Array.from({ length: seeds }, (_, i): FailoverJob => ({ ...one, seed: seed + i })),
   );
-  if (jobs.length > MAX_RUNS) throw new UsageError(`there are ${jobs.length} runs to do, expected at most ${MAX_RUNS}`);
   const setup = { ...setupOf(options), ...(pinned && { pinnedFrames: pinned.frames() }) };
   const outcomes = await playAll(setup, jobs, options);
   const pods = podsByAddress(options);
   return {
     ...headOf(baseline, span, pinned),
     seeds,
-    runs: jobs.length,
+    runs,
     oneInstant: false,
     withoutFailover: withoutFailover(model, nodes),
     ...(pinned && { pins: pinned.coverage }),
@@ -202,7 +205,7 @@ function withoutFailover(
 
 /** Plain data for the threads: callbacks stay here. */
 function setupOf(options: FailoverOptions): FailoverSetup {
-  const { kill: _k, at: _a, detectMs: _d, seeds: _s, workers: _w, onRun: _r, pins: _i, ...rest } = options;
+  const { kill: _k, at: _a, detectMs: _d, seeds: _s, workers: _w, onRun: _r, onPlan: _l, pins: _i, ...rest } = options;
   const { onProgress: _p, onDecision: _o, onWarning: _n, observers: _b, scenario: _c, stdin: _t, ...setup } = rest;
   return setup;
 }

@@ -120,6 +120,12 @@ test.each([
   expect(flows.stdout).not.toContain("one instant");
 });
 
+test("drain draws nothing where nothing was on the node", async () => {
+  const flags = ["--node", "gw-a", "--at", "0s", "--filter", "host 198.51.100.130", "--allow-no-match"];
+  const { stdout } = await sluicegate("drain", WEB, "-m", MANIFESTS, ...flags);
+  expect(stdout).toContain("with 0 connections on it\n  ran dry at");
+});
+
 test("a capture whose end is cut off is warned of once, however often it is read", async () => {
   const cut = join(folder, "cut.pcap");
   writeFileSync(cut, readFileSync(WEB).subarray(0, 100_000));
@@ -195,6 +201,11 @@ describe("failover", () => {
       expect(code).toBe(2);
       expect(stderr).toContain(message);
     });
+  });
+
+  test("does not say who took connections after a failure that nobody noticed", async () => {
+    const { stdout } = await sluicegate(...flags.slice(0, -1), "1h");
+    expect(stdout).toMatch(/\n {2}gw-a +3600 s +never +\d+ +\d+ +0 +0\n/);
   });
 
   test("counts its runs on a terminal, and leaves nothing of that behind", async () => {

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { UsageError } from "../../errors.js";
+import { count } from "../../report/units.js";
 import { failoverText } from "../../report/whatif-failover.js";
 import { type FailoverReport, playFailures } from "../../whatif/failover.js";
 import { readPinIndex } from "../../whatif/pin-index.js";
@@ -10,6 +11,8 @@ import { conditionsFor, loadForWhatIf, printAnswer, whatIfOptions } from "../wha
 
 const NAMES = ["connections", "broken", "rebound", "hit", "lost", "breaking"] as const;
 const DEFAULT_SEEDS = 20;
+/** More than these are worth a word before they begin. */
+const MANY_RUNS = 1000;
 const NS_PER_MS = 1_000_000n;
 
 /** `failover CAPTURE… -m PATH`: what breaks when a gateway node fails. */
@@ -26,6 +29,9 @@ export const run: CommandRun = async (captures, flags, console) => {
       ...(flags.pins && { pins: await readPinIndex(flags.pins) }),
       seeds: flags.seeds ?? (flags.balance === "random" ? DEFAULT_SEEDS : 1),
       workers: threads(),
+      onPlan: (runs) => {
+        if (runs > MANY_RUNS) console.err(`${count(runs)} runs to make\n`);
+      },
       onRun: progress.update,
     });
     progress.clear();
