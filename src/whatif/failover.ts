@@ -14,7 +14,7 @@ import { fiveTupleName } from "./names.js";
 import { type InstantEffect, instantEffect, isOneInstant, lifetimesOf } from "./one-instant.js";
 import type { PinIndex } from "./pin-index.js";
 import { type PinCoverage, type PinnedEffect, type PinnedTraffic, PinTracks } from "./pinned-traffic.js";
-import { type Assumptions, requireFiles, runLogged, timedAssumptionsOf } from "./run.js";
+import { type Assumptions, requireFiles, requireFrames, runLogged, timedAssumptionsOf } from "./run.js";
 import { gatewayNodes, NS_PER_MS, requireGateway } from "./scenarios.js";
 import { type Spread, spreadOf } from "./spread.js";
 
@@ -135,6 +135,7 @@ async function playBaseline(options: FailoverOptions): Promise<Baseline> {
   const heard = { ...(onProgress && { onProgress }), ...(onWarning && { onWarning }) };
   const observers = log ? [span, log] : [span];
   const baseline = await replay({ ...setupOf(options), ...heard, seed, verify: false, observers });
+  requireFrames(baseline, options);
   return { baseline, span, pinned: tracks?.resolve(baseline, model, span.startNs) };
 }
 

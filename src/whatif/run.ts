@@ -54,7 +54,17 @@ export async function runLogged({ snapshotAt, ...options }: LoggedRunOptions): P
   });
   const observers = [...(options.observers ?? []), log];
   const report = await replay({ ...options, verify: false, observers });
+  requireFrames(report, options);
   return { report, log };
+}
+
+/** @throws {UsageError} where there is not one frame: every answer would be that nothing happens, and every condition would pass */
+export function requireFrames(
+  { frames }: Pick<ReplayReport, "frames">,
+  { captures, allowNoMatch }: Pick<ReplayOptions, "captures" | "allowNoMatch">,
+): void {
+  if (frames.read > 0 || allowNoMatch) return;
+  throw new UsageError(`no frames in ${captures.join(", ")}: nothing to ask about`);
 }
 
 /** @throws {UsageError} where a capture can be read only once: questions that take several replays need files */

@@ -120,6 +120,20 @@ test.each([
   expect(flows.stdout).not.toContain("one instant");
 });
 
+test.each([
+  ["diff", ["--from", MANIFESTS, "--to", MANIFESTS]],
+  ["ports", ["-m", MANIFESTS]],
+  ["zones", ["-m", MANIFESTS]],
+  ["drain", ["-m", MANIFESTS, "--node", "gw-a", "--at", "0s"]],
+  ["failover", ["-m", MANIFESTS]],
+])("%s has nothing to say of a capture without a frame, unless that is wanted", async (command, flags) => {
+  const empty = join(folder, "empty.pcap");
+  writeFileSync(empty, readFileSync(WEB).subarray(0, 24));
+  const { code, stderr } = await sluicegate(command, empty, ...flags);
+  expect([code, stderr]).toEqual([2, `no frames in ${empty}: nothing to ask about\n`]);
+  expect((await sluicegate(command, empty, ...flags, "--allow-no-match")).code).toBe(0);
+});
+
 test("drain draws nothing where nothing was on the node", async () => {
   const flags = ["--node", "gw-a", "--at", "0s", "--filter", "host 198.51.100.130", "--allow-no-match"];
   const { stdout } = await sluicegate("drain", WEB, "-m", MANIFESTS, ...flags);
