@@ -32,10 +32,13 @@ export interface PolicyFault {
 /** Everything that is wrong with a set of manifests, reported at once and in file order. */
 export class PolicyError extends EgressError {
   readonly faults: readonly PolicyFault[];
+  /** What they are in. */
+  readonly subject: "manifests" | "scenario";
 
-  constructor(faults: readonly PolicyFault[]) {
+  constructor(faults: readonly PolicyFault[], subject: "manifests" | "scenario" = "manifests") {
     super("invalid-manifests", faults.map(formatPolicyFault).join("\n"));
     this.faults = faults;
+    this.subject = subject;
   }
 }
 

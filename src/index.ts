@@ -91,5 +91,6 @@ export type { Mismatch, VerificationResult } from "./verify/types.js";
 export { type DiffOptions, type DiffReport, diffManifests } from "./whatif/diff.js";
 export { type DrainOptions, type DrainReport, drainNode } from "./whatif/drain.js";
 export { type FailoverOptions, type FailoverReport, playFailures } from "./whatif/failover.js";
+export { PinIndex, readPinIndex } from "./whatif/pin-index.js";
 export { type PortsOptions, type PortsReport, portUse } from "./whatif/ports.js";
 export { compareZones, type ZonesReport } from "./whatif/zones.js";

@@ -255,13 +255,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: ["<capture...>"],
     summary: "show what breaks when a gateway node fails",
     description:
-      "Replays the captures with a gateway node failing, once for each node, time, detection delay and seed asked for, in as many threads as there are cores. Shows connections broken and rebound, frames lost until the failure was noticed, and who took the connections afterwards; over several seeds the median and range, and for each connection the share of seeds under which it breaks. `--detect D` lays the health checks so that the failure is noticed exactly D later; without it they are those of the manifests. Frames are not verified.",
-    flags: [...MANIFEST_FLAGS, "kill", "at", "detect", "seeds", ...CAPTURE_FLAGS, ...NAT_FLAGS, ...WHATIF_FLAGS],
+      "Replays the captures with a gateway node failing, once for each node, time, detection delay and seed asked for, in as many threads as there are cores. Shows connections broken and rebound, frames lost until the failure was noticed, and who took the connections afterwards; over several seeds the median and range, and for each connection the share of seeds under which it breaks. With `--pins` connections are where real gateways had them, whatever the seed. `--detect D` lays the health checks so that the failure is noticed exactly D later; without it they are those of the manifests. Frames are not verified.",
+    flags: [
+      ...MANIFEST_FLAGS,
+      "kill",
+      "at",
+      "detect",
+      "seeds",
+      "pins",
+      ...CAPTURE_FLAGS,
+      ...NAT_FLAGS,
+      ...WHATIF_FLAGS,
+    ],
     words: {
       at: {
         default: "half way through the captures",
         help: "when it fails: a time since the first frame (12.5s, 2m) or RFC 3339, or 'every 10s'",
         details: "'every 10s': one run for each such time from the first frame to the last.",
+      },
+      pins: {
+        details:
+          "Also gzipped. Each connection of the captures with an entry is on the gateway of its egress IP: what breaks of these is no matter of seeds. Those without one stay simulated; the answer says which are which. With TIME (RFC 3339, or seconds since 1970) entries count only for connections of that time.",
       },
       failOn: conditionWords(
         "broken>0 or lost>100",

@@ -9,7 +9,7 @@ export function describeError(error: unknown, withTrace: boolean): string {
   const trace = withTrace && error instanceof Error ? `${error.stack}\n${causes(error)}` : "";
   if (error instanceof PolicyError) {
     const count = error.faults.length;
-    return `${error.message}\n${count} fault${count === 1 ? "" : "s"} in the manifests; nothing was applied\n${trace}`;
+    return `${error.message}\n${count} fault${count === 1 ? "" : "s"} in the ${error.subject}; nothing was applied\n${trace}`;
   }
   if (error instanceof EgressError) return `${error.message}\n${trace}`;
   const message = error instanceof Error ? error.message : String(error);

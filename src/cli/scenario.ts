@@ -19,7 +19,7 @@ export function loadScenario(flags: FlagValues, model: PolicyModel): ScenarioInp
   if (flags.scenario === undefined) return undefined;
   const later = new LaterManifests(flags);
   const { healthTimeoutMs } = model.settings;
-  const scenario: Scenario = readScenario(flags.scenario, {
+  const scenario = readNamed(flags.scenario, {
     nodes: model.nodes,
     laterNodes: (paths) => later.load(paths).flatMap(({ nodes }) => nodes.map(({ name }) => name)),
     initialDown: initiallyDown(model),
@@ -27,6 +27,16 @@ export function loadScenario(flags: FlagValues, model: PolicyModel): ScenarioInp
   });
   const paths = scenario.events.flatMap((event) => ("manifests" in event ? [event.manifests] : []));
   return { scenario, laterModels: later.load(paths) };
+}
+
+/** Reads a scenario; its own faults say that they are its own, and not those of manifests that it names. */
+function readNamed(file: string, options: Parameters<typeof readScenario>[1]): Scenario {
+  try {
+    return readScenario(file, options);
+  } catch (error) {
+    if (!(error instanceof PolicyError) || error.faults.some((fault) => fault.file !== file)) throw error;
+    throw new PolicyError(error.faults, "scenario");
+  }
 }
 
 /** Each path is read once, however many events name it. */

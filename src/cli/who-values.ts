@@ -2,15 +2,9 @@ import { LAST_NS, parseTimestampNs } from "../config/time.js";
 import { UsageError } from "../errors.js";
 import { formatAddress, parseAddress } from "../net/address.js";
 import { END_OF_TIME } from "../records/frame-buffer.js";
+import type { PinFile } from "../records/pins.js";
 import type { WhoQuery } from "../records/who.js";
 import { type FlagParser, refused } from "./flag-values.js";
-
-/** A list of pins, and when it was printed. */
-export interface PinFile {
-  readonly file: string;
-  /** Nanoseconds since the epoch. */
-  readonly takenNs?: bigint;
-}
 
 export interface RemoteFilter {
   /** Canonical text. */

@@ -1,6 +1,5 @@
 import { formatAddress } from "../net/address.js";
-import { type CtEntry, CtFrames, directionOf } from "./ct-list.js";
-import type { RecordDecoder } from "./decoder.js";
+import { type CtDecoder, type CtEntry, CtFrames, directionOf } from "./ct-list.js";
 import { RecordFault } from "./fault.js";
 import { type Fields, fieldsOf, integerOf, parseFields } from "./fields.js";
 import type { FrameBuffer } from "./frame-buffer.js";
@@ -28,7 +27,7 @@ export function isMapEntry(fields: Fields): boolean {
  * Entries of `cilium bpf ct list global -o json`: keys and values of the map as they are, that is with source and destination address
  * exchanged (the ports are not) and ports in network byte order.
  */
-export class CtJsonDecoder implements RecordDecoder {
+export class CtJsonDecoder implements CtDecoder {
   readonly kind = "ct-list";
   readonly #frames: CtFrames;
 
@@ -41,10 +40,15 @@ export class CtJsonDecoder implements RecordDecoder {
   }
 
   decode(record: string, frames: FrameBuffer): string | undefined {
+    return this.#frames.append(this.entry(record), frames);
+  }
+
+  entry(record: string): CtEntry {
     const fields = parseFields(record);
     const key = rawKey(fields.Key);
     const value = fieldsOf(fields.Value, "Value") ?? {};
-    const entry: CtEntry = {
+    const seconds = (name: string) => Number(value[name] ?? 0);
+    return {
       protocol: key.protocol,
       ...directionOf(key.flags),
       source: key.destinationAddress,
@@ -52,9 +56,11 @@ export class CtJsonDecoder implements RecordDecoder {
       destination: key.sourceAddress,
       destinationPort: key.destinationPort,
       flags: integerOf(value.Flags, "Value.Flags", MOST_U16),
-      replied: ["RxPackets", "RxFlagsSeen", "LastRxReport"].some((name) => Number(value[name] ?? 0) > 0),
+      replied: ["RxPackets", "RxFlagsSeen", "LastRxReport"].some((name) => seconds(name) > 0),
+      expires: Number.isInteger(value.Lifetime) ? seconds("Lifetime") : undefined,
+      remaining: undefined,
+      lastReport: Math.max(seconds("LastRxReport"), seconds("LastTxReport")),
     };
-    return this.#frames.append(entry, frames);
   }
 }
 

@@ -44,6 +44,22 @@ export interface CtEntry {
   readonly flags: number;
   /** Something came back. */
   readonly replied: boolean;
+  /** When it ends, in seconds of its node's clock; undefined where the table does not say. */
+  readonly expires: number | undefined;
+  /** Seconds from the printing of the table to that, where it says so. */
+  readonly remaining: number | undefined;
+  /** When a packet was last seen either way, in seconds of the same clock; 0 where the table does not say. */
+  readonly lastReport: number;
+}
+
+/** Reads entries of a connection table, whichever way it was printed. */
+export interface CtDecoder extends RecordDecoder {
+  /** @returns why it is none, or undefined where the text is no record at all   @throws {RecordFault} */
+  entry(record: string): CtEntry | string | undefined;
+}
+
+export function isCtDecoder(decoder: RecordDecoder): decoder is CtDecoder {
+  return decoder.kind === "ct-list";
 }
 
 /**
@@ -101,7 +117,7 @@ function packetsOf(first: RecordedPacket, { flags, replied }: CtEntry): Recorded
  * Lines of `cilium bpf ct list global`, old and new: `TCP OUT 10.1.0.7:51514 -> 198.51.100.10:443 expires=… RxPackets=… Flags=0x0010 [ … ]`.
  * Lines of other kinds (what kubectl says, blank ones) are no records.
  */
-export class CtListDecoder implements RecordDecoder {
+export class CtListDecoder implements CtDecoder {
   readonly kind = "ct-list";
   readonly #frames: CtFrames;
 
@@ -114,6 +130,11 @@ export class CtListDecoder implements RecordDecoder {
   }
 
   decode(record: string, frames: FrameBuffer): string | undefined {
+    const entry = this.entry(record);
+    return typeof entry === "object" ? this.#frames.append(entry, frames) : entry;
+  }
+
+  entry(record: string): CtEntry | string | undefined {
     const line = record.trimEnd();
     const head = ENTRY.exec(line);
     if (!head) return line.trim() === "" ? undefined : "not-an-entry";
@@ -125,20 +146,18 @@ export class CtListDecoder implements RecordDecoder {
     if (!source) throw new RecordFault("source", tuple[1], "ADDRESS:PORT");
     if (!destination) throw new RecordFault("destination", tuple[2], "ADDRESS:PORT");
     const values = tuple[3] ?? "";
-    return this.#frames.append(
-      {
-        protocol,
-        direction,
-        source: source.address,
-        sourcePort: source.port,
-        destination: destination.address,
-        destinationPort: destination.port,
-        related: /^related\b/.test(values),
-        service: /^(related )?service\b/.test(values),
-        ...stateOf(values),
-      },
-      frames,
-    );
+    return {
+      protocol,
+      direction,
+      source: source.address,
+      sourcePort: source.port,
+      destination: destination.address,
+      destinationPort: destination.port,
+      related: /^related\b/.test(values),
+      service: /^(related )?service\b/.test(values),
+      ...stateOf(values),
+      ...timesOf(values),
+    };
   }
 }
 
@@ -152,4 +171,17 @@ function stateOf(values: string): Pick<CtEntry, "flags" | "replied"> {
 /** Direction bits of a raw key: 0 out, 1 in, 2 related, 4 service. */
 export function directionOf(flags: number): Pick<CtEntry, "direction" | "related" | "service"> {
   return { direction: flags & 1 ? "IN" : "OUT", related: (flags & 2) !== 0, service: (flags & 4) !== 0 };
+}
+
+/** Reads `expires=16785302 (remaining: 21534 sec(s)) … LastRxReport=16763748 … LastTxReport=16763748`. */
+function timesOf(values: string): Pick<CtEntry, "expires" | "remaining" | "lastReport"> {
+  const seconds = (pattern: RegExp) => {
+    const text = pattern.exec(values)?.[1];
+    return text === undefined ? undefined : Number(text);
+  };
+  return {
+    expires: seconds(/\bexpires=(\d{1,10})\b/),
+    remaining: seconds(/\bremaining: (-?\d{1,10}) sec/),
+    lastReport: Math.max(seconds(/\bLastRxReport=(\d{1,10})\b/) ?? 0, seconds(/\bLastTxReport=(\d{1,10})\b/) ?? 0),
+  };
 }

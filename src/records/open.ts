@@ -57,7 +57,7 @@ export async function isRecordFile(path: string): Promise<boolean> {
 }
 
 /** Reads the head of a file, a byte order mark left out, and puts it back in front. */
-async function peek(source: ByteSource): Promise<{ head: Uint8Array; whole: ByteSource }> {
+export async function peek(source: ByteSource): Promise<{ head: Uint8Array; whole: ByteSource }> {
   const bytes = new Uint8Array(HEAD_SIZE);
   const read = bytes.subarray(0, await readFully(source, bytes));
   const head = BYTE_ORDER_MARK.every((byte, i) => read[i] === byte) ? read.subarray(BYTE_ORDER_MARK.length) : read;

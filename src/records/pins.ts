@@ -30,6 +30,13 @@ export interface Pin {
   readonly takenNs?: bigint;
 }
 
+/** A list of pins, and when it was printed. */
+export interface PinFile {
+  readonly file: string;
+  /** Nanoseconds since the epoch. */
+  readonly takenNs?: bigint;
+}
+
 export interface PinOptions {
   /** When the list was printed, nanoseconds since the epoch. */
   readonly takenNs?: bigint;

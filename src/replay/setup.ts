@@ -91,7 +91,7 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
     toFrame: options.toFrame ?? Number.MAX_SAFE_INTEGER,
   };
   if (resolved.topology === "cluster" && (options.saveState ?? options.loadState) !== undefined)
-    throw new UsageError("topology is cluster, expected single where a state is saved or loaded");
+    throw new UsageError("--topology is cluster, expected single with --save-state and --load-state");
   checkRange("batch size", resolved.batchSize, 1, layout.MAX_BATCH);
   checkRange("seed", resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   checkRange("connections", resolved.connections, 16, 8 << 20);

@@ -1,6 +1,6 @@
 import type { FailoverReport, FailureRow } from "../whatif/failover.js";
 import { type Spread, spreadOf } from "../whatif/spread.js";
-import { paint } from "./paint.js";
+import { type Paint, paint } from "./paint.js";
 import { textTable } from "./text-table.js";
 import { count, counted, percent } from "./units.js";
 import { heading, left, limited, more, numbers, type ViewStyle } from "./whatif-parts.js";
@@ -17,6 +17,7 @@ export function failoverText(report: FailoverReport, style: ViewStyle): string {
     ...heading("Failover", report, p),
     `  ${counted(report.runs, "run")} over ${from} to ${to}`,
     `  without a failure ${counted(connections, "connection")}: ${share}`,
+    ...coverageLines(report, p),
     "",
     ...summaryLines(report),
   ];
@@ -29,11 +30,25 @@ export function failoverText(report: FailoverReport, style: ViewStyle): string {
   return `${[...lines, ...connectionLines(report, style)].join("\n")}\n`;
 }
 
+/** How far imported pins reach, and that the rest is simulated. */
+function coverageLines({ pins }: FailoverReport, p: Paint): string[] {
+  if (!pins) return [];
+  const { connections, withoutPin, withUnknownGateway } = pins;
+  const simulated = withoutPin + withUnknownGateway;
+  const why = withUnknownGateway > 0 ? ` (${count(withUnknownGateway)} with a pin of no gateway of the manifests)` : "";
+  const lines = [`  by pins ${counted(connections, "connection")}; what breaks of these is no matter of seeds`];
+  if (simulated > 0) lines.push(p.warn(`  without a pin ${counted(simulated, "connection")}${why}: simulated`));
+  return lines;
+}
+
 /** One row per node and detection, over all times and seeds. */
-function summaryLines({ failures, seeds }: FailoverReport): string[] {
+function summaryLines(report: FailoverReport): string[] {
+  if (report.oneInstant) return instantLines(report);
+  const { failures, seeds, pins } = report;
   const columns = [
     ...["node", "detection"].map(left),
     ...numbers("noticed after", "frames lost", "hit", "broken", "rebound"),
+    ...(pins ? [left("of these by pins")] : []),
     left("connections taken afterwards"),
   ];
   const rows = [...new Set(failures.map(keyOf))].map((key) => {
@@ -42,7 +57,8 @@ function summaryLines({ failures, seeds }: FailoverReport): string[] {
       same[0]!.node,
       detectionText(same[0]!),
       noticedText(same),
-      ...[over(same, "lostFrames"), over(same, "hit"), over(same, "broken"), over(same, "rebound")].map(spreadText),
+      ...spreadsOver(same).map(spreadText),
+      ...(pins ? [byPinsText(same)] : []),
       sharesText(same),
     ];
   });
@@ -51,9 +67,26 @@ function summaryLines({ failures, seeds }: FailoverReport): string[] {
   return [...textTable(columns, rows, { indent: "  " }), ...caption];
 }
 
-function failureLines({ failures }: FailoverReport, style: ViewStyle): string[] {
+/** One row per node: what is open at the one instant that there is. */
+function instantLines({ failures, seeds, pins }: FailoverReport): string[] {
+  const columns = [left("node"), ...numbers("open connections", "broken", "rebound")];
+  if (pins) columns.push(left("of these by pins"));
+  const rows = failures.map((row) => [
+    row.node,
+    ...[row.hit, row.broken, row.rebound].map(spreadText),
+    ...(pins ? [byPinsText([row])] : []),
+  ]);
+  const caption = seeds > 1 ? ["  median over all seeds (least to most)"] : [];
+  return [...textTable(columns, rows, { indent: "  " }), ...caption];
+}
+
+function failureLines({ failures, pins }: FailoverReport, style: ViewStyle): string[] {
   const p = paint(style.colour);
-  const columns = [...["node", "at", "detection"].map(left), ...numbers("frames lost", "hit", "broken", "rebound")];
+  const columns = [
+    ...["node", "at", "detection"].map(left),
+    ...numbers("frames lost", "hit", "broken", "rebound"),
+    ...(pins ? [left("of these by pins")] : []),
+  ];
   const touched = failures.filter(({ hit, broken, rebound }) => hit.max + broken.max + rebound.max > 0);
   touched.sort((a, b) => b.hit.median - a.hit.median || b.broken.median - a.broken.median);
   const { shown } = limited(touched, SHOWN_ROWS, style);
@@ -61,7 +94,8 @@ function failureLines({ failures }: FailoverReport, style: ViewStyle): string[] 
     row.node,
     row.at,
     detectionText(row),
-    ...[row.lostFrames, row.hit, row.broken, row.rebound].map(spreadText),
+    ...spreadsOver([row]).map(spreadText),
+    ...(pins ? [byPinsText([row])] : []),
   ]);
   const rest = failures.length - touched.length;
   const calm = rest > 0 ? [`  ${counted(rest, "failure")} touched no connection`] : [];
@@ -70,7 +104,7 @@ function failureLines({ failures }: FailoverReport, style: ViewStyle): string[] 
 }
 
 /** Connections that break, over all failures; with several seeds those that break under the most of them first. */
-function connectionLines({ failures, seeds }: FailoverReport, style: ViewStyle): string[] {
+function connectionLines({ failures, seeds, pins }: FailoverReport, style: ViewStyle): string[] {
   const p = paint(style.colour);
   const all = failures.flatMap(({ node, at, detect, connections }) =>
     connections.map((connection) => ({ node, at, detect, ...connection })),
@@ -79,12 +113,14 @@ function connectionLines({ failures, seeds }: FailoverReport, style: ViewStyle):
   all.sort((a, b) => b.share - a.share);
   const { shown, hidden } = limited(all, SHOWN_CONNECTIONS, style);
   const columns = [...["connection", "pod", "node", "at"].map(left), ...(seeds > 1 ? numbers("breaks under") : [])];
-  const rows = shown.map(({ fiveTuple, pod, node, at, share }) => [
+  if (pins) columns.push(left("known by"));
+  const rows = shown.map(({ fiveTuple, pod, node, at, share, byPin }) => [
     fiveTuple,
     pod,
     node,
     at,
     ...(seeds > 1 ? [`${percent(share, 1)} of seeds`] : []),
+    ...(pins ? [byPin ? "its pin" : "simulation"] : []),
   ]);
   return ["", p.bold("Connections that break"), ...textTable(columns, rows, { indent: "  " }), ...more(hidden, p)];
 }
@@ -104,13 +140,27 @@ function noticedText(rows: readonly FailureRow[]): string {
   return `${(median / 1000).toFixed(2)} s`;
 }
 
-function over(rows: readonly FailureRow[], key: "lostFrames" | "hit" | "broken" | "rebound"): Spread {
-  const { median } = spreadOf(rows.map((row) => row[key].median));
+const COUNTS = ["lostFrames", "hit", "broken", "rebound"] as const;
+type Counts = Readonly<Record<(typeof COUNTS)[number], Spread>>;
+
+/** In the order of `COUNTS`. */
+function spreadsOver(rows: readonly Counts[]): Spread[] {
+  return COUNTS.map((key) => over(rows.map((row) => row[key])));
+}
+
+function over(spreads: readonly Spread[]): Spread {
+  const { median } = spreadOf(spreads.map((one) => one.median));
   return {
     median,
-    min: Math.min(...rows.map((row) => row[key].min)),
-    max: Math.max(...rows.map((row) => row[key].max)),
+    min: Math.min(...spreads.map(({ min }) => min)),
+    max: Math.max(...spreads.map(({ max }) => max)),
   };
+}
+
+/** `30 lost, 2 hit, 1 broken, 1 rebound` */
+function byPinsText(rows: readonly FailureRow[]): string {
+  const [lost, hit, broken, rebound] = spreadsOver(rows.flatMap(({ byPins }) => byPins ?? [])).map(spreadText);
+  return `${lost} lost, ${hit} hit, ${broken} broken, ${rebound} rebound`;
 }
 
 /** `12`, or `12 (8 to 15)` where runs differ. */
@@ -118,8 +168,13 @@ function spreadText({ median, min, max }: Spread): string {
   return min === max ? count(median) : `${count(median)} (${count(min)} to ${count(max)})`;
 }
 
-/** Mean shares of several failures: `gw-b 35.1 %, gw-c 64.9 %`. */
+/** Mean shares of several failures: `gw-b 35.1 %, gw-c 64.9 %`. Nothing where nobody noticed the failure. */
 function sharesText(rows: readonly FailureRow[]): string {
+  if (
+    rows.every(({ detectedAfterMs }) => detectedAfterMs === null) &&
+    rows.every((row) => row.sharesAfter.length === 0)
+  )
+    return "";
   const sums = new Map<string, number>();
   for (const { sharesAfter } of rows) {
     for (const { node, share } of sharesAfter) sums.set(node, (sums.get(node) ?? 0) + share);

@@ -38,6 +38,18 @@ export interface ConnectionLogOptions {
   readonly natProfile: NatProfile;
   /** When the connections that are alive are noted with their newest frame by then; see `snapshot`. */
   readonly snapshotAt?: ScenarioTime;
+  /** Told of each frame that belongs to a connection, in their order, `lastNs` of the connection being its time. */
+  readonly onFrame?: (connection: LoggedConnection, frame: LoggedFrame) => void;
+}
+
+/** A frame of a connection. */
+export interface LoggedFrame {
+  /** 1-based, over all captures. */
+  readonly number: number;
+  /** Sent by the endpoint. */
+  readonly isOut: boolean;
+  /** Of the TCP header, 0 for all else. */
+  readonly tcpFlags: number;
 }
 
 /** A connection as it was at the time of the snapshot. */
@@ -67,12 +79,14 @@ export class ConnectionLog implements PieceObserver {
   readonly #keys: string[] = [];
   #hasStarted = false;
   readonly #snapshotAt: ScenarioTime | undefined;
+  readonly #onFrame: ConnectionLogOptions["onFrame"];
   #snapshotNs = Number.POSITIVE_INFINITY;
   #snapshot: readonly SnapshotRow[] | undefined;
 
-  constructor({ models, natProfile, snapshotAt }: ConnectionLogOptions) {
+  constructor({ models, natProfile, snapshotAt, onFrame }: ConnectionLogOptions) {
     const [model] = models;
     this.#snapshotAt = snapshotAt;
+    this.#onFrame = onFrame;
     this.#owners = models.map((one) => new PolicyInterpreter(one));
     const timeouts = model.settings.timeouts.value;
     this.#defaultRules = new LifetimeRules(timeouts, natProfile);
@@ -152,6 +166,7 @@ export class ConnectionLog implements PieceObserver {
     } else this.#refresh(connection, seen, isOut);
     connection.lastFrame = frame;
     count(connection, isOut, columns.wire[i]!);
+    this.#onFrame?.(connection, { number: frame, isOut, tcpFlags: seen.packet.tcpFlags });
     if (WITHOUT_EGRESS.has(columns.reason[i]!)) connection.framesWithoutEgress++;
     const outcome = outcomeOf(action);
     // What comes back for a frame that never left says nothing about its connection.

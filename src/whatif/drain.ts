@@ -7,9 +7,10 @@ import type { ConnectionLog } from "./connection-log.js";
 import { isClosed } from "./lifetime.js";
 import type { LoggedConnection } from "./logged-connection.js";
 import { destinationName, fiveTupleName, podName } from "./names.js";
+import { endOf, isOneInstant, lifetimesOf } from "./one-instant.js";
 import { useOf } from "./port-use.js";
-import { type Assumptions, momentOf, runLogged, timedAssumptionsOf } from "./run.js";
-import { healthOf, requireGateway, scenarioOf } from "./scenarios.js";
+import { type Assumptions, momentOf, requireFiles, runLogged, timedAssumptionsOf } from "./run.js";
+import { healthOf, requireGateway, scenarioOf, sinceStart } from "./scenarios.js";
 
 const MAX_LISTED = 10_000;
 const STEPS = 24;
@@ -30,6 +31,8 @@ export interface DrainReport extends Assumptions {
   stillLive: number;
   /** When the last one would expire if nothing more were sent; null where the node ran dry. */
   dryByLifetimes: string | null;
+  /** All frames have one instant, as those of a connection table: `left` goes on to `dryByLifetimes`, and nothing more is seen. */
+  oneInstant: boolean;
   deadline?: DeadlineRow;
 }
 
@@ -42,7 +45,7 @@ export interface DeadlineRow {
   cutWhileInUse: number;
   /** Held as well, but closed by both sides or reset: only their ports wait for the end of their lifetimes. */
   closed: number;
-  /** By idle time, the shortest first; up to 10,000. */
+  /** By idle time, the shortest first, or where nobody knows it by lifetime, the longest first; up to 10,000. */
   connections: DeadlineConnection[];
 }
 
@@ -50,10 +53,13 @@ export interface DeadlineConnection {
   fiveTuple: string;
   pod: string;
   destination: string;
-  openedAt: string;
-  lastFrameAt: string;
+  /** These three are null where all frames have one instant. */
+  openedAt: string | null;
+  lastFrameAt: string | null;
   /** Without a frame until the deadline. */
-  idleSeconds: number;
+  idleSeconds: number | null;
+  /** Where all frames have one instant: when it ends if nothing more is sent, by the connection table where that says. */
+  expiresAt?: string;
   /** Frames of it follow after the deadline. */
   isInUse: boolean;
 }
@@ -70,10 +76,69 @@ export async function drainNode({ node, at, deadline, ...options }: DrainOptions
   const scenario = scenarioOf(`${node} is drained`, healthOf(options.model), [{ at, node, event: "drain" }]);
   const { report, log } = await runLogged({ ...options, scenario, ...(deadline && { snapshotAt: deadline }) });
   const atNs = Number(momentOf(at, log, "--at"));
-  const deadlineNs = deadline && Number(momentOf(deadline, log, "--deadline"));
+  const isInstant = isOneInstant(report);
+  const deadlineNs =
+    deadline && Number(isInstant ? sinceStart(deadline, log.startNs) : momentOf(deadline, log, "--deadline"));
   if (deadlineNs !== undefined && deadlineNs < atNs)
     throw new UsageError("--deadline lies before --at, expected a time after the drain");
-  return drainReport({ node, atNs, deadlineNs, report, log });
+  return isInstant ? drainAtOnce(node, deadlineNs, options) : drainReport({ node, atNs, deadlineNs, report, log });
+}
+
+/** A connection of the drained node with what it has left, nanoseconds since the first frame. */
+interface Holding {
+  readonly connection: LoggedConnection;
+  readonly endNs: number;
+}
+
+/** Drains after the one instant of all frames: what is open then is on the node, and ends by its lifetime. */
+async function drainAtOnce(node: string, deadlineNs: number | undefined, options: ReplayOptions): Promise<DrainReport> {
+  requireFiles(options.captures);
+  const { report, log } = await runLogged(options);
+  const lifetimes = await lifetimesOf(options.captures);
+  const held = log.connections
+    .filter(({ egress, outcome }) => outcome === "snat" && report.gateways[egress]!.node === node)
+    .map((connection): Holding => ({ connection, endNs: endOf(connection, lifetimes) }))
+    .filter(({ endNs }) => endNs > log.clockNs)
+    .sort((a, b) => b.endNs - a.endNs);
+  const time = (ns: number) => formatTime(log.startNs + BigInt(Math.round(ns)));
+  const last = held[0]?.endNs ?? 0;
+  const leases = held.map(({ endNs, connection }) => ({ fromNs: 0, untilNs: endNs, own: connection.endpointPort }));
+  return {
+    schema: "sluicegate.io/drain/v1",
+    ...timedAssumptionsOf(report),
+    node,
+    drainedAt: time(0),
+    lastFrameAt: time(0),
+    oneInstant: true,
+    connectionsAtStart: held.length,
+    left: useOf(leases, last, STEPS).steps,
+    openedAfter: 0,
+    ranDryAt: held.length === 0 ? time(0) : null,
+    stillLive: held.length,
+    dryByLifetimes: held.length === 0 ? null : time(last),
+    ...(deadlineNs !== undefined && { deadline: deadlineAtOnce(held, deadlineNs, time) }),
+  };
+}
+
+function deadlineAtOnce(held: readonly Holding[], deadlineNs: number, time: (ns: number) => string): DeadlineRow {
+  const then = held.filter(({ endNs }) => endNs > deadlineNs);
+  const open = then.filter(({ connection }) => !isClosed(connection.state));
+  return {
+    at: time(deadlineNs),
+    cut: open.length,
+    cutWhileInUse: 0,
+    closed: then.length - open.length,
+    connections: open.slice(0, MAX_LISTED).map(({ connection, endNs }) => ({
+      fiveTuple: fiveTupleName(connection),
+      pod: podName(connection),
+      destination: destinationName(connection),
+      openedAt: null,
+      lastFrameAt: null,
+      idleSeconds: null,
+      expiresAt: time(endNs),
+      isInUse: false,
+    })),
+  };
 }
 
 interface Drained {
@@ -101,6 +166,7 @@ function drainReport({ node, atNs, deadlineNs, report, log }: Drained): DrainRep
     node,
     drainedAt: time(atNs),
     lastFrameAt: time(log.clockNs),
+    oneInstant: false,
     connectionsAtStart: before.length,
     left: useOf(leases, Math.max(0, log.clockNs - atNs), STEPS).steps,
     openedAfter: own.filter(({ firstNs }) => firstNs >= atNs).length,

@@ -14,6 +14,16 @@ export type FailureTimes = ScenarioTime | { readonly everyNs: bigint } | undefin
 /** One failure, under whatever seed. */
 export type Case = Omit<FailoverJob, "seed">;
 
+/** How many runs a question takes. @throws {UsageError} where that is too many */
+export function runsOf(nodes: number, times: number, detects: number, seeds: number): number {
+  const runs = nodes * times * Math.max(1, detects) * seeds;
+  if (runs <= MAX_RUNS) return runs;
+  const product = `${nodes} nodes x ${times} times x ${Math.max(1, detects)} delays x ${seeds} seeds`;
+  throw new UsageError(
+    `${product} are ${runs} runs, expected at most ${MAX_RUNS}: ask for fewer by --kill, --at, --detect or --seeds`,
+  );
+}
+
 /** Every node at every time with every delay. @param delays milliseconds; empty = by the health checks of the manifests */
 export function casesOf(nodes: readonly string[], timesMs: readonly number[], detects: readonly number[]): Case[] {
   const delays = detects.length === 0 ? [undefined] : detects;

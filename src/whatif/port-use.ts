@@ -27,9 +27,16 @@ export interface PortGroup {
   readonly range: PortRange;
   /** By `fromNs`. */
   readonly leases: Lease[];
+  /** What connections that found no port there would have held, by `fromNs`. */
+  readonly refused: Lease[];
 }
 
-/** Translated connections by the ports that they compete for. @param ports range for all protocols but ICMP, whose identifiers have all 16 bits */
+/** What a group's connections want, whether or not they got it. */
+export function wantedOf({ leases, refused }: PortGroup): readonly Lease[] {
+  return refused.length === 0 ? leases : [...leases, ...refused].sort((a, b) => a.fromNs - b.fromNs);
+}
+
+/** Connections that were translated, or found no port, by the ports that they compete for. @param ports range for all protocols but ICMP, whose identifiers have all 16 bits */
 export function portGroups(
   connections: readonly LoggedConnection[],
   { gateways }: Pick<ReplayReport, "gateways">,
@@ -37,19 +44,70 @@ export function portGroups(
 ): PortGroup[] {
   const groups = new Map<string, PortGroup>();
   for (const connection of connections) {
-    const { firstEgress, protocol, remote, remotePort, firstNs, expiresNs, endpointPort } = connection;
+    const { firstEgress, protocol, remote, remotePort } = connection;
     if (connection.outcome !== "snat") continue;
     const { node, egressIP } = gateways[firstEgress]!;
     const key = `${egressIP} ${protocol} ${remote} ${remotePort}`;
     let group = groups.get(key);
     if (!group) {
       const range = protocol === PROTOCOL_ICMP ? { low: 0, high: 65_535 } : ports;
-      group = { node, egressIP, protocol: protocolName(protocol), remote, remotePort, range, leases: [] };
+      group = { node, egressIP, protocol: protocolName(protocol), remote, remotePort, range, leases: [], refused: [] };
       groups.set(key, group);
     }
-    group.leases.push({ fromNs: firstNs, untilNs: expiresNs, own: endpointPort });
+    group.leases.push(leaseOf(connection));
   }
+  placeRefused([...groups.values()], refusedLeases(connections));
   return [...groups.values()];
+}
+
+/**
+ * Gives connections that found no port to the group that had none for them: the fullest toward their destination when they asked. The
+ * engine does not say where it looked; of several that were full they go to each in turn.
+ */
+function placeRefused(groups: readonly PortGroup[], refused: ReadonlyMap<string, readonly Lease[]>): void {
+  for (const [key, leases] of refused) {
+    const rivals = groups.filter((group) => destinationKey(group) === key).map((group) => new Fill(group));
+    leases.forEach((lease, i) => {
+      const shares = rivals.map((rival) => rival.at(lease.fromNs));
+      const most = Math.max(...shares);
+      const fullest = rivals.filter((_, k) => shares[k] === most);
+      fullest[i % fullest.length]?.group.refused.push(lease);
+    });
+  }
+}
+
+/** How full a group is over time. */
+class Fill {
+  readonly group: PortGroup;
+  readonly #starts: number[];
+  readonly #ends: number[];
+
+  constructor(group: PortGroup) {
+    this.group = group;
+    this.#starts = group.leases.map(({ fromNs }) => fromNs).sort((a, b) => a - b);
+    this.#ends = group.leases.map(({ untilNs }) => untilNs).sort((a, b) => a - b);
+  }
+
+  /** Share of the ports in use. */
+  at(ns: number): number {
+    const { low, high } = this.group.range;
+    return (reached(this.#starts, ns) - reached(this.#ends, ns)) / (high - low + 1);
+  }
+}
+
+/** How many of these times have come by `ns`. @param sorted ascending */
+function reached(sorted: readonly number[], ns: number): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (sorted[middle]! <= ns) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+function leaseOf({ firstNs, expiresNs, endpointPort }: LoggedConnection): Lease {
+  return { fromNs: firstNs, untilNs: expiresNs, own: endpointPort };
 }
 
 /** Whose ports compete whatever the egress IP. */
@@ -64,11 +122,12 @@ export function destinationKey({
 /** What connections that found no port would have held, by destination. */
 export function refusedLeases(connections: readonly LoggedConnection[]): ReadonlyMap<string, Lease[]> {
   const refused = new Map<string, Lease[]>();
-  for (const { reason, protocol, remote, remotePort, firstNs, expiresNs, endpointPort } of connections) {
+  for (const connection of connections) {
+    const { reason, protocol, remote, remotePort } = connection;
     if (reason !== NO_PORT) continue;
     const key = destinationKey({ protocol: protocolName(protocol), remote, remotePort });
     const leases = refused.get(key) ?? [];
-    leases.push({ fromNs: firstNs, untilNs: expiresNs, own: endpointPort });
+    leases.push(leaseOf(connection));
     refused.set(key, leases);
   }
   return refused;
@@ -137,7 +196,7 @@ export function simulate(leases: readonly Lease[], grow: number, search: PortSea
 }
 
 /** The same with the original's search. */
-export function simulateOriginal({ leases, range }: PortGroup, grow: number, seed: number): Refusals {
-  const random = new Random(seed);
-  return simulate(leases, grow, new OriginalSearch(range, random), random);
+export function simulateOriginal(group: PortGroup, grow: number, seed: number): Refusals {
+  const [random, { range }] = [new Random(seed), group];
+  return simulate(wantedOf(group), grow, new OriginalSearch(range, random), random);
 }

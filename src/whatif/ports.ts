@@ -13,6 +13,7 @@ import {
   simulateOriginal,
   type Use,
   useOf,
+  wantedOf,
 } from "./port-use.js";
 import { Random } from "./random.js";
 import { type Assumptions, assumptionsOf, type LoggedRun, runLogged } from "./run.js";
@@ -65,9 +66,9 @@ export interface PortRow {
   limit: number;
   /** The most ports in use within each of equal parts of the time from the first frame to the last. */
   use: number[];
-  /** Multiple of the connections at which the ports run out. */
+  /** Multiple of the connections at which the ports run out; below 1 where connections found none in the captures. */
   runsOutAt: number;
-  /** At `grow`, with a complete search. */
+  /** At `grow`, with a complete search; of all connections, those included that found no port in the captures. */
   refused: RefusalRow;
   /** At `grow`, with the original's 32 tries: the mean of several runs. */
   original: RefusalRow;
@@ -150,8 +151,10 @@ class PortsAnswer {
   #row(group: PortGroup, { peak, peakNs, steps }: Use): PortRow {
     const { node, egressIP, remote, remotePort, protocol, range, leases } = group;
     const limit = sizeOf(range);
-    const complete = simulate(leases, this.#grow, new CompleteSearch(range), new Random(this.#seed));
-    const from = this.#originalRefusesFrom(group, limit / peak);
+    const wanted = wantedOf(group);
+    const most = group.refused.length === 0 ? peak : useOf(wanted, this.#run.log.clockNs, 1).peak;
+    const complete = simulate(wanted, this.#grow, new CompleteSearch(range), new Random(this.#seed));
+    const from = this.#originalRefusesFrom(group, limit / most);
     return {
       node,
       egressIP,
@@ -163,16 +166,16 @@ class PortsAnswer {
       peakAt: this.#time(peakNs),
       limit,
       use: steps,
-      runsOutAt: limit / peak,
+      runsOutAt: limit / most,
       refused: this.#refusals([complete]),
-      original: this.#refusals(this.#original(group, peak / limit)),
+      original: this.#refusals(this.#original(group, most / limit)),
       ...(from !== undefined && { originalRefusesFrom: from }),
     };
   }
 
   #original(group: PortGroup, share: number): Refusals[] {
     if (share * this.#grow < SURELY_FINE)
-      return [{ asked: Math.floor(group.leases.length * this.#grow), refused: 0, firstNs: undefined }];
+      return [{ asked: Math.floor(wantedOf(group).length * this.#grow), refused: 0, firstNs: undefined }];
     return Array.from({ length: REPEATS }, (_, i) => simulateOriginal(group, this.#grow, this.#seed + i));
   }
 
@@ -189,7 +192,7 @@ class PortsAnswer {
 
   /** @param complete multiple at which a complete search refuses */
   #originalRefusesFrom(group: PortGroup, complete: number): number | undefined {
-    const cost = group.leases.length * complete * BISECTIONS;
+    const cost = wantedOf(group).length * complete * BISECTIONS;
     if (cost > this.#budget) return undefined;
     this.#budget -= cost;
     let [fine, refuses] = [0, complete];

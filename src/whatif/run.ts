@@ -6,6 +6,7 @@ import type { ReplayReport } from "../replay/report-types.js";
 import { resolveOptions } from "../replay/setup.js";
 import { formatTime } from "../replay/time.js";
 import { ConnectionLog } from "./connection-log.js";
+import { isOneInstant } from "./one-instant.js";
 import { sinceStart } from "./scenarios.js";
 
 /** A replay with every connection of it. */
@@ -28,13 +29,13 @@ export function assumptionsOf({ seed, natProfile, settings, verification }: Repl
 }
 
 /** What an answer about one moment must be read with where there is nothing before or after it. */
-const ONE_INSTANT = "all frames have one instant: nothing is open before it, or goes on after it";
+const ONE_INSTANT =
+  "all frames have one instant: their connections are taken for open at it, and the event for one after it";
 
 /** The same for answers about what happens at some time. A connection table does not say when its connections began. */
 export function timedAssumptionsOf(report: ReplayReport): Assumptions {
-  const { firstFrame, lastFrame } = report.input;
   const assumptions = assumptionsOf(report);
-  if (firstFrame === undefined || firstFrame !== lastFrame) return assumptions;
+  if (!isOneInstant(report)) return assumptions;
   return { ...assumptions, notes: [...assumptions.notes, ONE_INSTANT] };
 }
 
@@ -53,7 +54,17 @@ export async function runLogged({ snapshotAt, ...options }: LoggedRunOptions): P
   });
   const observers = [...(options.observers ?? []), log];
   const report = await replay({ ...options, verify: false, observers });
+  requireFrames(report, options);
   return { report, log };
+}
+
+/** @throws {UsageError} where there is not one frame: every answer would be that nothing happens, and every condition would pass */
+export function requireFrames(
+  { frames }: Pick<ReplayReport, "frames">,
+  { captures, allowNoMatch }: Pick<ReplayOptions, "captures" | "allowNoMatch">,
+): void {
+  if (frames.read > 0 || allowNoMatch) return;
+  throw new UsageError(`no frames in ${captures.join(", ")}: nothing to ask about`);
 }
 
 /** @throws {UsageError} where a capture can be read only once: questions that take several replays need files */

@@ -363,6 +363,7 @@ describe("replay with a scenario", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/bad\.yaml:6:\d+: .*gw-x.*expected a node of the manifests/);
     expect(stderr).toMatch(/bad\.yaml:10:\d+: .*explode.*expected one of node-down/);
+    expect(stderr).toContain("2 faults in the scenario; nothing was applied");
     writeFileSync(
       at("policy.yaml"),
       "apiVersion: cilium.io/v2\nkind: CiliumEgressGatewayPolicy\nmetadata:\n  name: p\nspec: {}\n",
@@ -371,6 +372,7 @@ describe("replay with a scenario", () => {
     const later = await replay("-s", file);
     expect(later.code).toBe(2);
     expect(later.stderr).toMatch(/policy\.yaml:\d+:\d+: CiliumEgressGatewayPolicy p/);
+    expect(later.stderr).toContain("in the manifests; nothing was applied");
   });
 
   test("warns of what comes after the last frame: it never happens", async () => {

@@ -110,15 +110,34 @@ describe("every what-if", () => {
 });
 
 test.each([
-  ["failover", []],
-  ["drain", ["--node", "gw-a", "--at", "0s"]],
-])("%s says of a connection table that it cannot tell what goes on", async (command, flags) => {
+  ["failover", [], /\n {2}gw-a +4 +1 +3\n/],
+  ["drain", ["--node", "gw-a", "--at", "0s", "--deadline", "5s"], /: 4 cut; 2 more are closed and only wait/],
+])("%s takes a connection table for what is open at that moment, and says so", async (command, flags, answer) => {
   const table = await sluicegate(command, "pcaps/records/ct-list.txt", "-m", MANIFESTS, ...flags);
-  expect(table.stdout).toContain(
-    "\n  note: all frames have one instant: nothing is open before it, or goes on after it\n",
-  );
+  expect(table.stdout).toContain("\n  note: all frames have one instant: their connections are taken for open at it");
+  expect(table.stdout).toMatch(answer);
   const flows = await sluicegate(command, "pcaps/records/flows.jsonl.gz", "-m", MANIFESTS, ...flags);
   expect(flows.stdout).not.toContain("one instant");
+});
+
+test.each([
+  ["diff", ["--from", MANIFESTS, "--to", MANIFESTS]],
+  ["ports", ["-m", MANIFESTS]],
+  ["zones", ["-m", MANIFESTS]],
+  ["drain", ["-m", MANIFESTS, "--node", "gw-a", "--at", "0s"]],
+  ["failover", ["-m", MANIFESTS]],
+])("%s has nothing to say of a capture without a frame, unless that is wanted", async (command, flags) => {
+  const empty = join(folder, "empty.pcap");
+  writeFileSync(empty, readFileSync(WEB).subarray(0, 24));
+  const { code, stderr } = await sluicegate(command, empty, ...flags);
+  expect([code, stderr]).toEqual([2, `no frames in ${empty}: nothing to ask about\n`]);
+  expect((await sluicegate(command, empty, ...flags, "--allow-no-match")).code).toBe(0);
+});
+
+test("drain draws nothing where nothing was on the node", async () => {
+  const flags = ["--node", "gw-a", "--at", "0s", "--filter", "host 198.51.100.130", "--allow-no-match"];
+  const { stdout } = await sluicegate("drain", WEB, "-m", MANIFESTS, ...flags);
+  expect(stdout).toContain("with 0 connections on it\n  ran dry at");
 });
 
 test("a capture whose end is cut off is warned of once, however often it is read", async () => {
@@ -164,6 +183,43 @@ describe("failover", () => {
   test("--redact leaves no name and no address", async () => {
     const { stdout } = await sluicegate(...flags, "--redact", "--verbose");
     expect(stdout).not.toMatch(/shop|cart|gw-|203\.0\.113|198\.51\.100|10\.1\./);
+  });
+
+  describe("--pins", () => {
+    const pinned = (...pins: string[]) =>
+      sluicegate(
+        ...["failover", "pcaps/snat/inside.pcap", "-m", MANIFESTS, "--kill", "gw-a", "--at", "1.5s"],
+        ...["--detect", "0.05s", "--balance", "random", "--seeds", "3", ...pins],
+      );
+
+    test("takes connections where real gateways had them, and says so", async () => {
+      const list = ["--pins", "pcaps/records/nat-list.txt@2026-11-23T07:59:33Z"];
+      const { code, stdout, stderr } = await pinned(...list, "--json");
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const { pins, failures } = JSON.parse(stdout);
+      expect(pins).toEqual({ entries: 55, connections: 55, withoutPin: 0, withUnknownGateway: 0 });
+      expect(failures[0].broken).toEqual({ median: 1, min: 1, max: 1 });
+      expect(failures[0].connections[0]).toMatchObject({ byPin: true, share: 1, pod: "shop/cart-1" });
+      expect((await pinned(...list, "--redact")).stdout).not.toMatch(/shop|cart|gw-|203\.0\.113|10\.1\./);
+    });
+
+    test.each([
+      ["pcaps/records/none.txt", "pcaps/records/none.txt: cannot be opened (ENOENT)"],
+      [
+        MANIFESTS.concat("/policies.yaml"),
+        "holds no pin, expected the output of `bpf nat list` or `egress-ha ct list`",
+      ],
+      ["pcaps/records/nat-list.txt@2020-01-01T00:00:00Z", "--pins: none of 55 entries is of a connection that"],
+    ])("%s is bad input", async (list, message) => {
+      const { code, stderr } = await pinned("--pins", list);
+      expect(code).toBe(2);
+      expect(stderr).toContain(message);
+    });
+  });
+
+  test("does not say who took connections after a failure that nobody noticed", async () => {
+    const { stdout } = await sluicegate(...flags.slice(0, -1), "1h");
+    expect(stdout).toMatch(/\n {2}gw-a +3600 s +never +\d+ +\d+ +0 +0\n/);
   });
 
   test("counts its runs on a terminal, and leaves nothing of that behind", async () => {

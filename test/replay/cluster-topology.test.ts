@@ -109,7 +109,7 @@ describe("one engine per node puts the same bytes on the external network as one
 
   it("and saves no state of so many", async () => {
     const options = { captures: ["pcaps/web/in.pcap"], model, topology: "cluster", saveState: "x" } as const;
-    await expect(replayAndRead(options)).rejects.toThrow("topology is cluster, expected single where a state is saved");
+    await expect(replayAndRead(options)).rejects.toThrow("--topology is cluster, expected single with --save-state");
   });
 });
 

@@ -76,7 +76,7 @@ describe("a drained gateway", () => {
     expect(deadline!.cutWhileInUse).toBeGreaterThan(0);
     expect(deadline!.cutWhileInUse).toBeLessThanOrEqual(8);
     expect(deadline!.connections).toHaveLength(deadline!.cut);
-    const idle = deadline!.connections.map(({ idleSeconds }) => idleSeconds);
+    const idle = deadline!.connections.map(({ idleSeconds }) => idleSeconds!);
     expect(idle).toEqual([...idle].sort((a, b) => a - b));
     const goingOn = deadline!.connections.filter(({ isInUse }) => isInUse);
     expect(goingOn.every(({ fiveTuple, pod }) => fiveTuple.includes(":430") && pod === "default/pod-0")).toBe(true);

@@ -132,6 +132,25 @@ describe("a gateway that fails", () => {
     ]);
   });
 
+  test("says how many runs there will be before the first", async () => {
+    const said: unknown[] = [];
+    const onPlan = (runs: number) => said.push(runs);
+    await failures({
+      kill: "gw-a",
+      detectMs: [500, 1000],
+      seeds: 2,
+      onPlan,
+      onRun: (done) => said.push(`run ${done}`),
+    });
+    expect(said).toEqual([4, "run 1", "run 2", "run 3", "run 4"]);
+  });
+
+  test("that nobody notices leaves nobody to take connections afterwards", async () => {
+    const { failures: rows } = await failures({ kill: "gw-a", detectMs: [60_000] });
+    expect(rows[0]).toMatchObject({ detectedAfterMs: null, sharesAfter: [] });
+    expect(rows[0]!.hit.median).toBeGreaterThan(4);
+  });
+
   test("half way through the captures unless told otherwise", async () => {
     const { failures: rows } = await failures({ kill: "gw-a", at: undefined });
     expect(rows.map((row) => row.at)).toEqual(["2026-09-21T14:13:24.981000000Z"]);
@@ -154,6 +173,11 @@ describe("a gateway that fails", () => {
       "--at: the captures last 9963 ms, expected times closer together",
     ],
     ["times too close together", { at: { everyNs: 1000n } }, "--at gives 9963000 times, expected at most 100000"],
+    [
+      "more runs than are worth while",
+      { at: { everyNs: 1_000_000n }, seeds: 3 },
+      "4 nodes x 9963 times x 1 delays x 3 seeds are 119556 runs, expected at most 100000: ask for fewer by --kill",
+    ],
     ["standard input", { captures: ["-"] }, "-: is standard input, expected files"],
   ])("is refused where the question makes no sense: %s", async (_, options, message) => {
     await expect(failures(options as Partial<FailoverOptions>)).rejects.toThrow(message);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { LoggedConnection } from "../../src/whatif/logged-connection.js";
 import { CompleteSearch } from "../../src/whatif/port-search.js";
-import { type Lease, simulate, useOf } from "../../src/whatif/port-use.js";
+import { type Lease, portGroups, simulate, useOf } from "../../src/whatif/port-use.js";
 import { portUse } from "../../src/whatif/ports.js";
 import { Random } from "../../src/whatif/random.js";
 import { clusterModel } from "../replay/cluster.js";
@@ -103,6 +104,43 @@ describe("port use of a capture", () => {
     const { destinations } = await portsOf(downloads, 1, 32_777);
     expect(destinations).toMatchObject([{ peak: 10, egressIPsNeeded: 2 }]);
     expect((await portsOf(downloads, 3, 32_777)).egressIPsNeeded).toBe(6);
+  });
+
+  test("counts them among the refused of the gateway that had no port for them", async () => {
+    const [once, thrice] = [await portsOf(downloads, 1, 32_777), await portsOf(downloads, 3, 32_777)];
+    expect(once.groups[0]).toMatchObject({ connections: 10, peak: 10, runsOutAt: 0.5, refused: { connections: 10 } });
+    expect(once.groups[0]!.refused).toMatchObject({ percent: 50, firstAt: "2026-09-21T14:13:20.010000000Z" });
+    expect(thrice.groups[0]!.refused.connections).toBe(50);
+    expect(once.refused).toBe(once.refusedInReplay);
+    expect(once.groups[0]!.original.connections).toBeGreaterThanOrEqual(10);
+    expect(once.groups[0]!.originalRefusesFrom).toBeLessThanOrEqual(0.5);
+  });
+
+  test("gives them to the gateway that was full, and to several in turn", async () => {
+    const lease = (fromNs: number) => ({
+      firstNs: fromNs,
+      expiresNs: 1000,
+      endpointPort: 1,
+      remote: "192.0.2.1",
+      remotePort: 443,
+      protocol: 6,
+    });
+    const taken = (fromNs: number, firstEgress: number) => ({
+      ...lease(fromNs),
+      outcome: "snat",
+      reason: "",
+      firstEgress,
+    });
+    const without = (fromNs: number) => ({
+      ...lease(fromNs),
+      outcome: "drop",
+      reason: "no-nat-mapping",
+      firstEgress: -1,
+    });
+    const log = [taken(1, 0), taken(2, 1), taken(3, 0), without(4), without(5), taken(6, 1), without(7), without(8)];
+    const gateways = ["gw-a", "gw-b"].map((node, i) => ({ node, egressIP: `203.0.113.${i}` }));
+    const groups = portGroups(log as unknown as LoggedConnection[], { gateways } as never, { low: 1, high: 2 });
+    expect(groups.map(({ refused }) => refused.map(({ fromNs }) => fromNs))).toEqual([[4, 5, 7], [8]]);
   });
 
   test("is the same in every run", async () => {

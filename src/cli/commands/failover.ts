@@ -1,8 +1,10 @@
 import { availableParallelism } from "node:os";
 import { NS_PER_MS } from "../../config/time.js";
 import { UsageError } from "../../errors.js";
+import { count } from "../../report/units.js";
 import { failoverText } from "../../report/whatif-failover.js";
 import { type FailoverReport, playFailures } from "../../whatif/failover.js";
+import { readPinIndex } from "../../whatif/pin-index.js";
 import type { CommandRun } from "../commands.js";
 import type { Console } from "../console.js";
 import type { FlagValues } from "../flags.js";
@@ -10,6 +12,8 @@ import { conditionsFor, loadForWhatIf, printAnswer, whatIfOptions } from "../wha
 
 const NAMES = ["connections", "broken", "rebound", "hit", "lost", "breaking"] as const;
 const DEFAULT_SEEDS = 20;
+/** More than these are worth a word before they begin. */
+const MANY_RUNS = 1000;
 
 /** `failover CAPTURE… -m PATH`: what breaks when a gateway node fails. */
 export const run: CommandRun = async (captures, flags, console) => {
@@ -22,8 +26,12 @@ export const run: CommandRun = async (captures, flags, console) => {
       kill: flags.kill ?? "each",
       at: flags.at,
       detectMs: delays(flags),
+      ...(flags.pins && { pins: await readPinIndex(flags.pins) }),
       seeds: flags.seeds ?? (flags.balance === "random" ? DEFAULT_SEEDS : 1),
       workers: threads(),
+      onPlan: (runs) => {
+        if (runs > MANY_RUNS) console.err(`${count(runs)} runs to make\n`);
+      },
       onRun: progress.update,
     });
     progress.clear();
