@@ -1,6 +1,5 @@
 import {
   CLUSTER_SET,
-  EGRESS_IPV4_AT,
   EGRESS_KEY_AT,
   EGRESS_NODE_AT,
   ENDPOINT_NODE_AT,
@@ -25,14 +24,7 @@ import {
 import { activeMask, gatewayState, hasMember, isElsewhere, isReachable, ownNode } from "../tables/gateways";
 import { placementScore } from "../tables/hash";
 import { egressAt, egressTotal, endpointAt, longestMatch, memberOf, NO_MATCH, policyRow } from "../tables/policy";
-
-/** `::ffff:a.b.c.d` as the low big-endian half of 16 address bytes; the high half is 0. */
-export const MAPPED: u64 = 0x0000ffff00000000;
-
-/** The low half of an IPv4 address given as on the wire. */
-export function mappedLow(raw: u32): u64 {
-  return MAPPED | <u64>bswap<u32>(raw);
-}
+import { hasAddress, isIpv6Address } from "./tuple";
 
 /** Why no policy selects this remote whatever the source, or REASON_NONE. */
 export function neverSelected(addressHigh: u64, addressLow: u64): u32 {
@@ -70,7 +62,7 @@ export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u
     selectedEgress = pick(row, members, activeMask(selectedPolicy, endpoint), tuple, pinned, isLost);
   }
   if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
-  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
+  else if (!hasAddress(selectedEgress, isIpv6Address(remoteHigh, remoteLow))) decision = REASON_NO_EGRESS_IP;
 }
 
 /**
@@ -92,7 +84,7 @@ export function resolveHere(endpoint: u32, remoteHigh: u64, remoteLow: u64, tupl
     selectedEgress = pickOn(row, members, activeMask(selectedPolicy, endpoint), tuple, ownNode);
   }
   if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
-  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;
+  else if (!hasAddress(selectedEgress, isIpv6Address(remoteHigh, remoteLow))) decision = REASON_NO_EGRESS_IP;
 }
 
 /** Sets `selectedPolicy`. @returns REASON_NONE, or why the destination is not selected */
@@ -173,11 +165,6 @@ export function isSelectedElsewhere(): bool {
 /** True where the gateway of `selectedEgress` is dead, whether or not the cluster knows. */
 export function isSelectedLost(): bool {
   return !isReachable(nodeOf(selectedEgress));
-}
-
-/** Egress IPv4 as on the wire; 0 = none. */
-export function egressIpv4(egress: u32): u32 {
-  return load<u32>(egressAt(egress), EGRESS_IPV4_AT + 12);
 }
 
 /** One routed hop lies between an endpoint and its gateway when both nodes are known and differ. */
