@@ -46,8 +46,8 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
-import { epoch, nowMs, nowNs } from "../tables/clock";
 import { addressRow, highOf, isIpv6Line, lowOf, releaseAddress } from "../tables/addresses";
+import { epoch, nowMs, nowNs } from "../tables/clock";
 import { countOpened, find, homeLine, insertPair, removeConnection, setAddress } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
@@ -167,15 +167,7 @@ export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   giveBack(addresses);
 }
 
-function openMapping(
-  p: Parsed,
-  endpoint: u32,
-  egress: u32,
-  address: u32,
-  hop: bool,
-  isNew: bool,
-  v: Verdict,
-): void {
+function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: bool, isNew: bool, v: Verdict): void {
   const src = <u32>p.addresses;
   const remote = <u32>(p.addresses >> 32);
   // Both would stand in one header as source and destination.
@@ -211,7 +203,15 @@ function openMapping(
   translate(p, line, v);
 }
 
-/** Why a connection that goes on cannot get a mapping on the egress that `resolve` selected, or REASON_NONE. */
+/** Line of a frame's own key, or 0: where lines may have moved since it was looked up. */
+export function lineOf(p: Parsed): usize {
+  return find(homeLine(p.addresses, p.key), p.addresses, p.key);
+}
+
+/**
+ * Why a connection that goes on cannot get a mapping on the egress that `resolve` selected, or REASON_NONE. Expired connections that are
+ * met are removed: pointers to lines are void (`lineOf`).
+ */
 export function mappingFault(p: Parsed): u32 {
   const address = egressAddress(selectedEgress, p.isIpv6);
   const remote = <u32>(p.addresses >> 32);

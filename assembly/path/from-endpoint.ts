@@ -42,7 +42,7 @@ import { portExpiresSooner } from "../tables/port-groups";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
-import { age, follow, isOfOwner, mappingFault, openInbound, openPassed, openTranslated } from "./connection";
+import { age, follow, isOfOwner, lineOf, mappingFault, openInbound, openPassed, openTranslated } from "./connection";
 import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
   decision,
@@ -249,6 +249,7 @@ export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verd
   if (translated && !isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT))) {
     if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST)) line = loseMapping(line);
     const fault = mappingFault(p);
+    line = lineOf(p);
     if (fault != REASON_NONE) {
       movePin(line, selectedEgress);
       age(p, line);

@@ -210,11 +210,7 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
     if (ownNode != NO_INDEX && p.hook == HOOK_FROM_NETWORK) sendHome(p, v);
     return;
   }
-  stateless(
-    p,
-    kind == KIND_FRAGMENT ? REASON_FRAGMENT_UNSUPPORTED : REASON_UNSUPPORTED_PROTOCOL,
-    v,
-  );
+  stateless(p, kind == KIND_FRAGMENT ? REASON_FRAGMENT_UNSUPPORTED : REASON_UNSUPPORTED_PROTOCOL, v);
 }
 
 /** The same as `plain` for IPv6. Its addresses are looked up here: what frames before it in the batch do may change their numbers. */

@@ -44,7 +44,16 @@ import { egressTotal, endpointAt, findEndpoint, hasMoved } from "../tables/polic
 import { IPV4_DST_AT, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, Parsed } from "../wire/parse";
 import { Outer, writeOuter } from "../wire/vxlan";
-import { age, countFrame, hopEnds, isMidStream, mappingFault, openTranslated, swapAddresses } from "./connection";
+import {
+  age,
+  countFrame,
+  hopEnds,
+  isMidStream,
+  lineOf,
+  mappingFault,
+  openTranslated,
+  swapAddresses,
+} from "./connection";
 import { isHop, isSelectedElsewhere, nodeOf, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { borrow, dstHigh, dstLow, giveBack, srcHigh, srcLow, ttlOf } from "./tuple";
 import { Verdict } from "./verdict";
@@ -168,6 +177,7 @@ export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: 
   if (isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1) return v.drop(REASON_TTL_EXCEEDED);
   v.release(before);
   const fault = isSelectedElsewhere() ? <u32>REASON_NONE : mappingFault(p);
+  line = lineOf(p);
   if (fault != REASON_NONE) {
     age(p, takePin(line, selectedEgress));
     return v.drop(fault);

@@ -63,7 +63,9 @@ export function hasAddress(egress: u32, isIpv6: bool): bool {
 /** Address of an egress as lines hold it; 0 = none, or an IPv6 one that no connection has to do with. */
 export function egressAddress(egress: u32, isIpv6: bool): u32 {
   const row = egressAt(egress);
-  return isIpv6 ? findAddress(high(row + EGRESS_IPV6_AT), low(row + EGRESS_IPV6_AT)) : load<u32>(row, EGRESS_IPV4_AT + 12);
+  return isIpv6
+    ? findAddress(high(row + EGRESS_IPV6_AT), low(row + EGRESS_IPV6_AT))
+    : load<u32>(row, EGRESS_IPV4_AT + 12);
 }
 
 /** True where an address, as halves, is one of an egress. A number of 0 in a line reads as no address. */

@@ -174,7 +174,11 @@ function addressWritten(line: usize): u32 {
 /** Whether all that an IPv6 line refers to exists. */
 export function areNumbersSound(line: usize): bool {
   const written = addressWritten(line);
-  return isAddress(load<u32>(line, LINE_SRC_AT)) && isAddress(load<u32>(line, LINE_DST_AT)) && (!written || isAddress(written));
+  return (
+    isAddress(load<u32>(line, LINE_SRC_AT)) &&
+    isAddress(load<u32>(line, LINE_DST_AT)) &&
+    (!written || isAddress(written))
+  );
 }
 
 /** A line goes, and its IPv6 addresses with it unless others have to do with them. */
@@ -188,5 +192,9 @@ export function releaseLine(line: usize): void {
 
 /** True for the number of a row in use. */
 function isAddress(number: u32): bool {
-  return number != 0 && number <= load<u32>(stateAt, ADDRESSES_USED_AT) && load<u32>(addressRow(number), ADDRESS_USES_AT) != 0;
+  return (
+    number != 0 &&
+    number <= load<u32>(stateAt, ADDRESSES_USED_AT) &&
+    load<u32>(addressRow(number), ADDRESS_USES_AT) != 0
+  );
 }

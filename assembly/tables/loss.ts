@@ -80,8 +80,7 @@ function forgetOnce(node: u32): bool {
   let found = false;
   for (let slot: u32 = 0; slot < total; ) {
     const line = lineAt(slot);
-    if ((load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) == HOOK_FROM_ENDPOINT && forgetLine(line, node))
-      found = true;
+    if ((load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) == HOOK_FROM_ENDPOINT && forgetLine(line, node)) found = true;
     else slot++;
   }
   return found;
@@ -115,7 +114,8 @@ function forgetLine(line: usize, node: u32): bool {
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
   if (!(flags & LINE_FLAG_TRANSLATED) || flags & LINE_FLAG_LOST) return false;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  if (node == NO_INDEX ? !hasMoved(egress, isIpv6Line(line)) : egress >= egressTotal || nodeOf(egress) != node) return false;
+  if (node == NO_INDEX ? !hasMoved(egress, isIpv6Line(line)) : egress >= egressTotal || nodeOf(egress) != node)
+    return false;
   // Where each node has an engine of its own, pins lie in those of the endpoints.
   if (!isElsewhere(home)) loseMapping(line);
   else removeCounted(line, COUNTER_REMOVED_AT);

@@ -127,7 +127,7 @@ export class Parsed {
 
   /** An echo reply, by its key. */
   get isEchoReply(): bool {
-    return ((<u32>(this.key >> HOOK_SHIFT)) & LINE_HOOK_ANSWER) != 0;
+    return (<u32>(this.key >> HOOK_SHIFT) & LINE_HOOK_ANSWER) != 0;
   }
 
   get ports(): u32 {

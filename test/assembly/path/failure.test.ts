@@ -11,7 +11,7 @@ import { connections } from "../../../src/engine/conntrack.js";
 import { endpoint, node, policySet } from "../../engine/model.js";
 import { ethernet, icmpMessage, ipv4, type Layer4, tcp, udp } from "../../support/frames.js";
 import { GatewayRig, type Outcome, type RigFrame } from "./gateway-rig.js";
-import { EGRESS_IPS, ENDPOINT, GATEWAYS, LOCAL_ENDPOINT, REMOTE, world } from "./worlds.js";
+import { EGRESS_IPS, ENDPOINT, GATEWAYS, LOCAL_ENDPOINT, OTHER_ENDPOINT, REMOTE, world } from "./worlds.js";
 
 const PORT = 40_000;
 const SECOND = 1000;
@@ -320,4 +320,23 @@ describe("egress statistics", () => {
     expect(engine.egressStats()[0]!.live).toBe(0);
     expect(engine.egressStats()[0]!.lastEndNs - start).toBe(65_001_000_000n);
   });
+});
+
+it("a move onto a port whose holder has just expired leaves no line behind, wherever in the table that one lay", async () => {
+  const model = world(2);
+  const probe = await GatewayRig.start(model);
+  const choice = (port: number, src: string) => gatewayOf(probe.one(from(query(port), 0, src)));
+  const port = Array.from({ length: 40 }, (_, i) => 50_000 + i).find(
+    (one) => choice(one, ENDPOINT) === "gw-a" && choice(one, OTHER_ENDPOINT) === "gw-b",
+  )!;
+  const dying = nodeTable(model).findIndex(({ name }) => name === "gw-a");
+  for (let tableSeed = 0n; tableSeed < 300n; tableSeed++) {
+    const rig = await GatewayRig.start(model, { connections: 16, tableSeed });
+    rig.one(from(query(port), 0, OTHER_ENDPOINT));
+    rig.one(from(query(port), 30_000));
+    rig.engine.setGateway(dying, "down");
+    expect(rig.one(from(query(port), 65_000))).toMatchObject({ egressIP: EGRESS_IPS[1], natPort: port });
+    const held = [...connections(rig.engine.conntrack())].map(({ original }) => original.src);
+    expect([held, rig.engine.counters().entries]).toEqual([[ENDPOINT], 1]);
+  }
 });
