@@ -33,7 +33,7 @@ export class FileSource implements ByteSource {
     try {
       handle = await open(path, "r");
     } catch (cause) {
-      throw new UsageError(`${path}: cannot be opened (${systemCode(cause)}), expected a readable capture file`, {
+      throw new UsageError(`${path}: cannot be opened (${systemCode(cause)}), expected a readable file`, {
         cause,
       });
     }

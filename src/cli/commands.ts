@@ -243,7 +243,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       at: { help: "when it is drained: a time since the first frame (12.5s, 2m) or RFC 3339" },
       failOn: conditionWords(
         "cutWhileInUse>0",
-        "`connectionsAtStart`, `openedAfter`, `stillLive`, `cut`, `cutWhileInUse`",
+        "`connectionsAtStart`, `openedAfter`, `stillLive` and, with `--deadline`, `cut`, `cutWhileInUse`",
       ),
     },
     required: ["manifests", "node", "at"],

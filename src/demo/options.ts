@@ -41,19 +41,36 @@ export const MAX_DURATION_MS = 3_600_000;
  */
 export function completeDemoOptions(given: Partial<DemoOptions>): DemoOptions {
   const options = { ...DEMO_DEFAULTS, ...given };
-  refuseOutside("seed", options.seed, 0, 2 ** 32 - 1);
-  refuseOutside("rate", options.requestsPerSecond, 1, MAX_RATE);
-  refuseOutside("duration in milliseconds", options.durationMs, 1000, MAX_DURATION_MS);
-  refuseOutside("time of the failure in milliseconds", options.atMs, 0, options.durationMs - 1);
-  refuseOutside("time that it lasts in milliseconds", options.downForMs, 1, MAX_DURATION_MS);
+  refuseOutside("--seed", options.seed, 0, 2 ** 32 - 1);
+  refuseOutside("--rate", options.requestsPerSecond, 1, MAX_RATE);
+  refuseTime("--duration", options.durationMs, 1000);
+  refuseTime("--down-for", options.downForMs, 1);
+  if (!isWithin(options.atMs, 0, options.durationMs - 1)) {
+    const [at, end] = [secondsText(options.atMs), secondsText(options.durationMs)];
+    throw new UsageError(`--at is ${at}, expected a time before --duration, which is ${end}`);
+  }
   if (!GATEWAYS.some(({ node }) => node === options.kill)) {
     const known = GATEWAYS.map(({ node }) => node).join(", ");
-    throw new UsageError(`demo: ${JSON.stringify(options.kill)} is no gateway, expected one of ${known}`);
+    throw new UsageError(`--kill is ${JSON.stringify(options.kill)}, expected a gateway: ${known}`);
   }
   return options;
 }
 
-function refuseOutside(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new UsageError(`demo: ${name} is ${value}, expected a whole number from ${low} to ${high}`);
+function refuseOutside(flag: string, value: number, low: number, high: number): void {
+  if (!isWithin(value, low, high))
+    throw new UsageError(`${flag} is ${value}, expected a whole number from ${low} to ${high}`);
+}
+
+function refuseTime(flag: string, ms: number, low: number): void {
+  if (isWithin(ms, low, MAX_DURATION_MS)) return;
+  const [least, most] = [secondsText(low), secondsText(MAX_DURATION_MS)];
+  throw new UsageError(`${flag} is ${secondsText(ms)}, expected from ${least} to ${most}`);
+}
+
+function isWithin(value: number, low: number, high: number): boolean {
+  return Number.isInteger(value) && value >= low && value <= high;
+}
+
+function secondsText(ms: number): string {
+  return `${ms / 1000} s`;
 }

@@ -2,6 +2,7 @@ import type { MergedCapture } from "../capture/merge.js";
 import { nodeTable } from "../engine/blob.js";
 import { CaptureError } from "../errors.js";
 import { takeAll } from "./drive.js";
+import { lateEvents } from "./late-events.js";
 import { NoMatchError } from "./no-match.js";
 import type { ReplayOptions } from "./options.js";
 import { buildReport } from "./report.js";
@@ -68,11 +69,18 @@ async function replayInto(session: Session, merged: MergedCapture, started: numb
   return report;
 }
 
-function warn({ options }: Session, merged: MergedCapture): void {
+function warn(session: Session, merged: MergedCapture): void {
+  const { options, machine } = session;
   for (const reader of merged.readers) {
     if (reader.truncated)
       options.onWarning?.(`${reader.name}: its last record is cut off; everything before it was replayed`);
   }
+  const { scenario, saveState } = options;
+  const { startNs } = machine.plan;
+  // Where the state is saved, more frames may come.
+  if (!scenario || startNs === undefined || saveState !== undefined || isPartial(options)) return;
+  const late = lateEvents(scenario, startNs, clockOf(session));
+  if (late !== undefined) options.onWarning?.(late);
 }
 
 /** A part of the captures says nothing about whether they fit the manifests. */

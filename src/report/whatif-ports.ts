@@ -68,7 +68,7 @@ function toward({ protocol, remote, remotePort }: Pick<PortRow, "protocol" | "re
 
 function refusedText({ connections, percent }: RefusalRow): string {
   if (connections === 0 && percent === 0) return "0";
-  return `${count(connections)} (${percent < 0.1 ? "<0.1" : percent.toFixed(1)} %)`;
+  return `${connections === 0 ? "<1" : count(connections)} (${percent < 0.1 ? "<0.1" : percent.toFixed(1)} %)`;
 }
 
 /** `0.03 %`, `41.5 %` */

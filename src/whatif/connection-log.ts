@@ -5,6 +5,7 @@ import {
   ACTION_SNAT,
   HOOK_FROM_ENDPOINT,
   REASON_NO_EGRESS_GATEWAY,
+  REASON_NO_EGRESS_IP,
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_REMAPPED,
 } from "../engine/codes.js";
@@ -21,6 +22,7 @@ import { count, isReopened, type LoggedConnection, outcomeOf, settle } from "./l
 import { sinceStart } from "./scenarios.js";
 
 const NOT_ONE = "";
+const WITHOUT_EGRESS: ReadonlySet<number> = new Set([REASON_NO_EGRESS_GATEWAY, REASON_NO_EGRESS_IP]);
 
 /** The frame of a slot as captured, kept until its verdict is known. */
 interface Seen {
@@ -150,7 +152,7 @@ export class ConnectionLog implements PieceObserver {
     } else this.#refresh(connection, seen, isOut);
     connection.lastFrame = frame;
     count(connection, isOut, columns.wire[i]!);
-    if (columns.reason[i]! === REASON_NO_EGRESS_GATEWAY) connection.framesWithoutGateway++;
+    if (WITHOUT_EGRESS.has(columns.reason[i]!)) connection.framesWithoutEgress++;
     const outcome = outcomeOf(action);
     // What comes back for a frame that never left says nothing about its connection.
     const counts = outcome === "snat" || isOut === connection.isOutbound;
@@ -194,7 +196,7 @@ export class ConnectionLog implements PieceObserver {
       framesIn: 0,
       bytesOut: 0,
       bytesIn: 0,
-      framesWithoutGateway: 0,
+      framesWithoutEgress: 0,
       outcome: "drop",
       reason: "",
       lastOutcome: "drop",

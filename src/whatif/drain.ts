@@ -8,7 +8,7 @@ import { isClosed } from "./lifetime.js";
 import type { LoggedConnection } from "./logged-connection.js";
 import { destinationName, fiveTupleName, podName } from "./names.js";
 import { useOf } from "./port-use.js";
-import { type Assumptions, assumptionsOf, momentOf, runLogged } from "./run.js";
+import { type Assumptions, momentOf, runLogged, timedAssumptionsOf } from "./run.js";
 import { healthOf, requireGateway, scenarioOf } from "./scenarios.js";
 
 const MAX_LISTED = 10_000;
@@ -97,7 +97,7 @@ function drainReport({ node, atNs, deadlineNs, report, log }: Drained): DrainRep
   const last = own.reduce((latest, { expiresNs }) => Math.max(latest, expiresNs), atNs);
   return {
     schema: "sluicegate.io/drain/v1",
-    ...assumptionsOf(report),
+    ...timedAssumptionsOf(report),
     node,
     drainedAt: time(atNs),
     lastFrameAt: time(log.clockNs),

@@ -9,7 +9,7 @@ import { formatTime } from "../replay/time.js";
 import { type FailoverJob, type FailoverOutcome, type FailoverSetup, playFailure } from "./failover-job.js";
 import { type Case, casesOf, type FailureTimes, MAX_RUNS, Span, timesOf } from "./failover-plan.js";
 import { runInThreads } from "./job-pool.js";
-import { type Assumptions, assumptionsOf, requireFiles } from "./run.js";
+import { type Assumptions, requireFiles, timedAssumptionsOf } from "./run.js";
 import { gatewayNodes, NS_PER_MS, requireGateway } from "./scenarios.js";
 import { type Spread, spreadOf } from "./spread.js";
 
@@ -45,7 +45,7 @@ export interface FailureRow {
   hit: Spread;
   broken: Spread;
   rebound: Spread;
-  /** Shares of the connections taken from the detection on, the mean over the seeds. */
+  /** Shares of the connections taken from the detection on, the mean over the seeds under which any was. */
   sharesAfter: { node: string; share: number }[];
   /** Connections that break, those that break under the most seeds first. */
   connections: BreakingConnection[];
@@ -135,7 +135,7 @@ function headOf(
   for (const { node, connections } of report.gateways) before.set(node, (before.get(node) ?? 0) + connections);
   return {
     schema: "sluicegate.io/failover/v1",
-    ...assumptionsOf(report),
+    ...timedAssumptionsOf(report),
     from: formatTime(startNs),
     to: formatTime(endNs),
     connections: report.gateways.reduce((sum, { connections }) => sum + connections, 0),
@@ -166,12 +166,13 @@ function rowOf(
 
 function sharesOf(outcomes: readonly FailoverOutcome[]): FailureRow["sharesAfter"] {
   const sums = new Map<string, number>();
-  for (const { takenAfter } of outcomes) {
-    const all = Object.values(takenAfter).reduce((sum, n) => sum + n, 0);
-    for (const [node, n] of Object.entries(takenAfter)) sums.set(node, (sums.get(node) ?? 0) + n / all);
+  const busy = outcomes.map(({ takenAfter }) => Object.entries(takenAfter)).filter((taken) => taken.length > 0);
+  for (const taken of busy) {
+    const all = taken.reduce((sum, [, n]) => sum + n, 0);
+    for (const [node, n] of taken) sums.set(node, (sums.get(node) ?? 0) + n / all);
   }
   return [...sums]
-    .map(([node, sum]) => ({ node, share: sum / outcomes.length }))
+    .map(([node, sum]) => ({ node, share: sum / busy.length }))
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 

@@ -37,8 +37,8 @@ export interface LoggedConnection {
   /** On the wire. */
   bytesOut: number;
   bytesIn: number;
-  /** Dropped for want of an eligible gateway. */
-  framesWithoutGateway: number;
+  /** Dropped for want of an eligible gateway, or of an egress IP there. */
+  framesWithoutEgress: number;
   outcome: Outcome;
   /** Of the first frame that had this outcome; empty for `snat`. */
   reason: string;

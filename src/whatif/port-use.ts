@@ -5,6 +5,8 @@ import { OriginalSearch, type PortRange, type PortSearch } from "./port-search.j
 import { Random } from "./random.js";
 
 const PROTOCOL_ICMP = 1;
+/** Reason of a connection for which every port was taken. */
+const NO_PORT = "no-nat-mapping";
 /** Source ports of connections that growth adds: Linux's default range. */
 const EPHEMERAL: PortRange = { low: 32_768, high: 60_999 };
 
@@ -49,6 +51,28 @@ export function portGroups(
     group.leases.push({ fromNs: firstNs, untilNs: expiresNs, own: endpointPort });
   }
   return [...groups.values()];
+}
+
+/** Whose ports compete whatever the egress IP. */
+export function destinationKey({
+  protocol,
+  remote,
+  remotePort,
+}: Pick<PortGroup, "protocol" | "remote" | "remotePort">): string {
+  return `${protocol} ${remote} ${remotePort}`;
+}
+
+/** What connections that found no port would have held, by destination. */
+export function refusedLeases(connections: readonly LoggedConnection[]): ReadonlyMap<string, Lease[]> {
+  const refused = new Map<string, Lease[]>();
+  for (const { reason, protocol, remote, remotePort, firstNs, expiresNs, endpointPort } of connections) {
+    if (reason !== NO_PORT) continue;
+    const key = destinationKey({ protocol: protocolName(protocol), remote, remotePort });
+    const leases = refused.get(key) ?? [];
+    leases.push({ fromNs: firstNs, untilNs: expiresNs, own: endpointPort });
+    refused.set(key, leases);
+  }
+  return refused;
 }
 
 /** Most ports in use at once, when that was first so, and the most within each of `steps` equal parts of the time to `endNs`. */

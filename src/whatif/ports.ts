@@ -2,7 +2,18 @@ import type { PolicyModel } from "../config/types.js";
 import type { ReplayOptions } from "../replay/options.js";
 import { formatTime } from "../replay/time.js";
 import { CompleteSearch, type PortRange } from "./port-search.js";
-import { type PortGroup, portGroups, type Refusals, simulate, simulateOriginal, type Use, useOf } from "./port-use.js";
+import {
+  destinationKey,
+  type Lease,
+  type PortGroup,
+  portGroups,
+  type Refusals,
+  refusedLeases,
+  simulate,
+  simulateOriginal,
+  type Use,
+  useOf,
+} from "./port-use.js";
 import { Random } from "./random.js";
 import { type Assumptions, assumptionsOf, type LoggedRun, runLogged } from "./run.js";
 
@@ -76,7 +87,7 @@ export interface DestinationRow {
   protocol: string;
   egressIPs: number;
   peak: number;
-  /** At `grow`, if connections spread evenly. */
+  /** At `grow`, if connections spread evenly; those that found no port in the captures want one as well. */
   egressIPsNeeded: number;
   /** For the original's search to refuse next to nobody. */
   egressIPsNeededByOriginal: number;
@@ -97,6 +108,8 @@ class PortsAnswer {
   readonly #ports: PortRange;
   readonly #grow: number;
   readonly #seed: number;
+  /** By destination. */
+  readonly #refused: ReadonlyMap<string, Lease[]>;
   #budget = BUDGET;
 
   constructor(run: LoggedRun, model: PolicyModel, grow: number) {
@@ -104,6 +117,7 @@ class PortsAnswer {
     this.#ports = model.settings.snatPorts.value;
     this.#grow = grow;
     this.#seed = run.report.seed;
+    this.#refused = refusedLeases(run.log.connections);
   }
 
   report(): PortsReport {
@@ -121,7 +135,7 @@ class PortsAnswer {
       portsLimit: sizeOf(this.#ports),
       from: this.#time(0),
       to: this.#time(log.clockNs),
-      refusedInReplay: log.connections.filter(({ reason }) => reason === "no-nat-mapping").length,
+      refusedInReplay: [...this.#refused.values()].reduce((sum, leases) => sum + leases.length, 0),
       peak: top?.peak ?? 0,
       peakPercent: top ? (top.peak / top.limit) * 100 : 0,
       refused: groups.reduce((sum, row) => sum + row.refused.connections, 0),
@@ -190,29 +204,28 @@ class PortsAnswer {
   #destinations(groups: readonly PortGroup[]): DestinationRow[] {
     const byDestination = new Map<string, PortGroup[]>();
     for (const group of groups) {
-      const key = `${group.protocol} ${group.remote} ${group.remotePort}`;
+      const key = destinationKey(group);
       byDestination.set(key, [...(byDestination.get(key) ?? []), group]);
     }
-    return [...byDestination.values()]
-      .map((rivals): DestinationRow => {
-        const { remote, remotePort, protocol, range } = rivals[0]!;
-        const { peak } = useOf(
-          rivals.flatMap(({ leases }) => leases),
-          this.#run.log.clockNs,
-          1,
-        );
-        const full = (peak * this.#grow) / sizeOf(range);
-        return {
-          remote,
-          remotePort,
-          protocol,
-          egressIPs: rivals.length,
-          peak,
-          egressIPsNeeded: Math.ceil(full),
-          egressIPsNeededByOriginal: Math.ceil(full / ORIGINAL_SAFE_FILL),
-        };
-      })
+    return [...byDestination]
+      .map(([key, rivals]) => this.#destination(rivals, this.#refused.get(key) ?? []))
       .sort((a, b) => b.egressIPsNeeded - a.egressIPsNeeded || b.peak - a.peak);
+  }
+
+  #destination(rivals: readonly PortGroup[], refused: readonly Lease[]): DestinationRow {
+    const { remote, remotePort, protocol, range } = rivals[0]!;
+    const leases = rivals.flatMap((group) => group.leases);
+    const peakOf = (some: readonly Lease[]) => useOf(some, this.#run.log.clockNs, 1).peak;
+    const full = (peakOf([...leases, ...refused]) * this.#grow) / sizeOf(range);
+    return {
+      remote,
+      remotePort,
+      protocol,
+      egressIPs: rivals.length,
+      peak: peakOf(leases),
+      egressIPsNeeded: Math.ceil(full),
+      egressIPsNeededByOriginal: Math.ceil(full / ORIGINAL_SAFE_FILL),
+    };
   }
 
   #time(ns: number): string {

@@ -27,6 +27,17 @@ export function assumptionsOf({ seed, natProfile, settings, verification }: Repl
   return { seed, natProfile, balance: settings.balance!.value, notes: Object.keys(verification.notes) };
 }
 
+/** What an answer about one moment must be read with where there is nothing before or after it. */
+const ONE_INSTANT = "all frames have one instant: nothing is open before it, or goes on after it";
+
+/** The same for answers about what happens at some time. A connection table does not say when its connections began. */
+export function timedAssumptionsOf(report: ReplayReport): Assumptions {
+  const { firstFrame, lastFrame } = report.input;
+  const assumptions = assumptionsOf(report);
+  if (firstFrame === undefined || firstFrame !== lastFrame) return assumptions;
+  return { ...assumptions, notes: [...assumptions.notes, ONE_INSTANT] };
+}
+
 export interface LoggedRunOptions extends ReplayOptions {
   /** See `ConnectionLogOptions`. */
   readonly snapshotAt?: ScenarioTime;

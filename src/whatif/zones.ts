@@ -24,7 +24,7 @@ export interface AffinityRow {
   sameZone: ZoneShare;
   /** Of an endpoint or gateway whose zone nobody knows. */
   unknownZone: ZoneShare;
-  /** Dropped because no gateway was eligible. */
+  /** Dropped because no gateway was eligible, or because that had no egress IP. */
   dropped: { connections: number; frames: number };
   /** The gateway that takes the most connections. */
   busiest: { node: string; connections: number } | null;
@@ -90,10 +90,10 @@ function rowOf(azAffinity: AzAffinity, model: PolicyModel, { report, log }: Logg
   return row;
 }
 
-function countDropped(row: AffinityRow, { framesWithoutGateway }: LoggedConnection): void {
-  if (framesWithoutGateway === 0) return;
+function countDropped(row: AffinityRow, { framesWithoutEgress }: LoggedConnection): void {
+  if (framesWithoutEgress === 0) return;
   row.dropped.connections++;
-  row.dropped.frames += framesWithoutGateway;
+  row.dropped.frames += framesWithoutEgress;
 }
 
 function addTo(row: AffinityRow, { bytesOut, bytesIn }: LoggedConnection, from: string, to: string): void {

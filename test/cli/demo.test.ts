@@ -106,15 +106,13 @@ describe("demo", () => {
 
 describe("demo refuses", () => {
   test.each([
-    [
-      ["--kill", "gateway-z"],
-      'demo: "gateway-z" is no gateway, expected one of gateway-a, gateway-b, gateway-c, gateway-d',
-    ],
-    [["--at", "6m"], "demo: time of the failure in milliseconds is 360000, expected a whole number from 0 to 299999"],
+    [["--kill", "gateway-z"], '--kill is "gateway-z", expected a gateway: gateway-a, gateway-b, gateway-c, gateway-d'],
+    [["--at", "6m"], "--at is 360 s, expected a time before --duration, which is 300 s"],
+    [["--duration", "10s"], "--at is 120 s, expected a time before --duration, which is 10 s"],
     [["--down-for", "soon"], '--down-for is "soon", expected a duration above zero such as 2s, 500ms or 10m'],
     [["--at", "every 10s"], "--at names a date or several times, expected one since the first request such as 90s"],
     [["--down-for", "1.5us"], "--down-for is 1500 ns, expected whole milliseconds"],
-    [["--rate", "1000"], "demo: rate is 1000, expected a whole number from 1 to 400"],
+    [["--rate", "1000"], "--rate is 1000, expected a whole number from 1 to 400"],
   ])("%s", async (argv, message) => {
     const { code, stdout, stderr } = await sluicegate("demo", ...argv);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

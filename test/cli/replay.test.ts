@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ReplayReport } from "../../src/replay/report-types.js";
 import { sluicegate } from "./fake-console.js";
@@ -371,6 +371,24 @@ describe("replay with a scenario", () => {
     const later = await replay("-s", file);
     expect(later.code).toBe(2);
     expect(later.stderr).toMatch(/policy\.yaml:\d+:\d+: CiliumEgressGatewayPolicy p/);
+  });
+
+  test("warns of what comes after the last frame: it never happens", async () => {
+    const file = at("late.yaml");
+    const event = (time: string, what: string) => `    - {at: ${time}, ${what}}\n`;
+    const head = "apiVersion: sluicegate.io/v1\nkind: Scenario\nspec:\n  events:\n";
+    writeFileSync(file, head + event("1s", "node: gw-a, event: drain") + event("76s", "node: gw-a, event: node-down"));
+    const { code, stderr } = await replay("-s", file);
+    const times = ["2026-11-23T08:00:00.480001000Z", "2026-11-23T07:58:52.068421000Z"];
+    const text = `${file}: node-down of gw-a at ${times[0]} never happens: the last frame comes at ${times[1]}`;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: `warning: ${text}\n` });
+    writeFileSync(
+      file,
+      head + event("76s", "node: gw-a, event: drain") + event("2m", `manifests: ${resolve(MANIFESTS)}`),
+    );
+    const both = (await replay("-s", file)).stderr;
+    expect(both).toContain("drain of gw-a at 2026-11-23T08:00:00.480001000Z and 1 later event never happen: the last");
+    expect((await replay("-s", file, "--redact")).stderr).not.toMatch(/gw-a|late\.yaml/);
   });
 
   test("refuses to write over the scenario", async () => {

@@ -95,6 +95,11 @@ describe("every what-if", () => {
     ["failover", ["--at", "2030-01-01T00:00:00.0000005Z"], "--at is 2030-01-01T00:00:00.000000500Z, expected a time"],
     ["failover", ["--at", "1960-01-01T00:00:00.5Z"], '--at is "1960-01-01T00:00:00.5Z", expected a time since'],
     ["drain", ["--node", "gw-a", "--at", "every 1s"], "--at is every …, expected one time: a node is drained once"],
+    [
+      "drain",
+      ["--node", "gw-a", "--at", "1s", "--fail-on", "cut>0"],
+      "drain.{connectionsAtStart,openedAfter,stillLive}",
+    ],
     ["drain", ["--node", "w1", "--at", "1s"], '--node is "w1", expected a gateway node: gw-a, gw-b, gw-c, gw-d'],
     ["zones", ["--fail-on", "crossZone>1"], "the name of a number: disabled.{connections,"],
   ])("%s %j says what is wrong", async (command, flags, message) => {
@@ -102,6 +107,18 @@ describe("every what-if", () => {
     expect(code).toBe(2);
     expect(stderr).toContain(message);
   });
+});
+
+test.each([
+  ["failover", []],
+  ["drain", ["--node", "gw-a", "--at", "0s"]],
+])("%s says of a connection table that it cannot tell what goes on", async (command, flags) => {
+  const table = await sluicegate(command, "pcaps/records/ct-list.txt", "-m", MANIFESTS, ...flags);
+  expect(table.stdout).toContain(
+    "\n  note: all frames have one instant: nothing is open before it, or goes on after it\n",
+  );
+  const flows = await sluicegate(command, "pcaps/records/flows.jsonl.gz", "-m", MANIFESTS, ...flags);
+  expect(flows.stdout).not.toContain("one instant");
 });
 
 test("a capture whose end is cut off is warned of once, however often it is read", async () => {

@@ -141,7 +141,11 @@ describe("exit code 2", () => {
       [DNS, "--pins", LIST, "--remote", "example.org"],
       '--remote is "example.org", expected ADDRESS',
     ],
-    ["a list that does not exist", [DNS, "--pins", "missing.txt@1795420770"], "missing.txt: cannot be opened (ENOENT)"],
+    [
+      "a list that does not exist",
+      [DNS, "--pins", "missing.txt@1795420770"],
+      "missing.txt: cannot be opened (ENOENT), expected a readable file",
+    ],
     ["a list that is none", [DNS, "--pins", "pcaps/README.md"], "pcaps/README.md: byte 0: holds no pin"],
   ])("%s", async (_, args, message) => {
     const { code, stdout, stderr } = await sluicegate("who", ...args);

@@ -7,16 +7,17 @@ describe("completeDemoOptions", () => {
   });
 
   test.each<[string, Partial<DemoOptions>, string]>([
-    ["a seed", { seed: -1 }, "demo: seed is -1, expected a whole number from 0 to 4294967295"],
-    ["a rate", { requestsPerSecond: 401 }, "demo: rate is 401, expected a whole number from 1 to 400"],
-    ["a duration", { durationMs: 999 }, "demo: duration in milliseconds is 999, expected"],
-    ["a failure after the end", { atMs: 300_000 }, "demo: time of the failure in milliseconds is 300000, expected"],
-    ["no failure", { downForMs: 0 }, "demo: time that it lasts in milliseconds is 0, expected"],
+    ["a seed", { seed: -1 }, "--seed is -1, expected a whole number from 0 to 4294967295"],
+    ["a rate", { requestsPerSecond: 401 }, "--rate is 401, expected a whole number from 1 to 400"],
+    ["a duration", { durationMs: 999 }, "--duration is 0.999 s, expected from 1 s to 3600 s"],
+    ["a failure after the end", { atMs: 300_000 }, "--at is 300 s, expected a time before --duration, which is 300 s"],
     [
-      "an unknown gateway",
-      { kill: "worker-d" },
-      'demo: "worker-d" is no gateway, expected one of gateway-a, gateway-b,',
+      "an end before the failure",
+      { durationMs: 10_000 },
+      "--at is 120 s, expected a time before --duration, which is 10 s",
     ],
+    ["no failure", { downForMs: 0 }, "--down-for is 0 s, expected from 0.001 s to 3600 s"],
+    ["an unknown gateway", { kill: "worker-d" }, '--kill is "worker-d", expected a gateway: gateway-a, gateway-b,'],
   ])("refuses %s", (_, options, message) => {
     expect(() => completeDemoOptions(options)).toThrow(message);
   });

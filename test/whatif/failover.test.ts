@@ -101,6 +101,27 @@ describe("a gateway that fails", () => {
     expect(mean).toBeLessThan(0.35);
   });
 
+  test("spreads what is taken afterwards over those seeds only that have something to take", async () => {
+    const flow = [0, 1000, 2000, 3000, 4000].map((ms): TimedFrame => {
+      return { us: ms * 1000, frame: outbound(ms === 0 ? "SYN" : "ACK", { port: 41_000, id: ms / 1000 + 1 }) };
+    });
+    const own = await model();
+    const { failures: rows } = await withFile(captureOf(flow), (path) =>
+      playFailures({
+        captures: [path],
+        model: own,
+        kill: "gw-a",
+        at: { fromStartNs: 1_500_000_000n },
+        detectMs: [700],
+        seeds: 12,
+        workers: 0,
+        balance: "random",
+      }),
+    );
+    expect(rows[0]!.hit).toMatchObject({ min: 0, max: 1 });
+    expect(rows[0]!.sharesAfter.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
+  });
+
   test("at several times, one run for each", async () => {
     const at = { everyNs: 3_000_000_000n };
     const { failures: rows } = await failures({ kill: "gw-a", at });

@@ -90,6 +90,12 @@ describe("port use of a capture", () => {
     expect(groups[0]!.peak).toBe(10);
   });
 
+  test("wants egress IPs for those too that found no port in the captures", async () => {
+    const { destinations } = await portsOf(downloads, 1, 32_777);
+    expect(destinations).toMatchObject([{ peak: 10, egressIPsNeeded: 2 }]);
+    expect((await portsOf(downloads, 3, 32_777)).egressIPsNeeded).toBe(6);
+  });
+
   test("is the same in every run", async () => {
     expect(await portsOf(downloads, 2.5)).toEqual(await portsOf(downloads, 2.5));
   });

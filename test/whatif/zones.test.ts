@@ -1,7 +1,10 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadManifests } from "../../src/config/load.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import { compareZones, type ZonesReport } from "../../src/whatif/zones.js";
+import { withFolder } from "../support/capture-read.js";
 
 const MODEL = loadManifests(["pcaps/manifests"]);
 
@@ -16,6 +19,20 @@ function withGatewaysIn(zone: string): PolicyModel {
     nodes: MODEL.nodes.map((node) => (node.name.startsWith("gw-") ? { ...node, zone } : node)),
     egresses: MODEL.egresses.map((egress) => ({ ...egress, zone })),
   };
+}
+
+/** The shop's policy with a range of addresses that does not suffice for its gateways. */
+function withRange(range: string): Promise<PolicyModel> {
+  return withFolder(async (folder) => {
+    cpSync("pcaps/manifests", folder, { recursive: true });
+    const file = join(folder, "policies.yaml");
+    const [shop, ...others] = readFileSync(file, "utf8").split("---\n");
+    const own = shop!
+      .replaceAll("      interface: eth1\n", "")
+      .replace("spec:\n", `spec:\n  egressCIDRs: [${range}]\n`);
+    writeFileSync(file, [own, ...others].join("---\n"));
+    return loadManifests([folder]);
+  });
 }
 
 function rowOf({ affinities }: ZonesReport, azAffinity: string) {
@@ -49,6 +66,15 @@ test("localOnly drops where a zone has no gateway, localOnlyFirst goes elsewhere
   expect(only.dropped.frames).toBeGreaterThanOrEqual(only.dropped.connections);
   expect(first.dropped).toEqual({ connections: 0, frames: 0 });
   expect(first.connections).toBe(only.connections + only.dropped.connections);
+});
+
+test("what a gateway without egress IP drops is dropped, too", async () => {
+  const { affinities } = await zonesOf(await withRange("203.0.113.64/31"));
+  const all = rowOf(await zonesOf(MODEL), "disabled").connections;
+  for (const { connections, dropped } of affinities) {
+    expect(dropped.connections).toBeGreaterThan(0);
+    expect(connections + dropped.connections).toBe(all);
+  }
 });
 
 test("each row's bytes are the sum of its shares", async () => {

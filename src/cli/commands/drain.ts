@@ -4,11 +4,14 @@ import { drainNode } from "../../whatif/drain.js";
 import type { CommandRun } from "../commands.js";
 import { conditionsFor, loadForWhatIf, printAnswer, RunsProgress, whatIfOptions } from "../whatif.js";
 
-const NAMES = ["connectionsAtStart", "openedAfter", "stillLive", "cut", "cutWhileInUse"] as const;
+const NAMES = ["connectionsAtStart", "openedAfter", "stillLive"] as const;
+/** A condition on these would never hold without a deadline. */
+const DEADLINE_NAMES = ["cut", "cutWhileInUse"] as const;
 
 /** `drain CAPTURE… -m PATH --node N --at T [--deadline D]`: how a gateway node empties. */
 export const run: CommandRun = async (captures, flags, console) => {
-  const conditions = conditionsFor(flags, "drain", NAMES);
+  const names = flags.deadline === undefined ? NAMES : [...NAMES, ...DEADLINE_NAMES];
+  const conditions = conditionsFor(flags, "drain", names);
   const at = flags.at!;
   if ("everyNs" in at) throw new UsageError("--at is every …, expected one time: a node is drained once");
   const subject = loadForWhatIf(flags, captures, console);
