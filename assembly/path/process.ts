@@ -22,6 +22,7 @@ import {
   OK,
   REASON_FRAGMENT_UNSUPPORTED,
   REASON_IPV6_UNSUPPORTED,
+  REASON_LINK_LOCAL,
   REASON_NOT_IP,
   REASON_UNSUPPORTED_PROTOCOL,
   VERDICT_SIZE,
@@ -62,6 +63,7 @@ import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } 
 import { rebasePorts } from "../tables/port-groups";
 
 import {
+  KIND_DISCOVERY,
   KIND_FAULT,
   KIND_FRAGMENT,
   KIND_ICMP_ERROR,
@@ -205,6 +207,7 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
   if (kind == KIND_OVERLAY) return fromOverlay(record, p, v);
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.pass(REASON_NOT_IP);
+  if (kind == KIND_DISCOVERY) return v.pass(REASON_LINK_LOCAL);
   if (kind == KIND_ICMP_ERROR) {
     icmpError(p, v);
     if (ownNode != NO_INDEX && p.hook == HOOK_FROM_NETWORK) sendHome(p, v);

@@ -20,6 +20,7 @@ import { be16 } from "./bytes";
 import { IPV4_MIN_SIZE, Ipv4, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
 import {
   IPV6_DST_AT,
+  IPV6_HOP_LIMIT_AT,
   IPV6_PAYLOAD_LENGTH_AT,
   IPV6_SIZE,
   IPV6_SRC_AT,
@@ -42,7 +43,9 @@ import {
   ICMP_SIZE,
   ICMP6_ECHO_REPLY,
   ICMP6_ECHO_REQUEST,
+  ICMP6_FIRST_DISCOVERY,
   ICMP6_FIRST_ERROR,
+  ICMP6_LAST_DISCOVERY,
   ICMP6_LAST_ERROR,
   isIcmpError,
   PORTS_SIZE,
@@ -65,6 +68,7 @@ export const KIND_PLAIN6: u32 = 4; // what is PLAIN in IPv4: its addresses have 
 export const KIND_FAULT: u32 = 5; // `reason` says why
 export const KIND_NOT_IP: u32 = 6;
 export const KIND_OVERLAY: u32 = 7; // to be opened first
+export const KIND_DISCOVERY: u32 = 8; // neighbour discovery: it never leaves its link
 
 /** Bits of `Parsed.flags`. */
 export const PARSED_PARTIAL: u32 = 1;
@@ -77,6 +81,8 @@ export const KEY_MASK: u64 = 0x0000ffffffffffff;
 export const TRANSPORT_MASK: u32 = 0xff | (LINE_HOOK_IPV6 << 8);
 export const FAMILY_IPV6: u32 = LINE_HOOK_IPV6 << 8;
 const IPV4_MAPPED: u64 = 0xffff;
+/** Hop limit of a packet that no router has passed on: neighbour discovery has no other (RFC 4861 section 7.1). */
+const UNROUTED: u32 = 255;
 
 const PROTOCOL_SHIFT: u64 = 32;
 const HOOK_SHIFT: u64 = 40;
@@ -310,6 +316,10 @@ function parseIcmp6(p: Parsed, length: u32, held: u32, hook: u32): void {
   const type = <u32>load<u8>(p.l4);
   if (type >= ICMP6_FIRST_ERROR && type <= ICMP6_LAST_ERROR) {
     p.kind = <u8>KIND_ICMP_ERROR;
+    return;
+  }
+  if (type >= ICMP6_FIRST_DISCOVERY && type <= ICMP6_LAST_DISCOVERY && load<u8>(p.l3, IPV6_HOP_LIMIT_AT) == UNROUTED) {
+    p.kind = <u8>KIND_DISCOVERY;
     return;
   }
   parseEcho(p, type == ICMP6_ECHO_REQUEST, type == ICMP6_ECHO_REPLY, hook);
