@@ -1,6 +1,5 @@
 import * as abi from "../../assembly/abi.js";
 import type { PolicyModel } from "../config/types.js";
-import { familyOf } from "../net/address.js";
 import { compilePolicy } from "./blob.js";
 import { sectionCounts, zoneCount } from "./describe-blob.js";
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine-config.js";
@@ -17,13 +16,7 @@ export function configFor(
   const natProfile = overrides.natProfile ?? list[0]?.settings.natProfile?.value ?? DEFAULT_ENGINE_CONFIG.natProfile;
   let config: EngineConfig = { ...DEFAULT_ENGINE_CONFIG, natProfile };
   for (const model of list) config = growFor(config, compilePolicy(model, { natProfile }));
-  const sized = { ...config, ...overrides };
-  return { ...sized, connections6: overrides.connections6 ?? (list.some(hasIpv6) ? sized.connections : 0) };
-}
-
-/** Whether an endpoint of the model can have IPv6 connections at all. */
-function hasIpv6({ endpoints }: PolicyModel): boolean {
-  return endpoints.some(({ addresses }) => addresses.some((address) => familyOf(address) === 6));
+  return { ...config, ...overrides };
 }
 
 /** `config` with every table at least as large as `blob` needs. */

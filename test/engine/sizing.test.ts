@@ -11,14 +11,7 @@ const MANY = model({
 });
 
 test("a small model gets the defaults", () => {
-  expect(configFor({ ...smallModel(), endpoints: [] })).toEqual(DEFAULT_ENGINE_CONFIG);
-});
-
-test("there is room for IPv6 connections where an endpoint of any model has an IPv6 address", () => {
-  const { connections } = DEFAULT_ENGINE_CONFIG;
-  expect(configFor([MANY, smallModel()]).connections6).toBe(connections);
-  expect(configFor([MANY, smallModel()], { connections: 64 }).connections6).toBe(64);
-  expect(configFor(smallModel(), { connections6: 0 }).connections6).toBe(0);
+  expect(configFor(smallModel())).toEqual(DEFAULT_ENGINE_CONFIG);
 });
 
 test("a table grows to what the model needs, and nothing else does", () => {

@@ -41,7 +41,8 @@ function dualStack(fields: Partial<PolicyModel> = {}): PolicyModel {
   };
 }
 
-const start = (config: Partial<EngineConfig> = {}) => GatewayRig.start(dualStack(), config);
+const ROOM = { connections: 4096, connections6: 4096 };
+const start = (config: Partial<EngineConfig> = {}) => GatewayRig.start(dualStack(), { ...ROOM, ...config });
 
 function out(l4: Layer4, fields: Partial<Ipv6Fields> = {}, atMs = 0): RigFrame {
   return { hook: "from-endpoint", frame: ethernet(ipv6({ src: POD, dst: FAR, ...fields }, l4)), atMs };
@@ -213,9 +214,9 @@ describe("IPv6", () => {
   });
 
   it("without an address at the gateway is dropped as no-egress-ip, and untranslated nowhere", async () => {
-    const rig = await GatewayRig.start(dualStack({ egresses: [egress("gw-a", EGRESS_IPS[0])] }));
+    const rig = await GatewayRig.start(dualStack({ egresses: [egress("gw-a", EGRESS_IPS[0])] }), ROOM);
     expect(rig.one(out(udp({ srcPort: 1, dstPort: 2 })))).toMatchObject({ action: "drop", reason: "no-egress-ip" });
-    const none = await GatewayRig.start(dualStack(), { connections6: 0 });
+    const none = await GatewayRig.start(dualStack());
     expect(none.one(out(udp({ srcPort: 1, dstPort: 2 })))).toMatchObject({
       action: "drop",
       reason: "ipv6-unsupported",
@@ -234,7 +235,7 @@ describe("IPv6", () => {
   });
 
   it("lets its addresses go when the last connection that has to do with them ends", async () => {
-    const rig = await start({ connections: 64 });
+    const rig = await start({ connections: 64, connections6: 64 });
     for (let i = 0; i < 50; i++) rig.one(out(udp({ srcPort: PORT, dstPort: 53 }), { dst: `2001:db8:99::${i + 10}` }));
     expect(addressesHeld(rig)).toBe(52);
     rig.one(out(udp({ srcPort: PORT, dstPort: 53 }), { dst: FAR }, 59_000));
