@@ -112,6 +112,11 @@ export function hopEnds(l3: usize, line: usize): bool {
   return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && ttlOf(l3) <= 1;
 }
 
+/** The same of a frame that goes to the gateway which `resolve` selected. @param endpoint row of its source */
+export function endsOnWay(p: Parsed, endpoint: u32): bool {
+  return isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1;
+}
+
 /** One more frame of a live connection whose decision stands. */
 export function follow(p: Parsed, line: usize, v: Verdict): void {
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;

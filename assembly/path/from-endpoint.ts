@@ -37,27 +37,43 @@ import { count, uncount } from "../tables/counters";
 import { gatewayState, isElsewhere } from "../tables/gateways";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, isEgressAddress } from "../tables/policy";
+import {
+  egressTotal,
+  endpointAt,
+  findEndpoint,
+  hasMoved,
+  hasServicePort,
+  isEgressAddress,
+  nodeOf,
+} from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
-import { age, follow, isOfOwner, lineOf, mappingFault, openInbound, openPassed, openTranslated } from "./connection";
+import {
+  age,
+  endsOnWay,
+  follow,
+  isOfOwner,
+  lineOf,
+  mappingFault,
+  openInbound,
+  openPassed,
+  openTranslated,
+} from "./connection";
 import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
   decision,
-  isHop,
   isPassed,
   isSelectedElsewhere,
   isSelectedLost,
   neverSelected,
-  nodeOf,
   resolve,
   selectedEgress,
   selectedPolicy,
   timeoutRow,
 } from "./resolve";
-import { dstHigh, dstLow, egressAddress, hashTuple, isEgressIP, isLand, srcHigh, srcLow, ttlOf } from "./tuple";
+import { dstHigh, dstLow, egressAddress, hashTuple, isEgressIP, isLand, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // from-endpoint, off the straight line: connections that are new, have expired, changed state, or were decided under an older policy.
@@ -205,7 +221,7 @@ function causeOf(egress: u32, flags: u32, isIpv6: bool): u32 {
  * first frame never arrived. @param line 0 = the connection is new
  */
 function loseFrame(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
-  if (isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
   const flags = line == 0 ? 0 : <u32>load<u8>(line, LINE_FLAGS_AT);
   if (!(flags & LINE_FLAG_TRANSLATED)) {
     if (line != 0) removeCounted(line, COUNTER_REMOVED_AT);
@@ -239,7 +255,7 @@ export function keep(p: Parsed, line: usize, v: Verdict): void {
  * broken + rebound + removed holds; a connection that was passed before counts as opened twice.
  */
 export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
-  if (isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
   // Not by number: that may be another address's when this one's last line is gone.
   const wasHigh = highOf(line, load<u32>(line, LINE_ADDRESS_AT));

@@ -18,12 +18,12 @@ import { epoch, nowMs, nowNs } from "../tables/clock";
 import { removeConnection, removeCounted } from "../tables/conntrack";
 import { isReachable } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
-import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress, nodeOf } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, isOfOwner, openInbound } from "./connection";
-import { matchPolicy, neverSelected, nodeOf } from "./resolve";
+import { matchPolicy, neverSelected } from "./resolve";
 import { dstHigh, dstLow, isLand, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 

@@ -26,13 +26,14 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
-import { mappedLow } from "../tables/addresses";
+
 import { epoch, nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
+import { mappedLow } from "../tables/hash";
 import { isExpired } from "../tables/lifetime";
-import { egressTotal } from "../tables/policy";
+import { egressTotal, nodeOf } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
   IPV4_CHECKSUM_AT,
@@ -57,7 +58,7 @@ import {
 } from "../wire/transport";
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
 import { redirectError } from "./redirect";
-import { neverSelected, nodeOf } from "./resolve";
+import { neverSelected } from "./resolve";
 import { stateless, statelessToward } from "./stateless";
 import { Verdict } from "./verdict";
 

@@ -1,8 +1,5 @@
 import {
   ENDPOINT_NODE_AT,
-  ERROR_BATCH_TOO_LARGE,
-  ERROR_NO_POLICY_LOADED,
-  ERROR_NOT_CONFIGURED,
   FRAME_HOOK_AT,
   FRAME_SIZE,
   FRAME_TIME_AT,
@@ -14,10 +11,10 @@ import {
   VERDICT_SIZE,
 } from "../abi";
 import { nowNs } from "../tables/clock";
-import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt, verdictsAt } from "../tables/memory";
-import { endpointAt, findEgressAddress, findEndpoint, isPolicyLoaded } from "../tables/policy";
+import { arenaAt, framesAt, scratchAt, verdictsAt } from "../tables/memory";
+import { endpointAt, findEgressAddress, findEndpoint } from "../tables/policy";
 import { KIND_FAULT, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
-import { recordFault, tick } from "./process";
+import { batchFault, tick } from "./process";
 import { dstHigh, dstLow, srcHigh, srcLow } from "./tuple";
 
 // Which node of a cluster a frame comes in at: for a host that plays one engine per node and has the frames of all of them in one capture.
@@ -28,13 +25,8 @@ import { dstHigh, dstLow, srcHigh, srcLow } from "./tuple";
  * the network goes to. NO_INDEX where there is none, and for whatever no table is asked about. @returns `count`, or ERROR_*
  */
 export function locate(count: u32): i32 {
-  if (!isConfigured) return ERROR_NOT_CONFIGURED;
-  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
-  if (count > maxBatch) return ERROR_BATCH_TOO_LARGE;
-  for (let i: u32 = 0; i < count; i++) {
-    const error = recordFault(framesAt + <usize>i * FRAME_SIZE);
-    if (error != OK) return error;
-  }
+  const error = batchFault(count);
+  if (error != OK) return error;
   for (let i: u32 = 0; i < count; i++)
     locateFrame(framesAt + <usize>i * FRAME_SIZE, verdictsAt + <usize>i * VERDICT_SIZE);
   return count;

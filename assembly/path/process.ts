@@ -42,7 +42,6 @@ import {
 import { find, homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
 import { ownNode } from "../tables/gateways";
 import { forgetFormerOwners } from "../tables/loss";
-
 import {
   arenaAt,
   arenaSize,
@@ -61,7 +60,6 @@ import {
 } from "../tables/memory";
 import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
-
 import {
   KIND_DISCOVERY,
   KIND_FAULT,
@@ -91,13 +89,8 @@ import { Verdict } from "./verdict";
 
 /** Processes frame records 0 … count-1. On an error nothing was processed. @returns `count`, or ERROR_* */
 export function process(count: u32): i32 {
-  if (!isConfigured) return ERROR_NOT_CONFIGURED;
-  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
-  if (count > maxBatch) return ERROR_BATCH_TOO_LARGE;
-  for (let i: u32 = 0; i < count; i++) {
-    const error = recordFault(framesAt + <usize>i * FRAME_SIZE);
-    if (error != OK) return error;
-  }
+  const error = batchFault(count);
+  if (error != OK) return error;
   const touch = (configFlags & CONFIG_FLAG_TOUCH) != 0;
   for (let first: u32 = 0; first < count; first += BLOCK) {
     const left = count - first;
@@ -106,6 +99,18 @@ export function process(count: u32): i32 {
     settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
   }
   return count;
+}
+
+/** Why frame records 0 … count-1 cannot be looked at: ERROR_*, or OK. */
+export function batchFault(count: u32): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  if (count > maxBatch) return ERROR_BATCH_TOO_LARGE;
+  for (let i: u32 = 0; i < count; i++) {
+    const error = recordFault(framesAt + <usize>i * FRAME_SIZE);
+    if (error != OK) return error;
+  }
+  return OK;
 }
 
 export function recordFault(record: usize): i32 {

@@ -33,20 +33,22 @@ import {
   VERDICT_SIZE,
   VNI_WORLD,
 } from "../abi";
-import { mappedLow } from "../tables/addresses";
+
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { insertPair, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
+import { mappedLow } from "../tables/hash";
 import { firstState, otherLine, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, outerAt, tunnelPort, verdictsAt } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint, hasMoved } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "../tables/policy";
 import { IPV4_DST_AT, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, Parsed } from "../wire/parse";
 import { Outer, writeOuter } from "../wire/vxlan";
 import {
   age,
   countFrame,
+  endsOnWay,
   hopEnds,
   isMidStream,
   lineOf,
@@ -54,8 +56,8 @@ import {
   openTranslated,
   swapAddresses,
 } from "./connection";
-import { isHop, isSelectedElsewhere, nodeOf, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
-import { borrow, dstHigh, dstLow, giveBack, srcHigh, srcLow, ttlOf } from "./tuple";
+import { isHop, isSelectedElsewhere, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { borrow, dstHigh, dstLow, giveBack, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // The endpoint's node where the gateway is another one: it remembers to which gateway a connection is pinned and sends its frames there
@@ -95,7 +97,7 @@ function entropyOf(p: Parsed): u32 {
  * @param isNew false where the endpoint has had the connection for a while   @returns its line, 0 = the frame was dropped
  */
 export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): usize {
-  if (isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1) {
+  if (endsOnWay(p, endpoint)) {
     v.drop(REASON_TTL_EXCEEDED);
     return 0;
   }
@@ -174,7 +176,7 @@ export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: 
     v.oldEgress = before;
     return flagMoved(p, cause, v);
   }
-  if (isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
   v.release(before);
   const fault = isSelectedElsewhere() ? <u32>REASON_NONE : mappingFault(p);
   line = lineOf(p);
@@ -194,7 +196,7 @@ export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: 
 
 /** A connection of this node's own, translated or passed, goes to a gateway elsewhere from now on. */
 export function redirectAnew(p: Parsed, line: usize, endpoint: u32, oldEgress: u32, cause: u32, v: Verdict): void {
-  if (isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
   v.oldEgress = oldEgress;
   const state = <u32>load<u8>(line, LINE_STATE_AT);
   removeCounted(line, COUNTER_REMOVED_AT);

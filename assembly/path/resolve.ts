@@ -23,7 +23,16 @@ import {
 } from "../abi";
 import { activeMask, gatewayState, hasMember, isElsewhere, isReachable, ownNode } from "../tables/gateways";
 import { placementScore } from "../tables/hash";
-import { egressAt, egressTotal, endpointAt, longestMatch, memberOf, NO_MATCH, policyRow } from "../tables/policy";
+import {
+  egressAt,
+  egressTotal,
+  endpointAt,
+  longestMatch,
+  memberOf,
+  NO_MATCH,
+  nodeOf,
+  policyRow,
+} from "../tables/policy";
 import { hasAddress, isIpv6Address } from "./tuple";
 
 /** Why no policy selects this remote whatever the source, or REASON_NONE. */
@@ -57,12 +66,11 @@ export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u
   const row = policyRow(selectedPolicy);
   const members = load<u32>(row, POLICY_MEMBER_COUNT_AT);
   if (load<u32>(row, POLICY_KIND_AT) == POLICY_KIND_CILIUM) {
-    if (members) selectedEgress = memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members);
+    selectedEgress = memberByHash(row, members, endpoint);
   } else {
     selectedEgress = pick(row, members, activeMask(selectedPolicy, endpoint), tuple, pinned, isLost);
   }
-  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
-  else if (!hasAddress(selectedEgress, isIpv6Address(remoteHigh, remoteLow))) decision = REASON_NO_EGRESS_IP;
+  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));
 }
 
 /**
@@ -76,15 +84,25 @@ export function resolveHere(endpoint: u32, remoteHigh: u64, remoteLow: u64, tupl
   const row = policyRow(selectedPolicy);
   const members = load<u32>(row, POLICY_MEMBER_COUNT_AT);
   if (load<u32>(row, POLICY_KIND_AT) == POLICY_KIND_CILIUM) {
-    const member = members ? memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members) : NO_INDEX;
+    const member = memberByHash(row, members, endpoint);
     if (member != NO_INDEX && nodeOf(member) == ownNode) selectedEgress = member;
   } else if (pinned < egressTotal && nodeOf(pinned) == ownNode && isMember(row, members, pinned)) {
     selectedEgress = pinned;
   } else {
     selectedEgress = pickOn(row, members, activeMask(selectedPolicy, endpoint), tuple, ownNode);
   }
-  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;
-  else if (!hasAddress(selectedEgress, isIpv6Address(remoteHigh, remoteLow))) decision = REASON_NO_EGRESS_IP;
+  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));
+}
+
+/** Why nothing of a family leaves by `selectedEgress`, or REASON_NONE. */
+function faultOfSelected(isIpv6: bool): u32 {
+  if (selectedEgress == NO_INDEX) return REASON_NO_EGRESS_GATEWAY;
+  return hasAddress(selectedEgress, isIpv6) ? REASON_NONE : <u32>REASON_NO_EGRESS_IP;
+}
+
+/** The one gateway of an endpoint under a policy of the original's kind, or NO_INDEX. */
+function memberByHash(row: usize, members: u32, endpoint: u32): u32 {
+  return members ? memberOf(row, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) % members) : NO_INDEX;
 }
 
 /** Sets `selectedPolicy`. @returns REASON_NONE, or why the destination is not selected */
@@ -152,11 +170,6 @@ function best(row: usize, members: u32, mask: u64, tuple: u64, only: u32): u32 {
   return best;
 }
 
-/** Node of an egress of the policy in force. */
-export function nodeOf(egress: u32): u32 {
-  return load<u32>(egressAt(egress), EGRESS_NODE_AT);
-}
-
 /** True where the gateway of `selectedEgress` is on another node than this engine's own. */
 export function isSelectedElsewhere(): bool {
   return isElsewhere(nodeOf(selectedEgress));
@@ -170,7 +183,7 @@ export function isSelectedLost(): bool {
 /** One routed hop lies between an endpoint and its gateway when both nodes are known and differ. */
 export function isHop(endpoint: u32, egress: u32): bool {
   const node = load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
-  return node != NO_INDEX && node != load<u32>(egressAt(egress), EGRESS_NODE_AT);
+  return node != NO_INDEX && node != nodeOf(egress);
 }
 
 export function timeoutRow(policy: u32): u32 {

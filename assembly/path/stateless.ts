@@ -5,8 +5,9 @@ import {
   REASON_ENDPOINT_UNKNOWN,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
-import { mappedLow } from "../tables/addresses";
+
 import { nowNs } from "../tables/clock";
+import { mappedLow } from "../tables/hash";
 import { configFlags } from "../tables/memory";
 import { findEndpoint, isEgressAddress } from "../tables/policy";
 import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";

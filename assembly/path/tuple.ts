@@ -1,7 +1,7 @@
 import { EGRESS_IPV4_AT, EGRESS_IPV6_AT } from "../abi";
-import { findAddress, mappedLow, releaseAddress, takeAddress } from "../tables/addresses";
+import { findAddress, releaseAddress, takeAddress } from "../tables/addresses";
 import { high, low } from "../tables/blob";
-import { tupleHash, tupleHash4 } from "../tables/hash";
+import { mappedLow, tupleHash, tupleHash4 } from "../tables/hash";
 import { egressAt } from "../tables/policy";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_ICMP6 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";

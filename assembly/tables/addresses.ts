@@ -12,19 +12,12 @@ import {
 } from "../abi";
 import { high, low } from "./blob";
 import { ADDRESS_FREE_AT, ADDRESSES_USED_AT } from "./clock";
-import { absorb, finish } from "./hash";
+import { absorb, finish, mappedLow } from "./hash";
 import { addressCount, addressesAt, addressHeadsAt, addressMask, linesAt, stateAt, tableSeed } from "./memory";
 
 // IPv6 addresses that connections have to do with, each under a number from 1 on. Lines, port groups and all that works on them see such
 // a number where IPv4 has the address itself, so one table and one code serve both families and IPv4 pays nothing. Rows are chained by
 // hash, never move, and go when nothing refers to them any longer.
-
-const MAPPED: u64 = 0x0000ffff00000000;
-
-/** The low half of an IPv4 address given as on the wire; the high half is 0. */
-export function mappedLow(raw: u32): u64 {
-  return MAPPED | <u64>bswap<u32>(raw);
-}
 
 function headOf(addressHigh: u64, addressLow: u64): usize {
   const hash = <u32>(finish(absorb(absorb(tableSeed, addressHigh), addressLow)) >> 32);

@@ -48,12 +48,18 @@ export function tupleHash(
   return finish(absorb(h, ((<u64>srcPort) << 32) | ((<u64>dstPort) << 16) | <u64>protocol));
 }
 
+/** `::ffff:a.b.c.d` as the low big-endian half of 16 address bytes; the high half is 0. */
+const MAPPED: u64 = 0x0000ffff00000000;
+
+/** The low half of an IPv4 address given as on the wire. */
+export function mappedLow(raw: u32): u64 {
+  return MAPPED | <u64>bswap<u32>(raw);
+}
+
 /** `tupleHash` of an IPv4 five-tuple; addresses in host order. */
 export function tupleHash4(seed: u64, src: u32, dst: u32, srcPort: u32, dstPort: u32, protocol: u32): u64 {
   return tupleHash(seed, 0, MAPPED | <u64>src, 0, MAPPED | <u64>dst, srcPort, dstPort, protocol);
 }
-
-const MAPPED: u64 = 0x0000ffff00000000;
 
 /** Rendezvous score of a gateway for a connection: the highest, compared unsigned, wins (Thaler and Ravishankar, 1998). */
 export function placementScore(tuple: u64, egressKey: u64): u64 {

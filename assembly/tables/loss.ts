@@ -1,6 +1,5 @@
 import {
   COUNTER_REMOVED_AT,
-  EGRESS_NODE_AT,
   ENDPOINT_NODE_AT,
   ENDPOINT_UID_HASH_AT,
   HOOK_FROM_ENDPOINT,
@@ -23,7 +22,7 @@ import { lineAt, loseMapping, removeCounted } from "./conntrack";
 import { isElsewhere } from "./gateways";
 import { otherLine } from "./lifetime";
 import { lineCount, PROBE_LIMIT } from "./memory";
-import { egressAt, egressTotal, endpointAt, findEndpoint, hasMoved } from "./policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "./policy";
 
 // A node that goes down takes its memory with it: the mappings that it holds as a gateway, and whatever its endpoints had open. Those who
 // are pinned to it do not know yet: their pins stay.
@@ -71,10 +70,6 @@ function sourceOf(line: usize): u32 {
   return findEndpoint(highOf(line, source), lowOf(line, source), nowNs());
 }
 
-function nodeOf(egress: u32): u32 {
-  return load<u32>(egressAt(egress), EGRESS_NODE_AT);
-}
-
 function forgetOnce(node: u32): bool {
   const total = lineCount + PROBE_LIMIT;
   let found = false;
@@ -95,7 +90,7 @@ export function unpinNode(node: u32): void {
     if (!load<u8>(line, LINE_HOOK_AT) || (flags & LINE_FLAG_PRIMARY) == 0) continue;
     if ((flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) == 0) continue;
     const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-    if (egress >= egressTotal || load<u32>(egressAt(egress), EGRESS_NODE_AT) != node) continue;
+    if (egress >= egressTotal || nodeOf(egress) != node) continue;
     store<u8>(line, <u8>(flags | LINE_FLAG_UNPINNED), LINE_FLAGS_AT);
   }
 }

@@ -6,6 +6,7 @@ import {
   EGRESS_FLAGS_AT,
   EGRESS_IPV4_AT,
   EGRESS_IPV6_AT,
+  EGRESS_NODE_AT,
   EGRESS_SIZE,
   ENDPOINT_ADDRESS_AT,
   ENDPOINT_FROM_AT,
@@ -207,6 +208,11 @@ export function hasMoved(egress: u32, isIpv6: bool): bool {
 
 export function egressAt(row: u32): usize {
   return egressesAt + <usize>row * EGRESS_SIZE;
+}
+
+/** Node of an egress of the policy in force. */
+export function nodeOf(egress: u32): u32 {
+  return load<u32>(egressAt(egress), EGRESS_NODE_AT);
 }
 
 export function policyRow(policy: u32): usize {

@@ -22,13 +22,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [LINKTYPE_LINUX_SLL2, "linux-sll2"],
 ]);
 
-/** Link types whose frames can be parsed. */
+/** Link types whose frames can be parsed. Readers deliver the others too; consumers count them by number. */
 export const SUPPORTED_LINK_TYPES: readonly number[] = [...NAMES.keys()];
-
-/** Whether frames of this link type can be parsed. Readers deliver the others too; consumers count them by number. */
-export function isSupportedLinkType(linkType: number): boolean {
-  return NAMES.has(linkType);
-}
 
 /** A word for messages: `ethernet`, or `link type 9999` for what we do not parse. */
 export function linkTypeName(linkType: number): string {

@@ -456,8 +456,3 @@ export const FLAGS = {
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
 } as const;
-
-/** Attribute key of `FLAGS` for every flag, by its name on the command line. */
-export const FLAG_KEYS: ReadonlyMap<string, FlagKey> = new Map(
-  (Object.keys(FLAGS) as FlagKey[]).map((key) => [FLAGS[key].name, key]),
-);

@@ -1,3 +1,6 @@
+export const NS_PER_MS = 1_000_000n;
+export const NS_PER_SECOND = 1_000_000_000n;
+
 const UNIT_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
@@ -28,8 +31,8 @@ const UNIT_NS: Readonly<Record<string, bigint>> = {
   ns: 1n,
   us: 1000n,
   µs: 1000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
+  ms: NS_PER_MS,
+  s: NS_PER_SECOND,
   m: 60_000_000_000n,
   h: 3_600_000_000_000n,
 };
@@ -64,5 +67,5 @@ export function parseTimestampNs(text: string): bigint | undefined {
   const [, date, time, fraction = "", zone] = match;
   const seconds = Date.parse(`${date}T${time}${zone!.toUpperCase()}`);
   if (Number.isNaN(seconds)) return undefined;
-  return BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
+  return BigInt(seconds) * NS_PER_MS + BigInt(fraction.padEnd(9, "0"));
 }

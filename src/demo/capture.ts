@@ -1,5 +1,6 @@
 import { LINKTYPE_ETHERNET } from "../capture/types.js";
 import { PcapngWriter } from "../capture/write.js";
+import { halves } from "../replay/time.js";
 import type { DemoTaps } from "./simulate.js";
 
 /** Name of the monitor's interface in its capture. */
@@ -45,7 +46,7 @@ class NumberedWriter {
 
   frame(name: string, frame: Uint8Array, timeNs: bigint): void {
     const id = this.#writer.interfaceId(LINKTYPE_ETHERNET, name);
-    const [low, high] = [Number(timeNs & 0xffff_ffffn), Number(timeNs >> 32n)];
+    const [low, high] = halves(timeNs);
     this.#writer.frame(id, low, high, frame.length, frame.length, ++this.#count, frame, 0);
   }
 

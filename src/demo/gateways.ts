@@ -10,6 +10,7 @@ import { readScenarioText } from "../gateway/scenario.js";
 import { Timeline, type TimelineChange } from "../gateway/timeline.js";
 import type { EgressRow } from "../replay/list-state.js";
 import { deriveSeeds } from "../replay/seeds.js";
+import { halves } from "../replay/time.js";
 import { egressRows } from "./egress-rows.js";
 import type { DemoEvent } from "./report-types.js";
 
@@ -103,7 +104,7 @@ export class DemoGateways {
     const { length } = frame;
     const time = this.#startNs + BigInt(nowNs);
     engine.arena.set(frame);
-    const [low, high] = [Number(time & 0xffff_ffffn), Number(time >> 32n)];
+    const [low, high] = halves(time);
     engine.setFrame(0, 0, length, length, hook, engineLink(LINKTYPE_ETHERNET), 0, low, high);
     engine.process(1);
     return engine;

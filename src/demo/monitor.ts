@@ -1,12 +1,10 @@
+import { EPHEMERAL_PORTS } from "../net/ports.js";
 import type { Datagram } from "./datagrams.js";
 
 /** A request without an answer for this long is lost, nanoseconds. */
 export const TIMEOUT_NS = 1_000_000_000;
 
-/** Linux's range for ports that it chooses itself; all of it lies within the gateways' NAT ports. */
-const FIRST_PORT = 32_768;
-const PORT_COUNT = 28_232;
-/** Shares no divisor with PORT_COUNT, so that all ports have had their turn before one comes again. */
+/** Shares no divisor with the number of ports, so that all have had their turn before one comes again. They all lie within the NAT ports. */
 const PORT_STRIDE = 10_007;
 
 /** One request and what became of it. Nanoseconds from the first request. */
@@ -30,7 +28,7 @@ export class Monitor {
   /** Notes that the next request is being sent. */
   send(nowNs: number): Request {
     const number = this.requests.length;
-    const port = FIRST_PORT + ((number * PORT_STRIDE) % PORT_COUNT);
+    const port = EPHEMERAL_PORTS.low + ((number * PORT_STRIDE) % EPHEMERAL_PORTS.count);
     const request: Request = { number, port, sentNs: nowNs };
     this.requests.push(request);
     this.#byPort.set(port, request);

@@ -14,6 +14,7 @@ export interface EngineCounters {
   readonly expired: number;
   readonly broken: number;
   readonly rebound: number;
+  /** Now, and the most at a time; here and there one that has expired counts until it is removed. */
   readonly live: number;
   readonly peak: number;
   /** Dropped by a policy or owner change. */
@@ -38,7 +39,7 @@ export interface EgressStats {
   readonly replies: number;
   readonly replyBytes: number;
   readonly live: number;
-  /** Most ports in use at once toward one (remote, port, protocol). */
+  /** Most ports in use at once toward one (remote, port, protocol), those of expired connections that are not removed yet among them. */
   readonly portsPeak: number;
   /** When the last connection that ended here ended: nanoseconds of virtual time since the epoch; 0 = none has. */
   readonly lastEndNs: bigint;

@@ -1,4 +1,5 @@
 import type { PolicyModel } from "../config/types.js";
+import type { GatewayState } from "../engine/engine.js";
 import { activeMembers, type PolicyActive } from "./active.js";
 import { type AddressMemory, assignAddresses, type Shortage } from "./assignment.js";
 import { EgressRegistry } from "./egress-registry.js";
@@ -10,7 +11,7 @@ export interface GatewayPicture {
   /** Its egresses are those of the registry, with egress IPs as they are assigned now. */
   readonly model: PolicyModel;
   /** Every node of the model and of its egresses, by name; a node that has left the manifests is down. */
-  readonly nodes: ReadonlyMap<string, "down" | "healthy" | "active">;
+  readonly nodes: ReadonlyMap<string, GatewayState>;
   /** By policy index of `model`. */
   readonly active: readonly PolicyActive[];
   /** Active gateways that `egressCIDRs` have no address for; `policy` is an index of `model`. */
@@ -67,7 +68,7 @@ export class GatewayControl {
     return { model, nodes, active: activeMembers(model, statuses), shortages };
   }
 
-  #stateOf(node: string, statuses: NodeStatuses): "down" | "healthy" | "active" {
+  #stateOf(node: string, statuses: NodeStatuses): GatewayState {
     return this.#present.has(node) ? engineState(statuses.get(node) ?? UP) : "down";
   }
 }

@@ -1,3 +1,4 @@
+import { NS_PER_MS } from "../config/time.js";
 import type { NodeOrder } from "./ground-truth.js";
 import type { Finding } from "./node-track.js";
 
@@ -31,7 +32,7 @@ const TEXTS: Readonly<Record<Happened["what"], string>> = {
 export function describeHappened({ node, what, causeAtNs }: Happened, atNs: bigint): string {
   const text = node === "" ? TEXTS[what] : `${node} ${TEXTS[what]}`;
   if (causeAtNs === undefined) return text;
-  const milliseconds = (atNs - causeAtNs) / 1_000_000n;
+  const milliseconds = (atNs - causeAtNs) / NS_PER_MS;
   const fraction = (milliseconds % 1000n).toString().padStart(3, "0");
   return `${text}, ${milliseconds / 1000n}.${fraction} s after its cause`;
 }

@@ -1,3 +1,4 @@
+import { NS_PER_MS } from "../config/time.js";
 import type { NodeStatus } from "./status.js";
 
 /** Limits of health checking. Durations are whole milliseconds. */
@@ -40,8 +41,6 @@ export interface HealthState {
   /** Told by hand to come back: what failback `never` waits for. */
   readonly released: boolean;
 }
-
-export const NS_PER_MS = 1_000_000n;
 
 /** A node that has answered so far, agent and all, last at `ns`. */
 export function answering(ns: bigint): HealthState {

@@ -1,6 +1,7 @@
+import { NS_PER_MS } from "../config/time.js";
 import { nextChangeNs, type Outlook, pass } from "./foresight.js";
 import { isUnreachable, type NodeOrder, type NodeTruth, obey } from "./ground-truth.js";
-import { answering, DOWN, type HealthConfig, type HealthState, NS_PER_MS, release } from "./health.js";
+import { answering, DOWN, type HealthConfig, type HealthState, release } from "./health.js";
 import { ProbeSchedule } from "./probe-schedule.js";
 import type { NodeStatus } from "./status.js";
 
@@ -68,10 +69,6 @@ export class NodeTrack {
   /** The same object until something about it changes. */
   get status(): NodeStatus {
     return this.#status;
-  }
-
-  get isRemoved(): boolean {
-    return this.#truth.removed;
   }
 
   get isUnreachable(): boolean {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { NS_PER_MS } from "./health.js";
+import { NS_PER_MS } from "../config/time.js";
 
 /** When a node is probed: at `anchor + k × interval` for every whole k, negative ones too. Nanoseconds. */
 export class ProbeSchedule {

@@ -1,3 +1,5 @@
+import type { GatewayState } from "../engine/engine.js";
+
 /** How a node stands at an instant, as the prober sees it. */
 export interface NodeStatus {
   /** Whether probes reach it: `suspect` from the first missed probe, `down` once nothing was heard for the timeout. */
@@ -20,7 +22,7 @@ export const UP: NodeStatus = { health: "up", agent: "up", drained: false, remov
  * What the engine is told of a node.
  * @returns `down` = not healthy, its pins go; `healthy` = keeps its connections and takes no new ones; `active` = may take new ones.
  */
-export function engineState(status: NodeStatus): "down" | "healthy" | "active" {
+export function engineState(status: NodeStatus): GatewayState {
   if (status.removed || status.health === "down") return "down";
   return status.drained || status.agent === "down" ? "healthy" : "active";
 }

@@ -1,8 +1,8 @@
-import { LAST_NS } from "../config/time.js";
+import { LAST_NS, NS_PER_MS } from "../config/time.js";
 import { DueQueue } from "./due-queue.js";
 import { ABSENT, type NodeAtStart, type NodeOrder, truthAtStart } from "./ground-truth.js";
 import type { Happened } from "./happened.js";
-import { earlier, NS_PER_MS } from "./health.js";
+import { earlier } from "./health.js";
 import { NodeTrack } from "./node-track.js";
 import { inOrder, type ManifestNodes, manifestNodes, type TimedEvent, touchedNodes } from "./plan.js";
 import { probePhaseNs } from "./probe-schedule.js";

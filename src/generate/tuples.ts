@@ -1,12 +1,10 @@
 import { UsageError } from "../errors.js";
+import { EPHEMERAL_PORTS } from "../net/ports.js";
 import type { Ports } from "./flow.js";
 import type { Path } from "./frame-builder.js";
 import type { GenerateOptions } from "./options.js";
 import type { Random } from "./random.js";
 
-/** Local ports of Linux (net.ipv4.ip_local_port_range). */
-const FIRST_PORT = 32_768;
-const PORT_COUNT = 28_232;
 /** Shares no divisor with the number of ports, so that an endpoint uses all of them before it repeats one. */
 const PORT_STRIDE = 7919;
 const REMEMBERED = 1024;
@@ -28,7 +26,10 @@ export class Tuples {
 
   constructor({ endpoints, remotes }: GenerateOptions) {
     this.#remotes = remotes;
-    this.#nextPort = Uint32Array.from({ length: endpoints }, (_, endpoint) => (endpoint * 9973) % PORT_COUNT);
+    this.#nextPort = Uint32Array.from(
+      { length: endpoints },
+      (_, endpoint) => (endpoint * 9973) % EPHEMERAL_PORTS.count,
+    );
   }
 
   /**
@@ -36,14 +37,14 @@ export class Tuples {
    * @throws {UsageError} where it uses all 28,232 at once
    */
   take(path: Path, remotePort: number): Tuple {
-    for (let tries = 0; tries < PORT_COUNT; tries++) {
+    for (let tries = 0; tries < EPHEMERAL_PORTS.count; tries++) {
       const place = this.#nextPort[path.endpoint]!;
-      this.#nextPort[path.endpoint] = (place + PORT_STRIDE) % PORT_COUNT;
-      const tuple = { path, ports: { endpointPort: FIRST_PORT + place, remotePort } };
+      this.#nextPort[path.endpoint] = (place + PORT_STRIDE) % EPHEMERAL_PORTS.count;
+      const tuple = { path, ports: { endpointPort: EPHEMERAL_PORTS.low + place, remotePort } };
       if (this.#claim(tuple)) return tuple;
     }
     throw new UsageError(
-      `generate: more than ${PORT_COUNT} flows of one endpoint to one remote are alive at once, expected more endpoints or remotes`,
+      `generate: more than ${EPHEMERAL_PORTS.count} flows of one endpoint to one remote are alive at once, expected more endpoints or remotes`,
     );
   }
 
@@ -74,6 +75,6 @@ export class Tuples {
   /** Below 2^53 for every size of population: 819,200 · 131,072 · 28,232 · 2. */
   #key({ path, ports }: Tuple): number {
     const pair = (path.endpoint * this.#remotes + path.remote) * 2 + (path.family === 4 ? 0 : 1);
-    return pair * PORT_COUNT + (ports.endpointPort - FIRST_PORT);
+    return pair * EPHEMERAL_PORTS.count + (ports.endpointPort - EPHEMERAL_PORTS.low);
   }
 }

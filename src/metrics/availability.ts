@@ -97,12 +97,12 @@ function collected(values: readonly Valued[], join: (before: number, value: numb
 
 /** @returns undefined where one of the two is no time: never detected */
 function secondsBetween(from: string, to: string): number | undefined {
-  const [start, end] = [secondsOf(from), secondsOf(to)];
+  const [start, end] = [nanosecondsOf(from), nanosecondsOf(to)];
   return start === undefined || end === undefined ? undefined : Number(end - start) / 1e9;
 }
 
 /** Nanoseconds since the epoch of an RFC 3339 time in UTC, as reports write it. */
-function secondsOf(time: string): bigint | undefined {
+function nanosecondsOf(time: string): bigint | undefined {
   const match = /^(.{19})\.(\d{9})Z$/.exec(time);
   const ms = match ? Date.parse(`${match[1]}Z`) : Number.NaN;
   return Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n + BigInt(match![2]!);

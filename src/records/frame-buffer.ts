@@ -1,5 +1,6 @@
 import { PCAP_HEADER_SIZE } from "../capture/pcap.js";
 import { LINKTYPE_RAW } from "../capture/types.js";
+import { NS_PER_SECOND } from "../config/time.js";
 import { familyOf } from "../net/address.js";
 import {
   decodeFrame,
@@ -18,7 +19,6 @@ const CAPACITY = 64 << 10;
 const MAX_FRAME_SIZE = 128;
 const RECORD_HEADER_SIZE = 16;
 const NANOSECOND_MAGIC = 0xa1b23c4d;
-const NS_PER_SECOND = 1_000_000_000n;
 /** First second that a pcap file has no number for: in 2106. */
 export const END_OF_TIME = 1n << 32n;
 

@@ -1,4 +1,4 @@
-import { parseTimestampNs } from "../config/time.js";
+import { NS_PER_SECOND, parseTimestampNs } from "../config/time.js";
 import { type AddressBytes, familyOf } from "../net/address.js";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../net/decode.js";
 import type { RecordDecoder } from "./decoder.js";
@@ -8,7 +8,6 @@ import { END_OF_TIME, type FrameBuffer } from "./frame-buffer.js";
 import { Observations } from "./observations.js";
 import type { RecordedPacket } from "./packet.js";
 
-const NS_PER_SECOND = 1_000_000_000n;
 const MOST_PORT = 65_535;
 const MOST_U32 = 0xffff_ffff;
 const TCP_PSH = 8;

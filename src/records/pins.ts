@@ -1,4 +1,5 @@
 import { openBytes } from "../capture/open.js";
+import { NS_PER_SECOND } from "../config/time.js";
 import { CaptureError } from "../errors.js";
 import { formatAddress, parseAddress } from "../net/address.js";
 import { LineCutter } from "./cutter.js";
@@ -36,7 +37,6 @@ export interface PinOptions {
 
 const NAT_LINE = /^(\S+) (OUT|IN) (\S+) -> (\S+) XLATE_(SRC|DST) (\S+)(.*)$/;
 const CREATED = /\bCreated=(\d{1,12})\s?s(?:ec)?\b/i;
-const NS_PER_SECOND = 1_000_000_000n;
 
 /**
  * Pins from the output of `cilium bpf nat list` (both halves of a mapping give the same pin), or of `egress-ha ct list` and tables like it;

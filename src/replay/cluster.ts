@@ -7,6 +7,7 @@ import { UsageError } from "../errors.js";
 import { formatAddress } from "../net/address.js";
 import type { Engines } from "./engines.js";
 import { membersOf } from "./gateway-plan.js";
+import { halves } from "./time.js";
 
 /** Largest frame that an engine of a node takes in: what readers accept, behind an outer header. */
 const NODE_ARENA = (256 << 10) + 4096;
@@ -97,7 +98,7 @@ export class Cluster implements Engines {
   }
 
   advance(ns: bigint): void {
-    for (const engine of this.#all) engine.advance(Number(ns & 0xffff_ffffn), Number(ns >> 32n));
+    for (const engine of this.#all) engine.advance(...halves(ns));
   }
 
   /** Sums over all nodes; the peak is that of the sum. */

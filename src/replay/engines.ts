@@ -1,6 +1,7 @@
 import type { PolicyModel } from "../config/types.js";
 import type { EgressStats, EngineCounters } from "../engine/counters.js";
 import type { Engine, GatewayState } from "../engine/engine.js";
+import { halves } from "./time.js";
 
 /**
  * What a replay asks of whoever plays the nodes: one engine for all of them, or one each. Nodes are indexes into `nodeTable`, policies
@@ -41,7 +42,7 @@ export function oneEngine(engine: Engine, blobAt: number): Engines {
     setReachable: (node, reachable) => engine.setReachable(node, reachable),
     nodeLost: (node) => engine.nodeLost(node),
     setActive: (policy, zone, members) => engine.setActive(policy, zone, members),
-    advance: (ns) => engine.advance(Number(ns & 0xffff_ffffn), Number(ns >> 32n)),
+    advance: (ns) => engine.advance(...halves(ns)),
     counters: () => engine.counters(),
     egressStats: () => engine.egressStats(),
     takeTraffic: (into) => engine.takeTraffic(into),

@@ -1,5 +1,6 @@
 import type { NatProfile, PolicyModel } from "../config/types.js";
 import { compilePolicy, nodeTable, zoneTable } from "../engine/blob.js";
+import type { GatewayState } from "../engine/engine.js";
 import type { GatewayPicture } from "../gateway/control.js";
 import { formatAddress } from "../net/address.js";
 import type { Engines } from "./engines.js";
@@ -22,7 +23,7 @@ export class GatewayDriver {
   #blob: Uint8Array;
   /** As told last. */
   #indexes: ReadonlyMap<string, number> = new Map();
-  #states = new Map<string, GatewayPicture["nodes"] extends ReadonlyMap<string, infer State> ? State : never>();
+  #states = new Map<string, GatewayState>();
   #unreachable: ReadonlySet<string> = new Set();
   #active: string[] = [];
 

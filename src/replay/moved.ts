@@ -6,18 +6,13 @@ import {
   VERDICT_FLAG_RESTART,
 } from "../engine/codes.js";
 import { formatAddress } from "../net/address.js";
+import { PROTOCOL_ICMP } from "../net/decode.js";
+import { protocolName } from "../net/protocol-name.js";
 import type { Columns } from "./columns.js";
 import type { GatewayPlan } from "./gateway-plan.js";
 import type { MovedConnection } from "./outside.js";
 import type { BrokenConnection } from "./report-types.js";
 import { formatTime, nanoseconds } from "./time.js";
-
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
-  [1, "icmp"],
-  [6, "tcp"],
-  [17, "udp"],
-  [132, "sctp"],
-]);
 
 /** Row of the report for a connection whose external tuple changed; TCP and SCTP break by that once they are open, the others are rebound. */
 export function movedConnection(
@@ -63,8 +58,8 @@ export function causeOf(
 
 /** `tcp 10.1.2.3:4000 -> 198.51.100.7:443`; an echo has one identifier. */
 export function fiveTupleText(tuple: Omit<MovedConnection, "slot">): string {
-  const name = PROTOCOL_NAMES.get(tuple.protocol) ?? String(tuple.protocol);
-  if (tuple.protocol === 1) return `${name} ${tuple.endpoint} -> ${tuple.remote} id ${tuple.endpointPort}`;
+  const name = protocolName(tuple.protocol);
+  if (tuple.protocol === PROTOCOL_ICMP) return `${name} ${tuple.endpoint} -> ${tuple.remote} id ${tuple.endpointPort}`;
   return `${name} ${tuple.endpoint}:${tuple.endpointPort} -> ${tuple.remote}:${tuple.remotePort}`;
 }
 

@@ -166,11 +166,12 @@ export class Outside {
     view.setUint32(layout.CONTROL_UNREACHABLE_AT, nodes.length, true);
   }
 
-  /** Frames lost so far: all of them, and those because of one node. */
+  /** Frames lost so far. */
   get lost(): number {
     return Number(this.#view.getBigUint64(layout.CONTROL_LOST_AT, true));
   }
 
+  /** Frames lost so far because of one node. @param node its number */
   lostBecauseOf(node: number): number {
     return this.#view.getUint32(this.#region.nodes + node * layout.NODE_SIZE + layout.NODE_LOST_AT, true);
   }
@@ -186,13 +187,9 @@ export class Outside {
     return Array.from({ length: count }, (_, i) => this.#movedAt(this.#region.events + i * layout.EVENT_SIZE));
   }
 
-  /** Frames that the last `run` gave to the engine, and in how many batches. */
+  /** Frames that the last `run` gave to the engine. */
   get given(): number {
     return this.#view.getUint32(layout.CONTROL_GIVEN_COUNT_AT, true);
-  }
-
-  get batches(): number {
-    return this.#view.getUint32(layout.CONTROL_BATCHES_AT, true);
   }
 
   /** Mappings given up for others because the table was crowded. */

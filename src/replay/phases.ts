@@ -1,9 +1,8 @@
+import { NS_PER_MS } from "../config/time.js";
 import type { PolicyModel } from "../config/types.js";
 import { delayedOwnership, programmingModel } from "../gateway/propagation.js";
 import type { Scenario } from "../gateway/scenario.js";
 import { FOR_EVER, type ModelSpan } from "./known-addresses.js";
-
-const NS_PER_MS = 1_000_000n;
 
 /** Manifests that are being programmed: fully in force at `atNs`. */
 interface Pending {

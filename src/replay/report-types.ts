@@ -51,6 +51,7 @@ export interface ReplayReport {
     expired: number;
     broken: number;
     rebound: number;
+    /** Most at a time. One that has expired counts until the engine comes by and removes it. */
     peak: number;
     /** Still in the table at the end. */
     live: number;
@@ -72,6 +73,7 @@ export interface ReplayReport {
     bytes: number;
     replies: number;
     replyBytes: number;
+    /** Most ports in use at a time toward one (remote, port, protocol). That of an expired connection counts until the engine removes it. */
     portsPeak: number;
     portsLimit: number;
   }[];

@@ -1,3 +1,4 @@
+import { NS_PER_MS } from "../config/time.js";
 import { TRAFFIC_NUMBERS } from "../engine/counters.js";
 import type { ReplayReport } from "./report-types.js";
 import { formatTime } from "./time.js";
@@ -5,7 +6,6 @@ import { formatTime } from "./time.js";
 /** Steps that a series has at most; a step is as short as that allows. */
 const MAX_STEPS = 480;
 const FIRST_STEP_MS = 10;
-const NS_PER_MS = 1_000_000n;
 
 /** One number per step. */
 type Column = Float64Array;

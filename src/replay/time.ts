@@ -1,18 +1,20 @@
-const NS_PER_SECOND = 1_000_000_000n;
-/** Last second that RFC 3339 has a year for: the end of 9999. */
-const LAST_SECOND = 253_402_300_799n;
+import { NS_PER_SECOND } from "../config/time.js";
 
-/** RFC 3339 in UTC with nanoseconds; times after the year 9999 as seconds since 1970. @param ns nanoseconds since the epoch, 64 bits */
+/** RFC 3339 in UTC with nanoseconds. @param ns nanoseconds since the epoch; the last one of 64 bits is in the year 2554 */
 export function formatTime(ns: bigint): string {
   const seconds = ns / NS_PER_SECOND;
   const fraction = (ns % NS_PER_SECOND).toString().padStart(9, "0");
-  if (seconds > LAST_SECOND) return `${seconds}.${fraction}`;
   return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
 }
 
 /** A timestamp from its halves. */
 export function nanoseconds(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}
+
+/** The halves of a timestamp, the low one first. */
+export function halves(ns: bigint): [low: number, high: number] {
+  return [Number(ns & 0xffff_ffffn), Number(ns >> 32n)];
 }
 
 /** A frame's timestamp as the machine takes it: the last instant of 64 bits, which stands for "never", counts as the one before. */

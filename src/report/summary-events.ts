@@ -1,3 +1,4 @@
+import { parseTimestampNs } from "../config/time.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import type { Paint } from "./paint.js";
 import { type Column, sparkline, textTable } from "./text-table.js";
@@ -122,17 +123,10 @@ function afterStart(at: string, { timeline }: ReplayReport): string {
   return `${text.startsWith("-") ? "" : "+"}${text} s`;
 }
 
-/** Seconds between two times, to the millisecond; a time after the year 9999 is told in seconds since 1970. */
+/** Seconds between two times, to the millisecond. */
 function seconds(to: string, from: string): string {
-  const milliseconds = Math.floor(Number((nanoseconds(to) - nanoseconds(from)) / 1000n) / 1000);
+  const milliseconds = Math.floor(Number((parseTimestampNs(to)! - parseTimestampNs(from)!) / 1000n) / 1000);
   return (milliseconds / 1000).toFixed(3);
-}
-
-/** The inverse of the report's times. */
-function nanoseconds(at: string): bigint {
-  const [whole = "", fraction = ""] = at.replace(/Z$/, "").split(".");
-  const since = /^\d+$/.test(whole) ? BigInt(whole) : BigInt(Date.parse(`${whole}Z`)) / 1000n;
-  return since * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
 export function more(hidden: number, p: Paint): string[] {

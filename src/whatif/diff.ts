@@ -9,6 +9,7 @@ import {
   destinationName,
   fiveTupleName,
   type GatewayName,
+  haveOneAddress,
   lastWayOf,
   podName,
   type Way,
@@ -117,22 +118,23 @@ async function diffAt(
     if (wayName(ways.from) === wayName(ways.to) && !other?.moved) return [];
     const { firstNs, lastNs } = connection;
     const isAlive = ways.from.kind !== "drop" && firstNs < atNs && lastNs >= atNs;
-    return [{ connection, ...ways, effect: isAlive ? effectOf(connection) : "none" }];
+    const keepsTuple = haveOneAddress(ways.from, ways.to) && !other?.moved;
+    return [{ connection, ...ways, effect: isAlive && !keepsTuple ? effectOf(connection) : "none" }];
   });
-  const report = diffReport(before.report, { changes, compared: pairs.length, startNs });
-  const { worst: _, ...rest } = report;
-  return { ...rest, at: formatTime(startNs + BigInt(atNs)) };
+  return diffReport(before.report, { changes, compared: pairs.length, startNs, atNs });
 }
 
-export interface Changes {
+interface Changes {
   readonly changes: readonly Change[];
   readonly compared: number;
   /** Start of the log, nanoseconds since the epoch. */
   readonly startNs: bigint;
+  /** When the change comes, since the start; undefined = at no time in particular. */
+  readonly atNs?: number;
 }
 
 /** @param report of the replay before the change */
-export function diffReport(report: ReplayReport, { changes, compared, startNs }: Changes): DiffReport {
+function diffReport(report: ReplayReport, { changes, compared, startNs, atNs }: Changes): DiffReport {
   const cuts = changes.filter(({ effect }) => effect !== "none");
   return {
     schema: "sluicegate.io/diff/v1",
@@ -144,7 +146,7 @@ export function diffReport(report: ReplayReport, { changes, compared, startNs }:
     verdictChanged: changes.filter(({ from, to }) => from.kind !== to.kind || from.kind !== "gateway").length,
     cut: cuts.filter(({ effect }) => effect === "cut").length,
     rebound: cuts.filter(({ effect }) => effect === "rebound").length,
-    ...worstOf(cuts, startNs),
+    ...(atNs === undefined && worstOf(cuts, startNs)),
     groups: groupsOf(changes),
     cutConnections: cuts.slice(0, MAX_LISTED).map(({ connection, from, to, effect }) => ({
       fiveTuple: fiveTupleName(connection),
@@ -155,6 +157,7 @@ export function diffReport(report: ReplayReport, { changes, compared, startNs }:
       openedAt: formatTime(startNs + BigInt(connection.firstNs)),
       lastFrameAt: formatTime(startNs + BigInt(connection.lastNs)),
     })),
+    ...(atNs !== undefined && { at: formatTime(startNs + BigInt(atNs)) }),
   };
 }
 

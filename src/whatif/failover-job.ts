@@ -1,5 +1,5 @@
 import * as layout from "../../assembly/outside/layout.js";
-import { parseTimestampNs } from "../config/time.js";
+import { NS_PER_MS, parseTimestampNs } from "../config/time.js";
 import { ACTION_SNAT, VERDICT_FLAG_CREATED, VERDICT_FLAG_REMAPPED } from "../engine/codes.js";
 import { decodeFrame } from "../net/decode.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
@@ -51,12 +51,12 @@ export async function playFailure(setup: FailoverSetup, job: FailoverJob): Promi
   const [taken, hit] = [new TakenConnections(), new HitConnections()];
   const report = await replay({ ...setup, seed, scenario, verify: false, observers: [taken, hit] });
   const failover = report.failovers.find(({ node, event }) => node === kill && event === "node-down");
-  const failedNs = taken.startNs + BigInt(atMs) * 1_000_000n;
-  const detectedMs = failover?.detectedAt ? Number(parseTimestampNs(failover.detectedAt)! - failedNs) / 1e6 : null;
-  const sinceNs = Number(failedNs - taken.startNs) + (detectedMs ?? 0) * 1e6;
+  const failedNs = taken.startNs + BigInt(atMs) * NS_PER_MS;
+  const detectedNs = failover?.detectedAt ? parseTimestampNs(failover.detectedAt)! : undefined;
+  const sinceNs = Number((detectedNs ?? failedNs) - taken.startNs);
   const nodes = report.gateways.map(({ node }) => node);
   return {
-    detectedAfterMs: detectedMs,
+    detectedAfterMs: detectedNs === undefined ? null : Number(detectedNs - failedNs) / 1e6,
     lostFrames: failover?.lostFrames ?? 0,
     hit: hit.count,
     broken: failover?.brokenConnections ?? 0,

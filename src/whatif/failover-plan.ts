@@ -1,10 +1,10 @@
+import { NS_PER_MS } from "../config/time.js";
 import { UsageError } from "../errors.js";
 import type { ScenarioTime } from "../gateway/scenario.js";
 import type { ObservedPiece, PieceObserver } from "../replay/piece-observer.js";
 import { nanoseconds } from "../replay/time.js";
 import type { FailoverJob } from "./failover-job.js";
 import { type CaptureSpan, momentOf } from "./run.js";
-import { NS_PER_MS } from "./scenarios.js";
 
 export const MAX_RUNS = 100_000;
 

@@ -1,3 +1,4 @@
+import { NS_PER_MS } from "../config/time.js";
 import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
 import { formatAddress } from "../net/address.js";
@@ -10,7 +11,7 @@ import { type FailoverJob, type FailoverOutcome, type FailoverSetup, playFailure
 import { type Case, casesOf, type FailureTimes, MAX_RUNS, Span, timesOf } from "./failover-plan.js";
 import { runInThreads } from "./job-pool.js";
 import { type Assumptions, requireFiles, timedAssumptionsOf } from "./run.js";
-import { gatewayNodes, NS_PER_MS, requireGateway } from "./scenarios.js";
+import { gatewayNodes, requireGateway } from "./scenarios.js";
 import { type Spread, spreadOf } from "./spread.js";
 
 /** Broken connections listed per failure; all are counted. */

@@ -5,7 +5,7 @@ import { mappedAddressKey } from "../net/tuple.js";
 import { PolicyInterpreter } from "../verify/interpreter.js";
 import { isOpening } from "./lifetime.js";
 import type { LoggedConnection } from "./logged-connection.js";
-import type { GatewayName, Way } from "./names.js";
+import { type GatewayName, haveOneAddress, type Way } from "./names.js";
 
 /** What a change does to a running connection. */
 export type Effect = "none" | "cut" | "rebound";
@@ -35,6 +35,7 @@ export class MidLife {
     const hasMiddle = isOutbound && framesOut + framesIn > 1;
     const hadTuple = from.kind === "gateway" || (from.kind === "pass" && to.kind !== "pass");
     if (!hasMiddle || !hadTuple) return "none";
+    if (haveOneAddress(from, to)) return "none";
     if (from.kind === "gateway" && this.#keeps(connection, from.gateway)) return "none";
     return effectOf(connection);
   }

@@ -1,3 +1,4 @@
+import { protocolName } from "../net/protocol-name.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import type { LoggedConnection } from "./logged-connection.js";
 
@@ -7,19 +8,7 @@ export interface GatewayName {
   egressIP: string;
 }
 
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
-  [1, "icmp"],
-  [6, "tcp"],
-  [17, "udp"],
-  [58, "icmpv6"],
-  [132, "sctp"],
-]);
 const ECHO_PROTOCOLS = new Set(["icmp", "icmpv6"]);
-
-/** Name of an IP protocol, else its number. */
-export function protocolName(protocol: number): string {
-  return PROTOCOL_NAMES.get(protocol) ?? String(protocol);
-}
 
 /** `shop/cart-0`, or the address where no pod owns it. */
 export function podName({ owner, endpoint }: LoggedConnection): string {
@@ -57,6 +46,11 @@ export function lastWayOf(connection: LoggedConnection | undefined, report: Pick
   if (!connection) return { kind: "unknown" };
   const { lastOutcome, lastReason, egress } = connection;
   return lastOutcome === "snat" ? viaGateway(egress, report) : { kind: lastOutcome, reason: lastReason };
+}
+
+/** True for two gateways under one egress IP: who goes from one to the other keeps the external tuple while the port is free there. */
+export function haveOneAddress(a: Way, b: Way): boolean {
+  return a.kind === "gateway" && b.kind === "gateway" && a.gateway.egressIP === b.gateway.egressIP;
 }
 
 function viaGateway(egress: number, { gateways }: Pick<ReplayReport, "gateways">): Way {

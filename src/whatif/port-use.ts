@@ -1,14 +1,13 @@
+import { PROTOCOL_ICMP } from "../net/decode.js";
+import { EPHEMERAL_PORTS } from "../net/ports.js";
+import { protocolName } from "../net/protocol-name.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import type { LoggedConnection } from "./logged-connection.js";
-import { protocolName } from "./names.js";
 import { OriginalSearch, type PortRange, type PortSearch } from "./port-search.js";
 import { Random } from "./random.js";
 
-const PROTOCOL_ICMP = 1;
 /** Reason of a connection for which every port was taken. */
 const NO_PORT = "no-nat-mapping";
-/** Source ports of connections that growth adds: Linux's default range. */
-const EPHEMERAL: PortRange = { low: 32_768, high: 60_999 };
 
 /** One port of one egress IP in use toward one (remote, port, protocol). Nanoseconds since the log's start. */
 export interface Lease {
@@ -128,7 +127,7 @@ export function simulate(leases: readonly Lease[], grow: number, search: PortSea
     const copies = Math.floor((i + 1) * grow + 1e-9) - Math.floor(i * grow + 1e-9);
     for (let copy = 0; copy < copies; copy++) {
       asked++;
-      const port = copy === 0 ? own : random.between(EPHEMERAL.low, EPHEMERAL.high);
+      const port = copy === 0 ? own : random.between(EPHEMERAL_PORTS.low, EPHEMERAL_PORTS.high);
       if (search.claim(port, fromNs, untilNs)) continue;
       refused++;
       firstNs ??= fromNs;

@@ -1,3 +1,4 @@
+import { NS_PER_MS } from "../config/time.js";
 import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
 import type { HealthConfig } from "../gateway/health.js";
@@ -6,7 +7,6 @@ import { defaultHealth } from "../gateway/scenario-health.js";
 
 /** Time between probes where detection has to be exact: any value would do. */
 const EXACT_INTERVAL_MS = 100;
-export const NS_PER_MS = 1_000_000n;
 
 /** Health checking as the manifests have it, else as by default: as in a scenario that says nothing of it. */
 export function healthOf({ settings }: PolicyModel): HealthConfig {

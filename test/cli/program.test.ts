@@ -126,6 +126,7 @@ describe("help", () => {
         const at = required.indexOf(key === "manifests" ? "-m" : `--${key}`);
         return required.slice(at, at + 2);
       });
+      if (name === "drain") flags.push("--deadline", "9s");
       const { stderr } = await sluicegate(name, "a", ...flags, "--fail-on", "nothing>0");
       const names = [...stderr.matchAll(/\.\{([^}]*)\}/g)].flatMap(([, list]) => list!.split(","));
       const help = (await sluicegate("help", name)).stdout.replace(/\s+/g, " ");

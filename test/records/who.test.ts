@@ -40,6 +40,7 @@ describe("an entry of a list", () => {
       HELD,
     ],
     ["made later", { createdNs: 102n * SECOND, takenNs: 200n * SECOND }, ELSEWHEN],
+    ["printed within the second before", { createdNs: 50n * SECOND, takenNs: 99n * SECOND }, HELD],
     ["printed before", { createdNs: 50n * SECOND, takenNs: 98n * SECOND }, ELSEWHEN],
     ["of another egress IP", { egressIP: "203.0.113.20" }, NOT],
     ["of another port", { natPort: 40313 }, NOT],

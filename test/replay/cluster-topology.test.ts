@@ -11,7 +11,8 @@ import { patterned } from "../support/frames.js";
 import { clusterModel } from "./cluster.js";
 import { CAPTURES_OF_OTHERS, withHalfItsSources } from "./others.js";
 import { type OutputFrame, type ReplayResult, readOutput, replayAndRead } from "./outputs-read.js";
-import { captureOf, conversation, ENDPOINT, outbound, REMOTE, type TimedFrame } from "./traffic.js";
+import { PODS, scenarioOf } from "./scenarios.js";
+import { captureOf, conversation, ENDPOINT, outbound, question, REMOTE, type TimedFrame } from "./traffic.js";
 
 const RECORDINGS = [
   "web/in.pcap",
@@ -77,6 +78,33 @@ describe("one engine per node puts the same bytes on the external network as one
     const many = await replayAndRead({ ...options, batchSize: 256 });
     expect(many.files.external.equals(one.files.external)).toBe(true);
     expect({ ...many.report, timing: 0 }).toEqual({ ...one.report, timing: 0 });
+  });
+
+  it("with tables of few connections, whose evictions the verifier hears of as of one engine's", async () => {
+    const model = await clusterModel({ pods: PODS, gateways: { "gw-a": "203.0.113.10" }, worker: "worker" });
+    const ask = (us: number, endpoint: string, first: number, count: number) =>
+      Array.from({ length: count }, (_, i) => question(us + i * 1000, { endpoint, port: first + i })).flat();
+    // The last ask from ports that the first have had, which nobody holds any more.
+    const [pod, other] = PODS as [string, string];
+    const frames = [...ask(0, pod, 40_000, 10), ...ask(100_000, pod, 50_000, 100), ...ask(400_000, other, 40_000, 10)];
+    const report = await withFile(captureOf(frames), (path) =>
+      replay({ captures: [path], model, topology: "cluster", connections: 16 }),
+    );
+    expect(report.connections.evictions.unreplied + report.connections.evictions.established).toBeGreaterThan(80);
+    expect(report.verification.mismatches).toEqual([]);
+  });
+
+  it("and the most connections at a time stay on record when a gateway loses them", async () => {
+    const model = await clusterModel({ pods: [ENDPOINT], gateways: { "gw-a": "203.0.113.10" }, worker: "worker" });
+    const crowd = Array.from({ length: 8 }, (_, i) => question(i * 1000, { port: 20_000 + i })).flat();
+    const blip = scenarioOf([
+      [1.1, "gw-a", "node-down"],
+      [1.2, "gw-a", "node-up"],
+    ]);
+    const report = await withFile(captureOf([...crowd, ...question(3_000_000, { port: 30_000 })]), (path) =>
+      replay({ captures: [path], model, topology: "cluster", ...blip }),
+    );
+    expect(report.connections).toMatchObject({ peak: 8, live: 1 });
   });
 
   it("and saves no state of so many", async () => {

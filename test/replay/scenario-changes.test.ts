@@ -188,6 +188,9 @@ describe("an egress IP that several nodes may hold", () => {
     };
     // Found down at 4 s, up again at 7 s: until then the address stays.
     expect([leftBy(0, 2.05), leftBy(2.05, 4), leftBy(4, 7), leftBy(7, 10)]).toEqual([["gw-a"], [], ["gw-b"], []]);
+    // The reply of 4.0 s comes to a node that answers, and has no mapping of it.
+    const silent = one.frames.filter(({ us }) => us >= 2.05 * SECOND && us < 4 * SECOND);
+    expect(report.frames.lost).toBe(silent.length);
     const late = one.frames.filter(({ us, frame }) => us >= 7 * SECOND && isOutbound(frame, PODS));
     expect(report.reasonActions["no-egress-ip"]).toEqual({ drop: late.length });
     expect(report.connections).toMatchObject({ broken: 0, rebound: 0 });
@@ -294,6 +297,20 @@ describe("manifests that change in mid-capture", () => {
     );
     const others = ({ number }: { number: number }) => gateways.get(endpointOf(frames[number - 1]!.frame)) !== "gw-c";
     expect(external.filter(others)).toEqual(before.external.filter(others));
+  });
+
+  it("leave a drain its numbers: each connection counts once, under whatever manifests it began", async () => {
+    const gateways = { "gw-a": FOUR["gw-a"], "gw-b": FOUR["gw-b"] };
+    const model = await clusterModel({ pods: PODS, gateways });
+    const later = await clusterModel({ pods: PODS, gateways, excluded: ["192.0.2.0/24"] });
+    const drained = [3.05, "gw-a", "drain"] as const;
+    const frames = together(talks);
+    const [plain, changed] = [
+      await replayFrames(frames, { model, ...scenarioOf([drained]) }),
+      await replayFrames(frames, { model, ...scenarioOf([[2.05, later], drained]) }),
+    ];
+    expect(changed.report.drains).toEqual(plain.report.drains);
+    expect(changed.report.drains[0]!.connectionsAtStart).toBeGreaterThan(5);
   });
 
   it("exclude a destination: its connections go on untranslated", async () => {

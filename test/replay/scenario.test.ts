@@ -20,7 +20,7 @@ import {
   talker,
   together,
 } from "./scenarios.js";
-import { ENDPOINT, question, type TimedFrame } from "./traffic.js";
+import { ENDPOINT, outbound, question, type TimedFrame } from "./traffic.js";
 
 describe("a gateway of the recorded capture that dies", () => {
   const base = { captures: ["pcaps/web/in.pcap"], model: loadManifests(["pcaps/manifests"]) };
@@ -203,6 +203,54 @@ describe("a gateway that is away for less than the prober can see", () => {
       { fiveTuple: expect.stringContaining(`tcp ${ENDPOINT}:40000`), cause: "gateway-restart" },
     ]);
     expect(report.failovers).toMatchObject([{ brokenConnections: 1, detectedAt: "" }]);
+  });
+});
+
+describe("a gateway that dies twice", () => {
+  it("has a row of failovers for each time, with what was lost and broken then", async () => {
+    const model = await clusterModel({ pods: PODS, gateways: { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2" } });
+    const talks = Array.from({ length: 40 }, (_, n) =>
+      talk(talker(PODS, n), (n < 20 ? 0 : 9 * SECOND) + n * 7000, 16 * SECOND, 110_000),
+    );
+    const script = scenarioOf([
+      [3.2, "gw-a", "node-down"],
+      [7.2, "gw-a", "node-up"],
+      [12.3, "gw-a", "node-down"],
+      [15.1, "gw-a", "node-up"],
+    ]);
+    const { report } = await replayFrames(together(talks), { model, ...script });
+    expect(report.verification.mismatches).toEqual([]);
+    const [first, second] = report.failovers;
+    expect([first, second].map((row) => [row?.at, row?.detectedAt])).toEqual([
+      [at(3.2), at(5)],
+      [at(12.3), at(14)],
+    ]);
+    for (const row of [first!, second!]) {
+      const own = report.broken.filter((one) => one.at >= row.at && (row === second || one.at < second!.at));
+      expect(own.length).toBeGreaterThan(3);
+      expect(row.brokenConnections).toBe(own.length);
+      expect(row.lostFrames).toBeGreaterThan(30);
+    }
+    expect(first!.lostFrames + second!.lostFrames).toBe(report.frames.lost);
+  });
+});
+
+describe("a connection that breaks in a burst", () => {
+  it("is over with the first frame that leaves otherwise, though the others lie in the same batch", async () => {
+    const model = await clusterModel({ pods: PODS, gateways: { "gw-a": "203.0.113.1", "gw-b": "203.0.113.2" } });
+    const sides = Array.from({ length: 20 }, (_, n) => talker(PODS, n));
+    const begun = sides.map((side, n) => talk(side, n * 7000, SECOND, 300_000));
+    const burst = sides.flatMap((side, n) =>
+      Array.from({ length: 4 }, (_, i) => ({
+        us: 6 * SECOND + n * 10 + i,
+        frame: outbound("PSH ACK", { ...side, id: 100 + i }),
+      })),
+    );
+    const script = scenarioOf([[3.2, "gw-a", "node-down"]]);
+    const { report } = await replayFrames([...together(begun), ...burst], { model, ...script });
+    expect(report.verification.mismatches).toEqual([]);
+    expect(report.connections.broken).toBeGreaterThan(3);
+    expect(report.reasons["after-break"]).toBe(3 * report.connections.broken);
   });
 });
 

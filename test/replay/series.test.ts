@@ -90,4 +90,19 @@ describe("a series", () => {
     series.moveTo(ms(70));
     expect(series.report().gateways[0]!.ports).toEqual([7, 7, 4, 4, 4, 4, 4, 4]);
   });
+
+  it("takes less for in use where connections ended and nothing else happened, also in steps that become one", () => {
+    const play = (...times: number[]) => {
+      const series = new Series(START);
+      [traffic(100, 9, 7), traffic(100, 4, 0), traffic(100, 2, 0)].forEach((counts, i) => {
+        series.moveTo(ms(times[i]!));
+        series.look(counts, 0);
+      });
+      series.moveTo(ms(4800));
+      return series.report().gateways[0]!.ports.slice(0, 4);
+    };
+    // Steps of 10 ms became steps of 20 ms.
+    expect(play(0, 20, 40)).toEqual([7, 4, 2, 2]);
+    expect(play(0, 20, 30)).toEqual([7, 2, 2, 2]);
+  });
 });

@@ -50,8 +50,9 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     mutation: {
       file: "assembly/path/resolve.ts",
       search:
-        "  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
-      replace: "  else selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
+        "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n}\n\n/**\n * Decides as the gateway",
+      replace:
+        "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n  if (decision == REASON_NONE) selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
     },
   },
   {
@@ -95,7 +96,7 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "ttl",
     mutation: {
       file: "assembly/path/resolve.ts",
-      search: "return node != NO_INDEX && node != load<u32>(egressAt(egress), EGRESS_NODE_AT);",
+      search: "return node != NO_INDEX && node != nodeOf(egress);",
       replace: "return false;",
     },
   },

@@ -131,7 +131,7 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "  if (translated && address == egressIpv4(selectedEgress) && port == v.natPort) return;\n",
+        search: "  if (translated && isEgressIP(selectedEgress, wasHigh, wasLow) && port == v.natPort) return;\n",
         replace: "",
       },
     ],
@@ -154,9 +154,9 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
       {
         file: "assembly/path/resolve.ts",
         search:
-          "  if (selectedEgress == NO_INDEX) decision = REASON_NO_EGRESS_GATEWAY;\n  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
+          "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n}\n\n/**\n * Decides as the gateway",
         replace:
-          "  if (selectedEgress == NO_INDEX || gatewayState(nodeOf(selectedEgress)) != GATEWAY_ACTIVE) decision = REASON_NO_EGRESS_GATEWAY;\n  else if (egressIpv4(selectedEgress) == 0) decision = REASON_NO_EGRESS_IP;\n}\n\n/**\n * Decides as the gateway",
+          "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n  if (decision == REASON_NONE && gatewayState(nodeOf(selectedEgress)) != GATEWAY_ACTIVE) decision = REASON_NO_EGRESS_GATEWAY;\n}\n\n/**\n * Decides as the gateway",
       },
     ],
   },

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { loadManifests } from "../../src/config/load.js";
 import { type DiffReport, diffManifests } from "../../src/whatif/diff.js";
 import { type ClusterWords, clusterModel } from "../replay/cluster.js";
+import { at, isOutbound, SECOND, talk, talker } from "../replay/scenarios.js";
 import { captureOf, conversation, ENDPOINT, ping, question, REMOTE, type TimedFrame } from "../replay/traffic.js";
 import { withFile } from "../support/capture-read.js";
 
@@ -71,6 +72,22 @@ describe("two sets of manifests under the same traffic", () => {
     expect(gone.groups[0]!.ways[0]!.to).toBe("of no pod");
   });
 
+  test("a gateway that hands its egress IP to another one cuts nothing: the external tuple stays", async () => {
+    const { changed, gatewayChanged, cut, rebound } = await diffOf([...conversation(0), ...question(3000)], ONE, {
+      ...ONE,
+      gateways: { "gw-b": "203.0.113.10" },
+    });
+    expect({ changed, gatewayChanged, cut, rebound }).toEqual({ changed: 2, gatewayChanged: 2, cut: 0, rebound: 0 });
+  });
+
+  test("connections of which one ends with the frame that the other begins with are never alive at once", async () => {
+    const first = conversation(0).slice(0, 4);
+    const second = conversation(first.at(-1)!.us, { port: 40_001 }).slice(0, 4);
+    const report = await diffOf([...first, ...second], ONE, { ...ONE, gateways: { "gw-a": "203.0.113.99" } });
+    expect(report.cut).toBe(2);
+    expect(report.worst).toMatchObject({ cut: 1, rebound: 0 });
+  });
+
   test("what was dropped before cannot be cut", async () => {
     const none = { ...ONE, gateways: { other: "203.0.113.10" } };
     const report = await diffOf(conversation(0), none, ONE);
@@ -123,6 +140,27 @@ describe("a change at a given time", () => {
       diffManifests({ captures: [path], from, to, at: { fromStartNs: 350_000n } }),
     );
     expect(report).toMatchObject({ changed: 1, verdictChanged: 1, cut: 1 });
+  });
+
+  test("comes before the frames of its time: it cuts a connection whose last frame is one, not one that begins then", async () => {
+    const [from, to] = [await clusterModel(ONE), await clusterModel({ ...ONE, gateways: { "gw-a": "203.0.113.99" } })];
+    const frames = conversation(0).slice(0, 5);
+    const last = frames.findLastIndex(({ frame }) => isOutbound(frame, [ENDPOINT]));
+    const own = frames.slice(0, last + 1);
+    const next = conversation(own.at(-1)!.us, { port: 40_001 });
+    const report = await withFile(captureOf([...own, ...next]), (path) =>
+      diffManifests({ captures: [path], from, to, at: { fromStartNs: BigInt(own.at(-1)!.us) * 1000n } }),
+    );
+    expect(report).toMatchObject({ changed: 2, cut: 1, cutConnections: [{ effect: "cut", openedAt: at(0) }] });
+  });
+
+  test("cuts nothing where another gateway gets the egress IP: the replay shows the same tuple", async () => {
+    const [from, to] = [await clusterModel(ONE), await clusterModel({ ...ONE, gateways: { "gw-b": "203.0.113.10" } })];
+    const { frames } = talk(talker([ENDPOINT], 0), 0, 6 * SECOND, 100_000);
+    const report = await withFile(captureOf(frames), (path) =>
+      diffManifests({ captures: [path], from, to, at: { fromStartNs: 3_050_000_000n } }),
+    );
+    expect(report).toMatchObject({ changed: 1, gatewayChanged: 1, cut: 0, rebound: 0 });
   });
 
   test("lies within the captures", async () => {

@@ -49,6 +49,15 @@ describe("a drained gateway", () => {
     expect(apart).toBeLessThanOrEqual(1);
   });
 
+  test("that has no connections ran dry when it was drained", async () => {
+    const one = (port: number) =>
+      drain([...question(0, { port }), ...question(2 * SECOND, { port: 20_000 })], seconds(1));
+    const reports = await Promise.all([10_000, 10_001, 10_002, 10_003, 10_004, 10_005].map(one));
+    const idle = reports.filter(({ connectionsAtStart }) => connectionsAtStart === 0);
+    expect(idle.length).toBeGreaterThan(0);
+    for (const { ranDryAt, drainedAt, stillLive } of idle) expect([ranDryAt, stillLive]).toEqual([drainedAt, 0]);
+  });
+
   test("that is not dry by the last frame says when it would be", async () => {
     const report = await drain(QUESTIONS, seconds(180));
     expect(report.ranDryAt).toBeNull();

@@ -66,3 +66,20 @@ test.each([
   const state = rules.next(rules.first(protocol, 0), protocol, 0, false);
   expect(rules.lifetimeNs(protocol, state)).toBe(expected * 1e6);
 });
+
+test.each([
+  ["cilium", [], false],
+  ["cilium", [FIN], true],
+  ["cilium", [FIN, FIN_BACK], true],
+  ["rfc", [FIN], false],
+  ["rfc", [FIN, FIN_BACK], true],
+] as const)("under %s a SYN after %j of a connection uses its five-tuple anew: %s", (profile, ends, expected) => {
+  const rules = new LifetimeRules(TIMEOUTS, profile);
+  const frames = [SYN_ACK, ACK, ...ends];
+  const state = frames.reduce(
+    (before, [direction, flags]) => rules.next(before, TCP, flags, direction === ">"),
+    rules.first(TCP, TCP_SYN),
+  );
+  expect(rules.restarts(state, TCP, TCP_SYN)).toBe(expected);
+  expect(rules.restarts(state, TCP, TCP_SYN | TCP_ACK)).toBe(false);
+});

