@@ -28,8 +28,8 @@ export const ERROR_NO_POLICY_LOADED = -17;
 
 export const CONFIG_ARENA_SIZE_AT = 0; // u32, bytes for frames and for the policy blob while it is loaded
 export const CONFIG_MAX_BATCH_AT = CONFIG_ARENA_SIZE_AT + 4; // u32, frame records of one `process` call
-export const CONFIG_CONNECTIONS_AT = CONFIG_MAX_BATCH_AT + 4; // u32, IPv4 connections
-export const CONFIG_CONNECTIONS6_AT = CONFIG_CONNECTIONS_AT + 4; // u32, IPv6 connections; must be 0 until the engine translates IPv6
+export const CONFIG_CONNECTIONS_AT = CONFIG_MAX_BATCH_AT + 4; // u32, connections of both families
+export const CONFIG_CONNECTIONS6_AT = CONFIG_CONNECTIONS_AT + 4; // u32, how many of them may be IPv6; 0 = none is translated
 export const CONFIG_ENDPOINTS_AT = CONFIG_CONNECTIONS6_AT + 4; // u32, endpoint rows
 export const CONFIG_PREFIXES_AT = CONFIG_ENDPOINTS_AT + 4; // u32, prefixes over all policy sets
 export const CONFIG_POLICIES_AT = CONFIG_PREFIXES_AT + 4; // u32
@@ -62,7 +62,8 @@ export const REGION_CONNTRACK = 5;
 export const REGION_STATE = 6; // all that a saved state holds, regions 3 to 5 among it
 export const REGION_HOST = 7;
 export const REGION_OUTER = 8; // OUTER_SIZE bytes per frame record: what goes in front of a redirected frame
-export const REGION_COUNT = 9;
+export const REGION_ADDRESSES = 9; // ADDRESS_SIZE bytes per IPv6 address that connections refer to, by number
+export const REGION_COUNT = 10;
 
 // ---- Frame record: one per frame of a batch; host writes, engine reads. ---------------------------------------------------------------
 
@@ -198,11 +199,11 @@ export const EGRESS_STATS_SIZE = 64;
 
 // ---- Conntrack lines at REGION_CONNTRACK. Two lines per connection, one for the key as seen at each hook: one line per lookup. ----------
 
-export const LINE_SRC_AT = 0; // u32, source address as in the frame (network order bytes)
+export const LINE_SRC_AT = 0; // u32, source address as in the frame (network order bytes); IPv6: the number of an address row
 export const LINE_DST_AT = LINE_SRC_AT + 4; // u32
 export const LINE_PORTS_AT = LINE_DST_AT + 4; // source and destination port as in the frame; ICMP: id as source (request) or destination (reply)
-export const LINE_PROTOCOL_AT = LINE_PORTS_AT + 4; // u8
-export const LINE_HOOK_AT = LINE_PROTOCOL_AT + 1; // u8, HOOK_* the key is seen at, | LINE_HOOK_ANSWER; 0 = empty slot
+export const LINE_PROTOCOL_AT = LINE_PORTS_AT + 4; // u8; ICMP for the echoes of both families
+export const LINE_HOOK_AT = LINE_PROTOCOL_AT + 1; // u8, HOOK_* the key is seen at, | LINE_HOOK_ANSWER | LINE_HOOK_IPV6; 0 = empty slot
 export const LINE_STATE_AT = LINE_HOOK_AT + 1; // u8, STATE_* bits
 export const LINE_CLASS_AT = LINE_STATE_AT + 1; // u8, TIMEOUT_*: which lifetime applies
 export const LINE_PAIR_AT = LINE_CLASS_AT + 1; // u32, slot of the other line
@@ -224,6 +225,10 @@ export const LINE_SIZE = LINE_TOUCH_AT + 2; // 64
 
 /** Set in LINE_HOOK_AT of an echo reply's key, or request and reply with id 0 would look alike. */
 export const LINE_HOOK_ANSWER = 0x80;
+/** Set in LINE_HOOK_AT of IPv6 keys: the line's addresses are numbers of address rows. */
+export const LINE_HOOK_IPV6 = 0x40;
+/** The HOOK_* in LINE_HOOK_AT. */
+export const LINE_HOOK_MASK = 0x0f;
 
 export const LINE_FLAG_PRIMARY = 1; // key of the original direction
 export const LINE_FLAG_TRANSLATED = 2;
@@ -242,29 +247,12 @@ export const STATE_RX_SYN = 16;
 export const STATE_REPLIED = 32;
 export const STATE_RESET = 64;
 
-// The IPv6 line: the same fields with 16-byte addresses. Two cache lines; the key and everything a hit reads lie in the first 96 bytes.
-export const LINE6_SRC_AT = 0;
-export const LINE6_DST_AT = 16;
-export const LINE6_PORTS_AT = 32;
-export const LINE6_PROTOCOL_AT = 36;
-export const LINE6_HOOK_AT = 37;
-export const LINE6_STATE_AT = 38;
-export const LINE6_CLASS_AT = 39;
-export const LINE6_PAIR_AT = 40;
-export const LINE6_SEEN_AT = 44;
-export const LINE6_EPOCH_AT = 48;
-export const LINE6_PORT_AT = 52;
-export const LINE6_L4_DELTA_AT = 54;
-export const LINE6_EGRESS_AT = 56;
-export const LINE6_TIMEOUT_ROW_AT = 58;
-export const LINE6_FLAGS_AT = 59;
-export const LINE6_ACK_AT = 60;
-export const LINE6_ADDRESS_AT = 64;
-export const LINE6_OWNER_AT = 80;
-export const LINE6_PACKETS_AT = 84;
-export const LINE6_BYTES_AT = 88;
-export const LINE6_TOUCH_AT = 96;
-export const LINE6_SIZE = 128;
+// ---- Address rows at REGION_ADDRESSES: IPv6 addresses that lines refer to by number, from 1 on. -----------------------------------------
+
+export const ADDRESS_BYTES_AT = 0; // 16 bytes
+export const ADDRESS_USES_AT = 16; // u32, how many lines refer to it; 0 = a free row
+export const ADDRESS_NEXT_AT = 20; // u32, next row of the same hash, or next free row; 0 = the last
+export const ADDRESS_SIZE = 32;
 
 // ---- Lifetime classes: a row of the blob's lifetime table holds one u32 of milliseconds for each. ----------------------------------------
 
@@ -314,6 +302,7 @@ export const EGRESS_NODE_AT = 40; // u32, node index
 export const EGRESS_FLAGS_AT = 44; // u32, EGRESS_FLAG_*
 export const EGRESS_SIZE = 48;
 export const EGRESS_FLAG_MOVED = 1; // policies have its IPv4 address on other nodes only: mappings on it are void
+export const EGRESS_FLAG_MOVED6 = 2; // the same of its IPv6 address
 
 export const POLICY_KIND_AT = 0; // u32, POLICY_KIND_*
 export const POLICY_MEMBERS_AT = 4; // u32, first member

@@ -13,24 +13,26 @@ import {
   LINE_SRC_AT,
   LINE_TIMEOUT_ROW_AT,
   LINE_TOUCH_AT,
-  LINE6_ADDRESS_AT,
-  LINE6_BYTES_AT,
-  LINE6_CLASS_AT,
-  LINE6_DST_AT,
-  LINE6_FLAGS_AT,
-  LINE6_L4_DELTA_AT,
-  LINE6_PACKETS_AT,
-  LINE6_PORT_AT,
-  LINE6_PORTS_AT,
-  LINE6_SEEN_AT,
-  LINE6_SIZE,
-  LINE6_SRC_AT,
-  LINE6_TIMEOUT_ROW_AT,
-  LINE6_TOUCH_AT,
 } from "../abi";
 
 // What the conntrack lines of abi.ts cost by themselves: a skeleton of lookups that reads and writes what a hit reads and writes, over
 // tables of the size and fill of the engine's, with keys made on the spot. No frames, no rewriting.
+
+// The other way to hold IPv6: lines with 16-byte addresses in them. The engine holds numbers instead (docs/decisions.md).
+const LINE6_SRC_AT: usize = 0;
+const LINE6_DST_AT: usize = 16;
+const LINE6_PORTS_AT: usize = 32;
+const LINE6_CLASS_AT: usize = 39;
+const LINE6_SEEN_AT: usize = 44;
+const LINE6_PORT_AT: usize = 52;
+const LINE6_L4_DELTA_AT: usize = 54;
+const LINE6_TIMEOUT_ROW_AT: usize = 58;
+const LINE6_FLAGS_AT: usize = 59;
+const LINE6_ADDRESS_AT: usize = 64;
+const LINE6_PACKETS_AT: usize = 84;
+const LINE6_BYTES_AT: usize = 88;
+const LINE6_TOUCH_AT: usize = 96;
+const LINE6_SIZE: usize = 128;
 
 /** Lookups that the pass of touches runs ahead of the pass of lookups. */
 const BLOCK: u32 = 64;
@@ -48,7 +50,7 @@ let isWide: bool = false;
 
 /**
  * Lays out and fills a table of `connections`: two lines each, two thirds full.
- * @param lineSize LINE_SIZE (IPv4) or LINE6_SIZE (IPv6)   @returns lines filled, 0 = no memory or another size
+ * @param lineSize LINE_SIZE, or 128 for lines with IPv6 addresses in them   @returns lines filled, 0 = no memory or another size
  */
 export function layoutFill(connections: u32, lineSize: u32): u32 {
   if (lineSize != LINE_SIZE && lineSize != LINE6_SIZE) return 0;

@@ -46,21 +46,22 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
+import { addressRow, highOf, isIpv6Line, lowOf, releaseAddress } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { countOpened, find, homeLine, insertPair, removeConnection } from "../tables/conntrack";
+import { countOpened, find, homeLine, insertPair, removeConnection, setAddress } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
-import { mappedLow, tupleHash4 } from "../tables/hash";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
 import { findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
-import { combine, delta16, delta32 } from "../wire/checksum";
-import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { combine, delta16, delta32, delta128 } from "../wire/checksum";
+import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_SYN } from "../wire/transport";
-import { egressIpv4, isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
+import { borrow, borrowEgress, egressAddress, giveBack, hashTuple, ttlOf } from "./tuple";
 import { Verdict } from "./verdict";
 
 // Making a connection's two lines, and taking one more frame through an existing connection.
@@ -74,10 +75,7 @@ export function swapAddresses(addresses: u64): u64 {
 
 /** Port hash of an original five-tuple: what the search for a NAT port starts from. */
 function portHash(p: Parsed): u64 {
-  const src = bswap<u32>(<u32>p.addresses);
-  const dst = bswap<u32>(<u32>(p.addresses >> 32));
-  const ports = bswap<u32>(p.ports);
-  return tupleHash4(portSeed, src, dst, ports >> 16, ports & 0xffff, p.protocol);
+  return hashTuple(portSeed, p);
 }
 
 /** True where the first frame of a connection shows that it began before. */
@@ -102,21 +100,21 @@ export function translate(p: Parsed, line: usize, v: Verdict): void {
   if (p.hook == HOOK_FROM_ENDPOINT) {
     store<u64>(stats, load<u64>(stats, EGRESS_STATS_FRAMES_AT) + 1, EGRESS_STATS_FRAMES_AT);
     store<u64>(stats, load<u64>(stats, EGRESS_STATS_BYTES_AT) + p.wire, EGRESS_STATS_BYTES_AT);
-    return v.translated(ACTION_SNAT, egress, load<u32>(line, LINE_ADDRESS_AT), load<u16>(line, LINE_PORT_AT));
+    return v.translated(ACTION_SNAT, egress, line, load<u32>(line, LINE_ADDRESS_AT), load<u16>(line, LINE_PORT_AT));
   }
   store<u64>(stats, load<u64>(stats, EGRESS_STATS_REPLIES_AT) + 1, EGRESS_STATS_REPLIES_AT);
   store<u64>(stats, load<u64>(stats, EGRESS_STATS_REPLY_BYTES_AT) + p.wire, EGRESS_STATS_REPLY_BYTES_AT);
-  v.translated(ACTION_REVERSE, egress, <u32>(p.addresses >> 32), p.ports >> 16);
+  v.translated(ACTION_REVERSE, egress, line, <u32>(p.addresses >> 32), p.ports >> 16);
 }
 
 /** True where the routed hop of a translated line would end the frame (RFC 1812 section 5.3.1). */
 export function hopEnds(l3: usize, line: usize): bool {
-  return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && changetype<Ipv4>(l3).ttl <= 1;
+  return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && ttlOf(l3) <= 1;
 }
 
 /** The same of a frame that goes to the gateway which `resolve` selected. @param endpoint row of its source */
 export function endsOnWay(p: Parsed, endpoint: u32): bool {
-  return isHop(endpoint, selectedEgress) && changetype<Ipv4>(p.l3).ttl <= 1;
+  return isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1;
 }
 
 /** One more frame of a live connection whose decision stands. */
@@ -163,8 +161,18 @@ function touchMapping(address: u32, remote: u32, remotePort: u32, own: u32, prot
 export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): void {
   const egress = selectedEgress;
   const hop = isHop(endpoint, egress);
-  if (hop && changetype<Ipv4>(p.l3).ttl <= 1) return v.drop(REASON_TTL_EXCEEDED);
-  const address = egressIpv4(egress);
+  if (hop && ttlOf(p.l3) <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  if (!p.isIpv6) return openMapping(p, endpoint, egress, egressAddress(egress, false), hop, isNew, v);
+  if (!borrow(p)) return v.drop(REASON_TABLE_FULL);
+  const addresses = p.addresses;
+  const address = borrowEgress(egress);
+  if (address) openMapping(p, endpoint, egress, address, hop, isNew, v);
+  else v.drop(REASON_TABLE_FULL);
+  if (address) releaseAddress(address);
+  giveBack(addresses);
+}
+
+function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: bool, isNew: bool, v: Verdict): void {
   const src = <u32>p.addresses;
   const remote = <u32>(p.addresses >> 32);
   // Both would stand in one header as source and destination.
@@ -172,11 +180,12 @@ export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   const own = p.ports & 0xffff;
   const ownPort = <u32>bswap<u16>(<u16>own);
   const remotePort = p.ports >> 16;
-  touchMapping(address, remote, remotePort, ownPort, p.protocol);
-  const found = findPort(address, remote, remotePort, p.protocol, ownPort, portHash(p), nowMs());
+  const transport = p.transport;
+  touchMapping(address, remote, remotePort, ownPort, transport);
+  const found = findPort(address, remote, remotePort, transport, ownPort, portHash(p), nowMs());
   if (found == NO_PORT) return v.drop(REASON_NO_NAT_MAPPING);
   const port = <u32>bswap<u16>(<u16>found);
-  const replyKey = mappingKey(remotePort, found, p.protocol);
+  const replyKey = mappingKey(remotePort, found, transport);
   const line = insertPair(p.addresses, p.key, <u64>remote | ((<u64>address) << 32), replyKey, nowMs());
   if (line == 0) return v.drop(REASON_TABLE_FULL);
   const network = otherLine(line);
@@ -209,22 +218,25 @@ export function lineOf(p: Parsed): usize {
  * met are removed: pointers to lines are void (`lineOf`).
  */
 export function mappingFault(p: Parsed): u32 {
-  const address = egressIpv4(selectedEgress);
+  const address = egressAddress(selectedEgress, p.isIpv6);
   const remote = <u32>(p.addresses >> 32);
   if (address == remote) return REASON_BAD_SOURCE;
   const own = <u32>bswap<u16>(<u16>(p.ports & 0xffff));
-  const port = findPort(address, remote, p.ports >> 16, p.protocol, own, portHash(p), nowMs());
+  const port = findPort(address, remote, p.ports >> 16, p.transport, own, portHash(p), nowMs());
   return port == NO_PORT ? REASON_NO_NAT_MAPPING : REASON_NONE;
 }
 
-/** What a line writes, and the checksum changes that follow: `was` and `own` are replaced by `address` and `port`, all as on the wire. */
+/** What a line writes, and the checksum changes that follow: `was` and `own` are replaced by `address` and `port`, as lines hold them. */
 function putMapping(line: usize, was: u32, address: u32, own: u32, port: u32, protocol: u32, hop: bool): void {
-  const addressDelta = delta32(was, address);
+  const isIpv6 = isIpv6Line(line);
+  const addressDelta = isIpv6 ? delta128(addressRow(was), addressRow(address)) : delta32(was, address);
   const portDelta = delta16(own, port);
-  store<u32>(line, address, LINE_ADDRESS_AT);
+  setAddress(line, address);
   store<u16>(line, <u16>port, LINE_PORT_AT);
   store<u16>(line, <u16>(hop ? combine(addressDelta, TTL_DELTA) : addressDelta), LINE_IP_DELTA_AT);
-  store<u16>(line, <u16>(protocol == PROTOCOL_ICMP ? portDelta : combine(addressDelta, portDelta)), LINE_L4_DELTA_AT);
+  // The checksum of ICMP covers no address, that of ICMPv6 does (RFC 4443 section 2.3).
+  const isApart = protocol == PROTOCOL_ICMP && !isIpv6;
+  store<u16>(line, <u16>(isApart ? portDelta : combine(addressDelta, portDelta)), LINE_L4_DELTA_AT);
 }
 
 function putIdentity(line: usize, network: usize, endpoint: u32): void {
@@ -246,11 +258,11 @@ function countConnection(egress: u32): void {
 
 /**
  * Whether a connection is still that of the endpoint whose address its frames show. Asked once per epoch.
- * @param address of the endpoint, network order bytes
+ * @param address of the endpoint, as lines hold it
  */
 export function isOfOwner(address: u32, line: usize): bool {
   if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
-  const endpoint = findEndpoint(0, mappedLow(address), nowNs());
+  const endpoint = findEndpoint(highOf(line, address), lowOf(line, address), nowNs());
   if (endpoint == NO_INDEX) return false;
   // The endpoint's line of what leaves the node names its policy instead.
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
@@ -271,6 +283,15 @@ const TAKEN: u32 = 2;
  * @param primary `p` opens it
  */
 function remember(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, primary: bool, v: Verdict): u32 {
+  if (!p.isIpv6) return rememberPair(p, endpoint, reason, otherReason, primary, v);
+  if (!borrow(p)) return NO_ROOM;
+  const addresses = p.addresses;
+  const done = rememberPair(p, endpoint, reason, otherReason, primary, v);
+  giveBack(addresses);
+  return done;
+}
+
+function rememberPair(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, primary: bool, v: Verdict): u32 {
   const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
   const otherKey = answerKey(p.key, otherHook);
   const otherAddresses = swapAddresses(p.addresses);

@@ -13,8 +13,9 @@ import { find, homeLine, removeCounted } from "../tables/conntrack";
 import { firstState, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt } from "../tables/memory";
 import { isPolicyLoaded } from "../tables/policy";
-import { KIND_PLAIN, Parsed, parseFrame } from "../wire/parse";
+import { KIND_PLAIN, KIND_PLAIN6, Parsed, parseFrame } from "../wire/parse";
 import { recordFault } from "./process";
+import { lookUp } from "./tuple";
 
 /**
  * Tells an engine what became of a frame at another node's. @param i frame record, which describes the frame as its endpoint sent it
@@ -30,7 +31,8 @@ export function feedback(i: u32, what: u32): i32 {
   if (error != OK) return error;
   const p = changetype<Parsed>(scratchAt);
   parseFrame(record, arenaAt, p);
-  if (p.kind != KIND_PLAIN) return OK;
+  if (p.kind == KIND_PLAIN6) lookUp(p);
+  else if (p.kind != KIND_PLAIN) return OK;
   const line = find(homeLine(p.addresses, p.key), p.addresses, p.key);
   if (line == 0) return OK;
   if (what == FEEDBACK_FORGET) removeCounted(line, COUNTER_REMOVED_AT);

@@ -30,11 +30,11 @@ import {
   VERDICT_FLAG_REMAPPED,
   VERDICT_FLAG_RESTART,
 } from "../abi";
+import { highOf, lowOf } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { loseMapping, movePin, removeConnection, removeCounted } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { gatewayState, isElsewhere } from "../tables/gateways";
-import { mappedLow, tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
 import {
@@ -64,7 +64,6 @@ import {
 import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
   decision,
-  egressIpv4,
   isPassed,
   isSelectedElsewhere,
   isSelectedLost,
@@ -74,6 +73,7 @@ import {
   selectedPolicy,
   timeoutRow,
 } from "./resolve";
+import { dstHigh, dstLow, egressAddress, hashTuple, isEgressIP, isLand, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // from-endpoint, off the straight line: connections that are new, have expired, changed state, or were decided under an older policy.
@@ -101,37 +101,35 @@ export function fromEndpoint(p: Parsed, line: usize, v: Verdict): void {
 
 /** Key of the choice of gateway: the original five-tuple under the placement seed. */
 export function placementHash(p: Parsed): u64 {
-  const ports = bswap<u32>(p.ports);
-  const src = bswap<u32>(<u32>p.addresses);
-  const dst = bswap<u32>(<u32>(p.addresses >> 32));
-  return tupleHash4(placementSeed, src, dst, ports >> 16, ports & 0xffff, p.protocol);
+  return hashTuple(placementSeed, p);
 }
 
 /** Frames that answer somebody: a SYN-ACK, an echo reply, mid-stream TCP from a port on which the endpoint serves. */
 function isAnswer(p: Parsed, endpoint: u32): bool {
-  if (p.protocol == PROTOCOL_ICMP) return (p.ports & 0xffff) == 0 && load<u8>(p.l4) == 0;
+  if (p.protocol == PROTOCOL_ICMP) return p.isEchoReply;
   if (p.protocol != PROTOCOL_TCP) return false;
   if (p.tcpFlags & TCP_SYN) return (p.tcpFlags & TCP_ACK) != 0;
   return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));
 }
 
-/** Sources that no host may use: loopback, multicast, reserved, and the gateways' own egress IPs. */
-function isSpoofed(src: u32): bool {
-  const first = src & 0xff;
-  return first == 127 || first >= 224 || isEgressAddress(0, mappedLow(src));
+/** Sources that no host may use: loopback, multicast, reserved, unspecified (IPv6), and the gateways' own egress IPs. */
+function isSpoofed(p: Parsed): bool {
+  const low = srcLow(p);
+  if (isEgressAddress(srcHigh(p), low)) return true;
+  if (p.isIpv6) return srcHigh(p) >> 56 == 0xff || (srcHigh(p) == 0 && low <= 1);
+  const first = <u32>p.addresses & 0xff;
+  return first == 127 || first >= 224;
 }
 
 /** The first frame of a connection, as far as we know. */
 function first(p: Parsed, v: Verdict): void {
-  const src = <u32>p.addresses;
-  const remote = <u32>(p.addresses >> 32);
-  if (src == remote) return v.drop(REASON_BAD_SOURCE);
-  const endpoint = findEndpoint(0, mappedLow(src), nowNs());
-  if (endpoint == NO_INDEX) return isSpoofed(src) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
-  const never = neverSelected(0, mappedLow(remote));
+  if (isLand(p)) return v.drop(REASON_BAD_SOURCE);
+  const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
+  if (endpoint == NO_INDEX) return isSpoofed(p) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
+  const never = neverSelected(dstHigh(p), dstLow(p));
   if (never) return v.pass(never);
   if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);
-  resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX, false);
+  resolve(endpoint, dstHigh(p), dstLow(p), placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, 0, endpoint, v);
     if (!isSelectedElsewhere()) return openTranslated(p, endpoint, true, v);
@@ -151,20 +149,24 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
   const leaves = (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) != 0;
   const isLost = (flags & LINE_FLAG_LOST) != 0;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  const remote = <u32>(p.addresses >> 32);
-  const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
-  if (endpoint == NO_INDEX || !isOwner(endpoint, line) || neverSelected(0, mappedLow(remote))) {
+  const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
+  if (endpoint == NO_INDEX || !isOwner(endpoint, line) || neverSelected(dstHigh(p), dstLow(p))) {
     end(line, flags, v);
     return first(p, v);
   }
   const isPinned = leaves && !(flags & LINE_FLAG_UNPINNED);
-  resolve(endpoint, 0, mappedLow(remote), placementHash(p), isPinned ? egress : NO_INDEX, isLost);
+  resolve(endpoint, dstHigh(p), dstLow(p), placementHash(p), isPinned ? egress : NO_INDEX, isLost);
   if (decision == REASON_NONE) {
     if (isSelectedLost()) return loseFrame(p, line, endpoint, v);
-    const cause = leaves ? causeOf(egress, flags) : VERDICT_FLAG_POLICY_CHANGE;
+    const cause = leaves ? causeOf(egress, flags, p.isIpv6) : VERDICT_FLAG_POLICY_CHANGE;
     if (flags & LINE_FLAG_REDIRECT) return settlePin(p, line, endpoint, cause, v);
     if (isSelectedElsewhere()) return redirectAnew(p, line, endpoint, leaves ? egress : 0xffff, cause, v);
-    if (leaves && !isLost && selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT))
+    if (
+      leaves &&
+      !isLost &&
+      selectedEgress == egress &&
+      egressAddress(egress, p.isIpv6) == load<u32>(line, LINE_ADDRESS_AT)
+    )
       return keep(p, line, v);
     return remap(p, line, endpoint, cause, v);
   }
@@ -205,10 +207,10 @@ export function isOwner(endpoint: u32, line: usize): bool {
 }
 
 /** Why a translated connection leaves `egress`, as VERDICT_FLAG_*; 0 = its gateway is not healthy, or was not. @param flags of its line */
-function causeOf(egress: u32, flags: u32): u32 {
+function causeOf(egress: u32, flags: u32, isIpv6: bool): u32 {
   if (egress >= egressTotal) return 0;
   // Also of a gateway that is believed to be down, where its policy knows no health.
-  const isRestart = flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress);
+  const isRestart = flags & LINE_FLAG_LOST && nodeOf(egress) == nodeOf(selectedEgress) && !hasMoved(egress, isIpv6);
   if (isRestart) return VERDICT_FLAG_RESTART;
   const wasDown = flags & LINE_FLAG_UNPINNED || gatewayState(nodeOf(egress)) == GATEWAY_DOWN;
   return wasDown ? 0 : VERDICT_FLAG_POLICY_CHANGE;
@@ -255,7 +257,9 @@ export function keep(p: Parsed, line: usize, v: Verdict): void {
 export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
   if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
-  const address = load<u32>(line, LINE_ADDRESS_AT);
+  // Not by number: that may be another address's when this one's last line is gone.
+  const wasHigh = highOf(line, load<u32>(line, LINE_ADDRESS_AT));
+  const wasLow = lowOf(line, load<u32>(line, LINE_ADDRESS_AT));
   const port = <u32>bswap<u16>(load<u16>(line, LINE_PORT_AT));
   v.oldEgress = translated ? load<u16>(line, LINE_EGRESS_AT) : 0xffff;
   if (translated && !isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT))) {
@@ -271,7 +275,7 @@ export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verd
   removeCounted(line, COUNTER_REMOVED_AT);
   openTranslated(p, endpoint, false, v);
   if (v.action != ACTION_SNAT) return;
-  if (translated && address == egressIpv4(selectedEgress) && port == v.natPort) return;
+  if (translated && isEgressIP(selectedEgress, wasHigh, wasLow) && port == v.natPort) return;
   const breaks = p.protocol == PROTOCOL_TCP;
   count(breaks ? COUNTER_BROKEN_AT : COUNTER_REBOUND_AT);
   if (translated) uncount(COUNTER_REMOVED_AT);

@@ -13,17 +13,18 @@ import {
   REASON_NO_REVERSE_MAPPING,
   REASON_REPLY_WITHOUT_CONNECTION,
 } from "../abi";
+import { highOf, lowOf } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { removeConnection, removeCounted } from "../tables/conntrack";
 import { isReachable } from "../tables/gateways";
-import { mappedLow } from "../tables/hash";
 import { isExpired } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress, nodeOf } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
-import { ICMP_ECHO_REQUEST, TCP_ACK, TCP_SYN } from "../wire/transport";
+import { TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, isOfOwner, openInbound } from "./connection";
 import { matchPolicy, neverSelected } from "./resolve";
+import { dstHigh, dstLow, isLand, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // from-network, off the straight line: replies whose mapping changed state, has expired or never was, and connections from outside.
@@ -47,13 +48,11 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
     if (!stands(line)) return v.drop(REASON_NO_REVERSE_MAPPING);
   }
   if (line != 0) return follow(p, line, v);
-  const remote = <u32>p.addresses;
-  const address = <u32>(p.addresses >> 32);
-  if (remote == address) return v.drop(REASON_BAD_SOURCE);
-  if (isEgressAddress(0, mappedLow(address))) return v.drop(REASON_NO_REVERSE_MAPPING);
-  const endpoint = findEndpoint(0, mappedLow(address), nowNs());
+  if (isLand(p)) return v.drop(REASON_BAD_SOURCE);
+  if (isEgressAddress(dstHigh(p), dstLow(p))) return v.drop(REASON_NO_REVERSE_MAPPING);
+  const endpoint = findEndpoint(dstHigh(p), dstLow(p), nowNs());
   if (endpoint == NO_INDEX) return v.pass(REASON_ENDPOINT_UNKNOWN);
-  const never = neverSelected(0, mappedLow(remote));
+  const never = neverSelected(srcHigh(p), srcLow(p));
   if (never) return v.pass(never);
   if (opens(p)) return openInbound(p, endpoint, false, v);
   if (
@@ -63,7 +62,7 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
   ) {
     return openInbound(p, endpoint, true, v);
   }
-  const unselected = matchPolicy(endpoint, 0, mappedLow(remote));
+  const unselected = matchPolicy(endpoint, srcHigh(p), srcLow(p));
   if (unselected) return v.pass(unselected);
   v.drop(REASON_REPLY_WITHOUT_CONNECTION);
 }
@@ -85,7 +84,8 @@ function deadEgress(line: usize): u32 {
 function stands(line: usize): bool {
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (egress >= egressTotal) return false;
-  const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_ADDRESS_AT)), nowNs());
+  const address = load<u32>(line, LINE_ADDRESS_AT);
+  const endpoint = findEndpoint(highOf(line, address), lowOf(line, address), nowNs());
   if (endpoint == NO_INDEX || load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) != load<u32>(line, LINE_OWNER_AT)) {
     removeCounted(line, COUNTER_REMOVED_AT);
     return false;
@@ -97,5 +97,5 @@ function stands(line: usize): bool {
 /** The first frame of a connection from outside: a SYN, any UDP, an echo request. */
 function opens(p: Parsed): bool {
   if (p.protocol == PROTOCOL_TCP) return (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-  return p.protocol != PROTOCOL_ICMP || load<u8>(p.l4) == ICMP_ECHO_REQUEST;
+  return p.protocol != PROTOCOL_ICMP || !p.isEchoReply;
 }

@@ -18,6 +18,7 @@ import {
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
+  LINE_HOOK_IPV6,
   LINK_ETHERNET,
   NO_INDEX,
   REASON_BAD_OVERLAY,
@@ -28,18 +29,16 @@ import {
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { find, homeLine, removeConnection, removeCounted } from "../tables/conntrack";
 import { isElsewhere } from "../tables/gateways";
-import { mappedLow } from "../tables/hash";
 import { isExpired } from "../tables/lifetime";
 import { arenaAt, tunnelPort } from "../tables/memory";
 import { endpointAt, findEndpoint } from "../tables/policy";
-import { IPV4_DST_AT } from "../wire/ipv4";
 import {
   KEY_MASK,
   KIND_FAULT,
   KIND_ICMP_ERROR,
-  KIND_IPV6,
   KIND_NOT_IP,
   KIND_PLAIN,
+  KIND_PLAIN6,
   Parsed,
   parseFrame,
 } from "../wire/parse";
@@ -47,7 +46,8 @@ import { openOuter, vni } from "../wire/vxlan";
 import { age, countFrame, follow, openTranslated } from "./connection";
 import { isOwner, keep, placementHash, remap } from "./from-endpoint";
 import { icmpError } from "./icmp-error";
-import { decision, egressIpv4, resolveHere, selectedEgress } from "./resolve";
+import { decision, resolveHere, selectedEgress } from "./resolve";
+import { dstHigh, dstLow, egressAddress, lookUp, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // from-overlay: a VXLAN packet of another node. Either this node is the gateway of a frame that an endpoint elsewhere has sent, or an
@@ -76,16 +76,20 @@ export function fromOverlay(record: usize, p: Parsed, v: Verdict): void {
   parseFrame(innerRecord, arenaAt, p);
   const kind = <u32>p.kind;
   if (kind == KIND_FAULT) return v.drop(p.reason);
-  if (kind == KIND_NOT_IP || kind == KIND_IPV6) return v.drop(REASON_BAD_OVERLAY);
-  if (isHere(load<u32>(p.l3 + IPV4_DST_AT))) return deliver(p, v);
+  if (kind == KIND_NOT_IP) return v.drop(REASON_BAD_OVERLAY);
+  if (kind == KIND_PLAIN6) {
+    lookUp(p);
+    p.kind = <u8>KIND_PLAIN;
+  }
+  if (isHere(p)) return deliver(p, v);
   if (kind == KIND_ICMP_ERROR) return icmpError(p, v);
   if (kind != KIND_PLAIN) return v.drop(REASON_BAD_OVERLAY);
   serve(p, v);
 }
 
-/** True for the address of an endpoint on this node, network order bytes. */
-function isHere(address: u32): bool {
-  const endpoint = findEndpoint(0, mappedLow(address), nowNs());
+/** True where the frame is addressed to an endpoint on this node. */
+function isHere(p: Parsed): bool {
+  const endpoint = findEndpoint(dstHigh(p), dstLow(p), nowNs());
   return endpoint != NO_INDEX && !isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT));
 }
 
@@ -103,7 +107,7 @@ function deliver(p: Parsed, v: Verdict): void {
 
 /** The key of a frame as if it had come in at another hook. */
 function keyFrom(p: Parsed, hook: u32): u64 {
-  const mark = <u32>(p.key >> HOOK_SHIFT) & LINE_HOOK_ANSWER;
+  const mark = <u32>(p.key >> HOOK_SHIFT) & (LINE_HOOK_ANSWER | LINE_HOOK_IPV6);
   return (p.key & (KEY_MASK >> 8)) | ((<u64>(hook | mark)) << HOOK_SHIFT);
 }
 
@@ -120,7 +124,7 @@ function serve(p: Parsed, v: Verdict): void {
   let line = lineOf(p, p.key);
   const isServed = line == 0 || (<u32>load<u8>(line, LINE_FLAGS_AT) & (SERVED | LINE_FLAG_REDIRECT)) == SERVED;
   if (isServed && line != 0 && load<u32>(line, LINE_EPOCH_AT) == epoch()) return follow(p, line, v);
-  const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
+  const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
   if (endpoint == NO_INDEX) return v.drop(REASON_BAD_OVERLAY);
   if (!isServed) {
     if (!isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT))) return v.drop(REASON_BAD_OVERLAY);
@@ -130,7 +134,7 @@ function serve(p: Parsed, v: Verdict): void {
   }
   if (line != 0 && isOwner(endpoint, line)) return serveAnew(p, line, endpoint, v);
   if (line != 0) removeCounted(line, COUNTER_REMOVED_AT);
-  resolveHere(endpoint, 0, mappedLow(<u32>(p.addresses >> 32)), placementHash(p), NO_INDEX);
+  resolveHere(endpoint, dstHigh(p), dstLow(p), placementHash(p), NO_INDEX);
   if (decision != REASON_NONE) return v.drop(decision);
   openTranslated(p, endpoint, true, v);
 }
@@ -140,11 +144,12 @@ const SERVED: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_PRIMARY;
 /** A mapping of an older policy epoch. */
 function serveAnew(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  resolveHere(endpoint, 0, mappedLow(<u32>(p.addresses >> 32)), placementHash(p), egress);
+  resolveHere(endpoint, dstHigh(p), dstLow(p), placementHash(p), egress);
   if (decision != REASON_NONE) {
     removeCounted(line, COUNTER_REMOVED_AT);
     return v.drop(decision);
   }
-  if (selectedEgress == egress && egressIpv4(egress) == load<u32>(line, LINE_ADDRESS_AT)) return keep(p, line, v);
+  if (selectedEgress == egress && egressAddress(egress, p.isIpv6) == load<u32>(line, LINE_ADDRESS_AT))
+    return keep(p, line, v);
   remap(p, line, endpoint, VERDICT_FLAG_POLICY_CHANGE, v);
 }

@@ -26,6 +26,7 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
+
 import { epoch, nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
@@ -150,7 +151,7 @@ function findInner(hook: u32, inner: usize): usize {
   const l4 = inner + ip.headerLength;
   let key: u64 = 0;
   if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol, hook);
-  else if (isEcho(protocol, l4)) key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4), hook);
+  else if (isEcho(protocol, l4)) key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP_ECHO_REQUEST, hook);
   else return 0;
   const addresses = rotl<u64>(ip.addresses, 32);
   key = answerKey(key, hook);
@@ -227,7 +228,7 @@ function say(p: Parsed, line: usize, fromEndpoint: bool, v: Verdict): void {
   store<u64>(frames, load<u64>(frames) + 1);
   store<u64>(bytes, load<u64>(bytes) + p.wire);
   if (fromEndpoint)
-    return v.translated(ACTION_SNAT, egress, load<u32>(line, LINE_ADDRESS_AT), load<u16>(line, LINE_PORT_AT));
+    return v.translated(ACTION_SNAT, egress, line, load<u32>(line, LINE_ADDRESS_AT), load<u16>(line, LINE_PORT_AT));
   // On the network side the line's own key holds the egress address and NAT port.
-  v.translated(ACTION_REVERSE, egress, load<u32>(line, LINE_DST_AT), load<u32>(line, LINE_PORTS_AT) >> 16);
+  v.translated(ACTION_REVERSE, egress, line, load<u32>(line, LINE_DST_AT), load<u32>(line, LINE_PORTS_AT) >> 16);
 }

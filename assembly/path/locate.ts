@@ -11,12 +11,11 @@ import {
   VERDICT_SIZE,
 } from "../abi";
 import { nowNs } from "../tables/clock";
-import { mappedLow } from "../tables/hash";
 import { arenaAt, framesAt, scratchAt, verdictsAt } from "../tables/memory";
 import { endpointAt, findEgressAddress, findEndpoint } from "../tables/policy";
-import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
-import { KIND_FAULT, KIND_IPV6, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
+import { KIND_FAULT, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
 import { batchFault, tick } from "./process";
+import { dstHigh, dstLow, srcHigh, srcLow } from "./tuple";
 
 // Which node of a cluster a frame comes in at: for a host that plays one engine per node and has the frames of all of them in one capture.
 
@@ -40,10 +39,11 @@ function locateFrame(record: usize, verdict: usize): void {
   const p = changetype<Parsed>(scratchAt);
   parseFrame(record, arenaAt, p);
   const kind = <u32>p.kind;
-  if (kind == KIND_FAULT || kind == KIND_NOT_IP || kind == KIND_IPV6) return;
+  if (kind == KIND_FAULT || kind == KIND_NOT_IP) return;
   const outbound = load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_ENDPOINT;
-  const address = mappedLow(load<u32>(p.l3 + (outbound ? IPV4_SRC_AT : IPV4_DST_AT)));
-  const endpoint = findEndpoint(0, address, nowNs());
+  const high = outbound ? srcHigh(p) : dstHigh(p);
+  const low = outbound ? srcLow(p) : dstLow(p);
+  const endpoint = findEndpoint(high, low, nowNs());
   if (endpoint != NO_INDEX) store<u32>(verdict, load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT), VERDICT_NODE_AT);
-  if (!outbound) store<u32>(verdict, findEgressAddress(0, address), VERDICT_EGRESS_AT);
+  if (!outbound) store<u32>(verdict, findEgressAddress(high, low), VERDICT_EGRESS_AT);
 }

@@ -22,6 +22,7 @@ import {
   OK,
   REASON_FRAGMENT_UNSUPPORTED,
   REASON_IPV6_UNSUPPORTED,
+  REASON_LINK_LOCAL,
   REASON_NOT_IP,
   REASON_UNSUPPORTED_PROTOCOL,
   VERDICT_SIZE,
@@ -38,7 +39,7 @@ import {
   SWEEP_LINES,
   tickBy,
 } from "../tables/clock";
-import { homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
+import { find, homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
 import { ownNode } from "../tables/gateways";
 import { forgetFormerOwners } from "../tables/loss";
 import {
@@ -51,6 +52,7 @@ import {
   framesAt,
   isConfigured,
   maxBatch,
+  maxConnections6,
   PARSED_SIZE,
   scratchAt,
   stateAt,
@@ -59,13 +61,14 @@ import {
 import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 import {
+  KIND_DISCOVERY,
   KIND_FAULT,
   KIND_FRAGMENT,
   KIND_ICMP_ERROR,
-  KIND_IPV6,
   KIND_NOT_IP,
   KIND_OVERLAY,
   KIND_PLAIN,
+  KIND_PLAIN6,
   Parsed,
   parseFrame,
 } from "../wire/parse";
@@ -77,6 +80,7 @@ import { icmpError } from "./icmp-error";
 import { sendHome } from "./redirect";
 import { stateless } from "./stateless";
 import { Straight } from "./straight";
+import { lookUp } from "./tuple";
 import { Verdict } from "./verdict";
 
 // A batch goes through in blocks. Pass 1 parses and hashes every frame of a block, then stores blindly into the padding of the conntrack
@@ -204,23 +208,28 @@ function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
 
 function odd(record: usize, p: Parsed, v: Verdict): void {
   const kind = <u32>p.kind;
+  if (kind == KIND_PLAIN6) return plain6(p, v);
   if (kind == KIND_OVERLAY) return fromOverlay(record, p, v);
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.pass(REASON_NOT_IP);
+  if (kind == KIND_DISCOVERY) return v.pass(REASON_LINK_LOCAL);
   if (kind == KIND_ICMP_ERROR) {
     icmpError(p, v);
     if (ownNode != NO_INDEX && p.hook == HOOK_FROM_NETWORK) sendHome(p, v);
     return;
   }
-  stateless(
-    p,
-    kind == KIND_FRAGMENT
-      ? REASON_FRAGMENT_UNSUPPORTED
-      : kind == KIND_IPV6
-        ? REASON_IPV6_UNSUPPORTED
-        : REASON_UNSUPPORTED_PROTOCOL,
-    v,
-  );
+  stateless(p, kind == KIND_FRAGMENT ? REASON_FRAGMENT_UNSUPPORTED : REASON_UNSUPPORTED_PROTOCOL, v);
+}
+
+/** The same as `plain` for IPv6. Its addresses are looked up here: what frames before it in the batch do may change their numbers. */
+function plain6(p: Parsed, v: Verdict): void {
+  if (!maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
+  lookUp(p);
+  p.kind = <u8>KIND_PLAIN;
+  const line = find(homeLine(p.addresses, p.key), p.addresses, p.key);
+  if (p.hook == HOOK_FROM_ENDPOINT) return fromEndpoint(p, line, v);
+  fromNetwork(p, line, v);
+  if (ownNode != NO_INDEX) sendHome(p, v);
 }
 
 /** Time has come to the next millisecond or to a change of owners. */

@@ -33,6 +33,7 @@ import {
   VERDICT_SIZE,
   VNI_WORLD,
 } from "../abi";
+
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { insertPair, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
@@ -55,8 +56,8 @@ import {
   openTranslated,
   swapAddresses,
 } from "./connection";
-
 import { isHop, isSelectedElsewhere, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
+import { borrow, dstHigh, dstLow, giveBack, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // The endpoint's node where the gateway is another one: it remembers to which gateway a connection is pinned and sends its frames there
@@ -78,13 +79,14 @@ function encapsulate(p: Parsed, node: u32, vni: u32, egress: u32, v: Verdict): v
   Outer.vni = vni;
   Outer.port = tunnelPort;
   Outer.entropy = entropyOf(p);
-  writeOuter(outerAt + slot * OUTER_SIZE, p.wire - inner);
+  writeOuter(outerAt + slot * OUTER_SIZE, p.wire - inner, p.isIpv6);
   v.redirected(egress, node, Outer.dst, inner);
 }
 
 /** The same for all frames of a connection in one direction, and on every run. */
 function entropyOf(p: Parsed): u32 {
-  const addresses = <u32>p.addresses ^ <u32>(p.addresses >> 32);
+  const folded = srcHigh(p) ^ srcLow(p) ^ dstHigh(p) ^ dstLow(p);
+  const addresses = p.isIpv6 ? <u32>folded ^ <u32>(folded >> 32) : <u32>p.addresses ^ <u32>(p.addresses >> 32);
   const ports = p.ports ^ (p.ports >> 16);
   const mixed = (addresses ^ ((ports & 0xffff) << 8) ^ p.protocol) * 0x9e3779b1;
   return mixed >> 18;
@@ -99,8 +101,7 @@ export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
     v.drop(REASON_TTL_EXCEEDED);
     return 0;
   }
-  const replyKey = answerKey(p.key, HOOK_FROM_OVERLAY);
-  const line = insertPair(p.addresses, p.key, swapAddresses(p.addresses), replyKey, nowMs());
+  const line = insertPin(p);
   if (line == 0) {
     v.drop(REASON_TABLE_FULL);
     return 0;
@@ -116,6 +117,15 @@ export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   if (guessed) count(COUNTER_GUESSED_AT);
   if (guessed) v.flag(VERDICT_FLAG_GUESSED);
   send(p, line, v);
+  return line;
+}
+
+/** The two lines of a pin, or 0. */
+function insertPin(p: Parsed): usize {
+  if (p.isIpv6 && !borrow(p)) return 0;
+  const replyKey = answerKey(p.key, HOOK_FROM_OVERLAY);
+  const line = insertPair(p.addresses, p.key, swapAddresses(p.addresses), replyKey, nowMs());
+  if (p.isIpv6) giveBack(p.addresses);
   return line;
 }
 
@@ -159,7 +169,7 @@ export function redirectError(p: Parsed, line: usize, v: Verdict): void {
 export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
   const before = <u32>load<u16>(line, LINE_EGRESS_AT);
   if (before < egressTotal && nodeOf(before) == nodeOf(selectedEgress)) {
-    const moved = hasMoved(before);
+    const moved = hasMoved(before, p.isIpv6);
     putPin(line, endpoint);
     followPin(p, line, v);
     if (!moved || v.action != ACTION_REDIRECT) return;
@@ -207,7 +217,9 @@ function flagMoved(p: Parsed, cause: u32, v: Verdict): void {
 /** A reply that this gateway has translated back goes on to the node of its endpoint, if that is another one. */
 export function sendHome(p: Parsed, v: Verdict): void {
   if (v.action != ACTION_REVERSE) return;
-  const endpoint = findEndpoint(0, mappedLow(load<u32>(p.l3 + IPV4_DST_AT)), nowNs());
+  const isIpv6 = p.isIpv6;
+  const low = isIpv6 ? dstLow(p) : mappedLow(load<u32>(p.l3 + IPV4_DST_AT));
+  const endpoint = findEndpoint(dstHigh(p), low, nowNs());
   if (endpoint == NO_INDEX) return;
   const node = load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
   if (!isElsewhere(node)) return;

@@ -1,6 +1,5 @@
 import {
   CLUSTER_SET,
-  EGRESS_IPV4_AT,
   EGRESS_KEY_AT,
   EGRESS_NODE_AT,
   ENDPOINT_NODE_AT,
@@ -34,6 +33,7 @@ import {
   nodeOf,
   policyRow,
 } from "../tables/policy";
+import { hasAddress, isIpv6Address } from "./tuple";
 
 /** Why no policy selects this remote whatever the source, or REASON_NONE. */
 export function neverSelected(addressHigh: u64, addressLow: u64): u32 {
@@ -70,7 +70,7 @@ export function resolve(endpoint: u32, remoteHigh: u64, remoteLow: u64, tuple: u
   } else {
     selectedEgress = pick(row, members, activeMask(selectedPolicy, endpoint), tuple, pinned, isLost);
   }
-  decision = faultOfSelected();
+  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));
 }
 
 /**
@@ -91,13 +91,13 @@ export function resolveHere(endpoint: u32, remoteHigh: u64, remoteLow: u64, tupl
   } else {
     selectedEgress = pickOn(row, members, activeMask(selectedPolicy, endpoint), tuple, ownNode);
   }
-  decision = faultOfSelected();
+  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));
 }
 
-/** Why nothing leaves by `selectedEgress`, or REASON_NONE. */
-function faultOfSelected(): u32 {
+/** Why nothing of a family leaves by `selectedEgress`, or REASON_NONE. */
+function faultOfSelected(isIpv6: bool): u32 {
   if (selectedEgress == NO_INDEX) return REASON_NO_EGRESS_GATEWAY;
-  return egressIpv4(selectedEgress) == 0 ? <u32>REASON_NO_EGRESS_IP : REASON_NONE;
+  return hasAddress(selectedEgress, isIpv6) ? REASON_NONE : <u32>REASON_NO_EGRESS_IP;
 }
 
 /** The one gateway of an endpoint under a policy of the original's kind, or NO_INDEX. */
@@ -178,11 +178,6 @@ export function isSelectedElsewhere(): bool {
 /** True where the gateway of `selectedEgress` is dead, whether or not the cluster knows. */
 export function isSelectedLost(): bool {
   return !isReachable(nodeOf(selectedEgress));
-}
-
-/** Egress IPv4 as on the wire; 0 = none. */
-export function egressIpv4(egress: u32): u32 {
-  return load<u32>(egressAt(egress), EGRESS_IPV4_AT + 12);
 }
 
 /** One routed hop lies between an endpoint and its gateway when both nodes are known and differ. */

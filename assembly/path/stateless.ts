@@ -5,30 +5,25 @@ import {
   REASON_ENDPOINT_UNKNOWN,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
+
 import { nowNs } from "../tables/clock";
 import { mappedLow } from "../tables/hash";
 import { configFlags } from "../tables/memory";
 import { findEndpoint, isEgressAddress } from "../tables/policy";
 import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
-import { KIND_IPV6, Parsed } from "../wire/parse";
+import { Parsed } from "../wire/parse";
 import { matchPolicy, neverSelected } from "./resolve";
+import { dstHigh, dstLow, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // Frames that the engine cannot translate. What no policy selects passes, as it would have; what one selects never leaves untranslated.
 
-const IPV6_SRC_AT: usize = 8;
-const IPV6_DST_AT: usize = 24;
-
 /** @param reason what to call it where it must be dropped */
 export function stateless(p: Parsed, reason: u32, v: Verdict): void {
   const outbound = p.hook == HOOK_FROM_ENDPOINT;
-  if (p.kind != KIND_IPV6)
-    return statelessToward(p, load<u32>(p.l3 + (outbound ? IPV4_DST_AT : IPV4_SRC_AT)), reason, v);
-  const src = p.l3 + IPV6_SRC_AT;
-  const dst = p.l3 + IPV6_DST_AT;
-  const own = outbound ? src : dst;
-  const remote = outbound ? dst : src;
-  decide(outbound, half(own), half(own + 8), half(remote), half(remote + 8), reason, v);
+  if (!p.isIpv6) return statelessToward(p, load<u32>(p.l3 + (outbound ? IPV4_DST_AT : IPV4_SRC_AT)), reason, v);
+  if (outbound) decide(outbound, srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), reason, v);
+  else decide(outbound, dstHigh(p), dstLow(p), srcHigh(p), srcLow(p), reason, v);
 }
 
 /** An IPv4 frame that is to be judged as traffic with `remote`, network order bytes, whoever stands in its header. */
@@ -36,10 +31,6 @@ export function statelessToward(p: Parsed, remote: u32, reason: u32, v: Verdict)
   const outbound = p.hook == HOOK_FROM_ENDPOINT;
   const own = load<u32>(p.l3 + (outbound ? IPV4_SRC_AT : IPV4_DST_AT));
   decide(outbound, 0, mappedLow(own), 0, mappedLow(remote), reason, v);
-}
-
-function half(at: usize): u64 {
-  return bswap<u64>(load<u64>(at));
 }
 
 function decide(

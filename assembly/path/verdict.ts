@@ -20,6 +20,7 @@ import {
   VERDICT_REASON_AT,
   VERDICT_TARGET_AT,
 } from "../abi";
+import { highOf, lowOf } from "../tables/addresses";
 import { count } from "../tables/counters";
 
 /** `::ffff:` as the third 32-bit word of a mapped address in memory. */
@@ -65,14 +66,14 @@ export class Verdict {
     store<u16>(changetype<usize>(this), <u16>egress, VERDICT_OLD_EGRESS_AT);
   }
 
-  /** @param address egress IPv4, network order bytes   @param port NAT port as on the wire */
-  translated(action: u32, egress: u32, address: u32, port: u32): void {
+  /** @param line of the connection   @param address egress IP as lines hold it   @param port NAT port as on the wire */
+  translated(action: u32, egress: u32, line: usize, address: u32, port: u32): void {
     const at = changetype<usize>(this);
     store<u8>(at, <u8>action, VERDICT_ACTION_AT);
     store<u32>(at, egress, VERDICT_EGRESS_AT);
     store<u16>(at, bswap<u16>(<u16>port), VERDICT_NAT_PORT_AT);
-    store<u32>(at, MAPPED_WORD, VERDICT_EGRESS_IP_AT + 8);
-    store<u32>(at, address, VERDICT_EGRESS_IP_AT + 12);
+    store<u64>(at, bswap<u64>(highOf(line, address)), VERDICT_EGRESS_IP_AT);
+    store<u64>(at, bswap<u64>(lowOf(line, address)), VERDICT_EGRESS_IP_AT + 8);
     count(<usize>COUNTER_ACTIONS_AT + ((<usize>action) << 3));
   }
 

@@ -20,6 +20,7 @@ import {
   LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
   LINE_HOOK_AT,
+  LINE_HOOK_IPV6,
   LINE_OWNER_AT,
   LINE_PAIR_AT,
   LINE_PORT_AT,
@@ -29,6 +30,7 @@ import {
   LINE_SRC_AT,
 } from "../abi";
 import { KEY_MASK } from "../wire/parse";
+import { holdAddress, releaseLine } from "./addresses";
 import { nowMs, SWEEP_AT, timeOf } from "./clock";
 import { count, egressStats, uncount } from "./counters";
 import { keyHash, scale } from "./hash";
@@ -38,7 +40,8 @@ import { releasePort } from "./port-groups";
 
 // Conntrack as one open-addressed table of 64-byte lines with linear probing. A connection has two lines, one for the key that its frames
 // show at each hook, so a lookup in either direction touches one cache line. Removal shifts the following lines back: no tombstones.
-// A connection whose gateway lost its mapping has one line, which is its own pair.
+// A connection whose gateway lost its mapping has one line, which is its own pair. Addresses are 32 bits wide: those of IPv6 go by number
+// (tables/addresses.ts).
 //
 //   0         8        12     13   14    15    16    20    24     28       32     34      36      38      40     44     52      56   60  61   62
 //   +---------+--------+------+----+-----+-----+-----+-----+------+--------+------+-------+-------+-------+------+------+-------+----+---+----+-----+
@@ -113,7 +116,17 @@ function claim(slot: u32, addresses: u64, key: u64): usize {
   clearLine(line);
   store<u64>(line, addresses, LINE_SRC_AT);
   store<u64>(line, key, LINE_PORTS_AT);
+  if (load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_IPV6) {
+    holdAddress(<u32>addresses);
+    holdAddress(<u32>(addresses >> 32));
+  }
   return line;
+}
+
+/** Sets the address that a translated line writes. */
+export function setAddress(line: usize, address: u32): void {
+  store<u32>(line, address, LINE_ADDRESS_AT);
+  if (load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_IPV6) holdAddress(address);
 }
 
 /**
@@ -312,6 +325,7 @@ export function countOpened(): void {
  * their home. @param partner slot to keep track of @returns where `partner` is now
  */
 function removeLine(slot: u32, partner: u32): u32 {
+  releaseLine(lineAt(slot));
   let gap = slot;
   for (let next = gap + 1; ; next++) {
     const line = lineAt(next);

@@ -10,16 +10,16 @@ import {
   LINE_FLAG_TRANSLATED,
   LINE_FLAG_UNPINNED,
   LINE_FLAGS_AT,
-  LINE_HOOK_ANSWER,
   LINE_HOOK_AT,
+  LINE_HOOK_MASK,
   LINE_OWNER_AT,
   LINE_SRC_AT,
   NO_INDEX,
 } from "../abi";
+import { highOf, isIpv6Line, lowOf } from "./addresses";
 import { nowNs } from "./clock";
 import { lineAt, loseMapping, removeCounted } from "./conntrack";
 import { isElsewhere } from "./gateways";
-import { mappedLow } from "./hash";
 import { otherLine } from "./lifetime";
 import { lineCount, PROBE_LIMIT } from "./memory";
 import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "./policy";
@@ -35,7 +35,7 @@ export function forgetNode(node: u32): void {
 /** Forgets mappings whose egress IP is another node's now: who is pinned to their gateways stays so. */
 export function forgetMoved(): void {
   let egress: u32 = 0;
-  while (egress < egressTotal && !hasMoved(egress)) egress++;
+  while (egress < egressTotal && !hasMoved(egress, false) && !hasMoved(egress, true)) egress++;
   if (egress < egressTotal) while (forgetOnce(NO_INDEX)) {}
 }
 
@@ -49,7 +49,7 @@ function forgetFormerOnce(): bool {
   let found = false;
   for (let slot: u32 = 0; slot < total; ) {
     const line = lineAt(slot);
-    if ((load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER) == HOOK_FROM_ENDPOINT && isFormer(line)) {
+    if ((load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) == HOOK_FROM_ENDPOINT && isFormer(line)) {
       removeCounted(line, COUNTER_REMOVED_AT);
       found = true;
     } else slot++;
@@ -59,9 +59,15 @@ function forgetFormerOnce(): bool {
 
 function isFormer(line: usize): bool {
   if (!(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return false;
-  const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_SRC_AT)), nowNs());
+  const endpoint = sourceOf(line);
   if (endpoint == NO_INDEX) return false;
   return load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) != load<u32>(otherLine(line), LINE_OWNER_AT);
+}
+
+/** Row of the endpoint that has the line's source address now, or NO_INDEX. */
+function sourceOf(line: usize): u32 {
+  const source = load<u32>(line, LINE_SRC_AT);
+  return findEndpoint(highOf(line, source), lowOf(line, source), nowNs());
 }
 
 function forgetOnce(node: u32): bool {
@@ -69,8 +75,7 @@ function forgetOnce(node: u32): bool {
   let found = false;
   for (let slot: u32 = 0; slot < total; ) {
     const line = lineAt(slot);
-    if ((load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER) == HOOK_FROM_ENDPOINT && forgetLine(line, node))
-      found = true;
+    if ((load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) == HOOK_FROM_ENDPOINT && forgetLine(line, node)) found = true;
     else slot++;
   }
   return found;
@@ -95,7 +100,7 @@ export function unpinNode(node: u32): void {
  * @returns true where the line's connection went, or lost its mapping: another line may lie in its place
  */
 function forgetLine(line: usize, node: u32): bool {
-  const endpoint = findEndpoint(0, mappedLow(load<u32>(line, LINE_SRC_AT)), nowNs());
+  const endpoint = sourceOf(line);
   const home = endpoint == NO_INDEX ? NO_INDEX : load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
   if (node != NO_INDEX && home == node) {
     removeCounted(line, COUNTER_REMOVED_AT);
@@ -104,7 +109,8 @@ function forgetLine(line: usize, node: u32): bool {
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
   if (!(flags & LINE_FLAG_TRANSLATED) || flags & LINE_FLAG_LOST) return false;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
-  if (node == NO_INDEX ? !hasMoved(egress) : egress >= egressTotal || nodeOf(egress) != node) return false;
+  if (node == NO_INDEX ? !hasMoved(egress, isIpv6Line(line)) : egress >= egressTotal || nodeOf(egress) != node)
+    return false;
   // Where each node has an engine of its own, pins lie in those of the endpoints.
   if (!isElsewhere(home)) loseMapping(line);
   else removeCounted(line, COUNTER_REMOVED_AT);

@@ -1,4 +1,5 @@
 import {
+  ADDRESS_SIZE,
   CONFIG_ARENA_SIZE_AT,
   CONFIG_BITMAPS_AT,
   CONFIG_BLOB_SIZE_AT,
@@ -28,6 +29,7 @@ import {
   LINE_SIZE,
   OK,
   OUTER_SIZE,
+  REGION_ADDRESSES,
   REGION_ARENA,
   REGION_CONNTRACK,
   REGION_COUNTERS,
@@ -43,7 +45,7 @@ import {
 // Where everything lies. Sized once by `configure`, in one growth of the memory, so that views which hosts take afterwards stay valid.
 //
 //   static data | scratch | frames | verdicts | outer | policy A | policy B | [ clock | gateways | active members | counters | egress stats |
-//   conntrack | port groups | bitmaps ] | host | arena  [ … ] = REGION_STATE: what a saved state holds
+//   conntrack | port groups | bitmaps | IPv6 addresses ] | host | arena  [ … ] = REGION_STATE: what a saved state holds
 //
 // Behind the arena lie GUARD bytes that nobody uses: a load of a few bytes at the end of the last frame stays inside the memory.
 
@@ -79,6 +81,7 @@ export let portSeed: u64 = 0;
 
 export let maxBatch: u32 = 0;
 export let maxConnections: u32 = 0;
+export let maxConnections6: u32 = 0;
 export let maxEndpoints: u32 = 0;
 export let maxPrefixes: u32 = 0;
 export let maxPolicies: u32 = 0;
@@ -92,6 +95,9 @@ export let maxBitmaps: u32 = 0;
 /** Home lines of the conntrack table; PROBE_LIMIT more follow, so that probing never wraps. */
 export let lineCount: u32 = 0;
 export let groupCount: u32 = 0;
+/** Rows for IPv6 addresses, and the slots, less one, over which they are hashed. */
+export let addressCount: u32 = 0;
+export let addressMask: u32 = 0;
 
 export let scratchAt: usize = 0;
 export let framesAt: usize = 0;
@@ -107,6 +113,8 @@ export let egressStatsAt: usize = 0;
 export let linesAt: usize = 0;
 export let groupsAt: usize = 0;
 export let bitmapsAt: usize = 0;
+export let addressHeadsAt: usize = 0;
+export let addressesAt: usize = 0;
 export let hostAt: usize = 0;
 export let hostSize: u32 = 0;
 export let arenaAt: usize = 0;
@@ -154,7 +162,7 @@ function align8(size: u64): u64 {
 
 function inRange(): bool {
   if (maxBatch == 0 || maxBatch > 65536 || maxConnections < 16 || maxConnections > 8 << 20) return false;
-  if (config(CONFIG_CONNECTIONS6_AT) != 0) return false;
+  if (maxConnections6 > maxConnections) return false;
   if (maxEndpoints > 4 << 20 || maxPrefixes > 4 << 20 || maxPolicies > 1 << 20 || maxNodes > 1 << 20) return false;
   if (maxZones > 4096 || tunnelPort > 65535) return false;
   if (maxEgresses > 65535 || maxBitmaps > 65536 || maxBlob > 1 << 30) return false;
@@ -166,6 +174,7 @@ export function configure(): i32 {
   if (isConfigured) return ERROR_ALREADY_CONFIGURED;
   maxBatch = config(CONFIG_MAX_BATCH_AT);
   maxConnections = config(CONFIG_CONNECTIONS_AT);
+  maxConnections6 = config(CONFIG_CONNECTIONS6_AT);
   maxEndpoints = config(CONFIG_ENDPOINTS_AT);
   maxPrefixes = config(CONFIG_PREFIXES_AT);
   maxPolicies = config(CONFIG_POLICIES_AT);
@@ -182,6 +191,9 @@ export function configure(): i32 {
   portSeed = load<u64>(configBlock + CONFIG_PORT_SEED_AT);
   lineCount = <u32>linesFor(maxConnections);
   groupCount = maxConnections + (maxConnections >> 1);
+  // A remote and an endpoint each at worst; one more of both and an egress IP for a connection that is just being made.
+  addressCount = maxConnections6 ? maxConnections6 * 2 + maxEgresses + 3 : 0;
+  addressMask = indexSlots(addressCount >> 1) - 1;
   layOut();
   if (top + GUARD > LIMIT) return ERROR_MEMORY;
   const pages = (top + GUARD + PAGE - 1) / PAGE;
@@ -208,6 +220,8 @@ function layOut(): void {
   linesAt = take(<u64>(lineCount + PROBE_LIMIT + 1) * LINE_SIZE);
   groupsAt = take(<u64>(groupCount + GROUP_PROBE_LIMIT + 1) * GROUP_SIZE);
   bitmapsAt = take(<u64>maxBitmaps * BITMAP_SIZE);
+  addressHeadsAt = take(<u64>(addressMask + 1) * 4);
+  addressesAt = take(<u64>(addressCount + 1) * ADDRESS_SIZE);
   hostAt = take(0);
   hostSize = config(CONFIG_HOST_SIZE_AT);
   take(hostSize);
@@ -226,6 +240,7 @@ export function regionAt(id: u32): usize {
   if (id == REGION_CONNTRACK) return linesAt;
   if (id == REGION_STATE) return stateAt;
   if (id == REGION_HOST) return hostAt;
+  if (id == REGION_ADDRESSES) return addressesAt;
   return 0;
 }
 
@@ -239,5 +254,6 @@ export function regionSize(id: u32): u32 {
   if (id == REGION_CONNTRACK) return isConfigured ? (lineCount + PROBE_LIMIT + 1) * LINE_SIZE : 0;
   if (id == REGION_STATE) return <u32>(hostAt - stateAt);
   if (id == REGION_HOST) return hostSize;
+  if (id == REGION_ADDRESSES) return isConfigured ? (addressCount + 1) * ADDRESS_SIZE : 0;
   return 0;
 }

@@ -37,10 +37,12 @@ const STRIDES: usize = memory.data<u32>([7919, 10007, 12289, 16411, 20011, 24989
 
 export const NO_PORT: u32 = 0xffffffff;
 
+// `protocol` is everywhere the transport's number, with FAMILY_IPV6 where addresses are numbers of IPv6 ones.
+
 /** Network-side key of a mapping to `port` (host order): the remote's port in front, ours behind; an echo reply has no remote port. */
 export function mappingKey(remotePort: u32, port: u32, protocol: u32): u64 {
   const ours = (port >> 8) | ((port & 0xff) << 8);
-  const mark: u32 = protocol == ICMP ? LINE_HOOK_ANSWER : 0;
+  const mark: u32 = (protocol & 0xff) == ICMP ? LINE_HOOK_ANSWER : 0;
   return makeKey(remotePort | (ours << 16), protocol, HOOK_FROM_NETWORK | mark);
 }
 

@@ -2,6 +2,7 @@ import {
   BLOB_SNAT_HIGH_AT,
   BLOB_SNAT_LOW_AT,
   EGRESS_FLAG_MOVED,
+  EGRESS_FLAG_MOVED6,
   EGRESS_FLAGS_AT,
   EGRESS_IPV4_AT,
   EGRESS_IPV6_AT,
@@ -199,9 +200,10 @@ export function findMove(time: u64): void {
   }
 }
 
-/** True where policies have the IPv4 address of an egress on other nodes only. */
-export function hasMoved(egress: u32): bool {
-  return egress < egressTotal && (load<u32>(egressAt(egress), EGRESS_FLAGS_AT) & EGRESS_FLAG_MOVED) != 0;
+/** True where policies have the address of an egress, of one family, on other nodes only. */
+export function hasMoved(egress: u32, isIpv6: bool): bool {
+  const flag: u32 = isIpv6 ? EGRESS_FLAG_MOVED6 : EGRESS_FLAG_MOVED;
+  return egress < egressTotal && (load<u32>(egressAt(egress), EGRESS_FLAGS_AT) & flag) != 0;
 }
 
 export function egressAt(row: u32): usize {

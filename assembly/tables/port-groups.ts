@@ -6,6 +6,7 @@ import {
   LINE_PROTOCOL_AT,
   LINE_SRC_AT,
 } from "../abi";
+import { TRANSPORT_MASK } from "../wire/parse";
 import { bit } from "./blob";
 import { BITMAP_FREE_AT, BITMAPS_USED_AT } from "./clock";
 import { egressStats } from "./counters";
@@ -32,7 +33,7 @@ import { snatHigh, snatLow } from "./policy";
 const GROUP_EGRESS_IP_AT: usize = 0; // u32, network order bytes
 const GROUP_REMOTE_AT: usize = 4; // u32
 const GROUP_PORT_AT: usize = 8; // u16 remote port, network order bytes
-const GROUP_PROTOCOL_AT: usize = 10; // u8; 0 = empty row
+const GROUP_PROTOCOL_AT: usize = 10; // u16, protocol, with FAMILY_IPV6 where the addresses are numbers of IPv6 ones; 0 = empty row
 const GROUP_USED_AT: usize = 12; // u32, connections that hold a port
 const GROUP_BITMAP_AT: usize = 16; // u32, number of its bitmap, from 1; 0 = none
 const GROUP_HASH_AT: usize = 20; // u32, home of the row
@@ -46,15 +47,15 @@ const ICMP: u32 = 1;
 
 /** Lowest and highest port for a protocol; ICMP ids have the whole range, as in the original. */
 export function lowest(protocol: u32): u32 {
-  return protocol == ICMP ? 0 : snatLow;
+  return (protocol & 0xff) == ICMP ? 0 : snatLow;
 }
 
 export function portCount(protocol: u32): u32 {
-  return protocol == ICMP ? 65536 : snatHigh - snatLow + 1;
+  return (protocol & 0xff) == ICMP ? 65536 : snatHigh - snatLow + 1;
 }
 
 function groupHash(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): u32 {
-  return scale(keyHash(((<u64>egressIp) << 32) | remote, ((<u64>remotePort) << 8) | protocol, tableSeed), groupCount);
+  return scale(keyHash(((<u64>egressIp) << 32) | remote, ((<u64>remotePort) << 16) | protocol, tableSeed), groupCount);
 }
 
 function rowAt(slot: u32): usize {
@@ -66,7 +67,7 @@ function isRow(row: usize, egressIp: u32, remote: u32, remotePort: u32, protocol
     load<u32>(row, GROUP_EGRESS_IP_AT) == egressIp &&
     load<u32>(row, GROUP_REMOTE_AT) == remote &&
     <u32>load<u16>(row, GROUP_PORT_AT) == remotePort &&
-    <u32>load<u8>(row, GROUP_PROTOCOL_AT) == protocol
+    <u32>load<u16>(row, GROUP_PROTOCOL_AT) == protocol
   );
 }
 
@@ -81,7 +82,7 @@ export function findGroup(egressIp: u32, remote: u32, remotePort: u32, protocol:
   for (let slot = home; slot < home + GROUP_PROBE_LIMIT; slot++) {
     const row = rowAt(slot);
     if (isRow(row, egressIp, remote, remotePort, protocol)) return row;
-    if (!load<u8>(row, GROUP_PROTOCOL_AT)) return 0;
+    if (!load<u16>(row, GROUP_PROTOCOL_AT)) return 0;
   }
   return 0;
 }
@@ -92,11 +93,11 @@ function groupFor(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): u
   for (let slot = home; slot < home + GROUP_PROBE_LIMIT; slot++) {
     const row = rowAt(slot);
     if (isRow(row, egressIp, remote, remotePort, protocol)) return row;
-    if (load<u8>(row, GROUP_PROTOCOL_AT)) continue;
+    if (load<u16>(row, GROUP_PROTOCOL_AT)) continue;
     store<u32>(row, egressIp, GROUP_EGRESS_IP_AT);
     store<u32>(row, remote, GROUP_REMOTE_AT);
     store<u16>(row, <u16>remotePort, GROUP_PORT_AT);
-    store<u8>(row, <u8>protocol, GROUP_PROTOCOL_AT);
+    store<u16>(row, <u16>protocol, GROUP_PROTOCOL_AT);
     store<u32>(row, home, GROUP_HASH_AT);
     return row;
   }
@@ -108,7 +109,7 @@ function removeGroup(row: usize): void {
   let gap = <u32>((row - groupsAt) / GROUP_SIZE);
   for (let next = gap + 1; ; next++) {
     const at = rowAt(next);
-    if (!load<u8>(at, GROUP_PROTOCOL_AT)) break;
+    if (!load<u16>(at, GROUP_PROTOCOL_AT)) break;
     if (load<u32>(at, GROUP_HASH_AT) > gap) continue;
     memory.copy(rowAt(gap), at, GROUP_SIZE);
     gap = next;
@@ -167,19 +168,24 @@ function ourPort(networkLine: usize): u32 {
   return <u32>bswap<u16>(<u16>(load<u32>(networkLine, LINE_PORTS_AT) >> 16));
 }
 
+/** Protocol and family of a line: protocol and hook lie side by side. */
+function transportOf(line: usize): u32 {
+  return <u32>load<u16>(line, LINE_PROTOCOL_AT) & TRANSPORT_MASK;
+}
+
 /** The group that a network-side line belongs to, or 0. */
 function groupOf(line: usize): usize {
   return findGroup(
     load<u32>(line, LINE_DST_AT),
     load<u32>(line, LINE_SRC_AT),
     load<u32>(line, LINE_PORTS_AT) & 0xffff,
-    load<u8>(line, LINE_PROTOCOL_AT),
+    transportOf(line),
   );
 }
 
 /** Counts a new mapping, given its network-side line. */
 export function takePort(networkLine: usize): void {
-  const protocol = <u32>load<u8>(networkLine, LINE_PROTOCOL_AT);
+  const protocol = transportOf(networkLine);
   const group = groupFor(
     load<u32>(networkLine, LINE_DST_AT),
     load<u32>(networkLine, LINE_SRC_AT),
@@ -239,7 +245,7 @@ export function releasePort(networkLine: usize): void {
   const used = load<u32>(group, GROUP_USED_AT);
   const left = used > 1 ? used - 1 : 0;
   store<u32>(group, left, GROUP_USED_AT);
-  if (number && number != heldBitmap && left < portCount(load<u8>(networkLine, LINE_PROTOCOL_AT)) >> 1) {
+  if (number && number != heldBitmap && left < portCount(transportOf(networkLine)) >> 1) {
     freeBitmap(number);
     store<u32>(group, 0, GROUP_BITMAP_AT);
   }
@@ -277,5 +283,5 @@ export function areGroupsSound(): bool {
   for (let number: u32 = 1; number <= used; number++) {
     if (load<u32>(bitmapAt(number) + BITMAP_NEXT_AT) > used) return false;
   }
-  return load<u32>(stateAt, BITMAP_FREE_AT) <= used && !load<u8>(rowAt(total), GROUP_PROTOCOL_AT);
+  return load<u32>(stateAt, BITMAP_FREE_AT) <= used && !load<u16>(rowAt(total), GROUP_PROTOCOL_AT);
 }

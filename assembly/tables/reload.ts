@@ -1,5 +1,6 @@
 import {
   EGRESS_IPV4_AT,
+  EGRESS_IPV6_AT,
   EGRESS_KEY_AT,
   EGRESS_SIZE,
   EGRESS_STATS_LIVE_AT,
@@ -14,6 +15,7 @@ import {
   TIMEOUT_MAX_ROWS,
   TIMEOUT_ROW_SIZE,
 } from "../abi";
+import { isIpv6Line } from "./addresses";
 import { high, low } from "./blob";
 import { lineAt } from "./conntrack";
 import { egressStats } from "./counters";
@@ -52,7 +54,7 @@ export function rebindLines(): void {
     store<u8>(line, <u8>newTimeoutRow(load<u8>(line, LINE_TIMEOUT_ROW_AT)), LINE_TIMEOUT_ROW_AT);
     const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
     if (!(flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) continue;
-    const egress = newEgress(load<u16>(line, LINE_EGRESS_AT));
+    const egress = newEgress(load<u16>(line, LINE_EGRESS_AT), isIpv6Line(line) ? EGRESS_IPV6_AT : EGRESS_IPV4_AT);
     store<u16>(line, <u16>egress, LINE_EGRESS_AT);
     if ((flags & COUNTED) != COUNTED) continue;
     const stats = egressStats(egress);
@@ -60,21 +62,24 @@ export function rebindLines(): void {
   }
 }
 
-/** Row of the egress in the new policy; `maxEgresses`, which no policy has, where it is gone. */
-function newEgress(old: u32): u32 {
+/**
+ * Row of the egress in the new policy; `maxEgresses`, which no policy has, where it is gone.
+ * @param addressAt which of its addresses the connection has: EGRESS_IPV4_AT or EGRESS_IPV6_AT
+ */
+function newEgress(old: u32, addressAt: usize): u32 {
   if (old >= oldEgressTotal) return maxEgresses;
   const was = oldEgressesAt + <usize>old * EGRESS_SIZE;
-  if (old < egressTotal && isSameEgress(egressAt(old), was)) return old;
-  const found = findEgressAddress(high(was + EGRESS_IPV4_AT), low(was + EGRESS_IPV4_AT));
+  if (old < egressTotal && isSameEgress(egressAt(old), was, addressAt)) return old;
+  const found = findEgressAddress(high(was + addressAt), low(was + addressAt));
   // Several gateways may claim one address: the rest of the list is looked through for the one that had it.
-  for (let row = found; row < egressTotal; row++) if (isSameEgress(egressAt(row), was)) return row;
+  for (let row = found; row < egressTotal; row++) if (isSameEgress(egressAt(row), was, addressAt)) return row;
   return maxEgresses;
 }
 
 /** The same gateway node and address. */
-function isSameEgress(a: usize, b: usize): bool {
+function isSameEgress(a: usize, b: usize, addressAt: usize): bool {
   if (load<u64>(a, EGRESS_KEY_AT) != load<u64>(b, EGRESS_KEY_AT)) return false;
-  return high(a + EGRESS_IPV4_AT) == high(b + EGRESS_IPV4_AT) && low(a + EGRESS_IPV4_AT) == low(b + EGRESS_IPV4_AT);
+  return high(a + addressAt) == high(b + addressAt) && low(a + addressAt) == low(b + addressAt);
 }
 
 /** Row of the same lifetimes in the new policy; 0, the default, where there is none. */

@@ -11,8 +11,8 @@ import {
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
-  LINE_HOOK_ANSWER,
   LINE_HOOK_AT,
+  LINE_HOOK_MASK,
   LINE_PAIR_AT,
   LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
@@ -20,6 +20,7 @@ import {
   REASON_COUNT,
   TIMEOUT_COUNT,
 } from "../abi";
+import { areAddressesSound, areNumbersSound, areUsesSound, isIpv6Line } from "./addresses";
 import { BITMAP_FREE_AT, BITMAPS_USED_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT, SWEEP_LINES } from "./clock";
 import { lineAt } from "./conntrack";
 import { isGatewaySound } from "./gateways";
@@ -50,7 +51,8 @@ export function checkState(): i32 {
   if (load<u32>(stateAt, BITMAPS_USED_AT) > maxBitmaps || load<u32>(stateAt, BITMAP_FREE_AT) > maxBitmaps)
     return ERROR_BAD_STATE;
   for (let node: u32 = 0; node < maxNodes; node++) if (!isGatewaySound(node)) return ERROR_BAD_STATE;
-  if (!areLinesSound() || !areGroupsSound()) return ERROR_BAD_STATE;
+  if (!areAddressesSound() || !areLinesSound() || !areGroupsSound()) return ERROR_BAD_STATE;
+  if (!areUsesSound(lineCount + PROBE_LIMIT)) return ERROR_BAD_STATE;
   return OK;
 }
 
@@ -70,8 +72,9 @@ function areLinesSound(): bool {
 }
 
 function isLineSound(line: usize, slot: u32, total: u32): bool {
-  const hook = <u32>load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER;
+  const hook = <u32>load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK;
   if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK && hook != HOOK_FROM_OVERLAY) return false;
+  if (isIpv6Line(line) && !areNumbersSound(line)) return false;
   const pair = load<u32>(line, LINE_PAIR_AT);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
   if (((flags & LINE_FLAG_LOST) != 0) != (pair == slot)) return false;

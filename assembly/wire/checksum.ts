@@ -13,6 +13,13 @@ export function delta32(was: u32, now: u32): u32 {
   return fold(sum);
 }
 
+/** The same for the 16 bytes at `was` and at `now`. */
+export function delta128(was: usize, now: usize): u32 {
+  let sum: u32 = 0;
+  for (let at: usize = 0; at < 16; at += 4) sum += delta32(load<u32>(was + at), load<u32>(now + at));
+  return fold(sum);
+}
+
 /** The same for one 16-bit word. */
 export function delta16(was: u32, now: u32): u32 {
   return fold((~was & 0xffff) + (now & 0xffff));

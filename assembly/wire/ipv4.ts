@@ -22,6 +22,7 @@ const FRAGMENT_MASK: u32 = 0x3fff; // more-fragments flag and offset
 export const PROTOCOL_ICMP: u32 = 1;
 export const PROTOCOL_TCP: u32 = 6;
 export const PROTOCOL_UDP: u32 = 17;
+export const PROTOCOL_ICMP6: u32 = 58;
 
 /** View over an IPv4 header; its first 20 bytes must lie in memory. */
 @unmanaged

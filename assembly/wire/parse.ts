@@ -8,13 +8,31 @@ import {
   FRAME_OFFSET_AT,
   FRAME_WIRE_AT,
   LINE_HOOK_ANSWER,
+  LINE_HOOK_IPV6,
+  LINE_HOOK_MASK,
   REASON_BAD_HEADER,
+  REASON_BAD_SOURCE,
   REASON_NOT_IP,
   REASON_SNAPLEN_CUT,
   REASON_TRUNCATED,
 } from "../abi";
 import { be16 } from "./bytes";
-import { IPV4_MIN_SIZE, Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import { IPV4_MIN_SIZE, Ipv4, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import {
+  IPV6_DST_AT,
+  IPV6_HOP_LIMIT_AT,
+  IPV6_PAYLOAD_LENGTH_AT,
+  IPV6_SIZE,
+  IPV6_SRC_AT,
+  isPart,
+  lastAt,
+  lastProtocol,
+  WALK_NOT_CAPTURED,
+  WALK_PAST_END,
+  WALK_SOURCE_ROUTED,
+  WALKED,
+  walkHeaders,
+} from "./ipv6";
 import { LINK_FAULT, networkOffset } from "./link";
 import {
   ICMP_CHECKSUM_AT,
@@ -23,6 +41,12 @@ import {
   ICMP_ECHO_REQUEST,
   ICMP_ID_AT,
   ICMP_SIZE,
+  ICMP6_ECHO_REPLY,
+  ICMP6_ECHO_REQUEST,
+  ICMP6_FIRST_DISCOVERY,
+  ICMP6_FIRST_ERROR,
+  ICMP6_LAST_DISCOVERY,
+  ICMP6_LAST_ERROR,
   isIcmpError,
   PORTS_SIZE,
   TCP_ACK,
@@ -40,19 +64,25 @@ export const KIND_PLAIN: u32 = 0; // TCP, UDP, ICMP echo
 export const KIND_ICMP_ERROR: u32 = 1;
 export const KIND_FRAGMENT: u32 = 2;
 export const KIND_UNSUPPORTED: u32 = 3;
-export const KIND_IPV6: u32 = 4;
+export const KIND_PLAIN6: u32 = 4; // what is PLAIN in IPv4: its addresses have to be looked up first
 export const KIND_FAULT: u32 = 5; // `reason` says why
 export const KIND_NOT_IP: u32 = 6;
 export const KIND_OVERLAY: u32 = 7; // to be opened first
+export const KIND_DISCOVERY: u32 = 8; // neighbour discovery: it never leaves its link
 
 /** Bits of `Parsed.flags`. */
 export const PARSED_PARTIAL: u32 = 1;
 export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not captured
+export const PARSED_IPV6: u32 = 4;
 
 /** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
 export const KEY_MASK: u64 = 0x0000ffffffffffff;
-/** IPv6 addresses are read where the fixed header (RFC 8200 section 3) was captured. */
-const IPV6_SIZE: u32 = 40;
+/** What of a key says protocol and family, as a number beside the ports: 8 bits of protocol, and FAMILY_IPV6. */
+export const TRANSPORT_MASK: u32 = 0xff | (LINE_HOOK_IPV6 << 8);
+export const FAMILY_IPV6: u32 = LINE_HOOK_IPV6 << 8;
+const IPV4_MAPPED: u64 = 0xffff;
+/** Hop limit of a packet that no router has passed on: neighbour discovery has no other (RFC 4861 section 7.1). */
+const UNROUTED: u32 = 255;
 
 const PROTOCOL_SHIFT: u64 = 32;
 const HOOK_SHIFT: u64 = 40;
@@ -60,7 +90,7 @@ const HOOK_SHIFT: u64 = 40;
 /** Result of pass 1 for one frame. Pointers stay valid while the frame is not moved. */
 @unmanaged
 export class Parsed {
-  /** Source (low) and destination address as on the wire. */
+  /** Source (low) and destination address as on the wire; IPv6: numbers of their address rows, 0 = none or not looked up. */
   addresses: u64;
   /** Ports as on the wire | protocol << 32 | hook << 40: the second half of a conntrack key. */
   key: u64;
@@ -89,7 +119,21 @@ export class Parsed {
   }
 
   get hook(): u32 {
-    return <u32>(this.key >> HOOK_SHIFT) & ~LINE_HOOK_ANSWER & 0xff;
+    return <u32>(this.key >> HOOK_SHIFT) & LINE_HOOK_MASK;
+  }
+
+  /** Protocol, and FAMILY_IPV6 where that is so. */
+  get transport(): u32 {
+    return <u32>(this.key >> PROTOCOL_SHIFT) & TRANSPORT_MASK;
+  }
+
+  get isIpv6(): bool {
+    return (this.flags & PARSED_IPV6) != 0;
+  }
+
+  /** An echo reply, by its key. */
+  get isEchoReply(): bool {
+    return (<u32>(this.key >> HOOK_SHIFT) & LINE_HOOK_ANSWER) != 0;
   }
 
   get ports(): u32 {
@@ -105,18 +149,22 @@ export function makeKey(ports: u32, protocol: u32, hook: u32): u64 {
   return <u64>ports | ((<u64>protocol) << PROTOCOL_SHIFT) | ((<u64>hook) << HOOK_SHIFT);
 }
 
-/** Key of an ICMP echo: the id stands where the side that pinged has its port, and the hook says whether it asks or answers. */
-export function echoKey(id: u32, type: u32, hook: u32): u64 {
-  if (type == ICMP_ECHO_REQUEST) return makeKey(id, PROTOCOL_ICMP, hook);
+/**
+ * Key of an ICMP echo: the id stands where the side that pinged has its port, and the hook says whether it asks or answers.
+ * @param hook HOOK_*, with LINE_HOOK_IPV6 for ICMPv6
+ */
+export function echoKey(id: u32, isRequest: bool, hook: u32): u64 {
+  if (isRequest) return makeKey(id, PROTOCOL_ICMP, hook);
   return makeKey(id << 16, PROTOCOL_ICMP, hook | LINE_HOOK_ANSWER);
 }
 
-/** Key that the answer to a frame with this key shows at `hook`. */
+/** Key that the answer to a frame with this key shows at `hook`, a HOOK_* alone: the family stays. */
 export function answerKey(key: u64, hook: u32): u64 {
   const protocol = <u32>(key >> PROTOCOL_SHIFT) & 0xff;
   const answers = (<u32>(key >> HOOK_SHIFT) & LINE_HOOK_ANSWER) != 0;
   const mark: u32 = protocol == PROTOCOL_ICMP && !answers ? LINE_HOOK_ANSWER : 0;
-  return makeKey(rotl<u32>(<u32>key, 16), protocol, hook | mark);
+  const family = <u32>(key >> HOOK_SHIFT) & LINE_HOOK_IPV6;
+  return makeKey(rotl<u32>(<u32>key, 16), protocol, hook | mark | family);
 }
 
 /**
@@ -139,8 +187,7 @@ export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   const version = load<u8>(p.l3) >> 4;
   if (version == 4) return parseIpv4(p, captured - offset, wire - offset, hook, (frameFlags & FRAME_FLAG_GSO) != 0);
   if (version != 6) return fault(p, REASON_BAD_HEADER);
-  if (captured - offset < IPV6_SIZE) return fault(p, wire - offset < IPV6_SIZE ? REASON_TRUNCATED : REASON_SNAPLEN_CUT);
-  p.kind = <u8>KIND_IPV6;
+  parseIpv6(p, captured - offset, wire - offset, hook, (frameFlags & FRAME_FLAG_GSO) != 0);
 }
 
 function fault(p: Parsed, reason: u32): void {
@@ -175,6 +222,49 @@ function parseIpv4(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): v
   if (protocol == PROTOCOL_UDP) return parseUdp(p, length, held, hook, gso);
   if (protocol == PROTOCOL_ICMP) return parseIcmp(p, length, held, hook);
   p.kind = <u8>KIND_UNSUPPORTED;
+}
+
+/** The same for IPv6. The payload length of a super-frame may be 0; else that would be a jumbogram (RFC 2675), of which there are none here. */
+function parseIpv6(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): void {
+  if (captured < IPV6_SIZE) return fault(p, wire < IPV6_SIZE ? REASON_TRUNCATED : REASON_SNAPLEN_CUT);
+  const l3 = p.l3;
+  hook |= LINE_HOOK_IPV6;
+  p.flags |= <u8>PARSED_IPV6;
+  p.addresses = 0;
+  p.key = makeKey(0, 0, hook);
+  p.tcpFlags = 0;
+  // Such addresses never show in a header (RFC 6890 section 2.2.3), and would be taken for IPv4 ones here.
+  if (isIpv4Mapped(l3 + IPV6_SRC_AT) || isIpv4Mapped(l3 + IPV6_DST_AT)) return fault(p, REASON_BAD_SOURCE);
+  const stated = be16(l3 + IPV6_PAYLOAD_LENGTH_AT);
+  if (stated == 0 && !gso) return fault(p, REASON_BAD_HEADER);
+  const total = stated == 0 ? wire : IPV6_SIZE + stated;
+  if (total > wire) return fault(p, REASON_TRUNCATED);
+  p.end = l3 + (captured < total ? captured : total);
+  const walked = walkHeaders(l3, l3 + total, p.end);
+  if (walked == WALK_NOT_CAPTURED) return fault(p, REASON_SNAPLEN_CUT);
+  if (walked != WALKED && walked != WALK_SOURCE_ROUTED)
+    return fault(p, walked == WALK_PAST_END ? REASON_TRUNCATED : REASON_BAD_HEADER);
+  p.l4 = lastAt;
+  p.key = makeKey(0, lastProtocol, hook);
+  if (walked == WALK_SOURCE_ROUTED) {
+    p.kind = <u8>KIND_UNSUPPORTED;
+    return;
+  }
+  if (isPart) {
+    p.kind = <u8>KIND_FRAGMENT;
+    return;
+  }
+  const length = <u32>(l3 + total - lastAt);
+  const held = p.end > lastAt ? <u32>(p.end - lastAt) : 0;
+  if (lastProtocol == PROTOCOL_TCP) parseTcp(p, length, held, hook);
+  else if (lastProtocol == PROTOCOL_UDP) parseUdp(p, length, held, hook, gso);
+  else if (lastProtocol == PROTOCOL_ICMP6) parseIcmp6(p, length, held, hook);
+  else p.kind = <u8>KIND_UNSUPPORTED;
+  if (p.kind == KIND_PLAIN) p.kind = <u8>KIND_PLAIN6;
+}
+
+function isIpv4Mapped(at: usize): bool {
+  return load<u64>(at) == 0 && bswap<u64>(load<u64>(at, 8)) >> 32 == IPV4_MAPPED;
 }
 
 /** @param length transport bytes on the wire   @param held transport bytes captured */
@@ -217,11 +307,30 @@ function parseIcmp(p: Parsed, length: u32, held: u32, hook: u32): void {
     p.kind = <u8>KIND_ICMP_ERROR;
     return;
   }
-  if ((type != ICMP_ECHO_REQUEST && type != ICMP_ECHO_REPLY) || load<u8>(p.l4, ICMP_CODE_AT) != 0) {
+  parseEcho(p, type == ICMP_ECHO_REQUEST, type == ICMP_ECHO_REPLY, hook);
+}
+
+function parseIcmp6(p: Parsed, length: u32, held: u32, hook: u32): void {
+  if (length < ICMP_SIZE) return fault(p, REASON_TRUNCATED);
+  if (held < ICMP_SIZE) return fault(p, REASON_SNAPLEN_CUT);
+  const type = <u32>load<u8>(p.l4);
+  if (type >= ICMP6_FIRST_ERROR && type <= ICMP6_LAST_ERROR) {
+    p.kind = <u8>KIND_ICMP_ERROR;
+    return;
+  }
+  if (type >= ICMP6_FIRST_DISCOVERY && type <= ICMP6_LAST_DISCOVERY && load<u8>(p.l3, IPV6_HOP_LIMIT_AT) == UNROUTED) {
+    p.kind = <u8>KIND_DISCOVERY;
+    return;
+  }
+  parseEcho(p, type == ICMP6_ECHO_REQUEST, type == ICMP6_ECHO_REPLY, hook);
+}
+
+function parseEcho(p: Parsed, isRequest: bool, isReply: bool, hook: u32): void {
+  if ((!isRequest && !isReply) || load<u8>(p.l4, ICMP_CODE_AT) != 0) {
     p.kind = <u8>KIND_UNSUPPORTED;
     return;
   }
-  p.key = echoKey(load<u16>(p.l4, ICMP_ID_AT), type, hook);
+  p.key = echoKey(load<u16>(p.l4, ICMP_ID_AT), isRequest, hook);
   p.kind = <u8>KIND_PLAIN;
 }
 

@@ -27,6 +27,15 @@ export const ICMP_ECHO_REQUEST: u32 = 8;
 export const ICMP_TIME_EXCEEDED: u32 = 11;
 export const ICMP_PARAMETER_PROBLEM: u32 = 12;
 
+/** RFC 4443: destination unreachable, packet too big, time exceeded, parameter problem. */
+export const ICMP6_FIRST_ERROR: u32 = 1;
+export const ICMP6_LAST_ERROR: u32 = 4;
+export const ICMP6_ECHO_REQUEST: u32 = 128;
+export const ICMP6_ECHO_REPLY: u32 = 129;
+/** RFC 4861: router and neighbour solicitations and advertisements, redirects. They never leave a link. */
+export const ICMP6_FIRST_DISCOVERY: u32 = 133;
+export const ICMP6_LAST_DISCOVERY: u32 = 137;
+
 /** ICMP errors quote the packet they are about (RFC 792); redirects and queries do not count. */
 export function isIcmpError(type: u32): bool {
   return (

@@ -16,6 +16,7 @@ const VNI_PRESENT: u32 = 0x08;
 const ETHERNET_SIZE: u32 = 14;
 const ETHERNET_TYPE_AT: usize = 12;
 const TYPE_IPV4: u32 = 0x0800;
+const TYPE_IPV6: u32 = 0x86dd;
 
 const UDP_DST_AT: usize = 2;
 const IP_AT: usize = 14;
@@ -46,9 +47,9 @@ export class Outer {
 
 /**
  * Writes the OUTER_SIZE bytes that go in front of an IP packet of `length` bytes on the wire, by `Outer`. Lengths that 16 bits cannot hold
- * are written as 0, as for other super-frames. The UDP checksum is 0 (RFC 7348 section 5).
+ * are written as 0, as for other super-frames. The UDP checksum is 0 (RFC 7348 section 5). @param isIpv6 the IP packet is
  */
-export function writeOuter(at: usize, length: u32): void {
+export function writeOuter(at: usize, length: u32, isIpv6: bool): void {
   putMac(at, MAC_PREFIX, Outer.dstNode);
   putMac(at + 6, MAC_PREFIX, Outer.srcNode);
   putBe16(at + ETHERNET_TYPE_AT, TYPE_IPV4);
@@ -68,7 +69,7 @@ export function writeOuter(at: usize, length: u32): void {
   putBe32(at + VXLAN_AT + VXLAN_VNI_AT, Outer.vni << 8);
   putMac(at + INNER_AT, INNER_PREFIX, Outer.dstNode);
   putMac(at + INNER_AT + 6, INNER_PREFIX, Outer.srcNode);
-  putBe16(at + INNER_AT + ETHERNET_TYPE_AT, TYPE_IPV4);
+  putBe16(at + INNER_AT + ETHERNET_TYPE_AT, isIpv6 ? TYPE_IPV6 : TYPE_IPV4);
 }
 
 function putMac(at: usize, prefix: u32, node: u32): void {

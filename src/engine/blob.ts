@@ -109,29 +109,34 @@ function writeEgresses(writer: BlobWriter, model: PolicyModel, nodeIndex: Readon
       `policy: has ${model.egresses.length} egresses (gateway and address pairs), expected at most 65535`,
     );
   }
-  const moved = movedEgresses(model);
+  const moved = movedEgresses(model, "egressIPv4");
+  const moved6 = movedEgresses(model, "egressIPv6");
   writer.section(abi.SECTION_EGRESSES, model.egresses, (view, at, egress) => {
     writeAddress(view, at + abi.EGRESS_IPV4_AT, egress.egressIPv4);
     writeAddress(view, at + abi.EGRESS_IPV6_AT, egress.egressIPv6);
     view.setBigUint64(at + abi.EGRESS_KEY_AT, egressKey(egress), true);
     view.setUint32(at + abi.EGRESS_NODE_AT, nodeIndex.get(egress.node)!, true);
-    view.setUint32(at + abi.EGRESS_FLAGS_AT, moved.has(egress) ? abi.EGRESS_FLAG_MOVED : 0, true);
+    const flags = (moved.has(egress) ? abi.EGRESS_FLAG_MOVED : 0) | (moved6.has(egress) ? abi.EGRESS_FLAG_MOVED6 : 0);
+    view.setUint32(at + abi.EGRESS_FLAGS_AT, flags, true);
   });
 }
 
-/** Egresses whose IPv4 address policies have on other nodes only. */
-function movedEgresses({ egresses, policies }: PolicyModel): ReadonlySet<Egress> {
+/** Egresses whose address of one family policies have on other nodes only. */
+function movedEgresses({ egresses, policies }: PolicyModel, family: "egressIPv4" | "egressIPv6"): ReadonlySet<Egress> {
   const holders = new Map<string, Set<string>>();
   for (const index of new Set(policies.flatMap((policy) => policy.egresses))) {
-    const { node, egressIPv4 } = egresses[index] ?? {};
-    if (node === undefined || !egressIPv4) continue;
-    const address = formatAddress(egressIPv4);
+    const egress = egresses[index];
+    const ip = egress?.[family];
+    if (!egress || !ip) continue;
+    const { node } = egress;
+    const address = formatAddress(ip);
     holders.set(address, (holders.get(address) ?? new Set()).add(node));
   }
   return new Set(
-    egresses.filter(({ node, egressIPv4 }) => {
-      const nodes = egressIPv4 && holders.get(formatAddress(egressIPv4));
-      return nodes !== undefined && !nodes.has(node);
+    egresses.filter((egress) => {
+      const ip = egress[family];
+      const nodes = ip && holders.get(formatAddress(ip));
+      return nodes !== undefined && !nodes.has(egress.node);
     }),
   );
 }

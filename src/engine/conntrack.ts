@@ -1,12 +1,20 @@
 import * as abi from "../../assembly/abi.js";
+import { formatAddress } from "../net/address.js";
+
+/** What the conntrack table consists of: its lines, and the IPv6 addresses that they refer to by number. */
+export interface ConntrackBytes {
+  readonly lines: Uint8Array;
+  readonly addresses: Uint8Array;
+}
 
 /** One line of the conntrack table: a connection's key as its frames show it at one hook, and what is done to them there. */
 export interface ConntrackLine {
   readonly slot: number;
   /** HOOK_* at which frames show this key. */
   readonly hook: number;
+  /** IP protocol number: 58 for ICMPv6. */
   readonly protocol: number;
-  /** Dotted quads and host-order ports as in the frame; ICMP: the identifier stands for the requester's port. */
+  /** Addresses as text and host-order ports as in the frame; ICMP: the identifier stands for the requester's port. */
   readonly src: string;
   readonly srcPort: number;
   readonly dst: string;
@@ -35,6 +43,9 @@ export interface ConntrackLine {
   readonly bytes: number;
 }
 
+const ICMP = 1;
+const ICMPV6 = 58;
+
 /** A connection: the line of its original direction and the line of its replies. */
 export interface Connection {
   readonly original: ConntrackLine;
@@ -42,18 +53,18 @@ export interface Connection {
 }
 
 /**
- * The IPv4 connections of a conntrack table (`Engine.conntrack()`, or a piece of a saved state), in slot order: the order is that of the
+ * The connections of a conntrack table (`Engine.conntrack()`, or a piece of a saved state), in slot order: the order is that of the
  * hash table and means nothing. A connection that has expired shows until the engine removes it (`Engine.advance` does).
  */
-export function* connections(table: Uint8Array): Generator<Connection> {
-  const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
-  const slots = Math.floor(table.byteLength / abi.LINE_SIZE);
+export function* connections({ lines, addresses }: ConntrackBytes): Generator<Connection> {
+  const view = new DataView(lines.buffer, lines.byteOffset, lines.byteLength);
+  const slots = Math.floor(lines.byteLength / abi.LINE_SIZE);
   for (let slot = 0; slot < slots; slot++) {
     const at = slot * abi.LINE_SIZE;
     if (view.getUint8(at + abi.LINE_HOOK_AT) === 0) continue;
     if (!(view.getUint8(at + abi.LINE_FLAGS_AT) & abi.LINE_FLAG_PRIMARY)) continue;
     const pair = view.getUint32(at + abi.LINE_PAIR_AT, true);
-    if (pair < slots) yield { original: readLine(view, slot), reply: readLine(view, pair) };
+    if (pair < slots) yield { original: readLine(view, slot, addresses), reply: readLine(view, pair, addresses) };
   }
 }
 
@@ -68,23 +79,28 @@ export function clearTouches(table: Uint8Array): void {
   }
 }
 
-function readLine(view: DataView, slot: number): ConntrackLine {
+function readLine(view: DataView, slot: number, addresses: Uint8Array): ConntrackLine {
   const at = slot * abi.LINE_SIZE;
+  const hook = view.getUint8(at + abi.LINE_HOOK_AT);
+  const isIpv6 = (hook & abi.LINE_HOOK_IPV6) !== 0;
+  const protocol = view.getUint8(at + abi.LINE_PROTOCOL_AT);
+  const addressAt = (field: number) =>
+    isIpv6 ? numbered(addresses, view.getUint32(field, true)) : quadAt(view, field);
   const flags = view.getUint8(at + abi.LINE_FLAGS_AT);
   const isTranslated = (flags & abi.LINE_FLAG_TRANSLATED) !== 0;
   return {
     slot,
-    hook: view.getUint8(at + abi.LINE_HOOK_AT) & ~abi.LINE_HOOK_ANSWER,
-    protocol: view.getUint8(at + abi.LINE_PROTOCOL_AT),
-    src: quadAt(view, at + abi.LINE_SRC_AT),
+    hook: hook & abi.LINE_HOOK_MASK,
+    protocol: isIpv6 && protocol === ICMP ? ICMPV6 : protocol,
+    src: addressAt(at + abi.LINE_SRC_AT),
     srcPort: view.getUint16(at + abi.LINE_PORTS_AT),
-    dst: quadAt(view, at + abi.LINE_DST_AT),
+    dst: addressAt(at + abi.LINE_DST_AT),
     dstPort: view.getUint16(at + abi.LINE_PORTS_AT + 2),
     state: view.getUint8(at + abi.LINE_STATE_AT),
     lifetimeClass: view.getUint8(at + abi.LINE_CLASS_AT),
     lifetimeRow: view.getUint8(at + abi.LINE_TIMEOUT_ROW_AT),
     flags,
-    address: quadAt(view, at + abi.LINE_ADDRESS_AT),
+    address: isTranslated ? addressAt(at + abi.LINE_ADDRESS_AT) : quadAt(view, at + abi.LINE_ADDRESS_AT),
     port: isTranslated ? view.getUint16(at + abi.LINE_PORT_AT) : 0,
     reason: isTranslated ? abi.REASON_NONE : view.getUint16(at + abi.LINE_PORT_AT, true),
     egress: view.getUint16(at + abi.LINE_EGRESS_AT, true),
@@ -95,6 +111,14 @@ function readLine(view: DataView, slot: number): ConntrackLine {
     bytes:
       view.getUint32(at + abi.LINE_BYTES_AT + 4, true) * 0x1_0000_0000 + view.getUint32(at + abi.LINE_BYTES_AT, true),
   };
+}
+
+/** Text of an address row; a number that there is no row of (a state cut by hand, or a pin that has none yet) reads as `::`. */
+function numbered(addresses: Uint8Array, number: number): string {
+  const at = number * abi.ADDRESS_SIZE;
+  return number > 0 && at + abi.ADDRESS_SIZE <= addresses.length
+    ? formatAddress(addresses.subarray(at, at + 16))
+    : "::";
 }
 
 function quadAt(view: DataView, at: number): string {

@@ -1,7 +1,7 @@
 import * as abi from "../../assembly/abi.js";
 import { EngineError } from "../errors.js";
 import { instantiateCompanion } from "./companion.js";
-import { clearTouches } from "./conntrack.js";
+import { type ConntrackBytes, clearTouches } from "./conntrack.js";
 import {
   type EgressStats,
   type EngineCounters,
@@ -296,9 +296,9 @@ export class Engine {
     }
   }
 
-  /** The conntrack table's bytes: a window, for `connections`. */
-  conntrack(): Uint8Array {
-    return this.regionBytes(abi.REGION_CONNTRACK);
+  /** The conntrack table's bytes: windows, for `connections`. */
+  conntrack(): ConntrackBytes {
+    return { lines: this.regionBytes(abi.REGION_CONNTRACK), addresses: this.regionBytes(abi.REGION_ADDRESSES) };
   }
 
   /**
@@ -309,13 +309,14 @@ export class Engine {
     const policyHash = this.#policyHash;
     if (!policyHash)
       throw new EngineError("saveState: no policy has been loaded, expected one before a state is saved");
-    clearTouches(this.conntrack());
+    clearTouches(this.conntrack().lines);
     const state = this.#region(abi.REGION_STATE);
     const offset = (id: number) => ({ at: this.#region(id).at - state.at, size: this.#region(id).size });
     return encodeState(this.regionBytes(abi.REGION_STATE), {
       config: this.config,
       policyHash,
       conntrack: offset(abi.REGION_CONNTRACK),
+      addresses: offset(abi.REGION_ADDRESSES),
       counters: offset(abi.REGION_COUNTERS),
       egressStats: offset(abi.REGION_EGRESS_STATS),
     });

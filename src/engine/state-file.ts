@@ -17,6 +17,7 @@ export interface StateHeader {
   /** SHA-256 of the policy blob that was in force. */
   readonly policyHash: Uint8Array;
   readonly conntrack: StatePiece;
+  readonly addresses: StatePiece;
   readonly counters: StatePiece;
   readonly egressStats: StatePiece;
 }
@@ -28,7 +29,7 @@ export interface SavedState extends StateHeader {
 }
 
 const MAGIC = 0x31534753; // "SGS1"
-const VERSION = 1;
+const VERSION = 2;
 const HASH_SIZE = 32;
 
 // Little-endian, like everything that crosses the engine's boundary.
@@ -36,12 +37,12 @@ const MAGIC_AT = 0; // u32
 const VERSION_AT = MAGIC_AT + 4; // u32, of this file format
 const ABI_AT = VERSION_AT + 4; // u32, ABI_VERSION
 const REGION_SIZE_AT = ABI_AT + 4; // u32, bytes of the state region
-const PIECES_AT = REGION_SIZE_AT + 4; // 3 × { u32 at, u32 size }
-const CONFIG_AT = PIECES_AT + 3 * 8; // the configuration record
+const PIECES_AT = REGION_SIZE_AT + 4; // 4 × { u32 at, u32 size }
+const CONFIG_AT = PIECES_AT + 4 * 8; // the configuration record
 const POLICY_AT = CONFIG_AT + abi.CONFIG_SIZE; // SHA-256 of the policy blob
 const PAYLOAD_AT = POLICY_AT + HASH_SIZE; // zlib stream of the pages that are not all zero; then SHA-256 of all before it
 
-const PIECES = ["conntrack", "counters", "egressStats"] as const;
+const PIECES = ["conntrack", "counters", "egressStats", "addresses"] as const;
 
 /** Fields that change neither the layout of a state nor any result: the engine that goes on may have other ones. */
 const FREE_FIELDS: ReadonlySet<string> = new Set([
@@ -132,10 +133,10 @@ function readHeader(file: Uint8Array): { header: StateHeader; regionSize: number
     throw damaged("fails its SHA-256, expected an unchanged and complete file");
   const regionSize = view.readUInt32LE(REGION_SIZE_AT);
   const pieces = PIECES.map((_, i) => readPiece(view, PIECES_AT + i * 8, regionSize));
-  const [conntrack, counters, egressStats] = pieces as [StatePiece, StatePiece, StatePiece];
+  const [conntrack, counters, egressStats, addresses] = pieces as [StatePiece, StatePiece, StatePiece, StatePiece];
   const config = decodeEngineConfig(view.subarray(CONFIG_AT, POLICY_AT));
   const policyHash = view.subarray(POLICY_AT, PAYLOAD_AT);
-  return { header: { config, policyHash, conntrack, counters, egressStats }, regionSize };
+  return { header: { config, policyHash, conntrack, counters, egressStats, addresses }, regionSize };
 }
 
 function readPiece(view: Buffer, at: number, regionSize: number): StatePiece {

@@ -1,4 +1,4 @@
-import { type Connection, connections } from "../engine/conntrack.js";
+import { type Connection, type ConntrackBytes, connections } from "../engine/conntrack.js";
 import { type AddressBytes, formatAddress } from "../net/address.js";
 import {
   decodeFrame,
@@ -66,7 +66,7 @@ function portsOf(bytes: Uint8Array, packet: IpPacket): [number, number] {
 }
 
 /** The connection's two lines in a conntrack table; undefined where it holds none. */
-export function connectionOf(table: Uint8Array, key: PacketKey): ConntrackPair | undefined {
+export function connectionOf(table: ConntrackBytes, key: PacketKey): ConntrackPair | undefined {
   const [endpoint, remote] = [formatAddress(key.endpoint), formatAddress(key.remote)];
   for (const connection of connections(table)) {
     if (isOf(connection, key, endpoint, remote)) return connection;

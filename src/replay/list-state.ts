@@ -3,7 +3,7 @@ import { type Connection, type ConntrackLine, connections } from "../engine/conn
 import { readEgressStats } from "../engine/counters.js";
 import { describePolicy, type PolicyDescription } from "../engine/describe-blob.js";
 import { EngineMemory } from "../engine/memory.js";
-import { decodeState, type SavedState } from "../engine/state-file.js";
+import { decodeState, type SavedState, type StatePiece } from "../engine/state-file.js";
 import { sumOfStats } from "./egress-totals.js";
 import { type HostNotes, readReplayState } from "./state.js";
 
@@ -60,6 +60,7 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [1, "ICMP"],
   [6, "TCP"],
   [17, "UDP"],
+  [58, "ICMPv6"],
   [132, "SCTP"],
 ]);
 const STATE_NAMES = ["SeenNonSyn", "TxClosing", "RxClosing", "TxSyn", "RxSyn", "Replied", "Reset"];
@@ -165,8 +166,9 @@ export class StateListing {
   }
 
   *#all(): Generator<Connection> {
-    const { at, size } = this.#state.conntrack;
-    yield* connections(this.#state.region.subarray(at, at + size));
+    const bytesOf = ({ at, size }: StatePiece) => this.#state.region.subarray(at, at + size);
+    const { conntrack, addresses } = this.#state;
+    yield* connections({ lines: bytesOf(conntrack), addresses: bytesOf(addresses) });
   }
 
   *#live(): Generator<Connection> {

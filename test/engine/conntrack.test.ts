@@ -3,6 +3,7 @@ import * as abi from "../../assembly/abi.js";
 import { clearTouches, connections } from "../../src/engine/conntrack.js";
 
 const TCP = 6;
+const NONE = new Uint8Array(0);
 
 interface LineFields {
   src: number[];
@@ -51,7 +52,7 @@ function tableOfOneConnection(flags: number): { table: Uint8Array; original: Dat
 }
 
 test("an empty table has no connections", () => {
-  expect([...connections(new Uint8Array(64 * abi.LINE_SIZE))]).toEqual([]);
+  expect([...connections({ lines: new Uint8Array(64 * abi.LINE_SIZE), addresses: NONE })]).toEqual([]);
 });
 
 test("a translated connection is read with both of its lines, counters and pin", () => {
@@ -61,7 +62,7 @@ test("a translated connection is read with both of its lines, counters and pin",
   original.setBigUint64(abi.LINE_BYTES_AT, 0x1_0000_0005n, true);
   original.setUint32(abi.LINE_PACKETS_AT, 9, true);
   reply.setUint16(abi.LINE_PORT_AT, 40000);
-  const [connection, ...others] = connections(table);
+  const [connection, ...others] = connections({ lines: table, addresses: NONE });
   expect(others).toEqual([]);
   expect(connection?.original).toMatchObject({
     slot: 5,
@@ -90,14 +91,14 @@ test("a translated connection is read with both of its lines, counters and pin",
 test("a connection that passes shows its reason instead of a port", () => {
   const { table, original } = tableOfOneConnection(0);
   original.setUint16(abi.LINE_PORT_AT, abi.REASON_REPLY_OF_INBOUND, true);
-  const [connection] = connections(table);
+  const [connection] = connections({ lines: table, addresses: NONE });
   expect(connection?.original).toMatchObject({ port: 0, reason: abi.REASON_REPLY_OF_INBOUND });
 });
 
 test("a line whose pair lies outside the table (a state cut by hand) is left out", () => {
   const { table, original } = tableOfOneConnection(0);
   original.setUint32(abi.LINE_PAIR_AT, 8, true);
-  expect([...connections(table)]).toEqual([]);
+  expect([...connections({ lines: table, addresses: NONE })]).toEqual([]);
 });
 
 test("clearing the prefetch's traces changes nothing else", () => {

@@ -14,6 +14,7 @@ const HEADER: StateHeader = {
   conntrack: { at: 4096, size: 8192 },
   counters: { at: 128, size: 1024 },
   egressStats: { at: 1152, size: 64 },
+  addresses: { at: 12_288, size: 96 },
 };
 const SIZE = 20_480 + 100;
 
@@ -99,9 +100,9 @@ describe("a saved state is refused", () => {
   test("when it is no state at all, or one of another version", () => {
     expect(refusal(new Uint8Array(1000))).toContain("does not start with SGS1");
     const newer = Uint8Array.from(file);
-    newer[4] = 2;
+    newer[4] = 3;
     expect(refusal(resealed(newer))).toBe(
-      `saved state: has format 2, ABI ${abi.ABI_VERSION}, expected format 1, ABI ${abi.ABI_VERSION}`,
+      `saved state: has format 3, ABI ${abi.ABI_VERSION}, expected format 2, ABI ${abi.ABI_VERSION}`,
     );
   });
 

@@ -49,9 +49,10 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "egress-eligible",
     mutation: {
       file: "assembly/path/resolve.ts",
-      search: "  decision = faultOfSelected();\n}\n\n/**\n * Decides as the gateway",
+      search:
+        "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n}\n\n/**\n * Decides as the gateway",
       replace:
-        "  decision = faultOfSelected();\n  if (decision == REASON_NONE) selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
+        "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n  if (decision == REASON_NONE) selectedEgress = 1 - selectedEgress;\n}\n\n/**\n * Decides as the gateway",
     },
   },
   {

@@ -131,7 +131,7 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/from-endpoint.ts",
-        search: "  if (translated && address == egressIpv4(selectedEgress) && port == v.natPort) return;\n",
+        search: "  if (translated && isEgressIP(selectedEgress, wasHigh, wasLow) && port == v.natPort) return;\n",
         replace: "",
       },
     ],
@@ -153,9 +153,10 @@ const BUGS: { bug: string; caughtAs: string; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/path/resolve.ts",
-        search: "  decision = faultOfSelected();\n}\n\n/**\n * Decides as the gateway",
+        search:
+          "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n}\n\n/**\n * Decides as the gateway",
         replace:
-          "  decision = faultOfSelected();\n  if (decision == REASON_NONE && gatewayState(nodeOf(selectedEgress)) != GATEWAY_ACTIVE) decision = REASON_NO_EGRESS_GATEWAY;\n}\n\n/**\n * Decides as the gateway",
+          "  decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));\n  if (decision == REASON_NONE && gatewayState(nodeOf(selectedEgress)) != GATEWAY_ACTIVE) decision = REASON_NO_EGRESS_GATEWAY;\n}\n\n/**\n * Decides as the gateway",
       },
     ],
   },
