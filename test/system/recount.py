@@ -11,14 +11,15 @@ import sys
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, TCPerror, UDPerror  # noqa: E402
-from scapy.packet import Raw  # noqa: E402
+from scapy.layers.inet import ICMP, IP, TCP, UDP, ICMPerror, IPerror, TCPerror, UDPerror  # noqa: E402
+from scapy.packet import Padding, Raw  # noqa: E402
 
 import epb  # noqa: E402
 from packets import ip_offset  # noqa: E402
 
 CHECKED = (IP, IPerror, TCP, TCPerror, UDP, UDPerror, ICMP)
-QUOTED_L4 = (TCPerror, UDPerror)
+ICMP_HEADER_BYTES = 8
+QUOTED_L4 = (TCPerror, UDPerror, ICMPerror)
 
 
 def ip_bytes(frame):
@@ -53,7 +54,13 @@ def recountable(layer, packet):
 def recounted_checksum(packet, index):
     """What scapy puts into the checksum field of this layer while all other bytes stay as they are."""
     copy = packet.copy()
-    del list(copy.iterpayloads())[index].chksum
+    layer = list(copy.iterpayloads())[index]
+    if type(layer) is ICMP and Padding in layer:
+        # scapy leaves out of the sum what stands behind a quoted packet (RFC 4884), as if it were a link trailer.
+        data = bytes(layer)[ICMP_HEADER_BYTES:]
+        layer.remove_payload()
+        layer.add_payload(Raw(data))
+    del layer.chksum
     return list(parsed(bytes(copy)).iterpayloads())[index].chksum
 
 

@@ -1,11 +1,12 @@
 import { HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK, LINK_ETHERNET } from "../../../assembly/abi.js";
 import type { PolicyModel } from "../../../src/config/types.js";
 import { compilePolicy } from "../../../src/engine/blob.js";
-import { createEngine, type Engine } from "../../../src/engine/engine.js";
+import type { Engine } from "../../../src/engine/engine.js";
 import type { EngineConfig } from "../../../src/engine/engine-config.js";
 import { actionName, reasonName } from "../../../src/engine/names.js";
 import { configFor } from "../../../src/engine/sizing.js";
 import { formatAddress } from "../../../src/net/address.js";
+import { startEngine } from "../../verify/mutant.js";
 
 /** What came of one frame. */
 export interface Outcome {
@@ -38,11 +39,15 @@ export class GatewayRig {
     this.engine = engine;
   }
 
-  static async start(model: PolicyModel, overrides: Partial<EngineConfig> = {}): Promise<GatewayRig> {
+  /** @param wasm the bytes of another build of the engine, one with a planted bug */
+  static async start(
+    model: PolicyModel,
+    overrides: Partial<EngineConfig> = {},
+    wasm?: Uint8Array,
+  ): Promise<GatewayRig> {
     const natProfile = overrides.natProfile ?? "cilium";
-    const engine = await createEngine(
-      configFor(model, { connections: 4096, arenaSize: 1 << 20, maxBatch: 1024, ...overrides }),
-    );
+    const config = configFor(model, { connections: 4096, arenaSize: 1 << 20, maxBatch: 1024, ...overrides });
+    const engine = await startEngine(config, wasm);
     engine.loadPolicy(compilePolicy(model, { natProfile }));
     return new GatewayRig(engine);
   }

@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../tools.js";
+import type { Difference } from "./differential.js";
+
+/** A difference that docs/differences.md explains, by the name of its line there. As narrow as can be: all else is a fault. */
+interface Known {
+  readonly name: string;
+  matches(difference: Difference): boolean;
+}
+
+const isDropOfKernel = ({ field, kernel }: Difference) => field === "delivered" && kernel === "nothing";
+const isDropOfEngine = ({ field, engine }: Difference) => field === "delivered" && engine === "nothing";
+const isAnswerOfKernel = ({ field, engine }: Difference) => field === "gateway's own" && engine === "nothing";
+
+const KNOWN: readonly Known[] = [
+  {
+    name: "tcp-window",
+    matches: (difference) =>
+      difference.note.startsWith("outside the window") &&
+      (isDropOfKernel(difference) || (isAnswerOfKernel(difference) && difference.kernel === "reset to the remote")),
+  },
+  {
+    name: "unsolicited-unanswered",
+    matches: (difference) =>
+      difference.note.startsWith("unsolicited") &&
+      isAnswerOfKernel(difference) &&
+      ["reset to the remote", "ICMP 3/3 to the remote", "ICMP 0/0 to the remote"].includes(difference.kernel),
+  },
+  {
+    name: "hairpin-unanswered",
+    matches: (difference) =>
+      difference.note === "hairpin" && isAnswerOfKernel(difference) && difference.kernel === "ICMP 3/3 to the pod",
+  },
+  {
+    name: "ttl-exceeded-untold",
+    matches: (difference) =>
+      difference.note === "TTL 1" && isAnswerOfKernel(difference) && difference.kernel.startsWith("ICMP 11/0 to the "),
+  },
+  {
+    name: "reopened-port",
+    matches: ({ note, field, kernel, engine }) =>
+      note === "reopened" && field === "source port" && kernel === "another NAT port" && engine === "NAT port",
+  },
+  {
+    name: "quoted-checksum-18",
+    matches: ({ note, field }) => note === "quoted TCP header of 18 or 19 bytes" && field === "quoted checksum",
+  },
+  {
+    name: "wrong-header-checksum",
+    matches: (difference) => difference.note === "wrong IPv4 checksum" && isDropOfKernel(difference),
+  },
+  {
+    name: "land",
+    matches: (difference) => difference.note === "land" && isDropOfEngine(difference),
+  },
+  {
+    name: "icmp-queries",
+    matches: (difference) => difference.note === "timestamp" && isDropOfEngine(difference),
+  },
+  {
+    name: "wrong-icmp-checksum",
+    matches: (difference) => difference.note === "wrong ICMP checksum" && isDropOfKernel(difference),
+  },
+  {
+    name: "impossible-tcp-flags",
+    matches: (difference) => difference.note === "impossible flags" && isDropOfKernel(difference),
+  },
+  {
+    name: "pod-router-errors",
+    matches: ({ note, field }) => note === "of a router on the pods' side" && !["delivered", "bytes"].includes(field),
+  },
+];
+
+/** Name of the line that explains a difference, or undefined. */
+export function explanationOf(difference: Difference): string | undefined {
+  return KNOWN.find((known) => known.matches(difference))?.name;
+}
+
+export const KNOWN_NAMES: readonly string[] = KNOWN.map(({ name }) => name);
+
+export interface DocumentedDifference {
+  readonly name: string;
+  /** The line says that every run shows it. */
+  readonly isAlwaysSeen: boolean;
+}
+
+const LINE = /^\| `([a-z0-9-]+)` \|.*\| ([^|]+) \|$/gm;
+
+/** The lines of docs/differences.md. */
+export function documentedDifferences(): DocumentedDifference[] {
+  const text = readFileSync(join(ROOT, "docs/differences.md"), "utf8");
+  return [...text.matchAll(LINE)].map(([, name, seen]) => ({ name: name!, isAlwaysSeen: seen === "in every run" }));
+}

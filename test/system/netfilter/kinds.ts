@@ -1,0 +1,7 @@
+import type { Kind } from "./conversation.js";
+import { ICMP_KINDS } from "./icmp.js";
+import { TCP_KINDS } from "./tcp.js";
+import { UDP_KINDS } from "./udp.js";
+
+/** Everything that hosts say to each other through both gateways. */
+export const KINDS: readonly Kind[] = [...TCP_KINDS, ...UDP_KINDS, ...ICMP_KINDS];
