@@ -92,9 +92,14 @@ export function placementHash(p: Parsed): u64 {
   return tupleHash4(placementSeed, src, dst, ports >> 16, ports & 0xffff, p.protocol);
 }
 
+/** An ICMP echo reply: its identifier stands for the destination's port, so it can open no mapping. */
+export function isEchoReply(p: Parsed): bool {
+  return p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) == 0 && load<u8>(p.l4) == 0;
+}
+
 /** Frames that answer somebody: a SYN-ACK, an echo reply, mid-stream TCP from a port on which the endpoint serves. */
 function isAnswer(p: Parsed, endpoint: u32): bool {
-  if (p.protocol == PROTOCOL_ICMP) return (p.ports & 0xffff) == 0 && load<u8>(p.l4) == 0;
+  if (p.protocol == PROTOCOL_ICMP) return isEchoReply(p);
   if (p.protocol != PROTOCOL_TCP) return false;
   if (p.tcpFlags & TCP_SYN) return (p.tcpFlags & TCP_ACK) != 0;
   return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));

@@ -44,7 +44,7 @@ import {
 } from "../wire/parse";
 import { openOuter, vni } from "../wire/vxlan";
 import { age, countFrame, follow, openTranslated } from "./connection";
-import { isOwner, keep, placementHash, remap } from "./from-endpoint";
+import { isEchoReply, isOwner, keep, placementHash, remap } from "./from-endpoint";
 import { icmpError } from "./icmp-error";
 import { decision, egressIpv4, mappedLow, resolveHere, selectedEgress } from "./resolve";
 import { Verdict } from "./verdict";
@@ -120,7 +120,8 @@ function serve(p: Parsed, v: Verdict): void {
   const isServed = line == 0 || (<u32>load<u8>(line, LINE_FLAGS_AT) & (SERVED | LINE_FLAG_REDIRECT)) == SERVED;
   if (isServed && line != 0 && load<u32>(line, LINE_EPOCH_AT) == epoch()) return follow(p, line, v);
   const endpoint = findEndpoint(0, mappedLow(<u32>p.addresses), nowNs());
-  if (endpoint == NO_INDEX) return v.drop(REASON_BAD_OVERLAY);
+  // An endpoint's own node passes an answer to a ping from outside, so none comes this way.
+  if (endpoint == NO_INDEX || (line == 0 && isEchoReply(p))) return v.drop(REASON_BAD_OVERLAY);
   if (!isServed) {
     if (!isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT))) return v.drop(REASON_BAD_OVERLAY);
     // Of who had the address while it was on this node.
