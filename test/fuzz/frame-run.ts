@@ -3,7 +3,7 @@ import { formatAddress } from "../../src/net/address.js";
 import { destinationAddress, sourceAddress } from "../../src/net/decode.js";
 import { Finding } from "./finding.js";
 import { type FuzzRecord, OP_BASE } from "./frame-input.js";
-import { judgeFrame, type Processed } from "./judge-frame.js";
+import { judgeFrame, type Processed, type Seen } from "./judge-frame.js";
 import { decodeRecord, IS_FORWARDED } from "./layout.js";
 import { putRecord, RawEngine } from "./raw-engine.js";
 import type { World } from "./worlds.js";
@@ -68,7 +68,7 @@ export class FrameRun {
    */
   runSingly(records: readonly FuzzRecord[], features: Set<number | string>): string[] {
     const lines: string[] = [];
-    const heard = new Set<string>();
+    const seen: Seen = { heard: new Set(), behind: new Map() };
     for (const record of records) {
       if (record.hook >= OP_BASE) {
         this.#order(record, 0);
@@ -79,8 +79,8 @@ export class FrameRun {
       const processed = this.#batch([record])[0];
       if (!processed) continue;
       this.#checkCounters(processed, before, reasonsBefore);
-      judgeFrame(this.#world, processed, heard);
-      hear(processed, heard);
+      judgeFrame(this.#world, processed, seen);
+      hear(processed, seen.heard);
       lines.push(lineOf(processed, this.#verdicts, 0));
       features.add(featureOf(processed));
     }

@@ -1,8 +1,16 @@
 import * as abi from "../../assembly/abi.js";
 import { actionName, reasonName } from "../../src/engine/names.js";
 import { formatAddress } from "../../src/net/address.js";
-import { destinationAddress, type IpPacket, isEchoRequest, sourceAddress, sourcePort } from "../../src/net/decode.js";
+import {
+  destinationAddress,
+  type IpPacket,
+  isEchoRequest,
+  readBe16,
+  sourceAddress,
+  sourcePort,
+} from "../../src/net/decode.js";
 import { checksumState, isSameSum, transportSum } from "../../src/net/recount.js";
+import { portAtOf, tupleKey, tupleOf } from "../../src/net/tuple.js";
 import { rewriteFindings } from "../../src/verify/rewrite.js";
 import { Finding } from "./finding.js";
 import { decodeRecord, IS_FORWARDED } from "./layout.js";
@@ -24,23 +32,31 @@ export interface Processed {
   readonly inner: number;
 }
 
+/** What earlier frames of an input have shown. */
+export interface Seen {
+  /** Pairs of remote and endpoint that are known to talk by the endpoint's own address. */
+  readonly heard: Set<string>;
+  /** Who stands behind an external tuple: the address and port of the endpoint that last sent through it. */
+  readonly behind: Map<string, string>;
+}
+
 const EGRESS_SET = new Set([...EGRESS_IPS, EGRESS_IP6]);
 const ENDPOINT_SET = new Set([...ENDPOINTS, ENDPOINT6]);
 
 /**
  * Judges one frame by rules that no code of the engine has a part in.
- * @param heard pairs of remote and endpoint that are known to talk by the endpoint's own address; answers add to it
+ * @param seen of the frames before; gets what this one adds
  * @throws Finding
  */
-export function judgeFrame(world: World, p: Processed, heard: Set<string>): void {
+export function judgeFrame(world: World, p: Processed, seen: Seen): void {
   checkVerdict(p);
   if (!IS_FORWARDED.has(p.action)) {
     checkUntouched(p);
-    if (p.action === abi.ACTION_PASS && p.hook === abi.HOOK_FROM_ENDPOINT) checkPassed(world, p, heard);
+    if (p.action === abi.ACTION_PASS && p.hook === abi.HOOK_FROM_ENDPOINT) checkPassed(world, p, seen);
     return;
   }
-  if (p.hook === abi.HOOK_FROM_OVERLAY) return judgeInner(p);
-  judgeRewrite(p);
+  if (p.hook === abi.HOOK_FROM_OVERLAY) return judgeInner(p, seen);
+  judgeRewrite(p, seen);
 }
 
 function checkVerdict({ action, reason, length, given }: Processed): void {
@@ -58,7 +74,7 @@ function checkUntouched({ given, result, action, reason }: Processed): void {
   throw new Finding("untouched", `${actionName(action)} (${reasonName(reason)}) changed the frame`);
 }
 
-function judgeInner(p: Processed): void {
+function judgeInner(p: Processed, seen: Seen): void {
   const { inner, length, given, result, action } = p;
   // On to another node: `inner` says where the IP packet starts, and every node looks at the packet once more.
   if (action === abi.ACTION_REDIRECT) return;
@@ -66,11 +82,11 @@ function judgeInner(p: Processed): void {
   if (Buffer.compare(given.subarray(0, inner), result.subarray(0, inner)) !== 0)
     throw new Finding("out-of-frame", "the outer headers of an overlay packet were changed");
   const [before, after] = [given.subarray(inner, inner + length), result.subarray(inner, inner + length)];
-  judgeRewrite({ ...p, link: abi.LINK_ETHERNET, extra: p.extra, given: before, result: after });
+  judgeRewrite({ ...p, link: abi.LINK_ETHERNET, extra: p.extra, given: before, result: after }, seen);
 }
 
 /** The rewrite, byte by byte and sum by sum; and whose addresses are on it afterwards. */
-function judgeRewrite(p: Processed): void {
+function judgeRewrite(p: Processed, seen: Seen): void {
   const packet = decodeRecord({ bytes: p.given, link: p.link, extra: p.extra });
   if (!packet) throw new Finding("forwarded", `${actionName(p.action)} of a frame without an IP packet`);
   if (p.action === abi.ACTION_REDIRECT && p.hook === abi.HOOK_FROM_ENDPOINT) return;
@@ -88,6 +104,21 @@ function judgeRewrite(p: Processed): void {
   const known = isSnat ? EGRESS_SET : ENDPOINT_SET;
   if (!known.has(formatAddress(address)))
     throw new Finding("leak", `${actionName(p.action)} with ${end} ${formatAddress(address)}`);
+  if (packet.kind !== "icmp-error") checkPartner(p, packet, seen);
+}
+
+/** A reply goes to whom its external tuple stands for, and to nobody else. */
+function checkPartner({ action, given, result }: Processed, packet: IpPacket, { behind }: Seen): void {
+  const isSnat = action === abi.ACTION_SNAT;
+  const end = isSnat ? "source" : "destination";
+  const portAt = portAtOf(packet, end);
+  const inside = isSnat ? given : result;
+  const address = formatAddress((isSnat ? sourceAddress : destinationAddress)(inside, packet));
+  const partner = `${address} ${portAt < 0 ? 0 : readBe16(inside, portAt)}`;
+  const external = tupleKey(isSnat ? result : given, tupleOf(isSnat ? result : given, packet, end));
+  if (isSnat) behind.set(external, partner);
+  else if (behind.get(external) !== partner)
+    throw new Finding("wrong partner", `a reply to ${behind.get(external) ?? "nobody"} goes to ${partner}`);
 }
 
 /**
@@ -101,15 +132,15 @@ function isAsTold({ given, result, isPartial }: Processed, packet: IpPacket): bo
 }
 
 /** Nothing that a policy selects goes out with an endpoint's own address. */
-function checkPassed(world: World, p: Processed, heard: Set<string>): void {
+function checkPassed(world: World, p: Processed, seen: Seen): void {
   const packet = decodeRecord({ bytes: p.given, link: p.link, extra: p.extra });
   if (!packet) return;
   const source = formatAddress(sourceAddress(p.given, packet));
   const destination = formatAddress(destinationAddress(p.given, packet));
   if (!isSelected(source, destination)) return;
   const pair = `${destination} ${source}`;
-  if (p.reason === abi.REASON_REPLY_OF_INBOUND && (heard.has(pair) || isAnswer(p.given, packet))) {
-    heard.add(pair);
+  if (p.reason === abi.REASON_REPLY_OF_INBOUND && (seen.heard.has(pair) || isAnswer(p.given, packet))) {
+    seen.heard.add(pair);
     return;
   }
   if (p.reason === abi.REASON_UNSUPPORTED_PASSED && world.passesUnsupported) return;

@@ -1,9 +1,10 @@
 /**
- * npm run fuzz -- [--seconds N] [--seed S] [--target T[,T…]] [--runs N] [--input TEXT|@FILE] [--keep]
+ * npm run fuzz -- [--seconds N] [--seed S] [--target T[,T…]] [--runs N] [--input TEXT|@FILE] [--keep] [--native]
  *
  * Sends made-up inputs through the engine and the readers and judges what comes of them. Prints the seed, executions per second and, for
  * each finding, a line that repeats it. Exit code: 0 nothing found, 1 findings, 2 wrong usage.
  */
+import { spawnSync } from "node:child_process";
 import { createHash, randomInt } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     runs: { type: "string" },
     input: { type: "string" },
     keep: { type: "boolean", default: false },
+    native: { type: "boolean", default: false },
   },
 });
 
@@ -146,8 +148,16 @@ function print(rows: readonly TargetRow[], seed: number): void {
     console.log(`all        ${number(all)} executions (${number(all / used)} executions/s), seed ${seed}`);
 }
 
+/** The engine as C under libFuzzer: see native/run.sh. */
+function runNative(seed: number): number {
+  const seconds = String(wholeNumber("seconds", values.seconds, 1));
+  return spawnSync("test/fuzz/native/run.sh", [seconds, String(seed)], { stdio: "inherit" }).status ?? 1;
+}
+
 const targets = chosenTargets(values.target);
-if (values.input !== undefined) {
+if (values.native) {
+  process.exitCode = runNative(values.seed === undefined ? 1 : wholeNumber("seed", values.seed, 1));
+} else if (values.input !== undefined) {
   if (targets.length !== 1) fail("--input needs --target with the one target that it is for");
   process.exitCode = await repeat(targets[0], values.input);
 } else {
