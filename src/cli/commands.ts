@@ -196,7 +196,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     required: ["manifests"],
     examples: [
       "sluicegate shrink capture.pcap -m manifests/ -o small.pcapng",
-      "sluicegate shrink pcaps/web/in.pcap -m pcaps/manifests -s pcaps/scenarios/gw-a-dies.yaml --fail-on 'broken>0'",
+      "sluicegate shrink pcaps/icmp/in.pcap -m pcaps/manifests --fail-on 'pass>0'",
     ],
     load: () => import("./commands/shrink.js"),
   },
