@@ -125,7 +125,8 @@ function serve(p: Parsed, v: Verdict): void {
   const isServed = line == 0 || (<u32>load<u8>(line, LINE_FLAGS_AT) & (SERVED | LINE_FLAG_REDIRECT)) == SERVED;
   if (isServed && line != 0 && load<u32>(line, LINE_EPOCH_AT) == epoch()) return follow(p, line, v);
   const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
-  if (endpoint == NO_INDEX) return v.drop(REASON_BAD_OVERLAY);
+  // An endpoint's own node passes an answer to a ping from outside, so none comes this way.
+  if (endpoint == NO_INDEX || (line == 0 && p.isEchoReply)) return v.drop(REASON_BAD_OVERLAY);
   if (!isServed) {
     if (!isElsewhere(load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT))) return v.drop(REASON_BAD_OVERLAY);
     // Of who had the address while it was on this node.

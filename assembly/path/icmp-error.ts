@@ -54,6 +54,7 @@ import {
   ICMP_ID_AT,
   ICMP_SIZE,
   TCP_CHECKSUM_AT,
+  TCP_MIN_SIZE,
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
@@ -135,6 +136,9 @@ function innerFault(p: Parsed, inner: usize): u32 {
   const ip = changetype<Ipv4>(inner);
   const headerLength = ip.headerLength;
   if (ip.version != 4 || headerLength < IPV4_MIN_SIZE) return REASON_ICMP_ERROR_UNMATCHED;
+  // No packet of a connection was ever that short: what looks like its ports would be somebody else's bytes.
+  if (ip.totalLength < headerLength + (ip.protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : INNER_DATA))
+    return REASON_ICMP_ERROR_UNMATCHED;
   if (stated < headerLength + INNER_DATA) return REASON_TRUNCATED;
   if (inner + headerLength + INNER_DATA > p.end) return REASON_SNAPLEN_CUT;
   return ip.isFragment && !isFirstFragment(inner) ? REASON_ICMP_ERROR_UNMATCHED : 0;

@@ -231,6 +231,7 @@ function layOut(): void {
 }
 
 export function regionAt(id: u32): usize {
+  if (!isConfigured) return 0;
   if (id == REGION_ARENA) return arenaAt;
   if (id == REGION_FRAMES) return framesAt;
   if (id == REGION_VERDICTS) return verdictsAt;
@@ -245,6 +246,7 @@ export function regionAt(id: u32): usize {
 }
 
 export function regionSize(id: u32): u32 {
+  if (!isConfigured) return 0;
   if (id == REGION_ARENA) return arenaSize;
   if (id == REGION_FRAMES) return maxBatch * FRAME_SIZE;
   if (id == REGION_VERDICTS) return maxBatch * VERDICT_SIZE;

@@ -9,14 +9,13 @@ import {
   REASON_SNAPLEN_CUT,
   REASON_TRUNCATED,
 } from "../abi";
-import { be16 } from "./bytes";
+import { be16, be32 } from "./bytes";
 
 // Where the IP header of a frame starts, for each link type (https://www.tcpdump.org/linktypes.html).
 
 const ETHERNET_TYPE_AT: u32 = 12;
 const ETHERNET_SIZE: u32 = 14;
 const TAG_SIZE: u32 = 4;
-const MAX_TAGS: u32 = 3;
 const SLL_PROTOCOL_AT: u32 = 14;
 const SLL_SIZE: u32 = 16;
 const SLL2_SIZE: u32 = 20;
@@ -44,7 +43,7 @@ export function networkOffset(frame: usize, captured: u32, wire: u32, link: u32)
   if (link == LINK_RAW) return captured > 0 ? 0 : missing(1, wire);
   if (link == LINK_SLL) return afterType(frame, SLL_PROTOCOL_AT, SLL_SIZE, captured, wire);
   if (link == LINK_SLL2) return afterType(frame, 0, SLL2_SIZE, captured, wire);
-  if (link == LINK_NULL) return captured > NULL_SIZE ? NULL_SIZE : missing(NULL_SIZE + 1, wire);
+  if (link == LINK_NULL) return nullOffset(frame, captured, wire);
   if (link == LINK_PPP) return pppOffset(frame, captured, wire);
   return LINK_FAULT | REASON_NOT_IP;
 }
@@ -67,11 +66,11 @@ function ethernetOffset(frame: usize, captured: u32, wire: u32): u32 {
   return tagged(frame, ETHERNET_TYPE_AT, captured, wire);
 }
 
-/** Steps over up to three VLAN tags that start with the type field at `typeAt`. */
+/** Steps over the VLAN tags that start with the type field at `typeAt`: all that fit, or a packet behind one more would leave as no IP. */
 function tagged(frame: usize, typeAt: u32, captured: u32, wire: u32): u32 {
   let type = be16(frame + typeAt);
   let offset = typeAt + 2;
-  for (let tags: u32 = 0; isTag(type) && tags < MAX_TAGS; tags++) {
+  while (isTag(type)) {
     if (captured <= offset + TAG_SIZE) return missing(offset + TAG_SIZE + 1, wire);
     type = be16(frame + offset + 2);
     offset += TAG_SIZE;
@@ -89,9 +88,24 @@ function afterType(frame: usize, typeAt: u32, size: u32, captured: u32, wire: u3
   return tagged(frame, size + 2, captured, wire);
 }
 
+/**
+ * BSD loopback: an address family in the byte order of the host that captured. AF_INET is 2 everywhere, AF_INET6 is 10 on Linux and 24, 28
+ * or 30 on the BSDs and macOS.
+ */
+function nullOffset(frame: usize, captured: u32, wire: u32): u32 {
+  if (captured <= NULL_SIZE) return missing(NULL_SIZE + 1, wire);
+  const family = be32(frame);
+  const value = family > 0xff ? bswap(family) : family;
+  const isIpFamily = value == 2 || value == 10 || value == 24 || value == 28 || value == 30;
+  return isIpFamily ? NULL_SIZE : LINK_FAULT | REASON_NOT_IP;
+}
+
+/** The protocol is two bytes, or one where the link compresses it: the first byte is odd then (RFC 1661 section 6.5). */
 function pppOffset(frame: usize, captured: u32, wire: u32): u32 {
   if (captured <= 4) return missing(5, wire);
   const skip: u32 = be16(frame) == PPP_ADDRESS_CONTROL ? 2 : 0;
-  const protocol = be16(frame + skip);
-  return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? skip + 2 : LINK_FAULT | REASON_NOT_IP;
+  const isShort = (load<u8>(frame + skip) & 1) != 0;
+  const protocol = isShort ? <u32>load<u8>(frame + skip) : be16(frame + skip);
+  if (protocol != PPP_IPV4 && protocol != PPP_IPV6) return LINK_FAULT | REASON_NOT_IP;
+  return skip + (isShort ? 1 : 2);
 }

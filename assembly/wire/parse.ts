@@ -131,7 +131,7 @@ export class Parsed {
     return (this.flags & PARSED_IPV6) != 0;
   }
 
-  /** An echo reply, by its key. */
+  /** An echo reply, by its key: its identifier stands for the destination's port, so it can open no mapping. */
   get isEchoReply(): bool {
     return (<u32>(this.key >> HOOK_SHIFT) & LINE_HOOK_ANSWER) != 0;
   }

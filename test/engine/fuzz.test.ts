@@ -64,6 +64,17 @@ describe("the engine answers with a code and never traps", () => {
     for (let id = 0; id < abi.REGION_COUNT + 2; id++) expect(raw.regionSize(id)).toBe(0);
   });
 
+  test("after a configuration that it refused: it has no regions, and takes another one", async () => {
+    const raw = await rawEngine(encodeEngineConfig(smallConfig(smallModel())));
+    const maxBatch = new DataView(raw.memory.buffer, raw.configAt() + abi.CONFIG_MAX_BATCH_AT, 4);
+    const batch = maxBatch.getUint32(0, true);
+    maxBatch.setUint32(0, 0xffff_ffff, true);
+    expect(raw.configure()).toBe(abi.ERROR_CONFIG_RANGE);
+    for (let id = 0; id < abi.REGION_COUNT; id++) expect([raw.regionAt(id), raw.regionSize(id)]).toEqual([0, 0]);
+    maxBatch.setUint32(0, batch, true);
+    expect(raw.configure()).toBe(abi.OK);
+  });
+
   test("when it is configured twice", () => {
     expect(engine.configure()).toBe(abi.ERROR_ALREADY_CONFIGURED);
   });

@@ -135,6 +135,24 @@ describe("ICMP errors that belong to nothing", () => {
     }
   });
 
+  it.each([
+    ["TCP", 39],
+    ["UDP", 27],
+    ["ICMP echo", 27],
+  ] as const)("are unmatched where the inner %s packet says that it never had a whole header", async (kind, stated) => {
+    const { gateway, port } = await connected(CASES[kind]);
+    const packet = ipv4({ src: EGRESS_IP, dst: REMOTE, totalLength: stated }, CASES[kind].forward(port));
+    const frame = error(ROUTER, EGRESS_IP, packet, 64);
+    expect(gateway.one({ hook: "from-network", frame })).toMatchObject({
+      action: "drop",
+      reason: "icmp-error-unmatched",
+      frame,
+    });
+    const sound = ipv4({ src: EGRESS_IP, dst: REMOTE, totalLength: stated + 1 }, CASES[kind].forward(port));
+    const reverse = gateway.one({ hook: "from-network", frame: error(ROUTER, EGRESS_IP, sound, 64) });
+    expect(reverse.action).toBe("reverse");
+  });
+
   it("pass for endpoints that no policy selects", async () => {
     const { gateway } = await connected(CASES.TCP);
     const packet = ipv4({ src: UNSELECTED, dst: REMOTE }, CASES.TCP.forward(OWN));

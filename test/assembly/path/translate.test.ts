@@ -153,7 +153,8 @@ describe("what may change in a frame", () => {
   });
 
   const links: [string, number, (packet: Uint8Array) => Uint8Array][] = [
-    ["one VLAN tag", 1, (packet) => ethernet(packet, { vlan: 7 } as never)],
+    ["one VLAN tag", 1, (packet) => ethernet(packet, { vlans: [{ id: 7 }] })],
+    ["five VLAN tags", 1, (packet) => ethernet(packet, { vlans: [1, 2, 3, 4, 5].map((id) => ({ id })) })],
     ["QinQ", 1, (packet) => qinq(packet, 7, 8)],
     ["raw IP", LINK_RAW, (packet) => packet],
     ["Linux cooked v1", LINK_SLL, (packet) => sll(packet)],
@@ -162,6 +163,7 @@ describe("what may change in a frame", () => {
     ["null, big-endian", LINK_NULL, (packet) => nullLink(packet, "big")],
     ["PPP with address and control", LINK_PPP, (packet) => ppp(packet, true)],
     ["PPP without them", LINK_PPP, (packet) => ppp(packet, false)],
+    ["PPP with a compressed protocol", LINK_PPP, (packet) => Uint8Array.of(0x21, ...packet)],
   ];
   it.each(links)("the link header stays: %s", async (_, link, wrap) => {
     const gateway = await rig();
@@ -175,6 +177,17 @@ describe("what may change in a frame", () => {
       wrap(ipv4({ src: EGRESS_IP, dst: REMOTE, ttl: 63 }, udp({ srcPort: PORT, dstPort: 53 }))),
     );
   });
+});
+
+it.each([
+  ["AF_INET in neither byte order", [2, 0, 0, 1]],
+  ["AppleTalk", [16, 0, 0, 0]],
+])("a BSD loopback frame whose family is no IP's passes as such: %s", async (_, family) => {
+  const gateway = await rig();
+  const packet = ipv4({ src: ENDPOINT, dst: REMOTE }, udp({ srcPort: PORT, dstPort: 53 }));
+  const frame = Uint8Array.of(...family, ...packet);
+  const sent = gateway.one({ hook: "from-endpoint", link: LINK_NULL, frame });
+  expect(sent).toMatchObject({ action: "pass", reason: "not-ip", frame });
 });
 
 describe("frames cut by the capture", () => {

@@ -1,0 +1,18 @@
+import { expect, it } from "vitest";
+import * as abi from "../../assembly/abi.js";
+import { ethernet, icmpEcho, ipv4, udp, vxlan } from "../support/frames.js";
+import { FrameRun } from "./frame-run.js";
+import { ENDPOINTS, NODES, REMOTES, WORLDS } from "./worlds.js";
+
+// What the fuzzer has found and no other test would see.
+
+it("an echo reply that another node sends to a gateway opens no mapping: it has no identifier that could be its source port", async () => {
+  const gateway = await FrameRun.start(WORLDS.find(({ name }) => name === "a gateway of a cluster")!);
+  const inner = ethernet(ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, icmpEcho({ id: 50_000, reply: true })));
+  const outer = udp({ srcPort: 50_001, dstPort: 8472, payload: vxlan(4711, inner), checksum: 0 });
+  const bytes = ethernet(ipv4({ src: NODES[2], dst: NODES[0] }, outer));
+  gateway.reset();
+  const record = { hook: abi.HOOK_FROM_OVERLAY, link: abi.LINK_ETHERNET, flags: 0, gapMs: 0, extra: 0, bytes };
+  const [line] = gateway.runSingly([record], new Set());
+  expect(line.startsWith(`${abi.ACTION_DROP} ${abi.REASON_BAD_OVERLAY} `)).toBe(true);
+});

@@ -1,0 +1,167 @@
+import * as abi from "../../assembly/abi.js";
+import { actionName, reasonName } from "../../src/engine/names.js";
+import { formatAddress } from "../../src/net/address.js";
+import {
+  destinationAddress,
+  type IpPacket,
+  isEchoRequest,
+  readBe16,
+  sourceAddress,
+  sourcePort,
+} from "../../src/net/decode.js";
+import { checksumState, isSameSum, transportSum } from "../../src/net/recount.js";
+import { portAtOf, tupleKey, tupleOf } from "../../src/net/tuple.js";
+import { rewriteFindings } from "../../src/verify/rewrite.js";
+import { Finding } from "./finding.js";
+import { decodeRecord, IS_FORWARDED } from "./layout.js";
+import { EGRESS_IP6, EGRESS_IPS, ENDPOINT6, ENDPOINTS, type World } from "./worlds.js";
+
+/** One frame before and after, and what the engine said of it. */
+export interface Processed {
+  readonly hook: number;
+  readonly link: number;
+  readonly extra: number;
+  /** Its record says that its transport checksum is a partial one. */
+  readonly isPartial: boolean;
+  readonly given: Uint8Array;
+  readonly result: Uint8Array;
+  readonly action: number;
+  readonly reason: number;
+  readonly flags: number;
+  readonly length: number;
+  readonly inner: number;
+}
+
+/** What earlier frames of an input have shown. */
+export interface Seen {
+  /** Pairs of remote and endpoint that are known to talk by the endpoint's own address. */
+  readonly heard: Set<string>;
+  /** Who stands behind an external tuple: the address and port of the endpoint that last sent through it. */
+  readonly behind: Map<string, string>;
+}
+
+const EGRESS_SET = new Set([...EGRESS_IPS, EGRESS_IP6]);
+const ENDPOINT_SET = new Set([...ENDPOINTS, ENDPOINT6]);
+
+/**
+ * Judges one frame by rules that no code of the engine has a part in.
+ * @param seen of the frames before; gets what this one adds
+ * @throws Finding
+ */
+export function judgeFrame(world: World, p: Processed, seen: Seen): void {
+  checkVerdict(p);
+  if (!IS_FORWARDED.has(p.action)) {
+    checkUntouched(p);
+    if (p.action === abi.ACTION_PASS && p.hook === abi.HOOK_FROM_ENDPOINT) checkPassed(world, p, seen);
+    return;
+  }
+  if (p.hook === abi.HOOK_FROM_OVERLAY) return judgeInner(p, seen);
+  judgeRewrite(p, seen);
+}
+
+function checkVerdict({ action, reason, length, given }: Processed): void {
+  const isKnown = action >= abi.ACTION_PASS && action <= abi.ACTION_HOLD && reason < abi.REASON_COUNT;
+  if (!isKnown) throw new Finding("verdict", `action ${action}, reason ${reason}`);
+  const needsReason = !IS_FORWARDED.has(action);
+  if (needsReason !== (reason !== abi.REASON_NONE))
+    throw new Finding("verdict", `${actionName(action)} with reason ${reasonName(reason)}`);
+  if (length > given.length) throw new Finding("verdict", `${length} bytes of a frame that has ${given.length}`);
+}
+
+/** What is passed or dropped keeps its bytes. */
+function checkUntouched({ given, result, action, reason }: Processed): void {
+  if (Buffer.compare(given, result) === 0) return;
+  throw new Finding("untouched", `${actionName(action)} (${reasonName(reason)}) changed the frame`);
+}
+
+function judgeInner(p: Processed, seen: Seen): void {
+  const { inner, length, given, result, action } = p;
+  // On to another node: `inner` says where the IP packet starts, and every node looks at the packet once more.
+  if (action === abi.ACTION_REDIRECT) return;
+  if (inner + length > given.length) throw new Finding("verdict", `inner frame ${inner}+${length} of ${given.length}`);
+  if (Buffer.compare(given.subarray(0, inner), result.subarray(0, inner)) !== 0)
+    throw new Finding("out-of-frame", "the outer headers of an overlay packet were changed");
+  const [before, after] = [given.subarray(inner, inner + length), result.subarray(inner, inner + length)];
+  judgeRewrite({ ...p, link: abi.LINK_ETHERNET, extra: p.extra, given: before, result: after }, seen);
+}
+
+/** The rewrite, byte by byte and sum by sum; and whose addresses are on it afterwards. */
+function judgeRewrite(p: Processed, seen: Seen): void {
+  const packet = decodeRecord({ bytes: p.given, link: p.link, extra: p.extra });
+  if (!packet) throw new Finding("forwarded", `${actionName(p.action)} of a frame without an IP packet`);
+  if (p.action === abi.ACTION_REDIRECT && p.hook === abi.HOOK_FROM_ENDPOINT) return;
+  // A reply that an endpoint's own node takes from the overlay was translated by the gateway.
+  if (p.action === abi.ACTION_REVERSE && p.hook === abi.HOOK_FROM_OVERLAY) return;
+  const isSnat = p.action === abi.ACTION_SNAT;
+  const hops = p.flags & abi.VERDICT_FLAG_HOP ? 1 : 0;
+  const end = isSnat ? "source" : "destination";
+  for (const { field, expected, got, why } of rewriteFindings({ o: p, packet }, end, hops)) {
+    if (field === "transport-checksum" && isAsTold(p, packet)) continue;
+    const what = `${actionName(p.action)}, ${packet.kind}`;
+    throw new Finding(`rewrite ${field}`, `expected ${expected}, got ${got}: ${why} (${what})`);
+  }
+  const address = isSnat ? sourceAddress(p.result, packet) : destinationAddress(p.result, packet);
+  const known = isSnat ? EGRESS_SET : ENDPOINT_SET;
+  if (!known.has(formatAddress(address)))
+    throw new Finding("leak", `${actionName(p.action)} with ${end} ${formatAddress(address)}`);
+  if (packet.kind !== "icmp-error") checkPartner(p, packet, seen);
+}
+
+/** A reply goes to whom its external tuple stands for, and to nobody else. */
+function checkPartner({ action, given, result }: Processed, packet: IpPacket, { behind }: Seen): void {
+  const isSnat = action === abi.ACTION_SNAT;
+  const end = isSnat ? "source" : "destination";
+  const portAt = portAtOf(packet, end);
+  const inside = isSnat ? given : result;
+  const address = formatAddress((isSnat ? sourceAddress : destinationAddress)(inside, packet));
+  const partner = `${address} ${portAt < 0 ? 0 : readBe16(inside, portAt)}`;
+  const external = tupleKey(isSnat ? result : given, tupleOf(isSnat ? result : given, packet, end));
+  if (isSnat) behind.set(external, partner);
+  else if (behind.get(external) !== partner)
+    throw new Finding("wrong partner", `a reply to ${behind.get(external) ?? "nobody"} goes to ${partner}`);
+}
+
+/**
+ * The record says whether the checksum is a partial one, and a host that says so wrongly gets what it asked for. A sum that looks partial
+ * by chance and is not said to be one keeps its error.
+ */
+function isAsTold({ given, result, isPartial }: Processed, packet: IpPacket): boolean {
+  const looksPartial = checksumState(given, packet) === "partial";
+  if (isPartial === looksPartial) return false;
+  return isPartial || isSameSum(transportSum(given, packet), transportSum(result, packet));
+}
+
+/** Nothing that a policy selects goes out with an endpoint's own address. */
+function checkPassed(world: World, p: Processed, seen: Seen): void {
+  const packet = decodeRecord({ bytes: p.given, link: p.link, extra: p.extra });
+  if (!packet) return;
+  const source = formatAddress(sourceAddress(p.given, packet));
+  const destination = formatAddress(destinationAddress(p.given, packet));
+  if (!isSelected(source, destination)) return;
+  const pair = `${destination} ${source}`;
+  if (p.reason === abi.REASON_REPLY_OF_INBOUND && (seen.heard.has(pair) || isAnswer(p.given, packet))) {
+    seen.heard.add(pair);
+    return;
+  }
+  if (p.reason === abi.REASON_UNSUPPORTED_PASSED && world.passesUnsupported) return;
+  throw new Finding("leak", `${source} to ${destination} passes as ${reasonName(p.reason)} (${packet.kind})`);
+}
+
+/** What it says is an answer by its form, or it serves on this port. */
+function isAnswer(bytes: Uint8Array, packet: IpPacket): boolean {
+  const isSynAck = packet.kind === "tcp" && (packet.tcpFlags & 0x12) === 0x12;
+  const isEchoReply = packet.kind === "echo" && !isEchoRequest(packet);
+  return isSynAck || isEchoReply || [8080, 53].includes(sourcePort(bytes, packet));
+}
+
+/** The policies of the small model, read naively: by one prefix after the other. */
+export function isSelected(source: string, destination: string): boolean {
+  if (source === ENDPOINT6) return destination.includes(":") && !/^(::1$|ff|fe[89ab])/.test(destination);
+  if (destination.includes(":")) return false;
+  if (source === ENDPOINTS[1]) return destination.startsWith("198.51.100.");
+  if (source !== ENDPOINTS[0]) return false;
+  const [a, b] = destination.split(".").map(Number);
+  const isInternal = (a === 10 && b === 0) || destination === "172.18.0.2" || (a === 192 && b === 168);
+  const isFixed = a === 127 || (a === 169 && b === 254) || (a >= 224 && a <= 239) || destination === "255.255.255.255";
+  return !isInternal && !isFixed;
+}

@@ -1,0 +1,260 @@
+import * as abi from "../../assembly/abi.js";
+import {
+  concat,
+  ethernet,
+  icmpEcho,
+  icmpMessage,
+  ipv4,
+  ipv4FragmentsOf,
+  ipv6,
+  ipv6FragmentsOf,
+  type Layer4,
+  nullLink,
+  otherProtocol,
+  patterned,
+  ppp,
+  qinq,
+  sctp,
+  sll,
+  sll2,
+  tcp,
+  udp,
+  vxlan,
+} from "../support/frames.js";
+import type { FuzzRecord } from "./frame-input.js";
+import { EGRESS_IP6, EGRESS_IPS, ENDPOINT6, ENDPOINTS, NODES, REMOTES, REMOTES6 } from "./worlds.js";
+
+const PORT = 40_001;
+const OUT = abi.HOOK_FROM_ENDPOINT;
+const IN = abi.HOOK_FROM_NETWORK;
+const OVERLAY = abi.HOOK_FROM_OVERLAY;
+
+function record(hook: number, bytes: Uint8Array, link: number = abi.LINK_ETHERNET, flags = 0): FuzzRecord {
+  return { hook, link, flags, gapMs: 1, extra: 0, bytes };
+}
+
+/** Puts a packet into the frame of each link type that the engine knows. */
+export function onLink(packet: Uint8Array, link: number): Uint8Array {
+  switch (link) {
+    case abi.LINK_RAW:
+      return packet;
+    case abi.LINK_SLL:
+      return sll(packet);
+    case abi.LINK_SLL2:
+      return sll2(packet);
+    case abi.LINK_NULL:
+      return nullLink(packet);
+    case abi.LINK_PPP:
+      return ppp(packet);
+    default:
+      return ethernet(packet);
+  }
+}
+
+/** Around 200 frames: every protocol, direction, link type and oddity that this code names. */
+export function seedFrames(): FuzzRecord[] {
+  return [
+    ...conversations(),
+    ...tcpForms(),
+    ...icmpForms(),
+    ...linkForms(),
+    ...ipv4Forms(),
+    ...ipv6Forms(),
+    ...overlayForms(),
+    ...offloadForms(),
+  ];
+}
+
+/** What an endpoint sends and what comes back, for each transport, pod, remote and egress IP. */
+function conversations(): FuzzRecord[] {
+  const records: FuzzRecord[] = [];
+  for (const src of ENDPOINTS) {
+    for (const dst of REMOTES) {
+      for (const body of transports(PORT, 443)) records.push(record(OUT, ethernet(ipv4({ src, dst }, body))));
+    }
+  }
+  for (const dst of EGRESS_IPS) {
+    for (const src of REMOTES) {
+      for (const body of transports(443, PORT, true)) records.push(record(IN, ethernet(ipv4({ src, dst }, body))));
+    }
+  }
+  for (const dst of ENDPOINTS) {
+    for (const body of transports(50_000, 8080))
+      records.push(record(IN, ethernet(ipv4({ src: REMOTES[0], dst }, body))));
+  }
+  return records;
+}
+
+function transports(srcPort: number, dstPort: number, isReply = false): Layer4[] {
+  const payload = patterned(24, srcPort);
+  const id = Math.max(srcPort, dstPort);
+  return [
+    tcp({ srcPort, dstPort, flags: isReply ? "SYN ACK" : "SYN" }),
+    udp({ srcPort, dstPort, payload }),
+    icmpEcho({ id, reply: isReply, payload }),
+    sctp({ srcPort, dstPort }),
+  ];
+}
+
+function tcpForms(): FuzzRecord[] {
+  const [src, dst] = [ENDPOINTS[0], REMOTES[0]];
+  const ports = { srcPort: PORT, dstPort: 443 };
+  const mss = Uint8Array.of(2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7);
+  const flags = ["ACK", "PSH ACK", "FIN ACK", "RST", "RST ACK", "SYN ACK", "SYN FIN", "", "FIN SYN RST PSH ACK URG"];
+  return flags.flatMap((words) => [
+    record(OUT, ethernet(ipv4({ src, dst }, tcp({ ...ports, flags: words, payload: patterned(17) })))),
+    record(
+      IN,
+      ethernet(
+        ipv4({ src: dst, dst: EGRESS_IPS[0] }, tcp({ srcPort: 443, dstPort: PORT, flags: words, options: mss })),
+      ),
+    ),
+  ]);
+}
+
+function icmpForms(): FuzzRecord[] {
+  const records: FuzzRecord[] = [];
+  const inner = ipv4({ src: EGRESS_IPS[0], dst: REMOTES[0] }, udp({ srcPort: PORT, dstPort: 443 }));
+  const innerTcp = ipv4({ src: EGRESS_IPS[0], dst: REMOTES[0] }, tcp({ srcPort: PORT, dstPort: 443 })).subarray(0, 28);
+  const innerOut = ipv4({ src: REMOTES[0], dst: ENDPOINTS[0] }, udp({ srcPort: 443, dstPort: PORT }));
+  for (const [type, code] of [
+    [3, 3],
+    [3, 4],
+    [4, 0],
+    [5, 1],
+    [11, 0],
+    [12, 0],
+  ]) {
+    for (const quoted of [inner, innerTcp]) {
+      const message = icmpMessage({ type, code, word: 1400, inner: quoted });
+      records.push(record(IN, ethernet(ipv4({ src: "198.51.100.254", dst: EGRESS_IPS[0] }, message))));
+    }
+    const message = icmpMessage({ type, code, inner: innerOut });
+    records.push(record(OUT, ethernet(ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, message))));
+  }
+  for (const type of [9, 10, 13, 14, 15, 17, 42]) {
+    records.push(record(OUT, ethernet(ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, icmpMessage({ type })))));
+  }
+  const aboutError = icmpMessage({
+    type: 3,
+    code: 1,
+    inner: ipv4({ src: REMOTES[0], dst: EGRESS_IPS[0] }, icmpMessage({ type: 3, inner })),
+  });
+  return [...records, record(IN, ethernet(ipv4({ src: REMOTES[0], dst: EGRESS_IPS[0] }, aboutError)))];
+}
+
+function linkForms(): FuzzRecord[] {
+  const packets = [
+    ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, tcp({ srcPort: PORT, dstPort: 443, flags: "SYN" })),
+    ipv6({ src: ENDPOINT6, dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 53 })),
+  ];
+  const records = packets.flatMap((packet) =>
+    Array.from({ length: abi.LINK_COUNT - 1 }, (_, n) => record(OUT, onLink(packet, n + 1), n + 1)),
+  );
+  const arp = concat(new Uint8Array(12), Uint8Array.of(8, 6), new Uint8Array(28));
+  return [
+    ...records,
+    record(OUT, ethernet(packets[0], { vlans: [{ id: 7 }] })),
+    record(OUT, qinq(packets[0], 100, 7)),
+    record(OUT, ethernet(packets[0], { trailer: new Uint8Array(18) })),
+    record(OUT, ppp(packets[0], false), abi.LINK_PPP),
+    record(OUT, concat(Uint8Array.of(0x21), packets[0]), abi.LINK_PPP),
+    record(OUT, nullLink(packets[0], "big"), abi.LINK_NULL),
+    record(OUT, ethernet(packets[0], { vlans: [{ id: 1 }, { id: 2 }, { id: 3 }, { id: 4 }] })),
+    record(OUT, arp),
+    record(OUT, new Uint8Array(0)),
+  ];
+}
+
+function ipv4Forms(): FuzzRecord[] {
+  const ip = { src: ENDPOINTS[0], dst: REMOTES[0] };
+  const body = udp({ srcPort: PORT, dstPort: 443, payload: patterned(64) });
+  const recordRoute = Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0);
+  const sourceRoute = Uint8Array.of(131, 7, 4, 8, 8, 8, 8, 0);
+  const packets = [
+    ...ipv4FragmentsOf(ipv4({ ...ip, id: 77 }, body), [24, 24]),
+    ipv4({ ...ip, options: recordRoute }, body),
+    ipv4({ ...ip, options: sourceRoute }, body),
+    ipv4({ ...ip, ttl: 1 }, body),
+    ipv4({ ...ip, ttl: 0 }, body),
+    ipv4({ ...ip, headerChecksum: { wrongBy: 1 } }, body),
+    ipv4({ ...ip, dst: "224.0.0.251" }, body),
+    ipv4({ ...ip, dst: "255.255.255.255" }, body),
+    ipv4({ ...ip, dst: "0.0.0.0" }, body),
+    ipv4({ ...ip, dst: "127.0.0.1" }, body),
+    ipv4({ ...ip, dst: "10.0.1.8" }, body),
+    ipv4({ ...ip, src: "127.0.0.1" }, body),
+    ipv4({ ...ip, src: EGRESS_IPS[0] }, body),
+    ipv4({ src: REMOTES[0], dst: REMOTES[0] }, body),
+    ipv4(ip, udp({ srcPort: PORT, dstPort: 443, checksum: 0 })),
+    ipv4(ip, udp({ srcPort: 0, dstPort: 443 })),
+    ipv4(ip, udp({ srcPort: PORT, dstPort: 0 })),
+    ipv4(ip, udp({ srcPort: PORT, dstPort: 443, checksum: { wrongBy: 3 } })),
+    ipv4(ip, otherProtocol(47, patterned(24))),
+    ipv4(ip, otherProtocol(50, patterned(24))),
+    ipv4(ip, otherProtocol(2, patterned(8))),
+  ];
+  return packets.map((packet) => record(OUT, ethernet(packet)));
+}
+
+function ipv6Forms(): FuzzRecord[] {
+  const ip = { src: ENDPOINT6, dst: REMOTES6[0] };
+  const body = udp({ srcPort: PORT, dstPort: 443, payload: patterned(64) });
+  const inner = ipv6({ src: EGRESS_IP6, dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 443 }));
+  const out = [
+    ipv6(ip, tcp({ srcPort: PORT, dstPort: 443, flags: "SYN" })),
+    ipv6(ip, icmpEcho({ id: PORT })),
+    ipv6(ip, sctp({ srcPort: PORT, dstPort: 443 })),
+    ipv6({ ...ip, extensions: [{ type: 0 }, { type: 60 }] }, body),
+    ipv6(
+      {
+        ...ip,
+        extensions: [
+          { type: 43, body: new Uint8Array(22) },
+          { type: 51, body: new Uint8Array(10) },
+        ],
+      },
+      body,
+    ),
+    ipv6({ ...ip, fragment: { id: 9 } }, body),
+    ipv6({ ...ip, hopLimit: 1 }, body),
+    ipv6({ ...ip, dst: "ff02::1" }, body),
+    ipv6({ ...ip, dst: "fe80::1" }, body),
+    ipv6(ip, otherProtocol(59, new Uint8Array(0))),
+    ipv6(ip, otherProtocol(50, patterned(16))),
+    ...ipv6FragmentsOf(ipv6(ip, body), [24, 24], 5),
+  ];
+  const back = [
+    ...transports(443, PORT, true).map((reply) => ipv6({ src: REMOTES6[0], dst: EGRESS_IP6 }, reply)),
+    ipv6({ src: REMOTES6[1], dst: EGRESS_IP6 }, icmpMessage({ type: 2, word: 1280, inner })),
+    ipv6({ src: REMOTES6[1], dst: EGRESS_IP6 }, icmpMessage({ type: 1, code: 4, inner })),
+    ipv6({ src: REMOTES6[1], dst: EGRESS_IP6 }, icmpMessage({ type: 133 })),
+  ];
+  return [...out.map((packet) => record(OUT, ethernet(packet))), ...back.map((packet) => record(IN, ethernet(packet)))];
+}
+
+/** VXLAN between nodes: to a gateway, and back to the node of the endpoint. */
+function overlayForms(): FuzzRecord[] {
+  const packets = [
+    ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, tcp({ srcPort: PORT, dstPort: 443, flags: "SYN" })),
+    ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, udp({ srcPort: PORT, dstPort: 443 })),
+    ipv4({ src: REMOTES[0], dst: ENDPOINTS[0] }, udp({ srcPort: 443, dstPort: PORT })),
+    ipv6({ src: ENDPOINT6, dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 443 })),
+  ];
+  return packets.flatMap((packet) =>
+    [4711, abi.VNI_WORLD].flatMap((vni) => {
+      const outer = udp({ srcPort: 50_001, dstPort: 8472, payload: vxlan(vni, ethernet(packet)), checksum: 0 });
+      const frame = ethernet(ipv4({ src: NODES[2], dst: NODES[0] }, outer));
+      const back = ethernet(ipv4({ src: NODES[0], dst: NODES[2] }, outer));
+      return [record(OVERLAY, frame), record(OVERLAY, back), record(OUT, frame)];
+    }),
+  );
+}
+
+function offloadForms(): FuzzRecord[] {
+  const ip = { src: ENDPOINTS[0], dst: REMOTES[0] };
+  const partial = { srcPort: PORT, dstPort: 443, payload: patterned(60), checksum: "partial" } as const;
+  const packets = [ipv4(ip, tcp(partial)), ipv4(ip, udp(partial)), ipv4({ ...ip, totalLength: 0 }, tcp(partial))];
+  const flags = [0, abi.FRAME_FLAG_PARTIAL, abi.FRAME_FLAG_GSO, abi.FRAME_FLAG_PARTIAL | abi.FRAME_FLAG_GSO];
+  return packets.flatMap((packet) => flags.map((bits) => record(OUT, ethernet(packet), abi.LINK_ETHERNET, bits)));
+}
