@@ -37,7 +37,7 @@ import { gatewayState, isElsewhere } from "../tables/gateways";
 import { tupleHash4 } from "../tables/hash";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, isEgressAddress } from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort } from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
@@ -59,6 +59,7 @@ import {
   selectedPolicy,
   timeoutRow,
 } from "./resolve";
+import { isSpoofed } from "./stateless";
 import { Verdict } from "./verdict";
 
 // from-endpoint, off the straight line: connections that are new, have expired, changed state, or were decided under an older policy.
@@ -98,12 +99,6 @@ function isAnswer(p: Parsed, endpoint: u32): bool {
   if (p.protocol != PROTOCOL_TCP) return false;
   if (p.tcpFlags & TCP_SYN) return (p.tcpFlags & TCP_ACK) != 0;
   return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));
-}
-
-/** Sources that no host may use: loopback, multicast, reserved, and the gateways' own egress IPs. */
-function isSpoofed(src: u32): bool {
-  const first = src & 0xff;
-  return first == 127 || first >= 224 || isEgressAddress(0, mappedLow(src));
 }
 
 /** The first frame of a connection, as far as we know. */

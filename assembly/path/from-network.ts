@@ -27,8 +27,11 @@ import { Verdict } from "./verdict";
 
 // from-network, off the straight line: replies whose mapping changed state, has expired or never was, and connections from outside.
 
-/** @param line what conntrack has for the frame's key, 0 = nothing */
-export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
+/**
+ * @param line what conntrack has for the frame's key, 0 = nothing
+ * @param isDirect it came over a gateway's uplink: a selected endpoint is not reached there but by its mappings (RFC 4787 REQ-8)
+ */
+export function fromNetwork(p: Parsed, line: usize, isDirect: bool, v: Verdict): void {
   if (line != 0 && isExpired(line, nowMs())) {
     removeConnection(line);
     line = 0;
@@ -54,6 +57,7 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
   if (endpoint == NO_INDEX) return v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(0, mappedLow(remote));
   if (never) return v.pass(never);
+  if (isDirect && !matchPolicy(endpoint, 0, mappedLow(remote))) return v.drop(REASON_NO_REVERSE_MAPPING);
   if (opens(p)) return openInbound(p, endpoint, false, v);
   if (
     p.protocol == PROTOCOL_TCP &&

@@ -17,7 +17,8 @@ import { nowNs } from "../tables/clock";
 import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt, verdictsAt } from "../tables/memory";
 import { endpointAt, findEgressAddress, findEndpoint, isPolicyLoaded } from "../tables/policy";
 import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
-import { KIND_FAULT, KIND_IPV6, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
+import { KIND_FAULT, KIND_ICMP_ERROR, KIND_IPV6, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
+import { quotedEndpoint } from "./icmp-error";
 import { recordFault, tick } from "./process";
 import { mappedLow } from "./resolve";
 
@@ -51,7 +52,8 @@ function locateFrame(record: usize, verdict: usize): void {
   if (kind == KIND_FAULT || kind == KIND_NOT_IP || kind == KIND_IPV6) return;
   const outbound = load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_ENDPOINT;
   const address = mappedLow(load<u32>(p.l3 + (outbound ? IPV4_SRC_AT : IPV4_DST_AT)));
-  const endpoint = findEndpoint(0, address, nowNs());
+  let endpoint = findEndpoint(0, address, nowNs());
+  if (endpoint == NO_INDEX && outbound && kind == KIND_ICMP_ERROR) endpoint = quotedEndpoint(p);
   if (endpoint != NO_INDEX) store<u32>(verdict, load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT), VERDICT_NODE_AT);
   if (!outbound) store<u32>(verdict, findEgressAddress(0, address), VERDICT_EGRESS_AT);
 }

@@ -68,6 +68,7 @@ import {
   KIND_NOT_IP,
   KIND_OVERLAY,
   KIND_PLAIN,
+  PARSED_UPLINK,
   Parsed,
   parseFrame,
 } from "../wire/parse";
@@ -192,8 +193,10 @@ function settle(record: usize, verdict: usize, size: u32): void {
 /** TCP, UDP and echoes off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
 function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
+  const isDirect = (p.flags & PARSED_UPLINK) != 0;
+  p.flags &= ~(<u8>PARSED_UPLINK);
   if (p.hook == HOOK_FROM_ENDPOINT) return fromEndpoint(p, line, v);
-  fromNetwork(p, line, v);
+  fromNetwork(p, line, isDirect, v);
   if (ownNode != NO_INDEX) sendHome(p, v);
 }
 

@@ -2,6 +2,7 @@ import {
   CONFIG_FLAG_UNSUPPORTED_PASS,
   HOOK_FROM_ENDPOINT,
   NO_INDEX,
+  REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
@@ -17,6 +18,12 @@ import { Verdict } from "./verdict";
 
 const IPV6_SRC_AT: usize = 8;
 const IPV6_DST_AT: usize = 24;
+
+/** IPv4 sources that no host may use: network 0, loopback, multicast, reserved (RFC 1812 section 5.3.7), and the gateways' own egress IPs. */
+export function isSpoofed(src: u32): bool {
+  const first = src & 0xff;
+  return first == 0 || first == 127 || first >= 224 || isEgressAddress(0, mappedLow(src));
+}
 
 /** @param reason what to call it where it must be dropped */
 export function stateless(p: Parsed, reason: u32, v: Verdict): void {
@@ -37,6 +44,10 @@ export function statelessToward(p: Parsed, remote: u32, reason: u32, v: Verdict)
   decide(outbound, 0, mappedLow(own), 0, mappedLow(remote), reason, v);
 }
 
+function isMapped(high: u64, low: u64): bool {
+  return high == 0 && low >> 32 == 0xffff;
+}
+
 function half(at: usize): u64 {
   return bswap<u64>(load<u64>(at));
 }
@@ -53,6 +64,7 @@ function decide(
   const endpoint = findEndpoint(ownHigh, ownLow, nowNs());
   if (endpoint == NO_INDEX) {
     if (!outbound && isEgressAddress(ownHigh, ownLow)) return v.drop(reason);
+    if (outbound && isMapped(ownHigh, ownLow) && isSpoofed(bswap<u32>(<u32>ownLow))) return v.drop(REASON_BAD_SOURCE);
     return v.pass(REASON_ENDPOINT_UNKNOWN);
   }
   const never = neverSelected(remoteHigh, remoteLow);

@@ -2,6 +2,7 @@ import {
   FRAME_CAPTURED_AT,
   FRAME_FLAG_GSO,
   FRAME_FLAG_PARTIAL,
+  FRAME_FLAG_UPLINK,
   FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
@@ -48,6 +49,7 @@ export const KIND_OVERLAY: u32 = 7; // to be opened first
 /** Bits of `Parsed.flags`. */
 export const PARSED_PARTIAL: u32 = 1;
 export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not captured
+export const PARSED_UPLINK: u32 = 4; // taken off again before the frame is translated
 
 /** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
 export const KEY_MASK: u64 = 0x0000ffffffffffff;
@@ -132,7 +134,9 @@ export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   const hook = <u32>load<u8>(record, FRAME_HOOK_AT);
   p.wire = wire;
   p.key = makeKey(0, 0, hook);
-  p.flags = <u8>(frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0);
+  p.flags = <u8>(
+    ((frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0) | (frameFlags & FRAME_FLAG_UPLINK ? PARSED_UPLINK : 0))
+  );
   const offset = networkOffset(frame, captured, wire, load<u8>(record, FRAME_LINK_AT));
   if (offset & LINK_FAULT) return fault(p, offset & ~LINK_FAULT);
   p.l3 = frame + offset;

@@ -36,6 +36,9 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_BAD_SOURCE, "bad-source"],
   [abi.REASON_GATEWAY_DOWN, "gateway-down"],
   [abi.REASON_BAD_OVERLAY, "bad-overlay"],
+  [abi.REASON_ICMP_ERROR_NESTED, "icmp-error-nested"],
+  [abi.REASON_ICMP_ERROR_FRAGMENT, "icmp-error-fragment"],
+  [abi.REASON_ICMP_ERROR_MISDIRECTED, "icmp-error-misdirected"],
 ]);
 
 /** ACTION_* to name. */

@@ -113,6 +113,13 @@ export class Frame {
     return this.judge.policies.ownerOfKey(addressKey(this.insideBytes, at, family), this.o.timeNs);
   }
 
+  /** The endpoint that got the packet which an ICMP error from inside quotes: a router on the way to it may have sent the error. */
+  get quotedEndpoint(): Endpoint | undefined {
+    const { inner, family } = this.packet;
+    if (this.packet.kind !== "icmp-error" || !inner || inner.family !== family) return undefined;
+    return this.judge.policies.ownerOfKey(addressKey(this.insideBytes, inner.destinationAt, family), this.o.timeNs);
+  }
+
   /** Opens the connection that this frame is the first one of. @param policy index, -1 = none */
   open(direction: ConnectionStart["direction"], endpoint: Endpoint, policy: number): Connection {
     const { judge, insideBytes, tuple } = this;

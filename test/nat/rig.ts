@@ -1,6 +1,6 @@
 /** The setting of the numbered NAT tests: profile `rfc`, one gateway, fixed addresses, and every oracle on every frame that comes out. */
 import { expect } from "vitest";
-import { VERDICT_FLAG_HOP } from "../../assembly/abi.js";
+import { FRAME_FLAG_UPLINK, VERDICT_FLAG_HOP } from "../../assembly/abi.js";
 import { PROFILE_TIMEOUTS } from "../../src/config/settings.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import type { EngineConfig } from "../../src/engine/engine-config.js";
@@ -153,6 +153,11 @@ export function inbound(
 ): RigFrame {
   const { src = REMOTE, dst = EXT, ttl = 64, atMs = 0 } = fields;
   return { hook: "from-network", frame: ethernet(ipv4({ src, dst, ttl }, l4)), atMs };
+}
+
+/** The outside sends `l4` straight to an endpoint's own address, over the gateway's uplink. */
+export function direct(l4: Layer4, fields: { src?: string; dst?: string; atMs?: number } = {}): RigFrame {
+  return { ...inbound(l4, { dst: INSIDE, ...fields }), flags: FRAME_FLAG_UPLINK };
 }
 
 /** mulberry32: numbers from 0 to `below` - 1 that repeat from the seed. */

@@ -6,13 +6,27 @@ import {
   icmpEcho,
   icmpMessage,
   ipv4,
+  ipv6,
   type Layer4,
+  otherProtocol,
   patterned,
   tcp,
   text,
   udp,
 } from "../support/frames.js";
-import { EXT, INSIDE, Nat, OTHER_INSIDE, OUTSIDE_ROUTER, REMOTE, randomBytes, randomNumbers } from "./rig.js";
+import {
+  EXT,
+  INSIDE,
+  INSIDE_ROUTER,
+  Nat,
+  OTHER_EXT,
+  OTHER_INSIDE,
+  OTHER_REMOTE,
+  OUTSIDE_ROUTER,
+  REMOTE,
+  randomBytes,
+  randomNumbers,
+} from "./rig.js";
 
 const OWN = 700;
 const SYN = (port: number) => tcp({ srcPort: port, dstPort: 443, flags: "SYN", payload: text("first words") });
@@ -202,3 +216,126 @@ describe.each(Object.entries(INNER))("T07 the outer checksum equals a full recou
 function checksumOf(frame: Uint8Array): number {
   return frame[36] * 256 + frame[37];
 }
+
+describe("T10 errors that are not translated, each under a reason of its own; table and timers stay", () => {
+  const flow = (port: number) => ipv4({ src: EXT, dst: REMOTE }, SYN(port));
+  const rows: [string, string, (port: number) => Uint8Array][] = [
+    ["about a flow that nobody knows", "icmp-error-unmatched", (port) => errorFrame(flow(port === 5000 ? 5001 : 5000))],
+    [
+      "about an ICMP error",
+      "icmp-error-nested",
+      (port) => errorFrame(ipv4({ src: EXT, dst: REMOTE }, icmpMessage({ type: 3, code: 1, inner: flow(port) }))),
+    ],
+    [
+      "about a later fragment",
+      "icmp-error-fragment",
+      (port) => errorFrame(ipv4({ src: EXT, dst: REMOTE, fragmentOffset: 64 }, SYN(port))),
+    ],
+    ["to another egress IP", "icmp-error-misdirected", (port) => errorFrame(flow(port), { dst: OTHER_EXT })],
+    ["C14 to another endpoint", "icmp-error-misdirected", (port) => errorFrame(flow(port), { dst: OTHER_INSIDE })],
+    ["C14 to an address of nobody", "icmp-error-misdirected", (port) => errorFrame(flow(port), { dst: "203.0.113.9" })],
+    [
+      "C10 about a redirect",
+      "icmp-error-nested",
+      (port) => errorFrame(ipv4({ src: EXT, dst: REMOTE }, icmpMessage({ type: 5, inner: flow(port) }))),
+    ],
+    [
+      "C11 about an unknown protocol",
+      "icmp-error-unmatched",
+      () => errorFrame(ipv4({ src: EXT, dst: REMOTE }, otherProtocol(253, patterned(32)))),
+    ],
+    [
+      "C12 about a packet of another IP version",
+      "icmp-error-unmatched",
+      () => errorFrame(ipv6({ src: "2001:db8::1", dst: "2001:db8::2" }, udp({ srcPort: 1, dstPort: 2 }))),
+    ],
+    [
+      "C15 about a packet that is not from here",
+      "icmp-error-unmatched",
+      () => errorFrame(ipv4({ src: "203.0.113.9", dst: REMOTE }, SYN(5000))),
+    ],
+    [
+      "C16 about a packet to another remote",
+      "icmp-error-unmatched",
+      (port) => errorFrame(ipv4({ src: EXT, dst: OTHER_REMOTE }, SYN(port))),
+    ],
+    [
+      "C05 with an inner header of 2 words",
+      "icmp-error-unmatched",
+      (port) => errorFrame(withByte(flow(port), 0, 0x42)),
+    ],
+  ];
+
+  it.each(rows)("%s: %s", async (_, reason, build) => {
+    const { nat, port } = await tcpFlow();
+    const before = nat.rig.engine.conntrack().slice();
+    const frame = build(port);
+    expect(nat.one({ hook: "from-network", frame })).toMatchObject({ action: "drop", reason, frame });
+    expect(Buffer.compare(nat.rig.engine.conntrack(), before)).toBe(0);
+    nat.check();
+  });
+
+  it("C05 with an inner header of 15 words that is cut: truncated", async () => {
+    const { nat, port } = await tcpFlow();
+    const inner = withByte(flow(port).slice(0, 40), 0, 0x4f);
+    expect(errorIn(nat, inner)).toMatchObject({ action: "drop", reason: "truncated" });
+    nat.check();
+  });
+});
+
+function withByte(packet: Uint8Array, at: number, value: number): Uint8Array {
+  const copy = packet.slice();
+  copy[at] = value;
+  return copy;
+}
+
+describe("T11 errors from inside about what came in on a mapped flow", () => {
+  const answer = (port: number) => udp({ srcPort: 53, dstPort: port, payload: text("an answer") });
+
+  async function udpFlow(): Promise<{ nat: Nat; port: number }> {
+    const nat = await Nat.start();
+    const { natPort } = nat.out(udp({ srcPort: OWN, dstPort: 53 }));
+    nat.back(answer(natPort));
+    return { nat, port: natPort };
+  }
+
+  it.each([
+    ["the endpoint says port unreachable", INSIDE, 3, 3],
+    ["a router in front of it says time exceeded", INSIDE_ROUTER, 11, 0],
+    ["a router in front of it says fragmentation needed", INSIDE_ROUTER, 3, 4],
+  ])("%s: outside it comes from the egress IP and quotes the packet as sent there", async (_, src, type, code) => {
+    const { nat, port } = await udpFlow();
+    const quoted = ipv4({ src: REMOTE, dst: INSIDE, ttl: 3 }, answer(OWN));
+    const outcome = nat.one({ hook: "from-endpoint", frame: errorFrame(quoted, { src, dst: REMOTE, type, code }) });
+    const outside = ipv4({ src: REMOTE, dst: EXT, ttl: 3 }, answer(port));
+    expect(outcome).toMatchObject({ action: "snat", egressIP: EXT, natPort: port });
+    expect(outcome.frame).toEqual(errorFrame(outside, { src: EXT, dst: REMOTE, type, code }));
+    nat.check();
+  });
+
+  it.each([
+    ["another endpoint", OTHER_INSIDE, "icmp-error-misdirected"],
+    ["the egress IP itself", EXT, "bad-source"],
+    ["loopback", "127.0.0.1", "bad-source"],
+    ["nobody's address", "0.0.0.0", "bad-source"],
+  ])("said in the name of %s it is dropped", async (_, src, reason) => {
+    const { nat } = await udpFlow();
+    const frame = errorFrame(ipv4({ src: REMOTE, dst: INSIDE }, answer(OWN)), { src, dst: REMOTE, code: 3 });
+    expect(nat.one({ hook: "from-endpoint", frame })).toMatchObject({ action: "drop", reason, frame });
+    nat.check();
+  });
+
+  it("said to another host than the quoted packet came from it is dropped", async () => {
+    const { nat } = await udpFlow();
+    const frame = errorFrame(ipv4({ src: REMOTE, dst: INSIDE }, answer(OWN)), {
+      src: INSIDE,
+      dst: OTHER_REMOTE,
+      code: 3,
+    });
+    expect(nat.one({ hook: "from-endpoint", frame })).toMatchObject({
+      action: "drop",
+      reason: "icmp-error-misdirected",
+    });
+    nat.check();
+  });
+});

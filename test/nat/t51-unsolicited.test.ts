@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { icmpEcho, type Layer4, patterned, tcp, text, udp } from "../support/frames.js";
-import { EXT, INSIDE, Nat, OTHER_EXT, OTHER_INSIDE, OTHER_REMOTE, REMOTE } from "./rig.js";
+import { direct, EXT, INSIDE, inbound, Nat, OTHER_EXT, OTHER_INSIDE, OTHER_REMOTE, REMOTE } from "./rig.js";
 
 const UNSOLICITED: Record<string, Layer4> = {
   "a UDP datagram": udp({ srcPort: 53, dstPort: 4000, payload: text("hello") }),
@@ -17,6 +17,32 @@ describe.each(Object.entries(UNSOLICITED))("T51 %s that nobody asked for", (_, l
     expect(nat.counters).toMatchObject({ entries: 0, opened: 0 });
     nat.check();
   });
+
+  it("straight to an inside address is dropped at the uplink; for 6 s nothing comes of it", async () => {
+    const nat = await Nat.start();
+    for (let atMs = 0; atMs <= 6000; atMs += 500) {
+      expect(nat.one(direct(l4, { atMs }))).toMatchObject({ action: "drop", reason: "no-reverse-mapping" });
+    }
+    expect(nat.counters).toMatchObject({ entries: 0, opened: 0 });
+    nat.check();
+  });
+
+  it("3.7 straight to the inside address of a mapped flow is dropped, never rewritten", async () => {
+    const nat = await Nat.start();
+    const { natPort } = nat.out(udp({ srcPort: 4000, dstPort: 53 }));
+    expect(nat.one(direct(l4))).toMatchObject({ action: "drop", reason: "no-reverse-mapping" });
+    expect(nat.back(udp({ srcPort: 53, dstPort: natPort }))).toMatchObject({ action: "reverse" });
+    nat.check();
+  });
+});
+
+it("T51 a frame marked as of the uplink that answers a mapping is translated like any other", async () => {
+  const nat = await Nat.start();
+  const { natPort } = nat.out(udp({ srcPort: 700, dstPort: 53, payload: text("question") }));
+  const answer = (port: number) => udp({ srcPort: 53, dstPort: port, payload: text("answer") });
+  const outcome = nat.one({ ...direct(answer(natPort), { dst: EXT }) });
+  expect(outcome).toMatchObject({ action: "reverse", frame: inbound(answer(700), { dst: INSIDE }).frame });
+  nat.check();
 });
 
 it("T51 a SYN out that follows an unsolicited SYN in is translated (RFC 5382 REQ-4)", async () => {
