@@ -49,7 +49,8 @@ export const CONFIG_SIZE = CONFIG_TUNNEL_PORT_AT + 8;
 export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
 export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
 export const CONFIG_FLAG_UNSUPPORTED_PASS = 4; // pass what cannot be translated, as the original does, instead of dropping it
-export const CONFIG_FLAG_MASK = 7;
+export const CONFIG_FLAG_BAD_CHECKSUM_DROP = 8; // drop frames with a wrong checksum instead of translating them as wrong as they are
+export const CONFIG_FLAG_MASK = 15;
 
 // ---- Regions of memory: `regionAt(id)` and `regionSize(id)`. -------------------------------------------------------------------------
 
@@ -164,7 +165,8 @@ export const REASON_BAD_OVERLAY = 30; // no VXLAN packet for this node, or of a 
 export const REASON_ICMP_ERROR_NESTED = 31; // an ICMP error about an ICMP error (RFC 1122 section 3.2.2)
 export const REASON_ICMP_ERROR_FRAGMENT = 32; // an ICMP error about a later fragment, which shows no ports
 export const REASON_ICMP_ERROR_MISDIRECTED = 33; // an ICMP error to another host than its quoted packet came from, or of another's packet
-export const REASON_COUNT = 34;
+export const REASON_BAD_CHECKSUM = 34; // with CONFIG_FLAG_BAD_CHECKSUM_DROP only
+export const REASON_COUNT = 35;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 import {
+  CONFIG_FLAG_BAD_CHECKSUM_DROP,
   CONFIG_FLAG_TOUCH,
   ERROR_BAD_HOOK,
   ERROR_BAD_LINK_TYPE,
@@ -7,6 +8,7 @@ import {
   ERROR_NO_POLICY_LOADED,
   ERROR_NOT_CONFIGURED,
   FRAME_CAPTURED_AT,
+  FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
@@ -20,6 +22,7 @@ import {
   LINK_COUNT,
   NO_INDEX,
   OK,
+  REASON_BAD_CHECKSUM,
   REASON_FRAGMENT_UNSUPPORTED,
   REASON_IPV6_UNSUPPORTED,
   REASON_NOT_IP,
@@ -68,11 +71,14 @@ import {
   KIND_NOT_IP,
   KIND_OVERLAY,
   KIND_PLAIN,
+  KIND_REFUSED,
   PARSED_UPLINK,
   Parsed,
   parseFrame,
+  refuse,
 } from "../wire/parse";
 import { PlainFrame } from "../wire/plain";
+import { hasBadChecksum } from "../wire/recount";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
 import { fromOverlay } from "./from-overlay";
@@ -96,10 +102,12 @@ export function process(count: u32): i32 {
     if (error != OK) return error;
   }
   const touch = (configFlags & CONFIG_FLAG_TOUCH) != 0;
+  const recount = (configFlags & CONFIG_FLAG_BAD_CHECKSUM_DROP) != 0;
   for (let first: u32 = 0; first < count; first += BLOCK) {
     const left = count - first;
     const size = left < BLOCK ? left : BLOCK;
     prepare(framesAt + <usize>first * FRAME_SIZE, size, touch);
+    if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
     settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
   }
   return count;
@@ -142,6 +150,17 @@ function touchLines(size: u32): void {
       store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
       store<u16>(p.line + LINE_SIZE, <u16>i, LINE_TOUCH_AT);
     }
+    scratch += PARSED_SIZE;
+  }
+}
+
+/** Between the passes, where it is asked for: wherever a frame comes in first, so that all topologies drop the same ones. */
+function refuseBadChecksums(record: usize, size: u32): void {
+  let scratch = scratchAt;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    if (hasBadChecksum(p, load<u16>(record, FRAME_FLAGS_AT))) refuse(p, REASON_BAD_CHECKSUM);
+    record += FRAME_SIZE;
     scratch += PARSED_SIZE;
   }
 }
@@ -205,6 +224,7 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
   if (kind == KIND_OVERLAY) return fromOverlay(record, p, v);
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.pass(REASON_NOT_IP);
+  if (kind == KIND_REFUSED) return stateless(p, p.reason, v);
   if (kind == KIND_ICMP_ERROR) {
     icmpError(p, v);
     if (ownNode != NO_INDEX && p.hook == HOOK_FROM_NETWORK) sendHome(p, v);

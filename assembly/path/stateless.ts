@@ -2,6 +2,8 @@ import {
   CONFIG_FLAG_UNSUPPORTED_PASS,
   HOOK_FROM_ENDPOINT,
   NO_INDEX,
+  REASON_BAD_CHECKSUM,
+  REASON_BAD_HEADER,
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
   REASON_UNSUPPORTED_PASSED,
@@ -44,6 +46,11 @@ export function statelessToward(p: Parsed, remote: u32, reason: u32, v: Verdict)
   decide(outbound, 0, mappedLow(own), 0, mappedLow(remote), reason, v);
 }
 
+/** Reasons that speak of the frame itself: nobody would let it pass. */
+function isFault(reason: u32): bool {
+  return reason == REASON_BAD_CHECKSUM || reason == REASON_BAD_HEADER;
+}
+
 function isMapped(high: u64, low: u64): bool {
   return high == 0 && low >> 32 == 0xffff;
 }
@@ -71,6 +78,6 @@ function decide(
   if (never) return v.pass(never);
   const unselected = matchPolicy(endpoint, remoteHigh, remoteLow);
   if (unselected) return v.pass(unselected);
-  if (configFlags & CONFIG_FLAG_UNSUPPORTED_PASS) return v.pass(REASON_UNSUPPORTED_PASSED);
+  if (configFlags & CONFIG_FLAG_UNSUPPORTED_PASS && !isFault(reason)) return v.pass(REASON_UNSUPPORTED_PASSED);
   v.drop(reason);
 }

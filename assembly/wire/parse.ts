@@ -45,6 +45,7 @@ export const KIND_IPV6: u32 = 4;
 export const KIND_FAULT: u32 = 5; // `reason` says why
 export const KIND_NOT_IP: u32 = 6;
 export const KIND_OVERLAY: u32 = 7; // to be opened first
+export const KIND_REFUSED: u32 = 8; // has addresses, but must not be translated; `reason` says why
 
 /** Bits of `Parsed.flags`. */
 export const PARSED_PARTIAL: u32 = 1;
@@ -145,6 +146,12 @@ export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   if (version != 6) return fault(p, REASON_BAD_HEADER);
   if (captured - offset < IPV6_SIZE) return fault(p, wire - offset < IPV6_SIZE ? REASON_TRUNCATED : REASON_SNAPLEN_CUT);
   p.kind = <u8>KIND_IPV6;
+}
+
+/** The addresses stand: a frame that no policy selects passes all the same. */
+export function refuse(p: Parsed, reason: u32): void {
+  p.kind = <u8>KIND_REFUSED;
+  p.reason = <u8>reason;
 }
 
 function fault(p: Parsed, reason: u32): void {

@@ -39,6 +39,7 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_ICMP_ERROR_NESTED, "icmp-error-nested"],
   [abi.REASON_ICMP_ERROR_FRAGMENT, "icmp-error-fragment"],
   [abi.REASON_ICMP_ERROR_MISDIRECTED, "icmp-error-misdirected"],
+  [abi.REASON_BAD_CHECKSUM, "bad-checksum"],
 ]);
 
 /** ACTION_* to name. */

@@ -32,6 +32,7 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   "icmp-error-nested": "an ICMP error about an ICMP error, which nobody may send",
   "icmp-error-fragment": "an ICMP error about a later fragment, which shows no ports",
   "icmp-error-misdirected": "an ICMP error to another host than its quoted packet came from, or about another's packet",
+  "bad-checksum": "a checksum is wrong, and such frames are to be dropped",
   "bad-overlay": "an overlay frame that no node of the cluster sends",
   "bad-source": "a source address that no frame may have",
   duplicate: "another copy of a frame that was already seen on another interface",

@@ -49,6 +49,7 @@ export function judgeEndpointDrop(frame: Frame): void {
 export function checkShapeReason(frame: Frame): void {
   const { o, packet } = frame;
   const ofHook = o.hook === "from-endpoint" ? NEEDS_POLICY : KNOWN_INBOUND;
+  if (o.reason === "bad-checksum" && frame.judge.options.badChecksumsDrop) return;
   if (o.action === "drop" && !KNOWN.has(o.reason) && !ofHook.has(o.reason))
     frame.find("drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
   checkErrorReason(frame);

@@ -18,6 +18,8 @@ export interface VerifierOptions {
   readonly resumed?: boolean;
   /** True where `--unsupported pass` asked for untranslated frames of protocols that the engine cannot translate. */
   readonly unsupportedPasses?: boolean;
+  /** True where `--bad-checksum drop` asked for frames with a wrong checksum to be dropped. */
+  readonly badChecksumsDrop?: boolean;
   /**
    * True where another system did the translation: TTL may fall by any number of hops, NAT ports may come from any range, and its
    * lifetimes are unknown. Default false.

@@ -1,5 +1,6 @@
 import type { PolicyModel } from "../config/types.js";
 import { decodeFrame } from "../net/decode.js";
+import { checkChecksumRule } from "./checksums.js";
 import { judgeEndpointDrop } from "./drops.js";
 import { judgePass, judgeSkipped } from "./from-endpoint.js";
 import { judgeEntering, judgeNetworkDrop, judgeReverse } from "./from-network.js";
@@ -58,6 +59,7 @@ export class Verifier {
     if (packet) {
       const frame = new Frame(judge, o, packet, nowMs);
       if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
+      checkChecksumRule(frame);
       const rules = RULES[o.hook];
       const rule = rules[o.action];
       if (rule) rule(frame);

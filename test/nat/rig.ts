@@ -1,6 +1,6 @@
 /** The setting of the numbered NAT tests: profile `rfc`, one gateway, fixed addresses, and every oracle on every frame that comes out. */
 import { expect } from "vitest";
-import { FRAME_FLAG_UPLINK, VERDICT_FLAG_HOP } from "../../assembly/abi.js";
+import { FRAME_FLAG_PARTIAL, FRAME_FLAG_UPLINK, VERDICT_FLAG_HOP } from "../../assembly/abi.js";
 import { PROFILE_TIMEOUTS } from "../../src/config/settings.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import type { EngineConfig } from "../../src/engine/engine-config.js";
@@ -110,9 +110,10 @@ export class Nat {
 
   #judge(sent: RigFrame, outcome: Outcome, evictions: number): void {
     this.#frames++;
-    const { hook, frame: given, atMs = 0, link = 1, wire = given.length } = sent;
+    const { hook, frame: given, atMs = 0, link = 1, wire = given.length, flags = 0 } = sent;
     const { action, reason, frame: result } = outcome;
-    const judged = { hook, given, result, action, reason, hop: (outcome.flags & VERDICT_FLAG_HOP) !== 0 };
+    const partial = (flags & FRAME_FLAG_PARTIAL) !== 0;
+    const judged = { hook, given, result, action, reason, partial, hop: (outcome.flags & VERDICT_FLAG_HOP) !== 0 };
     if (link === 1 && given[12] === 8 && given[13] === 0)
       this.faults.push(...faultsOf(judged).map((fault) => `frame ${this.#frames}: ${fault}`));
     this.verifier.observe({

@@ -75,3 +75,30 @@ describe("T51 a connection from outside straight to a pod", () => {
     expect(report.reasons).toEqual({ inbound: 1 });
   });
 });
+
+describe("T18 --bad-checksum through a replay", () => {
+  const wrong = ethernet(
+    ipv4(
+      { src: ENDPOINT, dst: REMOTE },
+      udp({ srcPort: 5354, dstPort: 53, payload: text("x"), checksum: { wrongBy: 9 } }),
+    ),
+  );
+  const frames = [...question(0), { us: 2000, frame: wrong }];
+
+  it("keep, the default, translates a wrong frame; drop does not, and says so in the report", async () => {
+    const model = await clusterModel({ pods: [ENDPOINT], worker: "worker" });
+    const kept = await inBoth(captureOf(frames), { model });
+    expect(kept.report.frames).toMatchObject({ snat: 2, reverse: 1, drop: 0 });
+    expect(kept.report.settings.badChecksum).toEqual({ value: "keep", source: "default" });
+    const dropped = await inBoth(captureOf(frames), { model, badChecksum: "drop" });
+    expect(dropped.report.frames).toMatchObject({ snat: 1, reverse: 1, drop: 1 });
+    expect(dropped.report.reasons).toEqual({ "bad-checksum": 1 });
+    expect(dropped.report.settings.badChecksum).toEqual({ value: "drop", source: "option" });
+  });
+
+  it("drop lets what no policy selects pass as it is", async () => {
+    const model = await clusterModel({ pods: [], idle: [ENDPOINT], worker: "worker" });
+    const { report } = await inBoth(captureOf(frames), { model, badChecksum: "drop" });
+    expect(report.reasons).toEqual({ "no-policy": 3 });
+  });
+});
