@@ -166,7 +166,9 @@ export const REASON_ICMP_ERROR_NESTED = 31; // an ICMP error about an ICMP error
 export const REASON_ICMP_ERROR_FRAGMENT = 32; // an ICMP error about a later fragment, which shows no ports
 export const REASON_ICMP_ERROR_MISDIRECTED = 33; // an ICMP error to another host than its quoted packet came from, or of another's packet
 export const REASON_BAD_CHECKSUM = 34; // with CONFIG_FLAG_BAD_CHECKSUM_DROP only
-export const REASON_COUNT = 35;
+export const REASON_SOURCE_ROUTE = 35; // IPv4 options that route it by way of others (RFC 7126 sections 4.3, 4.4)
+export const REASON_BAD_DESTINATION = 36; // network 0: nobody is there (RFC 1812 section 5.3.7)
+export const REASON_COUNT = 37;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 

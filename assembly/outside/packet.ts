@@ -1,4 +1,4 @@
-import { REASON_NOT_IP, REASON_SNAPLEN_CUT } from "../abi";
+import { REASON_BAD_HEADER, REASON_NOT_IP, REASON_SNAPLEN_CUT } from "../abi";
 import { be16 } from "../wire/bytes";
 import { IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
 import { LINK_FAULT, networkOffset } from "../wire/link";
@@ -45,6 +45,7 @@ export function look(frame: usize, captured: u32, wire: u32, link: u32): u32 {
 
 function linkFault(reason: u32): u32 {
   if (reason == REASON_NOT_IP) return SKIP_NOT_IP;
+  if (reason == REASON_BAD_HEADER) return SKIP_BAD_HEADER;
   return reason == REASON_SNAPLEN_CUT ? SKIP_CUT : SKIP_TRUNCATED;
 }
 

@@ -20,6 +20,8 @@ import {
   LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
   NO_INDEX,
+  REASON_BAD_DESTINATION,
+  REASON_BAD_HEADER,
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
   REASON_NONE,
@@ -41,7 +43,7 @@ import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort } from 
 import { portExpiresSooner } from "../tables/port-groups";
 import { Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
-import { TCP_ACK, TCP_SYN } from "../wire/transport";
+import { isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { age, follow, isOfOwner, mappingFault, openInbound, openPassed, openTranslated } from "./connection";
 import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
@@ -59,7 +61,7 @@ import {
   selectedPolicy,
   timeoutRow,
 } from "./resolve";
-import { isSpoofed } from "./stateless";
+import { isSpoofed, stateless } from "./stateless";
 import { Verdict } from "./verdict";
 
 // from-endpoint, off the straight line: connections that are new, have expired, changed state, or were decided under an older policy.
@@ -101,6 +103,12 @@ function isAnswer(p: Parsed, endpoint: u32): bool {
   return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));
 }
 
+/** Why no connection can begin with the frame, or REASON_NONE. */
+export function openingFault(p: Parsed): u32 {
+  if ((<u32>(p.addresses >> 32) & 0xff) == 0) return REASON_BAD_DESTINATION;
+  return p.protocol == PROTOCOL_TCP && !isPlausible(p.tcpFlags) ? REASON_BAD_HEADER : REASON_NONE;
+}
+
 /** The first frame of a connection, as far as we know. */
 function first(p: Parsed, v: Verdict): void {
   const src = <u32>p.addresses;
@@ -110,6 +118,8 @@ function first(p: Parsed, v: Verdict): void {
   if (endpoint == NO_INDEX) return isSpoofed(src) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(0, mappedLow(remote));
   if (never) return v.pass(never);
+  const fault = openingFault(p);
+  if (fault) return stateless(p, fault, v);
   if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);
   resolve(endpoint, 0, mappedLow(remote), placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {

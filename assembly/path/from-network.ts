@@ -20,7 +20,7 @@ import { isExpired } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
-import { ICMP_ECHO_REQUEST, TCP_ACK, TCP_SYN } from "../wire/transport";
+import { ICMP_ECHO_REQUEST, isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, isOfOwner, openInbound } from "./connection";
 import { mappedLow, matchPolicy, neverSelected, nodeOf } from "./resolve";
 import { Verdict } from "./verdict";
@@ -62,6 +62,7 @@ export function fromNetwork(p: Parsed, line: usize, isDirect: bool, v: Verdict):
   if (
     p.protocol == PROTOCOL_TCP &&
     !(p.tcpFlags & TCP_SYN) &&
+    isPlausible(p.tcpFlags) &&
     hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>(p.ports >> 16)))
   ) {
     return openInbound(p, endpoint, true, v);

@@ -23,6 +23,7 @@ import {
   NO_INDEX,
   OK,
   REASON_BAD_CHECKSUM,
+  REASON_BAD_HEADER,
   REASON_FRAGMENT_UNSUPPORTED,
   REASON_IPV6_UNSUPPORTED,
   REASON_NOT_IP,
@@ -62,7 +63,7 @@ import {
 } from "../tables/memory";
 import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
-
+import { PROTOCOL_TCP } from "../wire/ipv4";
 import {
   KIND_FAULT,
   KIND_FRAGMENT,
@@ -79,6 +80,7 @@ import {
 } from "../wire/parse";
 import { PlainFrame } from "../wire/plain";
 import { hasBadChecksum } from "../wire/recount";
+import { isNonsense } from "../wire/transport";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
 import { fromOverlay } from "./from-overlay";
@@ -212,6 +214,8 @@ function settle(record: usize, verdict: usize, size: u32): void {
 /** TCP, UDP and echoes off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
 function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
+  // Without such flags a segment changes nothing, and what it is worth is for its receiver to say.
+  if (p.protocol == PROTOCOL_TCP && isNonsense(p.tcpFlags)) return stateless(p, REASON_BAD_HEADER, v);
   const isDirect = (p.flags & PARSED_UPLINK) != 0;
   p.flags &= ~(<u8>PARSED_UPLINK);
   if (p.hook == HOOK_FROM_ENDPOINT) return fromEndpoint(p, line, v);

@@ -3,9 +3,11 @@ import {
   HOOK_FROM_ENDPOINT,
   NO_INDEX,
   REASON_BAD_CHECKSUM,
+  REASON_BAD_DESTINATION,
   REASON_BAD_HEADER,
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
+  REASON_SOURCE_ROUTE,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
 import { nowNs } from "../tables/clock";
@@ -48,7 +50,12 @@ export function statelessToward(p: Parsed, remote: u32, reason: u32, v: Verdict)
 
 /** Reasons that speak of the frame itself: nobody would let it pass. */
 function isFault(reason: u32): bool {
-  return reason == REASON_BAD_CHECKSUM || reason == REASON_BAD_HEADER;
+  return (
+    reason == REASON_BAD_CHECKSUM ||
+    reason == REASON_BAD_HEADER ||
+    reason == REASON_BAD_DESTINATION ||
+    reason == REASON_SOURCE_ROUTE
+  );
 }
 
 function isMapped(high: u64, low: u64): bool {

@@ -5,6 +5,7 @@ import {
   LINK_RAW,
   LINK_SLL,
   LINK_SLL2,
+  REASON_BAD_HEADER,
   REASON_NOT_IP,
   REASON_SNAPLEN_CUT,
   REASON_TRUNCATED,
@@ -76,7 +77,9 @@ function tagged(frame: usize, typeAt: u32, captured: u32, wire: u32): u32 {
     type = be16(frame + offset + 2);
     offset += TAG_SIZE;
   }
-  return isIp(type) ? offset : LINK_FAULT | REASON_NOT_IP;
+  if (isIp(type)) return offset;
+  // More tags than are looked behind: what is there might be an endpoint's own address.
+  return LINK_FAULT | (isTag(type) ? REASON_BAD_HEADER : REASON_NOT_IP);
 }
 
 /** Linux cooked headers: a fixed header with an EtherType in it, maybe followed by VLAN tags. */

@@ -15,7 +15,7 @@ import {
   REASON_TRUNCATED,
 } from "../abi";
 import { be16 } from "./bytes";
-import { IPV4_MIN_SIZE, Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import { IPV4_MIN_SIZE, Ipv4, optionsFault, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
 import { LINK_FAULT, networkOffset } from "./link";
 import {
   ICMP_CHECKSUM_AT,
@@ -176,6 +176,10 @@ function parseIpv4(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): v
   const protocol = ip.protocol;
   p.key = makeKey(0, protocol, hook);
   p.tcpFlags = 0;
+  if (headerLength > IPV4_MIN_SIZE) {
+    const reason = optionsFault(p.l3, headerLength);
+    if (reason) return refuse(p, reason);
+  }
   if (ip.isFragment) {
     p.kind = <u8>KIND_FRAGMENT;
     return;

@@ -40,6 +40,8 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_ICMP_ERROR_FRAGMENT, "icmp-error-fragment"],
   [abi.REASON_ICMP_ERROR_MISDIRECTED, "icmp-error-misdirected"],
   [abi.REASON_BAD_CHECKSUM, "bad-checksum"],
+  [abi.REASON_SOURCE_ROUTE, "source-route"],
+  [abi.REASON_BAD_DESTINATION, "bad-destination"],
 ]);
 
 /** ACTION_* to name. */

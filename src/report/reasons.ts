@@ -33,6 +33,8 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   "icmp-error-fragment": "an ICMP error about a later fragment, which shows no ports",
   "icmp-error-misdirected": "an ICMP error to another host than its quoted packet came from, or about another's packet",
   "bad-checksum": "a checksum is wrong, and such frames are to be dropped",
+  "source-route": "IPv4 options that route it by way of others",
+  "bad-destination": "a destination address that nobody has",
   "bad-overlay": "an overlay frame that no node of the cluster sends",
   "bad-source": "a source address that no frame may have",
   duplicate: "another copy of a frame that was already seen on another interface",

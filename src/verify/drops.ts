@@ -5,9 +5,11 @@ import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame } from "./judge.js";
 import { forgetTranslation, isToSender, ongoing } from "./lookup.js";
+import { beginsNothing, malformation } from "./malformed.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
-const POLICY = "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported";
+const POLICY =
+  "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported source-route bad-destination";
 const NEEDS_POLICY = setOf(POLICY);
 
 /** Drops that end the mapping of the connection that the frame belongs to. */
@@ -22,7 +24,12 @@ export const ERROR_REASONS = ["unmatched", "nested", "fragment", "misdirected"].
 
 /** Everything that a frame may be dropped for; any other reason is a fault of its own. */
 const KNOWN = setOf(`${SHAPE} table-full bad-source ${ERROR_REASONS.join(" ")} reply-without-connection`);
-const KNOWN_INBOUND = setOf("no-reverse-mapping ttl-exceeded unsupported-protocol ipv6-unsupported");
+const KNOWN_INBOUND = setOf("no-reverse-mapping ttl-exceeded unsupported-protocol ipv6-unsupported source-route");
+
+const LINKTYPE_ETHERNET = 1;
+const ETHERNET_SIZE = 14;
+const TAG_SIZE = 4;
+const MAX_TAGS = 3;
 
 function setOf(words: string): ReadonlySet<string> {
   return new Set(words.split(" "));
@@ -54,8 +61,16 @@ export function checkShapeReason(frame: Frame): void {
     frame.find("drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
   checkErrorReason(frame);
   if (!SHAPE_REASONS.has(o.reason) || !isSound(o.given, packet)) return;
+  if (o.reason === "bad-header" && isBadHeader(frame)) return;
   const why = `a whole ${packet.kind} packet with right checksums`;
   frame.find("drop-reason", "a sound frame is not dropped for its shape", o.reason, why);
+}
+
+/** More VLAN tags than any network stacks up, or what `malformation` finds. */
+function isBadHeader({ o, packet }: Frame): boolean {
+  const tags = (packet.at - ETHERNET_SIZE) / TAG_SIZE;
+  if (o.linkType === LINKTYPE_ETHERNET && tags > MAX_TAGS) return true;
+  return beginsNothing(packet) || malformation(o.given, packet, o.hook) === "bad-header";
 }
 
 /** What is said of an ICMP error shows in the packet that it quotes. */

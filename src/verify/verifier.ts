@@ -6,6 +6,7 @@ import { judgePass, judgeSkipped } from "./from-endpoint.js";
 import { judgeEntering, judgeNetworkDrop, judgeReverse } from "./from-network.js";
 import { Frame, Judge, type VerifierOptions } from "./judge.js";
 import { judgeLost, judgeLostReply } from "./lost.js";
+import { checkMalformedRule } from "./malformed.js";
 import { judgeSnat } from "./snat.js";
 import type { FrameObservation, VerificationResult } from "./types.js";
 
@@ -60,6 +61,7 @@ export class Verifier {
       const frame = new Frame(judge, o, packet, nowMs);
       if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
       checkChecksumRule(frame);
+      checkMalformedRule(frame);
       const rules = RULES[o.hook];
       const rule = rules[o.action];
       if (rule) rule(frame);
