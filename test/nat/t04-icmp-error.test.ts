@@ -339,3 +339,17 @@ describe("T11 errors from inside about what came in on a mapped flow", () => {
     nat.check();
   });
 });
+
+it("T05 where only the capture cut the quoted packet, the outer checksum is that of the whole frame on the wire", async () => {
+  const { nat, port } = await tcpFlow();
+  const whole = errorFrame(ipv4({ src: EXT, dst: REMOTE }, SYN(port)));
+  const expected = errorFrame(ipv4({ src: INSIDE, dst: REMOTE }, SYN(OWN)), { dst: INSIDE });
+  const innerAt = 14 + 20 + 8;
+  for (let captured = innerAt + 28; captured <= innerAt + 36; captured++) {
+    const frame = whole.slice(0, captured);
+    const outcome = nat.one({ hook: "from-network", frame, wire: whole.length });
+    expect(outcome.flags & VERDICT_FLAG_UNVERIFIABLE).not.toBe(0);
+    expect(outcome.frame).toEqual(expected.slice(0, captured));
+  }
+  nat.check();
+});
