@@ -49,7 +49,8 @@ export const CONFIG_SIZE = CONFIG_TUNNEL_PORT_AT + 8;
 export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
 export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
 export const CONFIG_FLAG_UNSUPPORTED_PASS = 4; // pass what cannot be translated, as the original does, instead of dropping it
-export const CONFIG_FLAG_MASK = 7;
+export const CONFIG_FLAG_BAD_CHECKSUM_DROP = 8; // drop frames with a wrong checksum instead of translating them as wrong as they are
+export const CONFIG_FLAG_MASK = 15;
 
 // ---- Regions of memory: `regionAt(id)` and `regionSize(id)`. -------------------------------------------------------------------------
 
@@ -79,6 +80,7 @@ export const FRAME_SIZE = FRAME_TAG_AT + 8;
 
 export const FRAME_FLAG_PARTIAL = 1; // transport checksum field holds the pseudo-header sum (transmit offload)
 export const FRAME_FLAG_GSO = 2; // super-frame: longer than any MTU, IPv4 total length may be 0
+export const FRAME_FLAG_UPLINK = 4; // from-network: came over the gateway's own uplink, where nobody may address a selected endpoint itself
 
 export const HOOK_FROM_ENDPOINT = 1;
 export const HOOK_FROM_NETWORK = 2;
@@ -161,7 +163,13 @@ export const REASON_ICMP_ERROR_UNMATCHED = 27;
 export const REASON_BAD_SOURCE = 28; // land packet, loopback, multicast or egress address as source
 export const REASON_GATEWAY_DOWN = 29; // the gateway it is sent to does not answer, and nobody has noticed yet
 export const REASON_BAD_OVERLAY = 30; // no VXLAN packet for this node, or of a connection that it has nothing to do with
-export const REASON_COUNT = 31;
+export const REASON_ICMP_ERROR_NESTED = 31; // an ICMP error about an ICMP error (RFC 1122 section 3.2.2)
+export const REASON_ICMP_ERROR_FRAGMENT = 32; // an ICMP error about a later fragment, which shows no ports
+export const REASON_ICMP_ERROR_MISDIRECTED = 33; // an ICMP error to another host than its quoted packet came from, or of another's packet
+export const REASON_BAD_CHECKSUM = 34; // with CONFIG_FLAG_BAD_CHECKSUM_DROP only
+export const REASON_SOURCE_ROUTE = 35; // IPv4 options that route it by way of others (RFC 7126 sections 4.3, 4.4)
+export const REASON_BAD_DESTINATION = 36; // network 0: nobody is there (RFC 1812 section 5.3.7)
+export const REASON_COUNT = 37;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import {
 } from "../abi";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { KIND_ICMP_ERROR, KIND_PLAIN, Parsed, parseFrame } from "../wire/parse";
-import { TCP_ACK, TCP_SYN } from "../wire/transport";
+import { isNonsense, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { buildError, buildPlain, innerAddresses, innerConnection, innerPorts, innerProtocol } from "./build";
 import { skip } from "./classify";
 import {
@@ -232,7 +232,7 @@ function takeOutbound(i: u32, p: Parsed): u32 {
 }
 
 function opensTcp(p: Parsed): bool {
-  return p.protocol == PROTOCOL_TCP && (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+  return p.protocol == PROTOCOL_TCP && (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !isNonsense(p.tcpFlags);
 }
 
 /** A broken connection stays so until its endpoint opens a new one. */

@@ -1,4 +1,5 @@
-import { HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK } from "../abi";
+import { FRAME_FLAG_UPLINK, HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK } from "../abi";
+import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
 import { addressFlags, ipv4Flags } from "./addresses";
 import {
   actions,
@@ -56,6 +57,7 @@ import {
   look,
   packetEnd,
   protocol,
+  quotedIpv4,
   srcFirst,
   srcSecond,
   version,
@@ -119,11 +121,20 @@ function place(options: u32, clock: u64): u32 {
     if (src & ADDRESS_ENDPOINT) return fromEndpoint();
     dst = destinationFlags(clock);
   }
-  if (dst & ADDRESS_ENDPOINT) return fromOutside(options & INTERFACE_FLAG_NETWORK ? 0 : SLOT_REPLY);
+  if (dst & ADDRESS_ENDPOINT) return fromOutside(options & INTERFACE_FLAG_NETWORK ? FRAME_FLAG_UPLINK : SLOT_REPLY);
   if (options & INTERFACE_FLAG_NETWORK && dst & ADDRESS_EGRESS) return fromOutside(0);
+  if (!(options & INTERFACE_FLAG_NETWORK) && !(src & ADDRESS_EGRESS) && isErrorAboutEndpoint(clock))
+    return fromEndpoint();
   if ((src | dst) & (ADDRESS_NODE | ADDRESS_EGRESS))
     return isEncrypted() ? SKIP_ENCRYPTED_UNDERLAY : SKIP_ALREADY_TRANSLATED;
   return SKIP_ENDPOINT_UNKNOWN;
+}
+
+/** True for an ICMP error that a router inside sends about what came for an endpoint (RFC 5508 REQ-5). */
+function isErrorAboutEndpoint(clock: u64): bool {
+  const quoted = quotedIpv4();
+  if (quoted == 0 || load<u32>(quoted, IPV4_SRC_AT) != <u32>(ipv4Addresses() >> 32)) return false;
+  return (ipv4Flags(load<u32>(quoted, IPV4_DST_AT), clock) & ADDRESS_ENDPOINT) != 0;
 }
 
 /** Low bits of the hash of the connection that this frame answers, if it is the usual kind: only ever a hint at where to look soon. */

@@ -1,7 +1,8 @@
-import { REASON_NOT_IP, REASON_SNAPLEN_CUT } from "../abi";
+import { REASON_BAD_HEADER, REASON_NOT_IP, REASON_SNAPLEN_CUT } from "../abi";
 import { be16 } from "../wire/bytes";
-import { IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
 import { LINK_FAULT, networkOffset } from "../wire/link";
+import { ICMP_SIZE, isIcmpError } from "../wire/transport";
 import { mapped } from "./addresses";
 import { SKIP_BAD_HEADER, SKIP_CUT, SKIP_NOT_IP, SKIP_TRUNCATED } from "./layout";
 
@@ -44,6 +45,7 @@ export function look(frame: usize, captured: u32, wire: u32, link: u32): u32 {
 
 function linkFault(reason: u32): u32 {
   if (reason == REASON_NOT_IP) return SKIP_NOT_IP;
+  if (reason == REASON_BAD_HEADER) return SKIP_BAD_HEADER;
   return reason == REASON_SNAPLEN_CUT ? SKIP_CUT : SKIP_TRUNCATED;
 }
 
@@ -95,6 +97,14 @@ export function sourcePort(): u32 {
 
 export function destinationPort(): u32 {
   return be16(l4 + 2);
+}
+
+/** The IPv4 header that an ICMP error quotes, captured as far as its addresses; 0 where there is none. */
+export function quotedIpv4(): usize {
+  if (version != 4 || protocol != PROTOCOL_ICMP || isFragment || l4 == 0) return 0;
+  const quoted = l4 + ICMP_SIZE;
+  if (quoted + IPV4_MIN_SIZE > packetEnd || !isIcmpError(load<u8>(l4))) return 0;
+  return load<u8>(quoted) >> 4 == 4 ? quoted : 0;
 }
 
 /** Source and destination address of an IPv4 packet as on the wire. */

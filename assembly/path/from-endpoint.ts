@@ -20,6 +20,8 @@ import {
   LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
   NO_INDEX,
+  REASON_BAD_DESTINATION,
+  REASON_BAD_HEADER,
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
   REASON_NONE,
@@ -37,19 +39,11 @@ import { count, uncount } from "../tables/counters";
 import { gatewayState, isElsewhere } from "../tables/gateways";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { placementSeed } from "../tables/memory";
-import {
-  egressTotal,
-  endpointAt,
-  findEndpoint,
-  hasMoved,
-  hasServicePort,
-  isEgressAddress,
-  nodeOf,
-} from "../tables/policy";
+import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, nodeOf } from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
-import { TCP_ACK, TCP_SYN } from "../wire/transport";
+import { isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
 import {
   age,
   endsOnWay,
@@ -73,6 +67,7 @@ import {
   selectedPolicy,
   timeoutRow,
 } from "./resolve";
+import { isSpoofed, stateless } from "./stateless";
 import { dstHigh, dstLow, egressAddress, hashTuple, isEgressIP, isLand, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
@@ -112,22 +107,27 @@ function isAnswer(p: Parsed, endpoint: u32): bool {
   return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));
 }
 
-/** Sources that no host may use: loopback, multicast, reserved, unspecified (IPv6), and the gateways' own egress IPs. */
-function isSpoofed(p: Parsed): bool {
-  const low = srcLow(p);
-  if (isEgressAddress(srcHigh(p), low)) return true;
-  if (p.isIpv6) return srcHigh(p) >> 56 == 0xff || (srcHigh(p) == 0 && low <= 1);
-  const first = <u32>p.addresses & 0xff;
-  return first == 127 || first >= 224;
+/** Why no connection can begin with the frame, or REASON_NONE. */
+export function openingFault(p: Parsed): u32 {
+  if (isNowhere(p)) return REASON_BAD_DESTINATION;
+  return p.protocol == PROTOCOL_TCP && !isPlausible(p.tcpFlags) ? REASON_BAD_HEADER : REASON_NONE;
+}
+
+/** Destinations that no host has: network 0 (RFC 1122 section 3.2.1.3), the unspecified address and loopback (RFC 4291 section 2.5). */
+function isNowhere(p: Parsed): bool {
+  return p.isIpv6 ? dstHigh(p) == 0 && dstLow(p) <= 1 : (<u32>(p.addresses >> 32) & 0xff) == 0;
 }
 
 /** The first frame of a connection, as far as we know. */
 function first(p: Parsed, v: Verdict): void {
   if (isLand(p)) return v.drop(REASON_BAD_SOURCE);
   const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
-  if (endpoint == NO_INDEX) return isSpoofed(p) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
+  if (endpoint == NO_INDEX)
+    return isSpoofed(srcHigh(p), srcLow(p)) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(dstHigh(p), dstLow(p));
   if (never) return v.pass(never);
+  const fault = openingFault(p);
+  if (fault) return stateless(p, fault, v);
   if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);
   resolve(endpoint, dstHigh(p), dstLow(p), placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {

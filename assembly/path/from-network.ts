@@ -21,7 +21,7 @@ import { isExpired } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress, nodeOf } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
-import { TCP_ACK, TCP_SYN } from "../wire/transport";
+import { isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, isOfOwner, openInbound } from "./connection";
 import { matchPolicy, neverSelected } from "./resolve";
 import { dstHigh, dstLow, isLand, srcHigh, srcLow } from "./tuple";
@@ -29,8 +29,11 @@ import { Verdict } from "./verdict";
 
 // from-network, off the straight line: replies whose mapping changed state, has expired or never was, and connections from outside.
 
-/** @param line what conntrack has for the frame's key, 0 = nothing */
-export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
+/**
+ * @param line what conntrack has for the frame's key, 0 = nothing
+ * @param isDirect it came over a gateway's uplink: a selected endpoint is not reached there but by its mappings (RFC 4787 REQ-8)
+ */
+export function fromNetwork(p: Parsed, line: usize, isDirect: bool, v: Verdict): void {
   if (line != 0 && isExpired(line, nowMs())) {
     removeConnection(line);
     line = 0;
@@ -54,10 +57,12 @@ export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
   if (endpoint == NO_INDEX) return v.pass(REASON_ENDPOINT_UNKNOWN);
   const never = neverSelected(srcHigh(p), srcLow(p));
   if (never) return v.pass(never);
+  if (isDirect && !matchPolicy(endpoint, srcHigh(p), srcLow(p))) return v.drop(REASON_NO_REVERSE_MAPPING);
   if (opens(p)) return openInbound(p, endpoint, false, v);
   if (
     p.protocol == PROTOCOL_TCP &&
     !(p.tcpFlags & TCP_SYN) &&
+    isPlausible(p.tcpFlags) &&
     hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>(p.ports >> 16)))
   ) {
     return openInbound(p, endpoint, true, v);

@@ -19,21 +19,25 @@ import {
   LINE_FLAGS_AT,
   LINE_PORT_AT,
   LINE_PORTS_AT,
+  NO_INDEX,
+  REASON_ICMP_ERROR_FRAGMENT,
+  REASON_ICMP_ERROR_MISDIRECTED,
+  REASON_ICMP_ERROR_NESTED,
   REASON_ICMP_ERROR_UNMATCHED,
+  REASON_IPV6_UNSUPPORTED,
   REASON_SNAPLEN_CUT,
   REASON_TRUNCATED,
   REASON_TTL_EXCEEDED,
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
-
-import { epoch, nowMs } from "../tables/clock";
+import { epoch, nowMs, nowNs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
 import { isExpired } from "../tables/lifetime";
-import { egressTotal, nodeOf } from "../tables/policy";
+import { egressTotal, findEndpoint, nodeOf } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
   IPV4_CHECKSUM_AT,
@@ -52,7 +56,9 @@ import {
   ICMP_ECHO_REPLY,
   ICMP_ECHO_REQUEST,
   ICMP_ID_AT,
+  ICMP_REDIRECT,
   ICMP_SIZE,
+  isIcmpError,
   TCP_CHECKSUM_AT,
   TCP_MIN_SIZE,
   UDP_CHECKSUM_AT,
@@ -60,7 +66,7 @@ import {
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
 import { redirectError } from "./redirect";
 import { neverSelected } from "./resolve";
-import { stateless, statelessToward } from "./stateless";
+import { isSpoofed, stateless, statelessToward } from "./stateless";
 import { Verdict } from "./verdict";
 
 // ICMP errors carry the head of the packet that they are about, as its receiver saw it (RFC 792; RFC 5508 section 4). The inner packet
@@ -72,15 +78,21 @@ const LEAVES: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT;
 
 /** @param v gets the verdict; the frame is rewritten in place where the connection is translated */
 export function icmpError(p: Parsed, v: Verdict): void {
+  if (p.isIpv6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
   const inner = p.l4 + ICMP_SIZE;
   const reason = innerFault(p, inner);
-  if (reason) return reason == REASON_ICMP_ERROR_UNMATCHED ? stateless(p, reason, v) : v.drop(reason);
+  if (reason) return isShort(reason) ? v.drop(reason) : stateless(p, reason, v);
   const line = findInner(p.hook, inner);
   if (line == 0 || isExpired(line, nowMs())) return unmatched(p, inner, v);
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
-  if (isForged(p.l3, inner, fromEndpoint)) return unmatched(p, inner, v);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-  const own = load<u32>(p.l3 + (fromEndpoint ? IPV4_SRC_AT : IPV4_DST_AT));
+  if (isForged(p.l3, inner, fromEndpoint)) {
+    // Whoever it is addressed to: it quotes a mapping that is not theirs.
+    if (!fromEndpoint && flags & LEAVES) return v.drop(REASON_ICMP_ERROR_MISDIRECTED);
+    return refuse(p, inner, REASON_ICMP_ERROR_MISDIRECTED, v);
+  }
+  // The endpoint is whom the quoted packet was for: a router in front of it may have sent the error.
+  const own = load<u32>(fromEndpoint ? inner + IPV4_DST_AT : p.l3 + IPV4_DST_AT);
   if (!(flags & LEAVES)) {
     return standsAsPassed(own, line, fromEndpoint) ? v.pass(load<u16>(line, LINE_PORT_AT)) : unmatched(p, inner, v);
   }
@@ -99,6 +111,14 @@ export function icmpError(p: Parsed, v: Verdict): void {
   say(p, line, fromEndpoint, v);
 }
 
+/** Row of the endpoint that got the packet which an error from inside quotes, or NO_INDEX: a router speaks at that one's node. */
+export function quotedEndpoint(p: Parsed): u32 {
+  if (p.isIpv6) return NO_INDEX;
+  const inner = p.l4 + ICMP_SIZE;
+  if (innerFault(p, inner)) return NO_INDEX;
+  return findEndpoint(0, mappedLow(load<u32>(inner + IPV4_DST_AT)), nowNs());
+}
+
 /** Who opened a connection decides for its errors, too: what an endpoint opened may be selected by now. @param own the endpoint's address */
 function standsAsPassed(own: u32, line: usize, fromEndpoint: bool): bool {
   if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
@@ -107,12 +127,17 @@ function standsAsPassed(own: u32, line: usize, fromEndpoint: bool): bool {
 }
 
 /**
- * An error goes to the host that the inner packet came from (CVE-2019-5598); one of an endpoint also comes from whom that packet went to,
- * or a quotation of somebody else's connection would let a frame out.
+ * An error goes to the host that the inner packet came from (CVE-2019-5598). From inside it comes from whom that packet went to or from a
+ * router on the way there (RFC 5508 REQ-5), never from another endpoint: its quotation of somebody else's connection would let a frame out.
  */
 function isForged(l3: usize, inner: usize, fromEndpoint: bool): bool {
   if (load<u32>(l3 + IPV4_DST_AT) != load<u32>(inner + IPV4_SRC_AT)) return true;
-  return fromEndpoint && load<u32>(l3 + IPV4_SRC_AT) != load<u32>(inner + IPV4_DST_AT);
+  if (!fromEndpoint) return false;
+  const src = load<u32>(l3 + IPV4_SRC_AT);
+  return (
+    src != load<u32>(inner + IPV4_DST_AT) &&
+    (isSpoofed(0, mappedLow(src)) || findEndpoint(0, mappedLow(src), nowNs()) != NO_INDEX)
+  );
 }
 
 /**
@@ -120,11 +145,20 @@ function isForged(l3: usize, inner: usize, fromEndpoint: bool): bool {
  * endpoint the outer destination counts, or a forged quotation would let it leave untranslated.
  */
 function unmatched(p: Parsed, inner: usize, v: Verdict): void {
-  if (p.hook == HOOK_FROM_ENDPOINT) return stateless(p, REASON_ICMP_ERROR_UNMATCHED, v);
+  refuse(p, inner, REASON_ICMP_ERROR_UNMATCHED, v);
+}
+
+function refuse(p: Parsed, inner: usize, reason: u32, v: Verdict): void {
+  if (p.hook == HOOK_FROM_ENDPOINT) return stateless(p, reason, v);
   // A node or pod of the cluster speaks for itself, for instance about a frame that never came as far as the gateway.
   const inside = neverSelected(0, mappedLow(load<u32>(p.l3 + IPV4_SRC_AT)));
   if (inside) return v.pass(inside);
-  statelessToward(p, load<u32>(inner + IPV4_DST_AT), REASON_ICMP_ERROR_UNMATCHED, v);
+  statelessToward(p, load<u32>(inner + IPV4_DST_AT), reason, v);
+}
+
+/** Said of frames of which nothing more can be read. */
+function isShort(reason: u32): bool {
+  return reason == REASON_TRUNCATED || reason == REASON_SNAPLEN_CUT;
 }
 
 /** Why the inner packet cannot be read, or 0. Afterwards its header and 8 bytes of its data lie inside the frame. */
@@ -136,12 +170,18 @@ function innerFault(p: Parsed, inner: usize): u32 {
   const ip = changetype<Ipv4>(inner);
   const headerLength = ip.headerLength;
   if (ip.version != 4 || headerLength < IPV4_MIN_SIZE) return REASON_ICMP_ERROR_UNMATCHED;
+  if (stated < headerLength + INNER_DATA) return REASON_TRUNCATED;
+  if (inner + headerLength + INNER_DATA > p.end) return REASON_SNAPLEN_CUT;
   // No packet of a connection was ever that short: what looks like its ports would be somebody else's bytes.
   if (ip.totalLength < headerLength + (ip.protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : INNER_DATA))
     return REASON_ICMP_ERROR_UNMATCHED;
-  if (stated < headerLength + INNER_DATA) return REASON_TRUNCATED;
-  if (inner + headerLength + INNER_DATA > p.end) return REASON_SNAPLEN_CUT;
-  return ip.isFragment && !isFirstFragment(inner) ? REASON_ICMP_ERROR_UNMATCHED : 0;
+  if (ip.isFragment && !isFirstFragment(inner)) return REASON_ICMP_ERROR_FRAGMENT;
+  return ip.protocol == PROTOCOL_ICMP && isError(load<u8>(inner + headerLength)) ? REASON_ICMP_ERROR_NESTED : 0;
+}
+
+/** RFC 1122 section 3.2.2: about none of these may an error be sent. */
+function isError(type: u32): bool {
+  return isIcmpError(type) || type == ICMP_REDIRECT;
 }
 
 function isFirstFragment(ip: usize): bool {

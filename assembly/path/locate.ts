@@ -13,7 +13,8 @@ import {
 import { nowNs } from "../tables/clock";
 import { arenaAt, framesAt, scratchAt, verdictsAt } from "../tables/memory";
 import { endpointAt, findEgressAddress, findEndpoint } from "../tables/policy";
-import { KIND_FAULT, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
+import { KIND_FAULT, KIND_ICMP_ERROR, KIND_NOT_IP, Parsed, parseFrame } from "../wire/parse";
+import { quotedEndpoint } from "./icmp-error";
 import { batchFault, tick } from "./process";
 import { dstHigh, dstLow, srcHigh, srcLow } from "./tuple";
 
@@ -43,7 +44,8 @@ function locateFrame(record: usize, verdict: usize): void {
   const outbound = load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_ENDPOINT;
   const high = outbound ? srcHigh(p) : dstHigh(p);
   const low = outbound ? srcLow(p) : dstLow(p);
-  const endpoint = findEndpoint(high, low, nowNs());
+  let endpoint = findEndpoint(high, low, nowNs());
+  if (endpoint == NO_INDEX && outbound && kind == KIND_ICMP_ERROR) endpoint = quotedEndpoint(p);
   if (endpoint != NO_INDEX) store<u32>(verdict, load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT), VERDICT_NODE_AT);
   if (!outbound) store<u32>(verdict, findEgressAddress(high, low), VERDICT_EGRESS_AT);
 }

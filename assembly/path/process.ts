@@ -1,4 +1,5 @@
 import {
+  CONFIG_FLAG_BAD_CHECKSUM_DROP,
   CONFIG_FLAG_TOUCH,
   ERROR_BAD_HOOK,
   ERROR_BAD_LINK_TYPE,
@@ -7,6 +8,7 @@ import {
   ERROR_NO_POLICY_LOADED,
   ERROR_NOT_CONFIGURED,
   FRAME_CAPTURED_AT,
+  FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
@@ -20,6 +22,8 @@ import {
   LINK_COUNT,
   NO_INDEX,
   OK,
+  REASON_BAD_CHECKSUM,
+  REASON_BAD_HEADER,
   REASON_FRAGMENT_UNSUPPORTED,
   REASON_IPV6_UNSUPPORTED,
   REASON_LINK_LOCAL,
@@ -60,6 +64,7 @@ import {
 } from "../tables/memory";
 import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
+import { PROTOCOL_TCP } from "../wire/ipv4";
 import {
   KIND_DISCOVERY,
   KIND_FAULT,
@@ -69,10 +74,15 @@ import {
   KIND_OVERLAY,
   KIND_PLAIN,
   KIND_PLAIN6,
+  KIND_REFUSED,
+  PARSED_UPLINK,
   Parsed,
   parseFrame,
+  refuse,
 } from "../wire/parse";
 import { PlainFrame } from "../wire/plain";
+import { hasBadChecksum } from "../wire/recount";
+import { isNonsense } from "../wire/transport";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
 import { fromOverlay } from "./from-overlay";
@@ -92,10 +102,12 @@ export function process(count: u32): i32 {
   const error = batchFault(count);
   if (error != OK) return error;
   const touch = (configFlags & CONFIG_FLAG_TOUCH) != 0;
+  const recount = (configFlags & CONFIG_FLAG_BAD_CHECKSUM_DROP) != 0;
   for (let first: u32 = 0; first < count; first += BLOCK) {
     const left = count - first;
     const size = left < BLOCK ? left : BLOCK;
     prepare(framesAt + <usize>first * FRAME_SIZE, size, touch);
+    if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
     settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
   }
   return count;
@@ -154,6 +166,17 @@ function touchLines(size: u32): void {
   }
 }
 
+/** Between the passes, where it is asked for: wherever a frame comes in first, so that all topologies drop the same ones. */
+function refuseBadChecksums(record: usize, size: u32): void {
+  let scratch = scratchAt;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    if (hasBadChecksum(p, load<u16>(record, FRAME_FLAGS_AT))) refuse(p, REASON_BAD_CHECKSUM);
+    record += FRAME_SIZE;
+    scratch += PARSED_SIZE;
+  }
+}
+
 /** Pass 2. What lies in globals and in the state is kept in locals: it would be loaded anew after every store. */
 function settle(record: usize, verdict: usize, size: u32): void {
   const timeouts = timeoutsAt;
@@ -201,18 +224,23 @@ function settle(record: usize, verdict: usize, size: u32): void {
 /** TCP, UDP and echoes off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
 function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
+  // Without such flags a segment changes nothing, and what it is worth is for its receiver to say.
+  if (p.protocol == PROTOCOL_TCP && isNonsense(p.tcpFlags)) return stateless(p, REASON_BAD_HEADER, v);
+  const isDirect = (p.flags & PARSED_UPLINK) != 0;
+  p.flags &= ~(<u8>PARSED_UPLINK);
   if (p.hook == HOOK_FROM_ENDPOINT) return fromEndpoint(p, line, v);
-  fromNetwork(p, line, v);
+  fromNetwork(p, line, isDirect, v);
   if (ownNode != NO_INDEX) sendHome(p, v);
 }
 
 function odd(record: usize, p: Parsed, v: Verdict): void {
   const kind = <u32>p.kind;
-  if (kind == KIND_PLAIN6) return plain6(p, v);
+  if (kind == KIND_PLAIN6) return plain6(p, v, load<u32>(record, FRAME_CAPTURED_AT));
   if (kind == KIND_OVERLAY) return fromOverlay(record, p, v);
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.pass(REASON_NOT_IP);
   if (kind == KIND_DISCOVERY) return v.pass(REASON_LINK_LOCAL);
+  if (kind == KIND_REFUSED) return stateless(p, p.reason, v);
   if (kind == KIND_ICMP_ERROR) {
     icmpError(p, v);
     if (ownNode != NO_INDEX && p.hook == HOOK_FROM_NETWORK) sendHome(p, v);
@@ -222,14 +250,11 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
 }
 
 /** The same as `plain` for IPv6. Its addresses are looked up here: what frames before it in the batch do may change their numbers. */
-function plain6(p: Parsed, v: Verdict): void {
+function plain6(p: Parsed, v: Verdict, captured: u32): void {
   if (!maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
   lookUp(p);
   p.kind = <u8>KIND_PLAIN;
-  const line = find(homeLine(p.addresses, p.key), p.addresses, p.key);
-  if (p.hook == HOOK_FROM_ENDPOINT) return fromEndpoint(p, line, v);
-  fromNetwork(p, line, v);
-  if (ownNode != NO_INDEX) sendHome(p, v);
+  plain(p, find(homeLine(p.addresses, p.key), p.addresses, p.key), v, captured);
 }
 
 /** Time has come to the next millisecond or to a change of owners. */

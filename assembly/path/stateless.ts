@@ -2,7 +2,12 @@ import {
   CONFIG_FLAG_UNSUPPORTED_PASS,
   HOOK_FROM_ENDPOINT,
   NO_INDEX,
+  REASON_BAD_CHECKSUM,
+  REASON_BAD_DESTINATION,
+  REASON_BAD_HEADER,
+  REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
+  REASON_SOURCE_ROUTE,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
 
@@ -13,10 +18,21 @@ import { findEndpoint, isEgressAddress } from "../tables/policy";
 import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { matchPolicy, neverSelected } from "./resolve";
-import { dstHigh, dstLow, srcHigh, srcLow } from "./tuple";
+import { dstHigh, dstLow, isIpv6Address, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // Frames that the engine cannot translate. What no policy selects passes, as it would have; what one selects never leaves untranslated.
+
+/**
+ * Sources that no host may use: network 0, loopback, multicast, reserved (RFC 1812 section 5.3.7; IPv6: unspecified, loopback, multicast, RFC
+ * 4291 section 2), and the gateways' own egress IPs.
+ */
+export function isSpoofed(addressHigh: u64, addressLow: u64): bool {
+  if (isEgressAddress(addressHigh, addressLow)) return true;
+  if (isIpv6Address(addressHigh, addressLow)) return addressHigh >> 56 == 0xff || (addressHigh == 0 && addressLow <= 1);
+  const first = <u32>addressLow >> 24;
+  return first == 0 || first == 127 || first >= 224;
+}
 
 /** @param reason what to call it where it must be dropped */
 export function stateless(p: Parsed, reason: u32, v: Verdict): void {
@@ -33,6 +49,16 @@ export function statelessToward(p: Parsed, remote: u32, reason: u32, v: Verdict)
   decide(outbound, 0, mappedLow(own), 0, mappedLow(remote), reason, v);
 }
 
+/** Reasons that speak of the frame itself: nobody would let it pass. */
+function isFault(reason: u32): bool {
+  return (
+    reason == REASON_BAD_CHECKSUM ||
+    reason == REASON_BAD_HEADER ||
+    reason == REASON_BAD_DESTINATION ||
+    reason == REASON_SOURCE_ROUTE
+  );
+}
+
 function decide(
   outbound: bool,
   ownHigh: u64,
@@ -45,12 +71,14 @@ function decide(
   const endpoint = findEndpoint(ownHigh, ownLow, nowNs());
   if (endpoint == NO_INDEX) {
     if (!outbound && isEgressAddress(ownHigh, ownLow)) return v.drop(reason);
+    // Nodes report multicast groups from the unspecified IPv6 address (RFC 3810 section 5.2.13).
+    if (outbound && !isIpv6Address(ownHigh, ownLow) && isSpoofed(ownHigh, ownLow)) return v.drop(REASON_BAD_SOURCE);
     return v.pass(REASON_ENDPOINT_UNKNOWN);
   }
   const never = neverSelected(remoteHigh, remoteLow);
   if (never) return v.pass(never);
   const unselected = matchPolicy(endpoint, remoteHigh, remoteLow);
   if (unselected) return v.pass(unselected);
-  if (configFlags & CONFIG_FLAG_UNSUPPORTED_PASS) return v.pass(REASON_UNSUPPORTED_PASSED);
+  if (configFlags & CONFIG_FLAG_UNSUPPORTED_PASS && !isFault(reason)) return v.pass(REASON_UNSUPPORTED_PASSED);
   v.drop(reason);
 }

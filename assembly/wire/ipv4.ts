@@ -1,3 +1,4 @@
+import { REASON_BAD_HEADER, REASON_SOURCE_ROUTE } from "../abi";
 import { be16, be32 } from "./bytes";
 
 // RFC 791 section 3.1
@@ -16,6 +17,33 @@ export const IPV4_CHECKSUM_AT: usize = 10;
 export const IPV4_SRC_AT: usize = 12;
 export const IPV4_DST_AT: usize = 16;
 export const IPV4_MIN_SIZE: u32 = 20;
+
+// Options (RFC 791 section 3.1): one byte of type; all but two kinds are followed by one byte of length, both bytes counted.
+const OPTION_END: u32 = 0;
+const OPTION_NOP: u32 = 1;
+const OPTION_LSRR: u32 = 131;
+const OPTION_SSRR: u32 = 137;
+
+/**
+ * What is wrong with the options of an IPv4 header, as REASON_*, or 0. The whole header must lie in memory.
+ * @param length of the header, bytes
+ */
+export function optionsFault(l3: usize, length: u32): u32 {
+  let at: u32 = IPV4_MIN_SIZE;
+  while (at < length) {
+    const type = <u32>load<u8>(l3 + at);
+    if (type == OPTION_END) return 0;
+    if (type == OPTION_NOP) {
+      at++;
+      continue;
+    }
+    const size = at + 1 < length ? <u32>load<u8>(l3 + at + 1) : 0;
+    if (size < 2 || at + size > length) return REASON_BAD_HEADER;
+    if (type == OPTION_LSRR || type == OPTION_SSRR) return REASON_SOURCE_ROUTE;
+    at += size;
+  }
+  return 0;
+}
 
 const FRAGMENT_MASK: u32 = 0x3fff; // more-fragments flag and offset
 

@@ -75,7 +75,9 @@ function tagged(frame: usize, typeAt: u32, captured: u32, wire: u32): u32 {
     type = be16(frame + offset + 2);
     offset += TAG_SIZE;
   }
-  return isIp(type) ? offset : LINK_FAULT | REASON_NOT_IP;
+  if (isIp(type)) return offset;
+  // More tags than are looked behind: what is there might be an endpoint's own address.
+  return LINK_FAULT | REASON_NOT_IP;
 }
 
 /** Linux cooked headers: a fixed header with an EtherType in it, maybe followed by VLAN tags. */

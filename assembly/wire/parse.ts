@@ -2,6 +2,7 @@ import {
   FRAME_CAPTURED_AT,
   FRAME_FLAG_GSO,
   FRAME_FLAG_PARTIAL,
+  FRAME_FLAG_UPLINK,
   FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
@@ -17,7 +18,7 @@ import {
   REASON_TRUNCATED,
 } from "../abi";
 import { be16 } from "./bytes";
-import { IPV4_MIN_SIZE, Ipv4, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import { IPV4_MIN_SIZE, Ipv4, optionsFault, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
 import {
   IPV6_DST_AT,
   IPV6_HOP_LIMIT_AT,
@@ -69,11 +70,13 @@ export const KIND_FAULT: u32 = 5; // `reason` says why
 export const KIND_NOT_IP: u32 = 6;
 export const KIND_OVERLAY: u32 = 7; // to be opened first
 export const KIND_DISCOVERY: u32 = 8; // neighbour discovery: it never leaves its link
+export const KIND_REFUSED: u32 = 9; // has addresses, but must not be translated; `reason` says why
 
 /** Bits of `Parsed.flags`. */
 export const PARSED_PARTIAL: u32 = 1;
 export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not captured
 export const PARSED_IPV6: u32 = 4;
+export const PARSED_UPLINK: u32 = 8; // taken off again before the frame is translated
 
 /** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
 export const KEY_MASK: u64 = 0x0000ffffffffffff;
@@ -180,7 +183,9 @@ export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   const hook = <u32>load<u8>(record, FRAME_HOOK_AT);
   p.wire = wire;
   p.key = makeKey(0, 0, hook);
-  p.flags = <u8>(frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0);
+  p.flags = <u8>(
+    ((frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0) | (frameFlags & FRAME_FLAG_UPLINK ? PARSED_UPLINK : 0))
+  );
   const offset = networkOffset(frame, captured, wire, load<u8>(record, FRAME_LINK_AT));
   if (offset & LINK_FAULT) return fault(p, offset & ~LINK_FAULT);
   p.l3 = frame + offset;
@@ -188,6 +193,12 @@ export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   if (version == 4) return parseIpv4(p, captured - offset, wire - offset, hook, (frameFlags & FRAME_FLAG_GSO) != 0);
   if (version != 6) return fault(p, REASON_BAD_HEADER);
   parseIpv6(p, captured - offset, wire - offset, hook, (frameFlags & FRAME_FLAG_GSO) != 0);
+}
+
+/** The addresses stand: a frame that no policy selects passes all the same. */
+export function refuse(p: Parsed, reason: u32): void {
+  p.kind = <u8>KIND_REFUSED;
+  p.reason = <u8>reason;
 }
 
 function fault(p: Parsed, reason: u32): void {
@@ -212,6 +223,10 @@ function parseIpv4(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): v
   const protocol = ip.protocol;
   p.key = makeKey(0, protocol, hook);
   p.tcpFlags = 0;
+  if (headerLength > IPV4_MIN_SIZE) {
+    const reason = optionsFault(p.l3, headerLength);
+    if (reason) return refuse(p, reason);
+  }
   if (ip.isFragment) {
     p.kind = <u8>KIND_FRAGMENT;
     return;

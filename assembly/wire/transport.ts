@@ -12,6 +12,20 @@ export const TCP_SYN: u32 = 2;
 export const TCP_RST: u32 = 4;
 export const TCP_ACK: u32 = 16;
 
+/**
+ * Flags that no segment may have together: SYN with FIN or RST, FIN with RST, FIN without ACK (RFC 9293 sections 3.1 and 3.10.7.4: only the
+ * first SYN and resets come without ACK). Senders of such segments look for stacks and firewalls that err.
+ */
+export function isNonsense(flags: u32): bool {
+  if (flags & TCP_SYN) return (flags & (TCP_FIN | TCP_RST)) != 0;
+  return (flags & TCP_FIN) != 0 && (flags & (TCP_RST | TCP_ACK)) != TCP_ACK;
+}
+
+/** True for a segment that could be the first one seen of a connection: in none but a first SYN and a reset may ACK be missing. */
+export function isPlausible(flags: u32): bool {
+  return (flags & (TCP_SYN | TCP_RST | TCP_ACK)) != 0;
+}
+
 export const UDP_LENGTH_AT: usize = 4;
 export const UDP_CHECKSUM_AT: usize = 6;
 export const UDP_SIZE: u32 = 8;
@@ -23,6 +37,7 @@ export const ICMP_SIZE: u32 = 8;
 export const ICMP_ECHO_REPLY: u32 = 0;
 export const ICMP_UNREACHABLE: u32 = 3;
 export const ICMP_SOURCE_QUENCH: u32 = 4;
+export const ICMP_REDIRECT: u32 = 5;
 export const ICMP_ECHO_REQUEST: u32 = 8;
 export const ICMP_TIME_EXCEEDED: u32 = 11;
 export const ICMP_PARAMETER_PROBLEM: u32 = 12;

@@ -202,6 +202,15 @@ export const FLAGS = {
     details: "`drop`: nothing selected leaves with a pod's own address. `pass`: it does, as with the original.",
     parse: oneOf("drop", "pass"),
   }),
+  badChecksum: flag({
+    name: "--bad-checksum",
+    argument: "keep|drop",
+    default: "keep",
+    help: "what happens to a selected frame with a wrong checksum",
+    details:
+      "`keep`: it is translated, and is as wrong afterwards as before. `drop`: it is dropped as `bad-checksum`: IPv4 headers, TCP, UDP and ICMP, and in ICMP errors the quoted IPv4 header. Checksums that were not captured, or that a sender left to its network card, are not judged.",
+    parse: oneOf("keep", "drop"),
+  }),
   workers: flag({
     name: "--workers",
     argument: "1",

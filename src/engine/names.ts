@@ -36,6 +36,12 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_BAD_SOURCE, "bad-source"],
   [abi.REASON_GATEWAY_DOWN, "gateway-down"],
   [abi.REASON_BAD_OVERLAY, "bad-overlay"],
+  [abi.REASON_ICMP_ERROR_NESTED, "icmp-error-nested"],
+  [abi.REASON_ICMP_ERROR_FRAGMENT, "icmp-error-fragment"],
+  [abi.REASON_ICMP_ERROR_MISDIRECTED, "icmp-error-misdirected"],
+  [abi.REASON_BAD_CHECKSUM, "bad-checksum"],
+  [abi.REASON_SOURCE_ROUTE, "source-route"],
+  [abi.REASON_BAD_DESTINATION, "bad-destination"],
 ]);
 
 /** ACTION_* to name. */

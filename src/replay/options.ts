@@ -39,6 +39,8 @@ export interface ReplayOptions {
   readonly batchSize?: number;
   /** What happens to a selected frame of a protocol that cannot be translated. */
   readonly unsupported?: "drop" | "pass";
+  /** What happens to a selected frame with a wrong checksum; default `keep`: it is as wrong afterwards as before. */
+  readonly badChecksum?: "keep" | "drop";
   /** First and last frame to be replayed, 1-based, inclusive. */
   readonly fromFrame?: number;
   readonly toFrame?: number;

@@ -50,8 +50,12 @@ const UNTRANSLATED = "lets it out with the pod's own address, untranslated";
 export const CILIUM_WOULD: Readonly<Record<string, string>> = {
   "unsupported-protocol": UNTRANSLATED,
   "icmp-error-unmatched": UNTRANSLATED,
+  "icmp-error-nested": UNTRANSLATED,
+  "icmp-error-fragment": UNTRANSLATED,
+  "icmp-error-misdirected": "translates it by the quoted packet alone",
   "fragment-unsupported": "translates it where the first fragment was seen, else drops it",
   "ipv6-unsupported": "translates it where IPv6 egress gateways are enabled",
+  "source-route": "translates it; the node's own stack drops it before unless that is allowed",
   "no-egress-gateway": "drops it (No Egress Gateway found)",
   "no-egress-ip": "drops it (No Egress IP configured)",
   "no-nat-mapping":

@@ -85,6 +85,7 @@ export class Session {
         natProfile: options.natProfile,
         resumed: notes !== undefined,
         unsupportedPasses: options.unsupported === "pass",
+        badChecksumsDrop: options.badChecksum === "drop",
         propagationMs: options.scenario?.propagationMs ?? 0,
       });
       for (const { picture, change } of machine.passed) this.verifier.policiesChanged(picture.model, change.atNs);

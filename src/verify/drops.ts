@@ -1,13 +1,15 @@
 import type { Endpoint } from "../config/types.js";
 import { type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
-import { tupleKey, tupleOf } from "../net/tuple.js";
+import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame } from "./judge.js";
-import { forgetTranslation, ongoing } from "./lookup.js";
+import { forgetTranslation, isToSender, ongoing } from "./lookup.js";
+import { beginsNothing, malformation } from "./malformed.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
-const POLICY = "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported";
+const POLICY =
+  "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported source-route bad-destination";
 const NEEDS_POLICY = setOf(POLICY);
 
 /** Drops that end the mapping of the connection that the frame belongs to. */
@@ -17,9 +19,17 @@ const REFUSALS = setOf("no-egress-gateway no-egress-ip no-nat-mapping");
 const SHAPE = "truncated bad-header snaplen-cut fragment-unsupported fragment-without-first not-ip";
 const SHAPE_REASONS = setOf(SHAPE);
 
+/** Why an ICMP error is not translated: no known connection, about an error, about a later fragment, not for or of whom it quotes. */
+export const ERROR_REASONS = ["unmatched", "nested", "fragment", "misdirected"].map((word) => `icmp-error-${word}`);
+
 /** Everything that a frame may be dropped for; any other reason is a fault of its own. */
-const KNOWN = setOf(`${SHAPE} table-full bad-source icmp-error-unmatched reply-without-connection`);
-const KNOWN_INBOUND = setOf("no-reverse-mapping ttl-exceeded unsupported-protocol ipv6-unsupported");
+const KNOWN = setOf(`${SHAPE} table-full bad-source ${ERROR_REASONS.join(" ")} reply-without-connection`);
+const KNOWN_INBOUND = setOf("no-reverse-mapping ttl-exceeded unsupported-protocol ipv6-unsupported source-route");
+
+const LINKTYPE_ETHERNET = 1;
+const ETHERNET_SIZE = 14;
+const TAG_SIZE = 4;
+const MAX_TAGS = 3;
 
 function setOf(words: string): ReadonlySet<string> {
   return new Set(words.split(" "));
@@ -46,11 +56,39 @@ export function judgeEndpointDrop(frame: Frame): void {
 export function checkShapeReason(frame: Frame): void {
   const { o, packet } = frame;
   const ofHook = o.hook === "from-endpoint" ? NEEDS_POLICY : KNOWN_INBOUND;
+  if (o.reason === "bad-checksum" && frame.judge.options.badChecksumsDrop) return;
   if (o.action === "drop" && !KNOWN.has(o.reason) && !ofHook.has(o.reason))
     frame.find("drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
+  checkErrorReason(frame);
   if (!SHAPE_REASONS.has(o.reason) || !isSound(o.given, packet)) return;
+  if (o.reason === "bad-header" && isBadHeader(frame)) return;
   const why = `a whole ${packet.kind} packet with right checksums`;
   frame.find("drop-reason", "a sound frame is not dropped for its shape", o.reason, why);
+}
+
+/** More VLAN tags than any network stacks up, or what `malformation` finds. */
+function isBadHeader({ o, packet }: Frame): boolean {
+  const tags = (packet.at - ETHERNET_SIZE) / TAG_SIZE;
+  if (o.linkType === LINKTYPE_ETHERNET && tags > MAX_TAGS) return true;
+  return beginsNothing(packet) || malformation(o.given, packet, o.hook) === "bad-header";
+}
+
+/** What is said of an ICMP error shows in the packet that it quotes. */
+function checkErrorReason(frame: Frame): void {
+  const { o, packet } = frame;
+  if (!ERROR_REASONS.includes(o.reason)) return;
+  const { inner } = packet;
+  const misdirected = () =>
+    !inner ||
+    !isToSender(o.given, packet, inner) ||
+    addressKey(o.given, packet.sourceAt, packet.family) !== addressKey(o.given, inner.destinationAt, inner.family);
+  const holds: Record<string, () => boolean> = {
+    "icmp-error-nested": () => inner?.kind === "icmp-error",
+    "icmp-error-fragment": () => inner?.kind === "later-fragment",
+    "icmp-error-misdirected": misdirected,
+  };
+  if (packet.kind === "icmp-error" && (holds[o.reason]?.() ?? true)) return;
+  frame.find("drop-reason", "a reason that the quoted packet shows", o.reason, `it quotes ${inner?.kind ?? "nothing"}`);
 }
 
 /** Nothing about the packet is unusual: whole, no fragment, no fault, every length consistent, checksums right. */

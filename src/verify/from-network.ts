@@ -1,9 +1,18 @@
+import type { Endpoint } from "../config/types.js";
 import { copyBytes, firstDifference } from "../net/bytes.js";
-import { type IpPacket, isEchoRequest, PROTOCOL_TCP, readBe16, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import {
+  type IpPacket,
+  isEchoRequest,
+  PROTOCOL_TCP,
+  readBe16,
+  sourceAddress,
+  TCP_ACK,
+  TCP_SYN,
+} from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { addressKey, formatKeySocket, portAtOf, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
-import { checkShapeReason } from "./drops.js";
+import { checkShapeReason, ERROR_REASONS } from "./drops.js";
 import { checkReachable } from "./eligible.js";
 import { DECISION_REASONS, servesPort } from "./from-endpoint.js";
 import { type Frame, hopsOf } from "./judge.js";
@@ -11,7 +20,7 @@ import { externalConnection, insideConnection } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
 
 /** Drop reasons that say "this reply belongs to no mapping". */
-const NO_MAPPING = new Set(["no-reverse-mapping", "reply-without-connection", "icmp-error-unmatched"]);
+const NO_MAPPING = new Set(["no-reverse-mapping", "reply-without-connection", ...ERROR_REASONS]);
 
 /** A reply that came out with an endpoint's address. */
 export function judgeReverse(frame: Frame): void {
@@ -122,7 +131,22 @@ export function judgeEntering(frame: Frame): void {
   // An answer to what the endpoint sent untranslated, under the name of why that passed.
   if (DECISION_REASONS.has(o.reason)) return;
   if (!opensInbound(packet) && !servesPort(endpoint, packet, frame.tuple.insidePort)) return;
+  checkNotDirect(frame, endpoint);
   judge.table.refresh(frame.open("inbound", endpoint, -1), packet.tcpFlags, true, nowMs);
+}
+
+/** At a gateway's uplink nobody reaches a selected endpoint by its own address. */
+function checkNotDirect(frame: Frame, endpoint: Endpoint): void {
+  const { judge, o, packet } = frame;
+  if (o.view !== "network" || o.reason !== "inbound") return;
+  const decision = judge.policies.decide(endpoint, sourceAddress(o.given, packet), packet.family);
+  if (!decision.selected) return;
+  frame.find(
+    "decision",
+    "drop, no-reverse-mapping",
+    "pass, inbound",
+    "it came straight to an endpoint over a gateway's uplink",
+  );
 }
 
 /** A first SYN, a first datagram or an echo request opens an inbound connection; a TCP segment in mid-stream does not. */

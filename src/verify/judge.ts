@@ -18,6 +18,8 @@ export interface VerifierOptions {
   readonly resumed?: boolean;
   /** True where `--unsupported pass` asked for untranslated frames of protocols that the engine cannot translate. */
   readonly unsupportedPasses?: boolean;
+  /** True where `--bad-checksum drop` asked for frames with a wrong checksum to be dropped. */
+  readonly badChecksumsDrop?: boolean;
   /**
    * True where another system did the translation: TTL may fall by any number of hops, NAT ports may come from any range, and its
    * lifetimes are unknown. Default false.
@@ -111,6 +113,13 @@ export class Frame {
     const { sourceAt, destinationAt, family } = this.packet;
     const at = this.o.hook === "from-endpoint" ? sourceAt : destinationAt;
     return this.judge.policies.ownerOfKey(addressKey(this.insideBytes, at, family), this.o.timeNs);
+  }
+
+  /** The endpoint that got the packet which an ICMP error from inside quotes: a router on the way to it may have sent the error. */
+  get quotedEndpoint(): Endpoint | undefined {
+    const { inner, family } = this.packet;
+    if (this.packet.kind !== "icmp-error" || !inner || inner.family !== family) return undefined;
+    return this.judge.policies.ownerOfKey(addressKey(this.insideBytes, inner.destinationAt, family), this.o.timeNs);
   }
 
   /** Opens the connection that this frame is the first one of. @param policy index, -1 = none */

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../config/types.js";
+import type { IpPacket } from "../net/decode.js";
 import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
 import type { Frame } from "./judge.js";
@@ -6,22 +7,27 @@ import type { Frame } from "./judge.js";
 /** The connection that the frame belongs to as its endpoint knows it: by its own ports, its first fragment's, or those of the packet it quotes. */
 export function insideConnection(frame: Frame): Connection | undefined {
   const { judge, o, packet, insideBytes: bytes, nowMs } = frame;
-  const { kind, inner, destinationAt, family } = packet;
+  const { kind, inner } = packet;
   const isOut = o.hook === "from-endpoint";
   if (kind === "later-fragment") return isOut ? judge.fragments.find(bytes, packet, nowMs) : undefined;
   if (!inner) return judge.table.get(tupleKey(bytes, frame.tuple));
-  // An error that is not addressed to whom it quotes is forged.
-  const isToSender = addressKey(bytes, destinationAt, family) === addressKey(bytes, inner.sourceAt, inner.family);
-  if (!isOut && !isToSender) return undefined;
+  if (!isOut && !isToSender(bytes, packet, inner)) return undefined;
   return judge.table.get(tupleKey(bytes, tupleOf(bytes, inner, isOut ? "destination" : "source")));
 }
 
 /** The connection whose external tuple a frame from outside names: by its own ports, its first fragment's, or those of the packet it quotes. */
 export function externalConnection({ judge, o, packet, nowMs }: Frame): Connection | undefined {
   if (packet.kind === "later-fragment") return judge.fragments.find(o.given, packet, nowMs);
-  const isError = packet.kind === "icmp-error" && packet.inner;
-  const tuple = isError ? tupleOf(o.given, packet.inner, "source") : tupleOf(o.given, packet, "destination");
+  const quoted = packet.kind === "icmp-error" ? packet.inner : undefined;
+  if (quoted && !isToSender(o.given, packet, quoted)) return undefined;
+  const tuple = quoted ? tupleOf(o.given, quoted, "source") : tupleOf(o.given, packet, "destination");
   return judge.table.holderOf(tupleKey(o.given, tuple));
+}
+
+/** An error that is not addressed to whom it quotes is forged. */
+export function isToSender(bytes: Uint8Array, packet: IpPacket, quoted: IpPacket): boolean {
+  const to = addressKey(bytes, packet.destinationAt, packet.family);
+  return to === addressKey(bytes, quoted.sourceAt, quoted.family);
 }
 
 /** `known` where it is the connection that the frame of `endpoint` goes on with: not over by now, nor opened by the remote. */

@@ -10,7 +10,7 @@ import { rewriteFindings } from "./rewrite.js";
 /** A frame from an endpoint that left with an egress IP. */
 export function judgeSnat(frame: Frame): void {
   const { judge, o, packet } = frame;
-  const endpoint = frame.endpoint;
+  const endpoint = frame.endpoint ?? frame.quotedEndpoint;
   const egress = judge.model.egresses[o.egress];
   if (!endpoint) {
     const source = formatSocket(sourceAddress(o.given, packet), 0);

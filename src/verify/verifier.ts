@@ -1,10 +1,12 @@
 import type { PolicyModel } from "../config/types.js";
 import { decodeFrame } from "../net/decode.js";
+import { checkChecksumRule } from "./checksums.js";
 import { judgeEndpointDrop } from "./drops.js";
 import { judgePass, judgeSkipped } from "./from-endpoint.js";
 import { judgeEntering, judgeNetworkDrop, judgeReverse } from "./from-network.js";
 import { Frame, Judge, type VerifierOptions } from "./judge.js";
 import { judgeLost, judgeLostReply } from "./lost.js";
+import { checkMalformedRule } from "./malformed.js";
 import { judgeSnat } from "./snat.js";
 import type { FrameObservation, VerificationResult } from "./types.js";
 
@@ -58,6 +60,8 @@ export class Verifier {
     if (packet) {
       const frame = new Frame(judge, o, packet, nowMs);
       if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
+      checkChecksumRule(frame);
+      checkMalformedRule(frame);
       const rules = RULES[o.hook];
       const rule = rules[o.action];
       if (rule) rule(frame);

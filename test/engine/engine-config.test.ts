@@ -26,6 +26,7 @@ const DISTINCT: EngineConfig = {
   hostSize: 0xffff_ffff,
   natProfile: "rfc",
   unsupported: "pass",
+  badChecksum: "drop",
   touch: true,
   tableSeed: 0xffff_ffff_ffff_ffffn,
   placementSeed: 13n,

@@ -132,8 +132,8 @@ const BUGS: readonly (readonly [string, ...Mutation[]])[] = [
     "a packet whose TTL ends at the gateway still leaves",
     {
       file: CONNECTION,
-      search: "return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && changetype<Ipv4>(l3).ttl <= 1;",
-      replace: "return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && changetype<Ipv4>(l3).ttl < 1;",
+      search: "return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && ttlOf(l3) <= 1;",
+      replace: "return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && ttlOf(l3) < 1;",
     },
   ],
   [

@@ -123,7 +123,7 @@ describe("ICMP errors that belong to nothing", () => {
     const { gateway, port } = await connected(CASES.TCP);
     const forged = ipv4({ src: EGRESS_IP, dst: REMOTE }, CASES.TCP.forward(port));
     const outcome = gateway.one({ hook: "from-network", frame: error(ROUTER, OTHER_ENDPOINT, forged, 64) });
-    expect(outcome).toMatchObject({ action: "drop", reason: "icmp-error-unmatched" });
+    expect(outcome).toMatchObject({ action: "drop", reason: "icmp-error-misdirected" });
   });
 
   it("are truncated where the wire held fewer than 8 bytes of the inner packet", async () => {

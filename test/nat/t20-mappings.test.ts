@@ -1,0 +1,153 @@
+import { describe, expect, it } from "vitest";
+import {
+  LINE_DST_AT,
+  LINE_HOOK_AT,
+  LINE_PAIR_AT,
+  LINE_PROTOCOL_AT,
+  LINE_SIZE,
+  LINE_SRC_AT,
+} from "../../assembly/abi.js";
+import { ethernet, icmpEcho, ipv4, type Layer4, tcp, text, udp } from "../support/frames.js";
+import { INSIDE, inbound, Nat, OTHER_INSIDE, OTHER_REMOTE, outbound, randomBytes, randomNumbers } from "./rig.js";
+
+interface Kind {
+  request(own: number, payload: Uint8Array): Layer4;
+  reply(own: number, payload: Uint8Array): Layer4;
+}
+
+const KINDS: Record<string, Kind> = {
+  TCP: {
+    request: (own, payload) => tcp({ srcPort: own, dstPort: 443, flags: "SYN", payload }),
+    reply: (own, payload) => tcp({ srcPort: 443, dstPort: own, flags: "SYN ACK", payload }),
+  },
+  UDP: {
+    request: (own, payload) => udp({ srcPort: own, dstPort: 53, payload }),
+    reply: (own, payload) => udp({ srcPort: 53, dstPort: own, payload }),
+  },
+  echo: {
+    request: (own, payload) => icmpEcho({ id: own, payload }),
+    reply: (own, payload) => icmpEcho({ id: own, reply: true, payload }),
+  },
+};
+const NAMES = Object.keys(KINDS);
+
+it("T20 round trip: 100,000 flows out, and the mirrored reply of each comes back to the very tuple, payload and all", async () => {
+  const nat = await Nat.start({ engine: { connections: 1 << 17 } });
+  const random = randomNumbers(20);
+  let restored = 0;
+  for (let round = 0; round < 100; round++) {
+    const flows = Array.from({ length: 1000 }, (_, i) => {
+      const number = round * 1000 + i;
+      const kind = KINDS[NAMES[number % 3]];
+      const own = number % 3 === 2 ? number % 65_536 : 1 + (number % 65_535);
+      // A flow of its own each time: (remote, endpoint, port) never repeat.
+      const remote = `198.18.${number >> 10}.${1 + (number & 127)}`;
+      const src = random(2) ? INSIDE : OTHER_INSIDE;
+      return { kind, own, remote, src, payload: randomBytes(random, random(32)) };
+    });
+    const sent = nat.send(
+      flows.map(({ kind, own, remote, src, payload }) => outbound(kind.request(own, payload), { src, dst: remote })),
+    );
+    const back = nat.send(
+      flows.map(({ kind, remote, payload }, i) => inbound(kind.reply(sent[i].natPort, payload), { src: remote })),
+    );
+    flows.forEach(({ kind, own, remote, src, payload }, i) => {
+      const expected = ethernet(ipv4({ src: remote, dst: src }, kind.reply(own, payload)));
+      if (back[i].action === "reverse" && Buffer.compare(back[i].frame, expected) === 0) restored++;
+    });
+  }
+  expect(restored).toBe(100_000);
+  nat.check();
+});
+
+describe.each(Object.entries(KINDS))("T26 two endpoints with one source port or id, %s", (_, kind) => {
+  it("get different ones toward the same remote; in 5,000 exchanges each no reply goes to the other", async () => {
+    const nat = await Nat.start();
+    const own = 40_000;
+    const payload = text("who am I");
+    const ports = [INSIDE, OTHER_INSIDE].map((src) => nat.out(kind.request(own, payload), { src }).natPort);
+    expect(ports[0]).toBe(own);
+    expect(ports[1]).not.toBe(own);
+    for (let i = 0; i < 10; i++) {
+      const replies = nat.send(
+        Array.from({ length: 1000 }, (_, n) => inbound(kind.reply(ports[n % 2], Uint8Array.of(n >> 8, n & 255)))),
+      );
+      const mixed = replies.filter(({ frame }, n) => frame[33] !== (n % 2 ? 3 : 2) || frame.at(-1) !== (n & 255));
+      expect(mixed).toEqual([]);
+    }
+    nat.check();
+  });
+
+  it("may both keep theirs toward different remotes", async () => {
+    const nat = await Nat.start();
+    const outcomes = [
+      nat.out(kind.request(40_000, text("a"))),
+      nat.out(kind.request(40_000, text("b")), { src: OTHER_INSIDE, dst: OTHER_REMOTE }),
+    ];
+    expect(outcomes.map(({ natPort }) => natPort)).toEqual([40_000, 40_000]);
+    nat.check();
+  });
+});
+
+it("T28 after every packet each line of the table has a partner that points back and answers to what it writes", async () => {
+  const nat = await Nat.start({ engine: { connections: 64 } });
+  const random = randomNumbers(28);
+  let most = 0;
+  for (let i = 0, atMs = 0; i < 3000; i++) {
+    atMs += random(3) === 0 ? random(20_000) : 0;
+    const own = 500 + random(40);
+    const kind = KINDS[NAMES[random(3)]];
+    const flags = ["SYN", "ACK", "FIN ACK", "RST"][random(4)];
+    const out = random(2) === 0;
+    const src = random(2) ? INSIDE : OTHER_INSIDE;
+    if (out)
+      nat.out(random(2) ? kind.request(own, text("x")) : tcp({ srcPort: own, dstPort: 443, flags }), { src, atMs });
+    else nat.back(tcp({ srcPort: 443, dstPort: 1024 + random(60_000), flags }), { atMs });
+    most = Math.max(most, checkPairs(nat));
+  }
+  expect(most).toBeGreaterThan(40);
+  nat.check();
+});
+
+/** @returns connections in the table */
+function checkPairs(nat: Nat): number {
+  const table = nat.rig.engine.conntrack().lines;
+  const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+  let lines = 0;
+  for (let at = 0; at + LINE_SIZE <= table.length; at += LINE_SIZE) {
+    if (table[at + LINE_HOOK_AT] === 0) continue;
+    lines++;
+    const pair = view.getUint32(at + LINE_PAIR_AT, true) * LINE_SIZE;
+    if (table[pair + LINE_HOOK_AT] === 0 || view.getUint32(pair + LINE_PAIR_AT, true) * LINE_SIZE !== at)
+      throw new Error(`the line at ${at} has no partner`);
+    const same = (a: number, b: number) => view.getUint32(at + a, true) === view.getUint32(pair + b, true);
+    const hook = table[at + LINE_HOOK_AT] & 0x7f;
+    if (table[at + LINE_PROTOCOL_AT] !== table[pair + LINE_PROTOCOL_AT] || hook === (table[pair + LINE_HOOK_AT] & 0x7f))
+      throw new Error(`the line at ${at} and its partner are of one side`);
+    // The remote is the destination on one side and the source on the other.
+    if (hook === 1 ? !same(LINE_DST_AT, LINE_SRC_AT) : !same(LINE_SRC_AT, LINE_DST_AT))
+      throw new Error(`the line at ${at} and its partner have different remotes`);
+  }
+  expect(lines / 2).toBe(nat.counters.entries);
+  return lines / 2;
+}
+
+it("T60 two first packets of one socket back to back make one mapping: 20,000 sockets, none dropped, no tuple given twice", async () => {
+  const nat = await Nat.start({ engine: { connections: 1 << 15 } });
+  const tuples = new Set<string>();
+  for (let round = 0; round < 40; round++) {
+    const remotes = Array.from({ length: 500 }, (_, i) => `198.18.1.${Math.floor((round * 500 + i) / 1000)}`);
+    const frames = remotes.map((dst, i) => {
+      const srcPort = 1 + (((round * 500 + i) >> 1) % 500);
+      return outbound(udp({ srcPort, dstPort: 53 }), { dst, src: i % 2 ? INSIDE : OTHER_INSIDE });
+    });
+    const outcomes = nat.send(frames.flatMap((frame) => [frame, frame]));
+    outcomes.forEach(({ action, natPort }, i) => {
+      if (action !== "snat" || natPort !== outcomes[i & ~1].natPort) throw new Error(`round ${round}, frame ${i}`);
+      tuples.add(`${remotes[i >> 1]} ${natPort}`);
+    });
+  }
+  expect(tuples.size).toBe(20_000);
+  expect(nat.counters.opened).toBe(20_000);
+  nat.check();
+});
