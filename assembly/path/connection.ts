@@ -47,12 +47,12 @@ import {
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { countOpened, find, homeLine, insertPair, removeConnection } from "../tables/conntrack";
+import { countOpened, expire, find, homeLine, insertPair } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
 import { tupleHash4 } from "../tables/hash";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
-import { findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
+import { buildAhead, findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32 } from "../wire/checksum";
@@ -188,10 +188,11 @@ export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   putIdentity(line, network, endpoint);
   setState(line, firstState(p.protocol, p.tcpFlags));
   countConnection(egress);
-  takePort(network);
+  const isTime = takePort(network);
   if (guessed) count(COUNTER_GUESSED_AT);
   v.flag(VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
   translate(p, line, v);
+  if (isTime) buildAhead(address, remote, remotePort, p.protocol, nowMs());
 }
 
 /** Why a connection that goes on cannot get a mapping on the egress that `resolve` selected, or REASON_NONE. */
@@ -264,7 +265,7 @@ function remember(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, prima
   const holder = find(homeLine(otherAddresses, otherKey), otherAddresses, otherKey);
   if (holder != 0) {
     if (!isExpired(holder, nowMs())) return TAKEN;
-    removeConnection(holder);
+    expire(holder, nowMs());
   }
   const line = insertPair(p.addresses, p.key, otherAddresses, otherKey, nowMs());
   if (line == 0) return NO_ROOM;

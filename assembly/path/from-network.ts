@@ -14,9 +14,9 @@ import {
   REASON_REPLY_WITHOUT_CONNECTION,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { removeConnection, removeCounted } from "../tables/conntrack";
+import { expire, removeConnection, removeCounted } from "../tables/conntrack";
 import { isReachable } from "../tables/gateways";
-import { isExpired } from "../tables/lifetime";
+import { isExpired, isHeld } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
@@ -29,10 +29,8 @@ import { Verdict } from "./verdict";
 
 /** @param line what conntrack has for the frame's key, 0 = nothing */
 export function fromNetwork(p: Parsed, line: usize, v: Verdict): void {
-  if (line != 0 && isExpired(line, nowMs())) {
-    removeConnection(line);
-    line = 0;
-  }
+  if (line != 0 && isExpired(line, nowMs())) line = expire(line, nowMs());
+  if (line != 0 && isHeld(line)) line = 0;
   if (line != 0 && !isTranslated(line)) {
     if (isOfOwner(<u32>(p.addresses >> 32), line)) {
       store<u32>(line, epoch(), LINE_EPOCH_AT);

@@ -30,7 +30,7 @@ import { epoch, nowMs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
-import { isExpired } from "../tables/lifetime";
+import { isExpired, isHeld } from "../tables/lifetime";
 import { egressTotal } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
@@ -73,7 +73,7 @@ export function icmpError(p: Parsed, v: Verdict): void {
   const reason = innerFault(p, inner);
   if (reason) return reason == REASON_ICMP_ERROR_UNMATCHED ? stateless(p, reason, v) : v.drop(reason);
   const line = findInner(p.hook, inner);
-  if (line == 0 || isExpired(line, nowMs())) return unmatched(p, inner, v);
+  if (line == 0 || isHeld(line) || isExpired(line, nowMs())) return unmatched(p, inner, v);
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   if (isForged(p.l3, inner, fromEndpoint)) return unmatched(p, inner, v);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);

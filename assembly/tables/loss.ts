@@ -17,11 +17,11 @@ import {
   LINE_SRC_AT,
   NO_INDEX,
 } from "../abi";
-import { nowNs } from "./clock";
-import { lineAt, loseMapping, removeCounted } from "./conntrack";
+import { HELD_AT, nowMs, nowNs } from "./clock";
+import { expire, hasStayed, lineAt, loseMapping, removeConnection, removeCounted } from "./conntrack";
 import { isElsewhere } from "./gateways";
-import { otherLine } from "./lifetime";
-import { lineCount, PROBE_LIMIT } from "./memory";
+import { isExpired, isHeld, otherLine } from "./lifetime";
+import { lineCount, PROBE_LIMIT, stateAt } from "./memory";
 import { egressAt, egressTotal, endpointAt, findEndpoint, hasMoved } from "./policy";
 
 // A node that goes down takes its memory with it: the mappings that it holds as a gateway, and whatever its endpoints had open. Those who
@@ -32,10 +32,12 @@ const MAPPED: u64 = 0x0000ffff00000000;
 /** Forgets what `node` knew. A walk over the whole table, repeated while lines that moved up may have been passed over. */
 export function forgetNode(node: u32): void {
   while (forgetOnce(node)) {}
+  while (freeHeldOnce(node)) {}
 }
 
 /** Forgets mappings whose egress IP is another node's now: who is pinned to their gateways stays so. */
 export function forgetMoved(): void {
+  while (freeHeldOnce(NO_INDEX)) {}
   let egress: u32 = 0;
   while (egress < egressTotal && !hasMoved(egress)) egress++;
   if (egress < egressTotal) while (forgetOnce(NO_INDEX)) {}
@@ -52,7 +54,30 @@ function forgetFormerOnce(): bool {
   for (let slot: u32 = 0; slot < total; ) {
     const line = lineAt(slot);
     if ((load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER) == HOOK_FROM_ENDPOINT && isFormer(line)) {
-      removeCounted(line, COUNTER_REMOVED_AT);
+      remove(line);
+      found = true;
+    } else slot++;
+  }
+  return found;
+}
+
+/** Ends a connection; one that has expired leaves what it would have left if somebody had met it before. */
+function remove(line: usize): void {
+  if (isExpired(line, nowMs())) expire(line, nowMs());
+  else removeCounted(line, COUNTER_REMOVED_AT);
+}
+
+/** Frees ports that are held down: those of a gateway on `node`, or NO_INDEX for those whose egress IP is gone or another node's now. */
+function freeHeldOnce(node: u32): bool {
+  if (load<u32>(stateAt, HELD_AT) == 0) return false;
+  const total = lineCount + PROBE_LIMIT;
+  let found = false;
+  for (let slot: u32 = 0; slot < total; ) {
+    const line = lineAt(slot);
+    const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+    const isFreed = node == NO_INDEX ? !hasStayed(line) : egress < egressTotal && nodeOf(egress) == node;
+    if (load<u8>(line, LINE_HOOK_AT) && isHeld(line) && isFreed) {
+      removeConnection(line);
       found = true;
     } else slot++;
   }
@@ -104,7 +129,7 @@ function forgetLine(line: usize, node: u32): bool {
   const endpoint = findEndpoint(0, MAPPED | <u64>bswap<u32>(load<u32>(line, LINE_SRC_AT)), nowNs());
   const home = endpoint == NO_INDEX ? NO_INDEX : load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
   if (node != NO_INDEX && home == node) {
-    removeCounted(line, COUNTER_REMOVED_AT);
+    remove(line);
     return true;
   }
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);

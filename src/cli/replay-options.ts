@@ -19,6 +19,7 @@ export function replayOptions(captures: readonly string[], model: PolicyModel, f
     connections: flags.connections,
     batchSize: flags.batch,
     unsupported: flags.unsupported,
+    midStream: flags.midStream,
     fromFrame: frames?.from,
     toFrame: frames?.to,
     loadState: flags.loadState,

@@ -32,6 +32,8 @@ export interface EngineConfig {
   readonly natProfile: NatProfile;
   /** What happens to a selected frame of a protocol that cannot be translated. */
   readonly unsupported: "drop" | "pass";
+  /** What happens to a selected TCP connection that is first seen in mid-stream. */
+  readonly midStream: "pick-up" | "drop";
   /** Blind-store prefetch: changes speed, never a result. */
   readonly touch: boolean;
   /** 64-bit seeds. The table seed never shows in results while no table is full. */
@@ -58,6 +60,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   hostSize: 0,
   natProfile: "cilium",
   unsupported: "drop",
+  midStream: "pick-up",
   touch: true,
   tableSeed: 0x5175_6963_6b67_6174n,
   placementSeed: 0n,
@@ -123,6 +126,7 @@ export function decodeEngineConfig(bytes: Uint8Array): EngineConfig {
     ...seeds,
     natProfile: flags & abi.CONFIG_FLAG_RFC_PROFILE ? "rfc" : "cilium",
     unsupported: flags & abi.CONFIG_FLAG_UNSUPPORTED_PASS ? "pass" : "drop",
+    midStream: flags & abi.CONFIG_FLAG_NO_PICK_UP ? "drop" : "pick-up",
     touch: (flags & abi.CONFIG_FLAG_TOUCH) !== 0,
   };
 }
@@ -137,5 +141,6 @@ function configFlags(config: EngineConfig): number {
   const touch = config.touch ? abi.CONFIG_FLAG_TOUCH : 0;
   const rfc = config.natProfile === "rfc" ? abi.CONFIG_FLAG_RFC_PROFILE : 0;
   const pass = config.unsupported === "pass" ? abi.CONFIG_FLAG_UNSUPPORTED_PASS : 0;
-  return touch | rfc | pass;
+  const drop = config.midStream === "drop" ? abi.CONFIG_FLAG_NO_PICK_UP : 0;
+  return touch | rfc | pass | drop;
 }

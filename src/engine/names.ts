@@ -36,6 +36,7 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_BAD_SOURCE, "bad-source"],
   [abi.REASON_GATEWAY_DOWN, "gateway-down"],
   [abi.REASON_BAD_OVERLAY, "bad-overlay"],
+  [abi.REASON_NO_STATE, "no-state"],
 ]);
 
 /** ACTION_* to name. */

@@ -39,6 +39,8 @@ export interface ReplayOptions {
   readonly batchSize?: number;
   /** What happens to a selected frame of a protocol that cannot be translated. */
   readonly unsupported?: "drop" | "pass";
+  /** What happens to a selected TCP connection that is first seen in mid-stream. */
+  readonly midStream?: "pick-up" | "drop";
   /** First and last frame to be replayed, 1-based, inclusive. */
   readonly fromFrame?: number;
   readonly toFrame?: number;

@@ -47,6 +47,7 @@ export interface ResolvedOptions extends ReplayOptions {
   readonly connections: number;
   readonly batchSize: number;
   readonly unsupported: "drop" | "pass";
+  readonly midStream: "pick-up" | "drop";
   readonly fromFrame: number;
   readonly toFrame: number;
 }
@@ -87,6 +88,7 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
     connections: options.connections ?? DEFAULT_ENGINE_CONFIG.connections,
     batchSize: options.batchSize ?? DEFAULT_BATCH,
     unsupported: options.unsupported ?? "drop",
+    midStream: options.midStream ?? "pick-up",
     fromFrame: options.fromFrame ?? 1,
     toFrame: options.toFrame ?? Number.MAX_SAFE_INTEGER,
   };
@@ -151,7 +153,7 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
 }
 
 function draw(options: ResolvedOptions): Blueprint {
-  const { model, natProfile, scenario, laterModels: later = [], connections, unsupported } = options;
+  const { model, natProfile, scenario, laterModels: later = [], connections, unsupported, midStream } = options;
   const plan = new GatewayPlan({ model, scenario, later, seed: options.seed });
   const blob = compilePolicy(plan.picture.model, { natProfile });
   const { phases } = plan.queue;
@@ -171,6 +173,7 @@ function draw(options: ResolvedOptions): Blueprint {
       maxBatch: options.batchSize,
       connections,
       unsupported,
+      midStream,
       tunnelPort: tunnelPort(model),
     },
     blob,

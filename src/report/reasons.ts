@@ -29,6 +29,7 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   "not-yet-programmed": "the pod or policy is too new to be in force",
   "icmp-error-unmatched": "an ICMP error about a packet of no known connection",
   "bad-overlay": "an overlay frame that no node of the cluster sends",
+  "no-state": "a TCP segment in mid-stream of a connection that is not known (`--mid-stream drop`)",
   "bad-source": "a source address that no frame may have",
   duplicate: "another copy of a frame that was already seen on another interface",
   "already-translated": "the source is a node or an egress IP: captured behind the gateway (see sluicegate verify)",

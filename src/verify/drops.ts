@@ -1,5 +1,5 @@
 import type { Endpoint } from "../config/types.js";
-import { type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
+import { type IpPacket, isFragment, isWhole, readBe16, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, pinsOf } from "./eligible.js";
@@ -7,7 +7,8 @@ import { egressAddressKey, type Frame } from "./judge.js";
 import { forgetTranslation, ongoing } from "./lookup.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
-const POLICY = "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported";
+const POLICY =
+  "no-egress-gateway no-egress-ip no-nat-mapping no-state ttl-exceeded unsupported-protocol ipv6-unsupported";
 const NEEDS_POLICY = setOf(POLICY);
 
 /** Drops that end the mapping of the connection that the frame belongs to. */
@@ -94,6 +95,9 @@ function refutation(frame: Frame, endpoint: Endpoint, index: number): string | u
     }
     case "no-nat-mapping":
       return freePortProof(frame, egresses);
+    case "no-state":
+      if (packet.kind !== "tcp" || packet.tcpFlags & TCP_SYN) return "no segment in mid-stream";
+      return current?.mapping && frame.surelyLives(current) ? judge.table.describeAge(current, frame.nowMs) : undefined;
     case "unsupported-protocol":
       return isSound(o.given, packet) ? `${packet.kind} is translated` : undefined;
     case "ipv6-unsupported":
