@@ -44,14 +44,16 @@ const RFC_TIMEOUTS: Timeouts = {
 export interface Scene extends Partial<EngineConfig> {
   readonly ports?: { readonly low: number; readonly high: number };
   readonly timeouts?: Partial<Timeouts>;
+  /** Of the policy: they win over the settings'. */
+  readonly policyTimeouts?: Partial<Timeouts>;
   readonly natProfile?: NatProfile;
 }
 
-function scene(): PolicyModel {
+function scene(timeouts: Partial<Timeouts> | undefined): PolicyModel {
   return model({
     nodes: [node("gw", "172.18.0.11")],
     egresses: [egress("gw", EXT)],
-    policies: [policy("out", [0])],
+    policies: [policy("out", [0], { timeouts })],
     policySets: [policySet({ "0.0.0.0/0": 0 })],
     endpoints: HOSTS.map((host) => endpoint(`pod-${host}`, [host], { node: "gw" })),
     clusterPrefixes: [{ prefix: prefix("10.0.0.0/24"), why: "pod-cidr" }],
@@ -59,8 +61,13 @@ function scene(): PolicyModel {
 }
 
 /** A gateway of profile rfc with nothing in its table. */
-export function gateway({ ports = RFC_PORTS, timeouts = {}, ...config }: Scene = {}): Promise<GatewayRig> {
-  const set = withSettings(scene(), ports, { ...RFC_TIMEOUTS, ...timeouts });
+export function gateway({
+  ports = RFC_PORTS,
+  timeouts = {},
+  policyTimeouts,
+  ...config
+}: Scene = {}): Promise<GatewayRig> {
+  const set = withSettings(scene(policyTimeouts), ports, { ...RFC_TIMEOUTS, ...timeouts });
   return GatewayRig.start(set, { natProfile: "rfc", ...config });
 }
 

@@ -167,6 +167,18 @@ describe("T32 T33 T34 idle times", () => {
     expect(dead.one(synAck(241))).toMatchObject(GONE);
   });
 
+  it("lifetimes of a policy win over those of the settings, the hold-down of its ports too", async () => {
+    const policyTimeouts = { udp: 3000, tcpOpening: 5000, portHold: 1000 };
+    const rig = await gateway({ timeouts: { udp: 9000 }, policyTimeouts });
+    rig.send([query(PORT), send("SYN", 0, PORT)]);
+    expect(rig.one(answer(PORT, 2.999))).toMatchObject(ALIVE);
+    expect(rig.one(send("SYN", 5.5, PORT, INSIDE_B)).natPort).not.toBe(PORT);
+    expect(rig.one(answer(PORT, 5.999))).toMatchObject(GONE);
+    const later = await gateway({ policyTimeouts });
+    later.one(send("SYN", 0, PORT));
+    expect(later.one(send("SYN", 6.001, PORT, INSIDE_B)).natPort).toBe(PORT);
+  });
+
   it("lifetimes of the settings are the ones that apply, to the millisecond", async () => {
     const timeouts = { tcpOpening: 5000, tcpEstablished: 20_000, tcpReset: 7000, udp: 3000, icmp: 2000 };
     const cases: [RigFrame[], number, (at: number) => RigFrame][] = [
