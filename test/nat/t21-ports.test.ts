@@ -112,6 +112,13 @@ describe("T25 probe cost of the last free port", () => {
     }
   });
 
+  it("T25 also where nobody had to search before, as every endpoint kept its own port", async () => {
+    const rig = await gateway({ connections: 70_000 });
+    rig.send(flows(POOL - 1));
+    expect(steps(rig, [query(700, 0, INSIDE_C)])).toBeLessThan(1100);
+    expect(rig.engine.counters().live).toBe(POOL);
+  });
+
   it("T25 no connection on the way to a full pool pays more than 1,100 steps either: no scan when a bitmap is made", async () => {
     const rig = await gateway({ connections: 70_000 });
     const frames = shuffledFlows(POOL, 25);
