@@ -50,7 +50,8 @@ export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
 export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
 export const CONFIG_FLAG_UNSUPPORTED_PASS = 4; // pass what cannot be translated, as the original does, instead of dropping it
 export const CONFIG_FLAG_BAD_CHECKSUM_DROP = 8; // drop frames with a wrong checksum instead of translating them as wrong as they are
-export const CONFIG_FLAG_MASK = 15;
+export const CONFIG_FLAG_NO_PICK_UP = 16; // drop a selected TCP connection that is first seen in mid-stream instead of translating it
+export const CONFIG_FLAG_MASK = 31;
 
 // ---- Regions of memory: `regionAt(id)` and `regionSize(id)`. -------------------------------------------------------------------------
 
@@ -169,7 +170,8 @@ export const REASON_ICMP_ERROR_MISDIRECTED = 33; // an ICMP error to another hos
 export const REASON_BAD_CHECKSUM = 34; // with CONFIG_FLAG_BAD_CHECKSUM_DROP only
 export const REASON_SOURCE_ROUTE = 35; // IPv4 options that route it by way of others (RFC 7126 sections 4.3, 4.4)
 export const REASON_BAD_DESTINATION = 36; // network 0: nobody is there (RFC 1812 section 5.3.7)
-export const REASON_COUNT = 37;
+export const REASON_NO_STATE = 37; // CONFIG_FLAG_NO_PICK_UP: a TCP segment in mid-stream of a connection that is not known
+export const REASON_COUNT = 38;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 
@@ -188,7 +190,7 @@ export const COUNTER_EVICTED_CLOSING_AT = COUNTER_EVICTED_EXPIRED_AT + 8;
 export const COUNTER_EVICTED_UNREPLIED_AT = COUNTER_EVICTED_CLOSING_AT + 8;
 export const COUNTER_EVICTED_ESTABLISHED_AT = COUNTER_EVICTED_UNREPLIED_AT + 8;
 export const COUNTER_GUESSED_AT = COUNTER_EVICTED_ESTABLISHED_AT + 8; // direction-guessed
-export const COUNTER_PORT_PROBES_AT = COUNTER_GUESSED_AT + 8; // candidates looked at by the port search
+export const COUNTER_PORT_PROBES_AT = COUNTER_GUESSED_AT + 8; // steps of the port search: ports and words of bitmaps looked at
 export const COUNTER_BITMAP_SEARCHES_AT = COUNTER_PORT_PROBES_AT + 8;
 export const COUNTER_REMOVED_AT = COUNTER_BITMAP_SEARCHES_AT + 8; // translated connections dropped by a policy or owner change
 export const COUNTERS_SIZE = 1024;
@@ -271,6 +273,7 @@ export const TIMEOUT_TCP_RESET = 3;
 export const TIMEOUT_UDP = 4;
 export const TIMEOUT_ICMP = 5;
 export const TIMEOUT_OTHER = 6;
+export const TIMEOUT_HOLD = 7; // hold-down of a TCP port whose connection ended (RFC 6888 REQ-8); 0 = none
 export const TIMEOUT_COUNT = 8;
 export const TIMEOUT_ROW_SIZE = TIMEOUT_COUNT * 4;
 export const TIMEOUT_MAX_ROWS = 256;

@@ -48,11 +48,11 @@ import {
 } from "../abi";
 import { addressRow, highOf, isIpv6Line, lowOf, releaseAddress } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { countOpened, find, homeLine, insertPair, removeConnection, setAddress } from "../tables/conntrack";
+import { countOpened, expire, find, homeLine, insertPair, setAddress } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
-import { findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
+import { buildAhead, findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32, delta128 } from "../wire/checksum";
@@ -202,10 +202,11 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
   putIdentity(line, network, endpoint);
   setState(line, firstState(p.protocol, p.tcpFlags));
   countConnection(egress);
-  takePort(network);
+  const isTime = takePort(network);
   if (guessed) count(COUNTER_GUESSED_AT);
   v.flag(VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
   translate(p, line, v);
+  if (isTime) buildAhead(address, remote, remotePort, p.protocol, nowMs());
 }
 
 /** Line of a frame's own key, or 0: where lines may have moved since it was looked up. */
@@ -298,7 +299,7 @@ function rememberPair(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, p
   const holder = find(homeLine(otherAddresses, otherKey), otherAddresses, otherKey);
   if (holder != 0) {
     if (!isExpired(holder, nowMs())) return TAKEN;
-    removeConnection(holder);
+    expire(holder, nowMs());
   }
   const line = insertPair(p.addresses, p.key, otherAddresses, otherKey, nowMs());
   if (line == 0) return NO_ROOM;

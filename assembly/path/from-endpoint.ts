@@ -1,5 +1,6 @@
 import {
   ACTION_SNAT,
+  CONFIG_FLAG_NO_PICK_UP,
   COUNTER_BROKEN_AT,
   COUNTER_OPENED_AT,
   COUNTER_REBOUND_AT,
@@ -24,6 +25,7 @@ import {
   REASON_BAD_HEADER,
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
+  REASON_NO_STATE,
   REASON_NONE,
   REASON_TTL_EXCEEDED,
   VERDICT_FLAG_CREATED,
@@ -34,11 +36,11 @@ import {
 } from "../abi";
 import { highOf, lowOf } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { loseMapping, movePin, removeConnection, removeCounted } from "../tables/conntrack";
+import { expire, loseMapping, movePin, removeConnection, removeCounted } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { gatewayState, isElsewhere } from "../tables/gateways";
 import { isExpired, otherLine, restarts } from "../tables/lifetime";
-import { placementSeed } from "../tables/memory";
+import { configFlags, placementSeed } from "../tables/memory";
 import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, nodeOf } from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
@@ -48,6 +50,7 @@ import {
   age,
   endsOnWay,
   follow,
+  isMidStream,
   isOfOwner,
   lineOf,
   mappingFault,
@@ -76,7 +79,7 @@ import { Verdict } from "./verdict";
 /** @param line what conntrack has for the frame's key, 0 = nothing */
 export function fromEndpoint(p: Parsed, line: usize, v: Verdict): void {
   if (line != 0 && isExpired(line, nowMs())) {
-    removeConnection(line);
+    expire(line, nowMs());
     line = 0;
   }
   if (line == 0) return first(p, v);
@@ -131,6 +134,7 @@ function first(p: Parsed, v: Verdict): void {
   if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);
   resolve(endpoint, dstHigh(p), dstLow(p), placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {
+    if (configFlags & CONFIG_FLAG_NO_PICK_UP && isMidStream(p)) return v.drop(REASON_NO_STATE);
     if (isSelectedLost()) return loseFrame(p, 0, endpoint, v);
     if (!isSelectedElsewhere()) return openTranslated(p, endpoint, true, v);
     if (openRedirected(p, endpoint, true, v) != 0) v.flag(VERDICT_FLAG_CREATED);

@@ -15,9 +15,9 @@ import {
 } from "../abi";
 import { highOf, lowOf } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { removeConnection, removeCounted } from "../tables/conntrack";
+import { expire, removeConnection, removeCounted } from "../tables/conntrack";
 import { isReachable } from "../tables/gateways";
-import { isExpired } from "../tables/lifetime";
+import { isExpired, isHeld } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress, nodeOf } from "../tables/policy";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
@@ -34,10 +34,8 @@ import { Verdict } from "./verdict";
  * @param isDirect it came over a gateway's uplink: a selected endpoint is not reached there but by its mappings (RFC 4787 REQ-8)
  */
 export function fromNetwork(p: Parsed, line: usize, isDirect: bool, v: Verdict): void {
-  if (line != 0 && isExpired(line, nowMs())) {
-    removeConnection(line);
-    line = 0;
-  }
+  if (line != 0 && isExpired(line, nowMs())) line = expire(line, nowMs());
+  if (line != 0 && isHeld(line)) line = 0;
   if (line != 0 && !isTranslated(line)) {
     if (isOfOwner(<u32>(p.addresses >> 32), line)) {
       store<u32>(line, epoch(), LINE_EPOCH_AT);

@@ -27,7 +27,7 @@ import {
   VNI_HOST,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { find, homeLine, removeConnection, removeCounted } from "../tables/conntrack";
+import { expire, find, homeLine, removeCounted } from "../tables/conntrack";
 import { isElsewhere } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
 import { arenaAt, tunnelPort } from "../tables/memory";
@@ -115,7 +115,7 @@ function keyFrom(p: Parsed, hook: u32): u64 {
 function lineOf(p: Parsed, key: u64): usize {
   const line = find(homeLine(p.addresses, key), p.addresses, key);
   if (line == 0 || !isExpired(line, nowMs())) return line;
-  removeConnection(line);
+  expire(line, nowMs());
   return 0;
 }
 

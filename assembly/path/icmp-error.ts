@@ -36,7 +36,7 @@ import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
-import { isExpired } from "../tables/lifetime";
+import { isExpired, isHeld } from "../tables/lifetime";
 import { egressTotal, findEndpoint, nodeOf } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
@@ -83,7 +83,7 @@ export function icmpError(p: Parsed, v: Verdict): void {
   const reason = innerFault(p, inner);
   if (reason) return isShort(reason) ? v.drop(reason) : stateless(p, reason, v);
   const line = findInner(p.hook, inner);
-  if (line == 0 || isExpired(line, nowMs())) return unmatched(p, inner, v);
+  if (line == 0 || isHeld(line) || isExpired(line, nowMs())) return unmatched(p, inner, v);
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
   if (isForged(p.l3, inner, fromEndpoint)) {

@@ -14,8 +14,9 @@ const STARTED_AT: usize = 40; // u32, 0 until the first frame
 export const BITMAPS_USED_AT: usize = 44; // u32, bitmaps handed out so far
 export const BITMAP_FREE_AT: usize = 48; // u32, head of the list of free bitmaps + 1
 export const SWEEP_DUE_AT: usize = 52; // u32, frames since the last sweep
-export const ADDRESSES_USED_AT: usize = 56; // u32, address rows handed out so far
-export const ADDRESS_FREE_AT: usize = 60; // u32, head of the list of free address rows
+export const HELD_AT: usize = 56; // u32, ports held down in the conntrack table
+export const ADDRESSES_USED_AT: usize = 60; // u32, address rows handed out so far
+export const ADDRESS_FREE_AT: usize = 64; // u32, head of the list of free address rows
 
 /** So many lines are looked through for expired connections every so many frames. */
 export const SWEEP_LINES: u32 = 16;

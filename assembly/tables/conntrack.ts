@@ -13,6 +13,7 @@ import {
   EGRESS_STATS_LAST_END_AT,
   EGRESS_STATS_LIVE_AT,
   LINE_ADDRESS_AT,
+  LINE_CLASS_AT,
   LINE_EGRESS_AT,
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
@@ -28,20 +29,23 @@ import {
   LINE_SEEN_AT,
   LINE_SIZE,
   LINE_SRC_AT,
+  LINE_TIMEOUT_ROW_AT,
+  TIMEOUT_HOLD,
 } from "../abi";
 import { KEY_MASK } from "../wire/parse";
-import { holdAddress, releaseLine } from "./addresses";
-import { nowMs, SWEEP_AT, timeOf } from "./clock";
+import { holdAddress, isIpv6Line, releaseAddress, releaseLine } from "./addresses";
+import { HELD_AT, nowMs, SWEEP_AT, timeOf } from "./clock";
 import { count, egressStats, uncount } from "./counters";
 import { keyHash, scale } from "./hash";
-import { expiryOf, isClosing, isExpired, isReplied, lifetimeOf, otherLine, setLost } from "./lifetime";
+import { expiryOf, holdOf, isClosing, isExpired, isHeld, isReplied, lifetimeOf, otherLine, setLost } from "./lifetime";
 import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed } from "./memory";
+import { egressTotal, hasMoved } from "./policy";
 import { releasePort } from "./port-groups";
 
 // Conntrack as one open-addressed table of 64-byte lines with linear probing. A connection has two lines, one for the key that its frames
 // show at each hook, so a lookup in either direction touches one cache line. Removal shifts the following lines back: no tombstones.
-// A connection whose gateway lost its mapping has one line, which is its own pair. Addresses are 32 bits wide: those of IPv6 go by number
-// (tables/addresses.ts).
+// A connection whose gateway lost its mapping has one line, which is its own pair; so does a port that is held down after its connection.
+// Addresses are 32 bits wide: those of IPv6 go by number (tables/addresses.ts).
 //
 //   0         8        12     13   14    15    16    20    24     28       32     34      36      38      40     44     52      56   60  61   62
 //   +---------+--------+------+----+-----+-----+-----+-----+------+--------+------+-------+-------+-------+------+------+-------+----+---+----+-----+
@@ -52,6 +56,9 @@ const NONE: u32 = 0xffffffff;
 
 /** Lines swept for each new connection in a table that is getting full: faster than new ones can fill it. */
 const SWEEP_PER_INSERTION: u32 = 24;
+
+/** Ports held down take no room from connections: a line each, for a quarter of what the table is sized for and no more. */
+const HELD_SHIFT: u32 = 2;
 
 /** Lines behind a new connection's home among which a full table looks for one to give up. */
 const EVICTION_WINDOW: u32 = 32;
@@ -144,8 +151,8 @@ export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u6
   let slotA = freeSlot(addressesA, keyA);
   let slotB = freeSlot(addressesB, keyB);
   if (slotA == NONE || slotB == NONE) {
-    while (freeSlot(addressesA, keyA) == NONE) if (!evict(homeSlot(addressesA, keyA), PROBE_LIMIT, now)) return 0;
-    while (freeSlot(addressesB, keyB) == NONE) if (!evict(homeSlot(addressesB, keyB), PROBE_LIMIT, now)) return 0;
+    while (freeSlot(addressesA, keyA) == NONE) if (!makeSlot(homeSlot(addressesA, keyA), now)) return 0;
+    while (freeSlot(addressesB, keyB) == NONE) if (!makeSlot(homeSlot(addressesB, keyB), now)) return 0;
     slotA = freeSlot(addressesA, keyA);
     if (slotA == NONE) return 0;
     slotB = slotA;
@@ -173,9 +180,9 @@ function evictionStart(home: u32): u32 {
 
 const ESTABLISHED: i32 = 3;
 
-/** How bad it is to lose this connection: expired 0, closing 1, unreplied 2, established 3; -1 for an empty line. */
+/** How bad it is to lose this connection: expired 0, closing 1, unreplied 2, established 3; -1 for a line without one. */
 function worth(line: usize, now: u32): i32 {
-  if (!isUsed(line)) return -1;
+  if (!isUsed(line) || isHeld(line)) return -1;
   if (isExpired(line, now)) return 0;
   if (isClosing(line)) return 1;
   return isReplied(line) ? ESTABLISHED : 2;
@@ -221,6 +228,17 @@ function evict(from: u32, window: u32, now: u32): bool {
   return true;
 }
 
+/** Empties a line among those that a key may lie in: a port's hold-down ends, else a connection is given up. */
+function makeSlot(home: u32, now: u32): bool {
+  for (let slot = home; slot < home + PROBE_LIMIT; slot++) {
+    if (!isHeld(lineAt(slot))) continue;
+    count(COUNTER_EVICTED_CLOSING_AT);
+    drop(lineAt(slot));
+    return true;
+  }
+  return evict(home, PROBE_LIMIT, now);
+}
+
 /** Takes the connection of `line` out of the table, with everything that it holds. All pointers to lines are void afterwards. */
 export function removeConnection(line: usize): void {
   if (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) {
@@ -228,6 +246,57 @@ export function removeConnection(line: usize): void {
     forget(line);
   }
   drop(line);
+}
+
+/**
+ * Takes the expired connection of `line` out of the table. For a while its network-side line stays where its NAT port is held down. All
+ * other pointers to lines are void afterwards. @returns that line, or 0
+ */
+export function expire(line: usize, now: u32): usize {
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  const end = expiryOf(line);
+  const hold =
+    (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_LOST)) == LINE_FLAG_TRANSLATED && hasStayed(line) ? holdOf(line) : 0;
+  const isOver = now - end >= hold;
+  if (isOver || load<u32>(stateAt, HELD_AT) >= maxConnections >> HELD_SHIFT) {
+    if (!isOver) count(COUNTER_EVICTED_CLOSING_AT);
+    removeConnection(line);
+    return 0;
+  }
+  count(isClosing(line) ? COUNTER_CLOSED_AT : COUNTER_EXPIRED_AT);
+  forget(line);
+  const network = flags & LINE_FLAG_PRIMARY ? otherLine(line) : line;
+  return holdPort(removeLine(slotOf(otherLine(network)), slotOf(network)), end);
+}
+
+/** True while the egress IP of a line is where it was: another gateway knows nothing of the ports that this one has freed. */
+export function hasStayed(line: usize): bool {
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  return egress < egressTotal && !hasMoved(egress, isIpv6Line(line));
+}
+
+/** Makes a network-side line without a partner one that keeps its port from new connections. @param end of its own, coarse milliseconds */
+function holdPort(slot: u32, end: u32): usize {
+  const was = lineAt(slot);
+  const row = load<u8>(was, LINE_TIMEOUT_ROW_AT);
+  const egress = load<u16>(was, LINE_EGRESS_AT);
+  const addresses = load<u64>(was, LINE_SRC_AT);
+  const written = isIpv6Line(was) ? load<u32>(was, LINE_ADDRESS_AT) : 0;
+  const line = claim(slot, addresses, load<u64>(was, LINE_PORTS_AT) & KEY_MASK);
+  if (isIpv6Line(line)) {
+    // Its key was held once before.
+    releaseAddress(<u32>addresses);
+    releaseAddress(<u32>(addresses >> 32));
+    if (written) releaseAddress(written);
+  }
+  store<u32>(line, slot, LINE_PAIR_AT);
+  store<u32>(line, end, LINE_SEEN_AT);
+  store<u8>(line, row, LINE_TIMEOUT_ROW_AT);
+  store<u16>(line, egress, LINE_EGRESS_AT);
+  store<u8>(line, <u8>TIMEOUT_HOLD, LINE_CLASS_AT);
+  uncount(COUNTER_ENTRIES_AT);
+  store<u32>(stateAt, load<u32>(stateAt, HELD_AT) + 1, HELD_AT);
+  return line;
 }
 
 /** Takes a translated connection out whose mapping ends for another reason than closing or silence; the caller counts it. */
@@ -307,9 +376,11 @@ export function movePin(pin: usize, egress: u32): void {
 function drop(line: usize): void {
   const slot = slotOf(line);
   const partner = load<u32>(line, LINE_PAIR_AT);
+  const held = isHeld(line);
   const pair = removeLine(slot, partner);
   if (partner != slot) removeLine(pair, NONE);
-  uncount(COUNTER_ENTRIES_AT);
+  if (held) store<u32>(stateAt, load<u32>(stateAt, HELD_AT) - 1, HELD_AT);
+  else uncount(COUNTER_ENTRIES_AT);
 }
 
 /** Counts a connection that was just given a translation. */
@@ -349,7 +420,7 @@ export function sweep(lines: u32, now: u32): void {
     const line = lineAt(slot);
     // One condition, as whether a line is in use is random: an empty one reads as seen at 0, row 0, class 0.
     const isSilent = now - load<u32>(line, LINE_SEEN_AT) >= lifetimeOf(line);
-    if (u32(isSilent) & u32(isUsed(line)) && isExpired(line, now)) removeConnection(line);
+    if (u32(isSilent) & u32(isUsed(line)) && isExpired(line, now)) expire(line, now);
     else slot++;
     if (slot >= total) slot = 0;
   }
@@ -361,7 +432,7 @@ export function sweepAll(now: u32): void {
   const total = lineCount + PROBE_LIMIT;
   for (let slot: u32 = 0; slot < total; ) {
     const line = lineAt(slot);
-    if (isUsed(line) && isExpired(line, now)) removeConnection(line);
+    if (isUsed(line) && isExpired(line, now)) expire(line, now);
     else slot++;
   }
 }

@@ -1,10 +1,13 @@
 import {
   CONFIG_FLAG_RFC_PROFILE,
+  HOOK_FROM_ENDPOINT,
   LINE_CLASS_AT,
   LINE_FLAG_LOST,
   LINE_FLAG_PRIMARY,
   LINE_FLAG_STEADY,
   LINE_FLAGS_AT,
+  LINE_HOOK_ANSWER,
+  LINE_HOOK_AT,
   LINE_PAIR_AT,
   LINE_PROTOCOL_AT,
   LINE_SEEN_AT,
@@ -17,6 +20,7 @@ import {
   STATE_SEEN_NON_SYN,
   STATE_TX_CLOSING,
   STATE_TX_SYN,
+  TIMEOUT_HOLD,
   TIMEOUT_ICMP,
   TIMEOUT_OTHER,
   TIMEOUT_ROW_SIZE,
@@ -38,6 +42,7 @@ const ICMP: u32 = 1;
 const FIN: u32 = 1;
 const SYN: u32 = 2;
 const RST: u32 = 4;
+const ACK: u32 = 16;
 const BOTH_CLOSING: u32 = STATE_TX_CLOSING | STATE_RX_CLOSING;
 const BOTH_SYN: u32 = STATE_TX_SYN | STATE_RX_SYN;
 
@@ -52,13 +57,24 @@ export function otherLine(line: usize): usize {
   return linesAt + ((<usize>load<u32>(line, LINE_PAIR_AT)) << 6);
 }
 
+/** Milliseconds of a class (TIMEOUT_*) in the row of lifetimes that `line` goes by. */
+function timeoutOf(line: usize, class_: u32): u32 {
+  return load<u32>(timeoutsAt + <usize>load<u8>(line, LINE_TIMEOUT_ROW_AT) * TIMEOUT_ROW_SIZE + ((<usize>class_) << 2));
+}
+
 /** Lifetime in milliseconds of the connection that `line` belongs to. */
 export function lifetimeOf(line: usize): u32 {
-  return load<u32>(
-    timeoutsAt +
-      <usize>load<u8>(line, LINE_TIMEOUT_ROW_AT) * TIMEOUT_ROW_SIZE +
-      ((<usize>load<u8>(line, LINE_CLASS_AT)) << 2),
-  );
+  return timeoutOf(line, load<u8>(line, LINE_CLASS_AT));
+}
+
+/** Milliseconds for which the NAT port of `line` serves nobody else after its connection's end (RFC 6888 section 4, REQ-8). */
+export function holdOf(line: usize): u32 {
+  return load<u8>(line, LINE_PROTOCOL_AT) == TCP ? timeoutOf(line, TIMEOUT_HOLD) : 0;
+}
+
+/** True for a line that stands for no connection: it keeps the NAT port of one that has ended from new ones. */
+export function isHeld(line: usize): bool {
+  return load<u8>(line, LINE_CLASS_AT) == TIMEOUT_HOLD;
 }
 
 /** True when the connection's lifetime has passed at coarse time `now`. Looks at the other line only where this one is too old. */
@@ -87,6 +103,7 @@ export function isReplied(line: usize): bool {
 /** State bits after a connection's first frame, seen in the original direction. */
 export function firstState(protocol: u32, tcpFlags: u32): u32 {
   if (protocol != TCP) return 0;
+  if (isRfc()) return tcpFlags & RST ? STATE_RESET : nextRfc(0, tcpFlags, true, true);
   let state: u32 = tcpFlags & SYN ? STATE_TX_SYN : 0;
   if (tcpFlags & (FIN | RST)) state |= STATE_TX_CLOSING;
   return state;
@@ -99,11 +116,7 @@ export function classOf(protocol: u32, state: u32): u32 {
   if (protocol != TCP) return TIMEOUT_OTHER;
   if (state & STATE_RESET) return TIMEOUT_TCP_RESET;
   if ((state & BOTH_CLOSING) == BOTH_CLOSING) return TIMEOUT_TCP_CLOSING;
-  if (isRfc())
-    return (state & BOTH_SYN) == BOTH_SYN ||
-      (state & (STATE_REPLIED | STATE_SEEN_NON_SYN)) == (STATE_REPLIED | STATE_SEEN_NON_SYN)
-      ? TIMEOUT_TCP_ESTABLISHED
-      : TIMEOUT_TCP_OPENING;
+  if (isRfc()) return isOpen(state) ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
   return state & STATE_SEEN_NON_SYN ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
 }
 
@@ -137,15 +150,16 @@ export function setState(line: usize, state: u32): void {
 
 /**
  * Takes a frame into account that was seen on a live line: next state and last-seen time.
- * Profile cilium: the original's transitions. Profile rfc: RFC 5382 section 5 and RFC 7857 section 2 (an RST shortens, data revives).
+ * Profile cilium: the original's transitions. Profile rfc: the machine of RFC 6146 section 3.5.2.2, which RFC 7857 section 2 recommends.
  */
 export function refresh(line: usize, tcpFlags: u32, now: u32): void {
   const primary = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;
   const state = <u32>load<u8>(line, LINE_STATE_AT);
   let next = primary ? state : state | STATE_REPLIED;
   if (load<u8>(line, LINE_PROTOCOL_AT) == TCP) {
+    if (tcpFlags & RST && isRfc()) return reset(line, state, next, primary, now);
     const wasClosed = (state & BOTH_CLOSING) == BOTH_CLOSING;
-    next = isRfc() ? nextRfc(next, tcpFlags, primary) : nextCilium(next, tcpFlags, primary);
+    next = isRfc() ? nextRfc(next, tcpFlags, primary, isInside(line)) : nextCilium(next, tcpFlags, primary);
     // The original's closing timer runs from the moment both sides closed and is not refreshed.
     if (wasClosed && !isRfc() && (next & BOTH_CLOSING) == BOTH_CLOSING) return;
   }
@@ -164,7 +178,7 @@ function syn(primary: bool): u32 {
 function nextCilium(state: u32, flags: u32, primary: bool): u32 {
   if (flags & SYN) {
     // A new SYN on a closing connection starts it anew.
-    if (!(flags & 16) && state & BOTH_CLOSING) return syn(primary) | (primary ? 0 : STATE_REPLIED);
+    if (!(flags & ACK) && state & BOTH_CLOSING) return syn(primary) | (primary ? 0 : STATE_REPLIED);
     state |= syn(primary);
   } else {
     state |= STATE_SEEN_NON_SYN;
@@ -173,23 +187,49 @@ function nextCilium(state: u32, flags: u32, primary: bool): u32 {
   return flags & (FIN | RST) ? state | closing(primary) : state;
 }
 
-function nextRfc(state: u32, flags: u32, primary: bool): u32 {
-  if (flags & RST) return state | STATE_RESET | STATE_SEEN_NON_SYN;
-  state &= ~STATE_RESET;
-  if (flags & SYN) {
-    if (!(flags & 16) && (state & BOTH_CLOSING) == BOTH_CLOSING) return syn(primary) | (primary ? 0 : STATE_REPLIED);
-    state |= syn(primary);
-  } else {
-    state |= STATE_SEEN_NON_SYN;
-  }
-  return flags & FIN ? state | closing(primary) : state;
+/**
+ * An RST in profile rfc: four minutes more, unless a frame follows (RFC 7857 section 2.3). It is not checked against the window: it only
+ * shortens, so an attacker who guesses a port has four minutes of silence to hope for. What is reset or closed already it does not
+ * refresh, and none of who opened the connection makes it live longer than it would have (section 7).
+ */
+function reset(line: usize, state: u32, next: u32, primary: bool, now: u32): void {
+  if (state & STATE_RESET || (state & BOTH_CLOSING) == BOTH_CLOSING) return;
+  if (primary && expiryOf(line) <= now + timeoutOf(line, TIMEOUT_TCP_RESET)) return;
+  setState(line, next | STATE_RESET);
+  store<u32>(line, now, LINE_SEEN_AT);
 }
 
-/** True for a SYN without ACK on a closing connection: the original treats it as a new one, policy included. */
+/** True for the line of frames that the endpoint itself sends. */
+function isInside(line: usize): bool {
+  return (load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER) == HOOK_FROM_ENDPOINT;
+}
+
+/** Profile rfc: both sides have sent a SYN, or what only follows a handshake was seen, and an answer. */
+function isOpen(state: u32): bool {
+  return (
+    (state & BOTH_SYN) == BOTH_SYN ||
+    (state & (STATE_REPLIED | STATE_SEEN_NON_SYN)) == (STATE_REPLIED | STATE_SEEN_NON_SYN)
+  );
+}
+
+/**
+ * Next state in profile rfc after a segment other than an RST. What the outside sends in answer to a SYN without being a SYN itself opens
+ * and closes nothing (RFC 5961 section 4: a challenge; or a guess); an endpoint knows its own state. @param inside the endpoint sent it
+ */
+function nextRfc(state: u32, flags: u32, primary: bool, inside: bool): u32 {
+  const isOver = state & STATE_RESET || (state & BOTH_CLOSING) == BOTH_CLOSING;
+  if ((flags & (SYN | ACK)) == SYN && isOver) return syn(primary) | (primary ? 0 : STATE_REPLIED);
+  state &= ~STATE_RESET;
+  if (flags & SYN) state |= syn(primary);
+  else if (inside || !(state & BOTH_SYN)) state |= STATE_SEEN_NON_SYN;
+  return flags & FIN && (inside || isOpen(state)) ? state | closing(primary) : state;
+}
+
+/** True for a SYN without ACK on a closing or reset connection: the original treats it as a new one, policy included. */
 export function restarts(line: usize, tcpFlags: u32): bool {
   return (
-    (tcpFlags & (SYN | 16)) == SYN &&
-    (load<u8>(line, LINE_STATE_AT) & BOTH_CLOSING) != 0 &&
+    (tcpFlags & (SYN | ACK)) == SYN &&
+    (load<u8>(line, LINE_STATE_AT) & (BOTH_CLOSING | STATE_RESET)) != 0 &&
     load<u8>(line, LINE_PROTOCOL_AT) == TCP
   );
 }

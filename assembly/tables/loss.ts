@@ -17,11 +17,11 @@ import {
   NO_INDEX,
 } from "../abi";
 import { highOf, isIpv6Line, lowOf } from "./addresses";
-import { nowNs } from "./clock";
-import { lineAt, loseMapping, removeCounted } from "./conntrack";
+import { HELD_AT, nowMs, nowNs } from "./clock";
+import { expire, hasStayed, lineAt, loseMapping, removeConnection, removeCounted } from "./conntrack";
 import { isElsewhere } from "./gateways";
-import { otherLine } from "./lifetime";
-import { lineCount, PROBE_LIMIT } from "./memory";
+import { isExpired, isHeld, otherLine } from "./lifetime";
+import { lineCount, PROBE_LIMIT, stateAt } from "./memory";
 import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "./policy";
 
 // A node that goes down takes its memory with it: the mappings that it holds as a gateway, and whatever its endpoints had open. Those who
@@ -30,10 +30,12 @@ import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "./polic
 /** Forgets what `node` knew. A walk over the whole table, repeated while lines that moved up may have been passed over. */
 export function forgetNode(node: u32): void {
   while (forgetOnce(node)) {}
+  while (freeHeldOnce(node)) {}
 }
 
 /** Forgets mappings whose egress IP is another node's now: who is pinned to their gateways stays so. */
 export function forgetMoved(): void {
+  while (freeHeldOnce(NO_INDEX)) {}
   let egress: u32 = 0;
   while (egress < egressTotal && !hasMoved(egress, false) && !hasMoved(egress, true)) egress++;
   if (egress < egressTotal) while (forgetOnce(NO_INDEX)) {}
@@ -50,7 +52,30 @@ function forgetFormerOnce(): bool {
   for (let slot: u32 = 0; slot < total; ) {
     const line = lineAt(slot);
     if ((load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) == HOOK_FROM_ENDPOINT && isFormer(line)) {
-      removeCounted(line, COUNTER_REMOVED_AT);
+      remove(line);
+      found = true;
+    } else slot++;
+  }
+  return found;
+}
+
+/** Ends a connection; one that has expired leaves what it would have left if somebody had met it before. */
+function remove(line: usize): void {
+  if (isExpired(line, nowMs())) expire(line, nowMs());
+  else removeCounted(line, COUNTER_REMOVED_AT);
+}
+
+/** Frees ports that are held down: those of a gateway on `node`, or NO_INDEX for those whose egress IP is gone or another node's now. */
+function freeHeldOnce(node: u32): bool {
+  if (load<u32>(stateAt, HELD_AT) == 0) return false;
+  const total = lineCount + PROBE_LIMIT;
+  let found = false;
+  for (let slot: u32 = 0; slot < total; ) {
+    const line = lineAt(slot);
+    const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+    const isFreed = node == NO_INDEX ? !hasStayed(line) : egress < egressTotal && nodeOf(egress) == node;
+    if (load<u8>(line, LINE_HOOK_AT) && isHeld(line) && isFreed) {
+      removeConnection(line);
       found = true;
     } else slot++;
   }
@@ -103,7 +128,7 @@ function forgetLine(line: usize, node: u32): bool {
   const endpoint = sourceOf(line);
   const home = endpoint == NO_INDEX ? NO_INDEX : load<u32>(endpointAt(endpoint), ENDPOINT_NODE_AT);
   if (node != NO_INDEX && home == node) {
-    removeCounted(line, COUNTER_REMOVED_AT);
+    remove(line);
     return true;
   }
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);

@@ -191,8 +191,8 @@ export function configure(): i32 {
   portSeed = load<u64>(configBlock + CONFIG_PORT_SEED_AT);
   lineCount = <u32>linesFor(maxConnections);
   groupCount = maxConnections + (maxConnections >> 1);
-  // A remote and an endpoint each at worst; one more of both and an egress IP for a connection that is just being made.
-  addressCount = maxConnections6 ? maxConnections6 * 2 + maxEgresses + 3 : 0;
+  // A remote and an endpoint each at worst, and remotes of ports that are held down; all three of a connection that is just being made.
+  addressCount = maxConnections6 ? maxConnections6 * 2 + (maxConnections6 >> 2) + maxEgresses + 3 : 0;
   addressMask = indexSlots(addressCount >> 1) - 1;
   layOut();
   if (top + GUARD > LIMIT) return ERROR_MEMORY;

@@ -1,11 +1,10 @@
 import { COUNTER_BITMAP_SEARCHES_AT, COUNTER_PORT_PROBES_AT, HOOK_FROM_NETWORK, LINE_HOOK_ANSWER } from "../abi";
 import { makeKey } from "../wire/parse";
 import { bit } from "./blob";
-import { find, homeLine, removeConnection } from "./conntrack";
+import { expire, find, homeLine, removeConnection } from "./conntrack";
 import { count, countMany } from "./counters";
 import { scale } from "./hash";
-import { expiryOf, isExpired } from "./lifetime";
-import { BITMAP_BITS_SIZE } from "./memory";
+import { expiryOf, isExpired, isHeld } from "./lifetime";
 import {
   bitmapAt,
   bitmapOf,
@@ -16,6 +15,7 @@ import {
   isExhausted,
   lowest,
   newBitmap,
+  nextBuilt,
   portCount,
   setBit,
   settleBitmap,
@@ -23,13 +23,16 @@ import {
 } from "./port-groups";
 
 // Choice of the NAT port. A port is taken when the network-side key (remote, remote port, egress IP, port, protocol) is in conntrack and
-// alive, so one port serves many remotes (RFC 7857 section 3). The search is complete: no refusal while a port is free.
+// alive, so one port serves many remotes (RFC 7857 section 3). The search is complete: no refusal while no live connection has a port.
 //
 //   1. the endpoint's own port, if in range;
 //   2. up to CANDIDATES keyed ports, all distinct: a start and a stride drawn from the connection's hash (RFC 6056 section 3.3.3);
-//   3. a bitmap of all ports of this (egress IP, remote, port, protocol), made now, with a lower bound per 64 ports of when one expires.
+//   3. of those ports the one whose hold-down ends first (RFC 6888 REQ-8), where no live connection has it. Under 90 % of ports in use,
+//      dead ones that are held down included, one search in a thousand comes here;
+//   4. a bitmap of all ports of this (egress IP, remote, port, protocol), with a lower bound per 64 ports of when one expires. It is made
+//      ready piece by piece while ports get scarce; which words of it are true already never shows in the result.
 
-const CANDIDATES: u32 = 256;
+const CANDIDATES: u32 = 64;
 const ICMP: u32 = 1;
 
 /** Odd primes: a stride that does not divide the number of ports visits every one of them. */
@@ -46,14 +49,40 @@ export function mappingKey(remotePort: u32, port: u32, protocol: u32): u64 {
   return makeKey(remotePort | (ours << 16), protocol, HOOK_FROM_NETWORK | mark);
 }
 
-/** Removes the connection that holds a port if it has expired. @returns 0 when the port is free now, else when its holder expires */
-function holderExpiry(remote: u32, egressIp: u32, key: u64, now: u32): u32 {
+/** Network-side line of a port: of a live connection, or of one that ended and is held down (`isHeld`). 0 = free; the expired are removed. */
+function occupant(remote: u32, egressIp: u32, key: u64, now: u32): usize {
   const addresses = <u64>remote | ((<u64>egressIp) << 32);
   const line = find(homeLine(addresses, key), addresses, key);
-  if (line == 0) return 0;
-  if (!isExpired(line, now)) return expiryOf(line);
-  removeConnection(line);
-  return 0;
+  return line == 0 || !isExpired(line, now) ? line : expire(line, now);
+}
+
+/** @returns 0 when no live connection has a port, else when the one that has it expires */
+function holderExpiry(remote: u32, egressIp: u32, key: u64, now: u32): u32 {
+  const line = occupant(remote, egressIp, key, now);
+  return line == 0 || isHeld(line) ? 0 : expiryOf(line);
+}
+
+/** Ends a port's hold-down, if it has one: its key goes to a new connection. @returns the port */
+function takeHeld(remote: u32, egressIp: u32, remotePort: u32, protocol: u32, port: u32, now: u32): u32 {
+  const line = occupant(remote, egressIp, mappingKey(remotePort, port, protocol), now);
+  if (line != 0) removeConnection(line);
+  return port;
+}
+
+let heldPort: u32 = NO_PORT;
+let heldUntil: u32 = 0;
+
+/** True for a port that nothing speaks against; of those held down, the one that is free first is remembered in `heldPort`. */
+function isFree(remote: u32, egressIp: u32, remotePort: u32, protocol: u32, port: u32, now: u32): bool {
+  const line = occupant(remote, egressIp, mappingKey(remotePort, port, protocol), now);
+  if (line == 0) return true;
+  if (!isHeld(line)) return false;
+  const until = expiryOf(line);
+  if (heldPort == NO_PORT || until < heldUntil) {
+    heldPort = port;
+    heldUntil = until;
+  }
+  return false;
 }
 
 /**
@@ -70,27 +99,29 @@ export function findPort(
   now: u32,
 ): u32 {
   if (isExhausted(egressIp, remote, remotePort, protocol, now)) return NO_PORT;
+  heldPort = NO_PORT;
   const low = lowest(protocol);
   const ports = portCount(protocol);
-  let probes: u64 = 1;
-  if (own - low < ports && !holderExpiry(remote, egressIp, mappingKey(remotePort, own, protocol), now)) {
-    countMany(COUNTER_PORT_PROBES_AT, probes);
+  if (own - low < ports && isFree(remote, egressIp, remotePort, protocol, own, now)) {
+    count(COUNTER_PORT_PROBES_AT);
     return own;
   }
   let offset = scale(random, ports);
   const stride = strideFor(random, ports);
   const tries = ports < CANDIDATES ? ports : CANDIDATES;
   for (let i: u32 = 0; i < tries; i++) {
-    probes++;
-    if (!holderExpiry(remote, egressIp, mappingKey(remotePort, low + offset, protocol), now)) {
-      countMany(COUNTER_PORT_PROBES_AT, probes);
+    if (isFree(remote, egressIp, remotePort, protocol, low + offset, now)) {
+      countMany(COUNTER_PORT_PROBES_AT, i + 2);
       return low + offset;
     }
     offset += stride;
     if (offset >= ports) offset -= ports;
   }
-  countMany(COUNTER_PORT_PROBES_AT, probes);
-  return ports == tries ? NO_PORT : searchAll(egressIp, remote, remotePort, protocol, offset, now);
+  countMany(COUNTER_PORT_PROBES_AT, tries + 1);
+  if (heldPort != NO_PORT) return takeHeld(remote, egressIp, remotePort, protocol, heldPort, now);
+  if (ports == tries) return NO_PORT;
+  const found = searchAll(egressIp, remote, remotePort, protocol, offset, now);
+  return found == NO_PORT ? found : takeHeld(remote, egressIp, remotePort, protocol, found, now);
 }
 
 /** A stride below `ports` that shares no factor with it, so that stepping by it meets every port once. */
@@ -103,23 +134,44 @@ function strideFor(random: u64, ports: u32): u32 {
 }
 
 /**
- * Step 3: finds a free port if there is one: the lowest of the first 64 ports, from offset `from` on and around, that have one. Whether a
- * bitmap stood already, or none is to be had, does not show in the result.
+ * Step 4: finds a port without a live connection if there is one: the lowest of the first 64 ports, from offset `from` on and around, that
+ * have one. Whether a bitmap stood already, or none is to be had, does not show in the result.
  */
 function searchAll(egressIp: u32, remote: u32, remotePort: u32, protocol: u32, from: u32, now: u32): u32 {
   count(COUNTER_BITMAP_SEARCHES_AT);
-  const group = findGroup(egressIp, remote, remotePort, protocol);
-  let number = group ? bitmapOf(group) : 0;
-  const isNew = group != 0 && number == 0;
-  if (isNew) number = newBitmap();
+  const number = bitmapFor(egressIp, remote, remotePort, protocol);
   if (!number) return search(0, egressIp, remote, remotePort, protocol, from, now);
   holdBitmap(number);
-  if (isNew) fillBitmap(bitmapAt(number), egressIp, remote, remotePort, protocol, now);
   const free = search(bitmapAt(number), egressIp, remote, remotePort, protocol, from, now);
   holdBitmap(0);
   // Removing expired holders may have moved the group's row or ended it.
   settleBitmap(egressIp, remote, remotePort, protocol, number, free == NO_PORT ? earliest(number, protocol) : 0);
   return free;
+}
+
+/** The bitmap of a group, or a new one that it does not have yet; 0 where none is to be had. */
+function bitmapFor(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): u32 {
+  const group = findGroup(egressIp, remote, remotePort, protocol);
+  if (!group) return 0;
+  const number = bitmapOf(group);
+  return number ? number : newBitmap();
+}
+
+/**
+ * Makes the next 64 ports of a group's bitmap true, ahead of the search that will need it. Pointers to lines are void afterwards.
+ * @param egressIp, remote, remotePort as on the wire
+ */
+export function buildAhead(egressIp: u32, remote: u32, remotePort: u32, protocol: u32, now: u32): void {
+  if (portCount(protocol) <= CANDIDATES) return;
+  const number = bitmapFor(egressIp, remote, remotePort, protocol);
+  if (!number) return;
+  holdBitmap(number);
+  const low = lowest(protocol);
+  const word = (low >> 6) + nextBuilt(number);
+  const inside = ~outsideMask(word, low, low + portCount(protocol) - 1);
+  renewWord(bitmapAt(number), word, inside, egressIp, remote, remotePort, protocol, now);
+  holdBitmap(0);
+  settleBitmap(egressIp, remote, remotePort, protocol, number, 0);
 }
 
 /** Earliest coarse time at which a port of a full bitmap can be free. */
@@ -135,17 +187,6 @@ function earliest(number: u32, protocol: u32): u32 {
   return time;
 }
 
-/** Makes an empty bitmap true to conntrack. */
-function fillBitmap(bitmap: usize, egressIp: u32, remote: u32, remotePort: u32, protocol: u32, now: u32): void {
-  memory.fill(bitmap + BITMAP_BITS_SIZE, 0xff, 1024 * 4);
-  const low = lowest(protocol);
-  const ports = portCount(protocol);
-  for (let i: u32 = 0; i < ports; i++) {
-    const expiry = holderExpiry(remote, egressIp, mappingKey(remotePort, low + i, protocol), now);
-    if (expiry) setBit(bitmap, low + i, expiry);
-  }
-}
-
 /** @param bitmap 0 = none to be had: every port is looked up in conntrack */
 function search(bitmap: usize, egressIp: u32, remote: u32, remotePort: u32, protocol: u32, from: u32, now: u32): u32 {
   const low = lowest(protocol);
@@ -157,6 +198,7 @@ function search(bitmap: usize, egressIp: u32, remote: u32, remotePort: u32, prot
     const word = firstWord + (start + i < words ? start + i : start + i - words);
     const inside = ~outsideMask(word, low, high);
     let free: u64 = 0;
+    count(COUNTER_PORT_PROBES_AT);
     if (bitmap) {
       // Also where the word has a free bit: an expired port that nobody has swept yet may be the lowest.
       if (load<u32>(boundAt(bitmap, word)) <= now)
@@ -173,6 +215,7 @@ function search(bitmap: usize, egressIp: u32, remote: u32, remotePort: u32, prot
 /** Free ports of a word by conntrack alone. */
 function freeInWord(word: u32, inside: u64, egressIp: u32, remote: u32, remotePort: u32, protocol: u32, now: u32): u64 {
   let free: u64 = 0;
+  countMany(COUNTER_PORT_PROBES_AT, popcnt<u64>(inside));
   for (let left = inside; left; left &= left - 1) {
     const offset = <u32>ctz<u64>(left);
     if (!holderExpiry(remote, egressIp, mappingKey(remotePort, (word << 6) + offset, protocol), now))
@@ -201,6 +244,7 @@ function renewWord(
   protocol: u32,
   now: u32,
 ): void {
+  countMany(COUNTER_PORT_PROBES_AT, popcnt<u64>(inside));
   let bound: u32 = 0xffffffff;
   let left = inside;
   while (left) {

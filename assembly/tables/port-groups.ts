@@ -42,8 +42,16 @@ const GROUP_TOUCH_AT: usize = 28; // u32, always 0, written blindly
 
 /** Where a bitmap that nobody uses keeps the number of the next one. */
 const BITMAP_NEXT_AT: usize = BITMAP_BITS_SIZE + 1024 * 4;
+/** Words of a bitmap in use that were made true ahead of a search, from the lowest on. */
+const BITMAP_BUILT_AT: usize = BITMAP_NEXT_AT + 4;
 
 const ICMP: u32 = 1;
+
+/**
+ * From three quarters of the ports on, every so many new connections one word of the bitmap is made true: it is ready at seven eighths of
+ * 64,512 ports, long before a search needs it, and no connection pays for more than 64 lookups.
+ */
+const BUILD_STEP: u32 = 8;
 
 /** Lowest and highest port for a protocol; ICMP ids have the whole range, as in the original. */
 export function lowest(protocol: u32): u32 {
@@ -142,7 +150,7 @@ export function clearBit(bitmap: usize, port: u32): void {
   store<u64>(at, load<u64>(at) & ~bit(port & 63));
 }
 
-/** A bitmap from the free list, or one never used; 0 when all are out. */
+/** A bitmap from the free list, or one never used; 0 when all are out. All its bounds are 0: no word is true yet. */
 export function newBitmap(): u32 {
   let number = load<u32>(stateAt, BITMAP_FREE_AT);
   if (number) {
@@ -183,8 +191,14 @@ function groupOf(line: usize): usize {
   );
 }
 
-/** Counts a new mapping, given its network-side line. */
-export function takePort(networkLine: usize): void {
+/** Words of a bitmap that a protocol's ports lie in. */
+export function wordCount(protocol: u32): u32 {
+  const low = lowest(protocol);
+  return ((low + portCount(protocol) - 1) >> 6) - (low >> 6) + 1;
+}
+
+/** Counts a new mapping, given its network-side line. @returns true where it is time to make the group's bitmap ready (`buildAhead`) */
+export function takePort(networkLine: usize): bool {
   const protocol = transportOf(networkLine);
   const group = groupFor(
     load<u32>(networkLine, LINE_DST_AT),
@@ -192,13 +206,23 @@ export function takePort(networkLine: usize): void {
     load<u32>(networkLine, LINE_PORTS_AT) & 0xffff,
     protocol,
   );
-  if (!group) return;
+  if (!group) return false;
   const used = load<u32>(group, GROUP_USED_AT) + 1;
   store<u32>(group, used, GROUP_USED_AT);
   const stats = egressStats(load<u16>(networkLine, LINE_EGRESS_AT));
   if (used > load<u32>(stats, EGRESS_STATS_PORTS_PEAK_AT)) store<u32>(stats, used, EGRESS_STATS_PORTS_PEAK_AT);
   const number = load<u32>(group, GROUP_BITMAP_AT);
   if (number) setBit(bitmapAt(number), ourPort(networkLine), expiryOf(networkLine));
+  if (used % BUILD_STEP != 0 || used < (portCount(protocol) >> 2) * 3) return false;
+  return !number || load<u32>(bitmapAt(number) + BITMAP_BUILT_AT) < wordCount(protocol);
+}
+
+/** Takes note that one more word was made true. @returns its number, from the lowest port's on */
+export function nextBuilt(number: u32): u32 {
+  const at = bitmapAt(number) + BITMAP_BUILT_AT;
+  const built = load<u32>(at);
+  store<u32>(at, built + 1);
+  return built;
 }
 
 /** Bitmap that a search reads at this moment: it may not go. Not part of the state. */
@@ -268,7 +292,10 @@ export function portExpiresSooner(networkLine: usize): void {
 export function rebasePorts(): void {
   const used = load<u32>(stateAt, BITMAPS_USED_AT);
   if (used == 0) return;
-  for (let number: u32 = 1; number <= used; number++) memory.fill(bitmapAt(number) + BITMAP_BITS_SIZE, 0, 1024 * 4);
+  for (let number: u32 = 1; number <= used; number++) {
+    memory.fill(bitmapAt(number) + BITMAP_BITS_SIZE, 0, 1024 * 4);
+    store<u32>(bitmapAt(number) + BITMAP_BUILT_AT, 0);
+  }
   const total = groupCount + GROUP_PROBE_LIMIT;
   for (let slot: u32 = 0; slot < total; slot++) store<u32>(rowAt(slot), 0, GROUP_NOT_BEFORE_AT);
 }

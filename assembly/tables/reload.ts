@@ -19,6 +19,7 @@ import { isIpv6Line } from "./addresses";
 import { high, low } from "./blob";
 import { lineAt } from "./conntrack";
 import { egressStats } from "./counters";
+import { isHeld } from "./lifetime";
 import { egressStatsAt, lineCount, maxEgresses, PROBE_LIMIT } from "./memory";
 import { egressAt, egressesAt, egressTotal, findEgressAddress, timeoutRows, timeoutsAt } from "./policy";
 
@@ -53,7 +54,7 @@ export function rebindLines(): void {
     if (!load<u8>(line, LINE_HOOK_AT)) continue;
     store<u8>(line, <u8>newTimeoutRow(load<u8>(line, LINE_TIMEOUT_ROW_AT)), LINE_TIMEOUT_ROW_AT);
     const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-    if (!(flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) continue;
+    if (!(flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) && !isHeld(line)) continue;
     const egress = newEgress(load<u16>(line, LINE_EGRESS_AT), isIpv6Line(line) ? EGRESS_IPV6_AT : EGRESS_IPV4_AT);
     store<u16>(line, <u16>egress, LINE_EGRESS_AT);
     if ((flags & COUNTED) != COUNTED) continue;

@@ -21,9 +21,10 @@ import {
   TIMEOUT_COUNT,
 } from "../abi";
 import { areAddressesSound, areNumbersSound, areUsesSound, isIpv6Line } from "./addresses";
-import { BITMAP_FREE_AT, BITMAPS_USED_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT, SWEEP_LINES } from "./clock";
+import { BITMAP_FREE_AT, BITMAPS_USED_AT, HELD_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT, SWEEP_LINES } from "./clock";
 import { lineAt } from "./conntrack";
 import { isGatewaySound } from "./gateways";
+import { isHeld } from "./lifetime";
 import {
   countersAt,
   lineCount,
@@ -59,16 +60,18 @@ export function checkState(): i32 {
 function areLinesSound(): bool {
   const total = lineCount + PROBE_LIMIT;
   let used: u64 = 0;
+  let held: u32 = 0;
   for (let slot: u32 = 0; slot < total; slot++) {
     const line = lineAt(slot);
     if (!load<u8>(line, LINE_HOOK_AT)) continue;
-    used += load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST ? 2 : 1;
+    if (isHeld(line)) held++;
+    else used += load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST ? 2 : 1;
     if (!isLineSound(line, slot, total)) return false;
   }
   // The line behind the last one ends every walk.
   if (load<u8>(lineAt(total), LINE_HOOK_AT)) return false;
   const entries = load<u64>(countersAt + COUNTER_ENTRIES_AT);
-  return entries <= <u64>maxConnections && used == entries * 2;
+  return entries <= <u64>maxConnections && used == entries * 2 && held == load<u32>(stateAt, HELD_AT);
 }
 
 function isLineSound(line: usize, slot: u32, total: u32): bool {
@@ -77,6 +80,10 @@ function isLineSound(line: usize, slot: u32, total: u32): bool {
   if (isIpv6Line(line) && !areNumbersSound(line)) return false;
   const pair = load<u32>(line, LINE_PAIR_AT);
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  if (isHeld(line)) {
+    if (pair != slot || flags != 0 || <u32>load<u16>(line, LINE_EGRESS_AT) > maxEgresses) return false;
+    return load<u8>(line, LINE_TIMEOUT_ROW_AT) < timeoutRows;
+  }
   if (((flags & LINE_FLAG_LOST) != 0) != (pair == slot)) return false;
   if (pair == slot && (flags & PIN) != PIN) return false;
   if (pair >= total || load<u32>(lineAt(pair), LINE_PAIR_AT) != slot) return false;

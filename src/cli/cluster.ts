@@ -20,6 +20,7 @@ export function loadOptions(flags: FlagValues): LoadOptions {
   const settings: SettingOverrides = {
     ...(flags.natProfile && { natProfile: flags.natProfile }),
     ...(flags.snatPorts && { snatPorts: flags.snatPorts }),
+    ...(flags.timeout && { timeouts: Object.fromEntries(flags.timeout) }),
   };
   return {
     ...(flags.serviceCidr && { serviceCIDRs: flags.serviceCidr }),

@@ -30,7 +30,17 @@ export interface CommandSpec {
 }
 
 const MANIFEST_FLAGS = ["manifests", "interface", "serviceCidr", "ignoreOwnershipTimes"] as const;
-const NAT_FLAGS = ["balance", "seed", "natProfile", "snatPorts", "unsupported", "badChecksum", "connections"] as const;
+const NAT_FLAGS = [
+  "balance",
+  "seed",
+  "natProfile",
+  "snatPorts",
+  "timeout",
+  "midStream",
+  "unsupported",
+  "badChecksum",
+  "connections",
+] as const;
 const WHATIF_FLAGS = ["allowNoMatch", "failOn", "redact", "json", "verbose"] as const;
 const CAPTURE_FLAGS = ["viewpoint", "noDecap", "skew", "filter", "recordsAt"] as const;
 

@@ -1,9 +1,13 @@
+import { isLifetime, TIMEOUT_NAMES } from "../config/settings.js";
+import { parseDurationMs } from "../config/time.js";
+import type { Timeouts } from "../config/types.js";
 import { UsageError } from "../errors.js";
 
 /** Turns the text of a flag into its value. @throws {UsageError} naming the flag, what it is and what it should be */
 export type FlagParser<T> = (text: string, flag: string) => T;
 
 const MAX_SEED = 0xffff_ffff;
+const LONGEST_LIFETIME_MS = 12 * 24 * 3_600_000;
 const NS_PER_UNIT: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
 
 /** The text as it is; an empty one is refused (`--report ""` is a shell variable that was not set). */
@@ -44,6 +48,16 @@ export const portRange: FlagParser<PortRange> = (value, flag) => {
   const [low, high] = [Number(match?.[1]), Number(match?.[2])];
   if (match && low >= 1 && low <= high && high <= 65535) return { low, high };
   throw refused(flag, value, "LOW-HIGH within 1-65535, such as 32768-65535");
+};
+
+/** `NAME=DURATION`: a lifetime of connections, in milliseconds. */
+export const timeout: FlagParser<readonly [keyof Timeouts, number]> = (value, flag) => {
+  const [name, duration, ...rest] = value.split("=");
+  const known = TIMEOUT_NAMES.find((one) => one === name);
+  if (!known) throw refused(flag, value, `NAME=DURATION with one of ${TIMEOUT_NAMES.join(", ")}`);
+  const ms = rest.length === 0 ? parseDurationMs(duration ?? "") : undefined;
+  if (ms !== undefined && ms <= LONGEST_LIFETIME_MS && isLifetime(known, ms)) return [known, ms];
+  throw refused(flag, value, `${known}= and a duration above zero such as 90s or 1h30m, at most 12 days`);
 };
 
 export interface FrameRange {

@@ -13,6 +13,7 @@ import {
   share,
   skew,
   text,
+  timeout,
 } from "./flag-values.js";
 import { duration, durations, type Moments, moment, moments } from "./moment.js";
 import { pinFile, recordTime, remoteFilter } from "./who-values.js";
@@ -182,6 +183,24 @@ export const FLAGS = {
     help: "NAT ports, instead of those of the profile or of cilium-config",
     parse: portRange,
   }) satisfies Flag<PortRange>,
+  timeout: flag({
+    name: "--timeout",
+    argument: "NAME=DURATION",
+    repeats: true,
+    help: "how long a connection lives that nothing is seen of, instead of as the profile or cilium-config says",
+    details:
+      "For example `--timeout tcpEstablished=2h4m --timeout udp=30s`. Names: `tcpOpening`, `tcpEstablished`, `tcpClosing` (closed by both sides), `udp`, `icmp`, `other`, and in profile `rfc` `tcpReset` (after an RST); `portHold` is how long the port of a TCP connection that has ended goes to no other one (`rfc`: 2m, `cilium`: 0s, which is not at all). A policy's annotation `sluicegate.io/timeouts` wins for its connections.",
+    parse: timeout,
+  }),
+  midStream: flag({
+    name: "--mid-stream",
+    argument: "pick-up|drop",
+    default: "pick-up",
+    help: "what happens to a selected TCP connection whose start is not in the capture",
+    details:
+      "`pick-up`: it is translated from its first frame on, counted as direction-guessed. `drop`: its frames are dropped under `no-state`, as a gateway would that checks that connections begin with a SYN. Nothing of it leaves untranslated either way.",
+    parse: oneOf("pick-up", "drop"),
+  }),
   filter: flag({
     name: "--filter",
     argument: "EXPR",

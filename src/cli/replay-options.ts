@@ -20,6 +20,7 @@ export function replayOptions(captures: readonly string[], model: PolicyModel, f
     batchSize: flags.batch,
     unsupported: flags.unsupported,
     badChecksum: flags.badChecksum,
+    midStream: flags.midStream,
     fromFrame: frames?.from,
     toFrame: frames?.to,
     loadState: flags.loadState,

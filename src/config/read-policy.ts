@@ -4,6 +4,7 @@ import type { Field } from "./field.js";
 import { readMetadata } from "./metadata.js";
 import type { EndpointRule, GatewayRecord, PolicyRecord } from "./records.js";
 import { type LabelSelector, prefixKeys, readSelector } from "./selector.js";
+import { isLifetime, TIMEOUT_NAMES } from "./settings.js";
 import { parseDurationMs } from "./time.js";
 import type { AzAffinity, GroupStatus, Timeouts } from "./types.js";
 
@@ -13,14 +14,6 @@ export const MOST_GATEWAYS = 64;
 const NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels.";
 const POD_NAMESPACE = "io.kubernetes.pod.namespace";
 const AZ_AFFINITIES: readonly AzAffinity[] = ["disabled", "localOnly", "localOnlyFirst", "localPriority"];
-const TIMEOUT_NAMES: readonly (keyof Timeouts)[] = [
-  "tcpOpening",
-  "tcpEstablished",
-  "tcpClosing",
-  "udp",
-  "icmp",
-  "other",
-];
 const LONGEST_INTERFACE_NAME = 15;
 
 /** Reads a CiliumEgressGatewayPolicy. Every fault is reported; the record counts only where the log has none in the end. */
@@ -195,8 +188,9 @@ function readTimeouts(field: Field): Partial<Timeouts> | undefined {
     if (!name) member.fault(`only ${TIMEOUT_NAMES.join(", ")}`);
     const duration = member.requiredText("a duration such as 30s");
     const milliseconds = duration === undefined ? undefined : parseDurationMs(duration);
-    if (duration !== undefined && !milliseconds) member.fault("a duration above zero such as 90s or 1h30m");
-    if (name && milliseconds) timeouts[name] = milliseconds;
+    if (name === undefined || duration === undefined) continue;
+    if (milliseconds !== undefined && isLifetime(name, milliseconds)) timeouts[name] = milliseconds;
+    else member.fault("a duration above zero such as 90s or 1h30m");
   }
   return timeouts;
 }

@@ -34,20 +34,33 @@ export const PROFILE_TIMEOUTS: Readonly<Record<NatProfile, Timeouts>> = {
     udp: 300 * SECOND,
     icmp: 60 * SECOND,
     other: 300 * SECOND,
+    tcpReset: 240 * SECOND,
+    portHold: 120 * SECOND,
   },
 };
 const HEALTH_TIMEOUT_MS = 2 * SECOND;
 const VXLAN_PORT = 8472;
 const GENEVE_PORT = 6081;
 
-const TIMEOUT_KEYS: Readonly<Record<keyof Timeouts, string>> = {
+/** Their keys in cilium-config, of those that the original has. */
+const TIMEOUT_KEYS: Readonly<Record<keyof Timeouts, string | undefined>> = {
   tcpOpening: "bpf-ct-timeout-regular-tcp-syn",
   tcpEstablished: "bpf-ct-timeout-regular-tcp",
   tcpClosing: "bpf-ct-timeout-regular-tcp-fin",
   udp: "bpf-ct-timeout-regular-any",
   icmp: "bpf-ct-timeout-regular-any",
   other: "bpf-ct-timeout-regular-any",
+  tcpReset: undefined,
+  portHold: undefined,
 };
+
+/** Whether a lifetime may be so many milliseconds: the hold-down of ports can be switched off. */
+export function isLifetime(name: keyof Timeouts, ms: number): boolean {
+  return ms > 0 || (ms === 0 && name === "portHold");
+}
+
+/** Names of lifetimes, as flags and annotations write them. */
+export const TIMEOUT_NAMES = Object.keys(PROFILE_TIMEOUTS.rfc) as readonly (keyof Timeouts)[];
 
 /**
  * Settles every setting: flag, else cilium-config (port range and lifetimes only under profile `cilium`, which is there to resemble the
@@ -110,13 +123,15 @@ function resolveTimeouts(
 ): { timeouts: Setting<Timeouts>; timeoutSources: Record<keyof Timeouts, string> } {
   const value: Record<string, number> = {};
   const sources: Record<string, string> = {};
-  for (const name of Object.keys(TIMEOUT_KEYS) as (keyof Timeouts)[]) {
+  for (const name of TIMEOUT_NAMES) {
     const key = TIMEOUT_KEYS[name];
     const flag = flags[name];
-    if (flag !== undefined && !(Number.isFinite(flag) && flag > 0))
+    if (flag !== undefined && !(Number.isFinite(flag) && isLifetime(name, flag)))
       throw new UsageError(`timeout ${name} is ${flag} ms, expected more than 0`);
-    const configured = flag === undefined ? readDuration(config?.get(key)) : undefined;
-    value[name] = flag ?? configured ?? PROFILE_TIMEOUTS[profile][name];
+    const configured = flag === undefined && key !== undefined ? readDuration(config?.get(key)) : undefined;
+    const ms = flag ?? configured ?? PROFILE_TIMEOUTS[profile][name];
+    if (ms === undefined) continue;
+    value[name] = ms;
     sources[name] =
       flag !== undefined ? "flag" : configured !== undefined ? `cilium-config ${key}` : `profile ${profile}`;
   }

@@ -60,6 +60,10 @@ export interface Timeouts {
   readonly udp: number;
   readonly icmp: number;
   readonly other: number;
+  /** After an RST, in profile rfc; absent = the profile's. */
+  readonly tcpReset?: number;
+  /** For how long the NAT port of a TCP connection that has ended goes to no other one; 0 = not at all, absent = the profile's. */
+  readonly portHold?: number;
 }
 
 /** One entry of `egressGroups[]` of an IsovalentEgressGatewayPolicy. */

@@ -34,6 +34,8 @@ export interface EngineConfig {
   readonly unsupported: "drop" | "pass";
   /** What happens to a selected frame with a wrong checksum: it is translated and stays as wrong as it is, or it is dropped. */
   readonly badChecksum: "keep" | "drop";
+  /** What happens to a selected TCP connection that is first seen in mid-stream. */
+  readonly midStream: "pick-up" | "drop";
   /** Blind-store prefetch: changes speed, never a result. */
   readonly touch: boolean;
   /** 64-bit seeds. The table seed never shows in results while no table is full. */
@@ -61,6 +63,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   natProfile: "cilium",
   unsupported: "drop",
   badChecksum: "keep",
+  midStream: "pick-up",
   touch: true,
   tableSeed: 0x5175_6963_6b67_6174n,
   placementSeed: 0n,
@@ -127,6 +130,7 @@ export function decodeEngineConfig(bytes: Uint8Array): EngineConfig {
     natProfile: flags & abi.CONFIG_FLAG_RFC_PROFILE ? "rfc" : "cilium",
     unsupported: flags & abi.CONFIG_FLAG_UNSUPPORTED_PASS ? "pass" : "drop",
     badChecksum: flags & abi.CONFIG_FLAG_BAD_CHECKSUM_DROP ? "drop" : "keep",
+    midStream: flags & abi.CONFIG_FLAG_NO_PICK_UP ? "drop" : "pick-up",
     touch: (flags & abi.CONFIG_FLAG_TOUCH) !== 0,
   };
 }
@@ -142,5 +146,6 @@ function configFlags(config: EngineConfig): number {
   const rfc = config.natProfile === "rfc" ? abi.CONFIG_FLAG_RFC_PROFILE : 0;
   const pass = config.unsupported === "pass" ? abi.CONFIG_FLAG_UNSUPPORTED_PASS : 0;
   const recount = config.badChecksum === "drop" ? abi.CONFIG_FLAG_BAD_CHECKSUM_DROP : 0;
-  return touch | rfc | pass | recount;
+  const drop = config.midStream === "drop" ? abi.CONFIG_FLAG_NO_PICK_UP : 0;
+  return touch | rfc | pass | recount | drop;
 }

@@ -2,8 +2,11 @@ import * as abi from "../../assembly/abi.js";
 import type { NatProfile, PolicyModel, Timeouts } from "../config/types.js";
 import { EngineError } from "../errors.js";
 
-/** RFC 7857 section 2: a mapping outlives a reset by four minutes. */
+/** RFC 7857 section 2.3: a mapping outlives a reset by four minutes. */
 const RFC_RESET_MS = 240_000;
+
+/** RFC 6888 section 4, REQ-8: a freed port is given to nobody for two minutes. */
+const RFC_HOLD_MS = 120_000;
 
 export interface LifetimeTable {
   /** Rows of TIMEOUT_COUNT milliseconds, by TIMEOUT_*; row 0 is the default. */
@@ -38,16 +41,18 @@ export function lifetimeTable(model: PolicyModel, natProfile: NatProfile): Lifet
 
 function lifetimeRow(where: string, timeouts: Timeouts, natProfile: NatProfile): number[] {
   for (const [name, ms] of Object.entries(timeouts)) {
-    if (Number.isInteger(ms) && ms >= 1 && ms <= abi.TIMEOUT_MAX_MS) continue;
-    throw new EngineError(`${where}: timeout ${name} is ${ms} ms, expected 1 to ${abi.TIMEOUT_MAX_MS}`);
+    const least = name === "portHold" ? 0 : 1;
+    if (Number.isInteger(ms) && ms >= least && ms <= abi.TIMEOUT_MAX_MS) continue;
+    throw new EngineError(`${where}: timeout ${name} is ${ms} ms, expected ${least} to ${abi.TIMEOUT_MAX_MS}`);
   }
   const row = new Array<number>(abi.TIMEOUT_COUNT).fill(0);
   row[abi.TIMEOUT_TCP_OPENING] = timeouts.tcpOpening;
   row[abi.TIMEOUT_TCP_ESTABLISHED] = timeouts.tcpEstablished;
   row[abi.TIMEOUT_TCP_CLOSING] = timeouts.tcpClosing;
-  row[abi.TIMEOUT_TCP_RESET] = natProfile === "rfc" ? RFC_RESET_MS : timeouts.tcpClosing;
+  row[abi.TIMEOUT_TCP_RESET] = natProfile === "rfc" ? (timeouts.tcpReset ?? RFC_RESET_MS) : timeouts.tcpClosing;
   row[abi.TIMEOUT_UDP] = timeouts.udp;
   row[abi.TIMEOUT_ICMP] = timeouts.icmp;
   row[abi.TIMEOUT_OTHER] = timeouts.other;
+  row[abi.TIMEOUT_HOLD] = timeouts.portHold ?? (natProfile === "rfc" ? RFC_HOLD_MS : 0);
   return row;
 }

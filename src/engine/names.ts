@@ -42,6 +42,7 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_BAD_CHECKSUM, "bad-checksum"],
   [abi.REASON_SOURCE_ROUTE, "source-route"],
   [abi.REASON_BAD_DESTINATION, "bad-destination"],
+  [abi.REASON_NO_STATE, "no-state"],
 ]);
 
 /** ACTION_* to name. */

@@ -41,6 +41,8 @@ export interface ReplayOptions {
   readonly unsupported?: "drop" | "pass";
   /** What happens to a selected frame with a wrong checksum; default `keep`: it is as wrong afterwards as before. */
   readonly badChecksum?: "keep" | "drop";
+  /** What happens to a selected TCP connection that is first seen in mid-stream. */
+  readonly midStream?: "pick-up" | "drop";
   /** First and last frame to be replayed, 1-based, inclusive. */
   readonly fromFrame?: number;
   readonly toFrame?: number;

@@ -159,6 +159,7 @@ function settingsOf(options: ResolvedOptions): ReplayReport["settings"] {
     connections: { value: String(options.connections), source: given(options.connections !== 512 << 10) },
     unsupported: { value: options.unsupported, source: given(options.unsupported !== "drop") },
     badChecksum: { value: options.badChecksum, source: given(options.badChecksum !== "keep") },
+    midStream: { value: options.midStream, source: given(options.midStream !== "pick-up") },
   };
   for (const [name, ms] of Object.entries(settings.timeouts.value)) {
     const source = settings.timeoutSources?.[name as keyof Timeouts] ?? settings.timeouts.source;

@@ -48,6 +48,7 @@ export interface ResolvedOptions extends ReplayOptions {
   readonly batchSize: number;
   readonly unsupported: "drop" | "pass";
   readonly badChecksum: "keep" | "drop";
+  readonly midStream: "pick-up" | "drop";
   readonly fromFrame: number;
   readonly toFrame: number;
 }
@@ -89,6 +90,7 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
     batchSize: options.batchSize ?? DEFAULT_BATCH,
     unsupported: options.unsupported ?? "drop",
     badChecksum: options.badChecksum ?? "keep",
+    midStream: options.midStream ?? "pick-up",
     fromFrame: options.fromFrame ?? 1,
     toFrame: options.toFrame ?? Number.MAX_SAFE_INTEGER,
   };
@@ -153,7 +155,16 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
 }
 
 function draw(options: ResolvedOptions): Blueprint {
-  const { model, natProfile, scenario, laterModels: later = [], connections, unsupported, badChecksum } = options;
+  const {
+    model,
+    natProfile,
+    scenario,
+    laterModels: later = [],
+    connections,
+    unsupported,
+    badChecksum,
+    midStream,
+  } = options;
   const plan = new GatewayPlan({ model, scenario, later, seed: options.seed });
   const blob = compilePolicy(plan.picture.model, { natProfile });
   const { phases } = plan.queue;
@@ -174,6 +185,7 @@ function draw(options: ResolvedOptions): Blueprint {
       connections,
       unsupported,
       badChecksum,
+      midStream,
       tunnelPort: tunnelPort(model),
     },
     blob,

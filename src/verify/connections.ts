@@ -209,8 +209,14 @@ export class ConnectionTable {
     if (connection.evictions !== this.evictions || this.hasLostEndpoint(connection)) return false;
     const { shortest } = connection.bounds;
     const closingAt = connection.tcp?.closingAt ?? -1;
-    const since = closingAt >= 0 ? closingAt : connection.sureAt;
+    const since = closingAt >= 0 ? Math.min(closingAt, connection.sureAt) : connection.sureAt;
     return nowMs - since < shortest - CLOCK_GRAIN_MS;
+  }
+
+  /** True when the external tuple of `connection` is surely held down: its lifetime, and nothing else, has ended or will end it. */
+  mustHold(connection: Connection, nowMs: number): boolean {
+    if (!connection.tcp || this.hasLostMapping(connection) || this.hasLostPin(connection)) return false;
+    return this.mustGoOn(connection, nowMs - connection.lifetimes.hold);
   }
 
   /** True when every lifetime that may apply has passed, or the endpoint's node forgot the connection. */
@@ -242,8 +248,9 @@ export class ConnectionTable {
         this.#sweep = undefined;
         return;
       }
-      const { longest } = next.value.bounds;
-      if (nowMs - next.value.maybeAt > longest * REMEMBERED_LIFETIMES) this.forget(next.value.start.key);
+      const { bounds, lifetimes } = next.value;
+      if (nowMs - next.value.maybeAt > bounds.longest * REMEMBERED_LIFETIMES + lifetimes.hold)
+        this.forget(next.value.start.key);
     }
   }
 

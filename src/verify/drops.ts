@@ -1,5 +1,5 @@
 import type { Endpoint } from "../config/types.js";
-import { type IpPacket, isFragment, isWhole, readBe16 } from "../net/decode.js";
+import { type IpPacket, isFragment, isWhole, readBe16, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, pinsOf } from "./eligible.js";
@@ -9,7 +9,7 @@ import { beginsNothing, malformation } from "./malformed.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
 const POLICY =
-  "no-egress-gateway no-egress-ip no-nat-mapping ttl-exceeded unsupported-protocol ipv6-unsupported source-route bad-destination";
+  "no-egress-gateway no-egress-ip no-nat-mapping no-state ttl-exceeded unsupported-protocol ipv6-unsupported source-route bad-destination";
 const NEEDS_POLICY = setOf(POLICY);
 
 /** Drops that end the mapping of the connection that the frame belongs to. */
@@ -132,6 +132,9 @@ function refutation(frame: Frame, endpoint: Endpoint, index: number): string | u
     }
     case "no-nat-mapping":
       return freePortProof(frame, egresses);
+    case "no-state":
+      if (packet.kind !== "tcp" || packet.tcpFlags & TCP_SYN) return "no segment in mid-stream";
+      return current?.mapping && frame.surelyLives(current) ? judge.table.describeAge(current, frame.nowMs) : undefined;
     case "unsupported-protocol":
       return isSound(o.given, packet) ? `${packet.kind} is translated` : undefined;
     case "ipv6-unsupported":

@@ -152,10 +152,12 @@ export class Frame {
 
   /** True when nothing at all can have ended the mapping: no lifetime, eviction, loss, change of policy or of the address's owner. */
   surelyLives(connection: Connection): boolean {
-    const { table } = this.judge;
-    const { toNs } = connection.start.endpoint;
-    if (connection.epoch !== table.epoch || (toNs !== undefined && this.o.timeNs >= toNs)) return false;
-    return table.mustLive(connection, this.nowMs);
+    return this.isOfNow(connection) && this.judge.table.mustLive(connection, this.nowMs);
+  }
+
+  /** True when neither a change of policies nor of the address's owner can have ended the connection. */
+  isOfNow({ epoch, start: { endpoint } }: Connection): boolean {
+    return epoch === this.judge.table.epoch && (endpoint.toNs === undefined || this.o.timeNs < endpoint.toNs);
   }
 
   /** A frame that was not translated must be as it came. */

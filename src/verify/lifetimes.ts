@@ -23,8 +23,11 @@ export type LifetimeProfile = NatProfile | "foreign";
 const FOREIGN: LifetimeBounds = { shortest: 10_000, longest: 1_000_000_000 };
 const FOREIGN_CLOSING: LifetimeBounds = { ...FOREIGN, shortest: 0 };
 
-/** RFC 7857 section 2: a mapping may outlive a reset by four minutes. */
+/** RFC 7857 section 2.3: a mapping may outlive a reset by four minutes. */
 const RESET_MS = 240_000;
+
+/** RFC 6888 section 4, REQ-8: a freed port stays free for two minutes. */
+const HOLD_MS = 120_000;
 
 /** The engine keeps coarse milliseconds, so a lifetime may end up to this much early or late. */
 export const CLOCK_GRAIN_MS = 2;
@@ -80,6 +83,8 @@ export class TcpHistory {
 
 /** The bounds that follow from one set of timeouts, made once. */
 export class LifetimeTable {
+  /** Milliseconds for which the external tuple of a TCP connection that has ended goes to no other one. */
+  readonly hold: number;
   readonly #profile: LifetimeProfile;
   readonly #opening: LifetimeBounds;
   readonly #established: LifetimeBounds;
@@ -93,7 +98,8 @@ export class LifetimeTable {
 
   constructor(timeouts: Timeouts, profile: LifetimeProfile) {
     const { tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other } = timeouts;
-    const reset = profile === "rfc" ? RESET_MS : tcpClosing;
+    const reset = profile === "rfc" ? (timeouts.tcpReset ?? RESET_MS) : tcpClosing;
+    this.hold = profile === "foreign" ? 0 : (timeouts.portHold ?? (profile === "rfc" ? HOLD_MS : 0));
     this.#profile = profile;
     this.#opening = span(tcpOpening);
     this.#established = span(tcpEstablished);
@@ -121,10 +127,10 @@ export class LifetimeTable {
     return history.mayBeOlder ? this.#older.get(bounds)! : bounds;
   }
 
-  /** True where a frame of this kind surely restarts the timer: replies need not under the RFC profile (RFC 4787 REQ-6), nor repeated SYNs. */
+  /** True where a frame of this kind surely restarts the timer: under the RFC profile replies need not (RFC 4787 REQ-6), nor SYNs and RSTs. */
   surelyRefreshes(protocol: number, tcpFlags: number, original: boolean): boolean {
     if (this.#profile !== "rfc") return true;
-    return original && (protocol !== PROTOCOL_TCP || (tcpFlags & TCP_SYN) === 0);
+    return original && (protocol !== PROTOCOL_TCP || (tcpFlags & (TCP_SYN | TCP_RST)) === 0);
   }
 
   #open({ synOriginal, synReply, withoutSyn, beganWithSyn }: TcpHistory): LifetimeBounds {

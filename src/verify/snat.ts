@@ -168,12 +168,19 @@ function mayBeNewlySelected({ judge: { options, table }, o }: Frame): boolean {
   return options.resumed || (o.remapped === "policy-change" && mayBeNew);
 }
 
-/** An external tuple serves one connection at a time. */
+/** From here on the search for a port may find none that was not in use lately. */
+const SCARCE = 0.75;
+
+/** An external tuple serves one connection at a time, and one that was freed nobody for a while unless ports are scarce (RFC 6888 REQ-8). */
 function checkUnshared(frame: Frame, connection: Connection, mapping: Mapping): void {
-  const holder = frame.judge.table.holderOf(mapping.key);
-  if (!holder || holder === connection || !frame.surelyLives(holder)) return;
+  const { table, model } = frame.judge;
+  const holder = table.holderOf(mapping.key);
+  if (!holder || holder === connection || !frame.isOfNow(holder)) return;
+  const { low, high } = model.settings.snatPorts.value;
+  const isHeld = table.takenToward(mapping.key) < (high - low + 1) * SCARCE && table.mustHold(holder, frame.nowMs);
+  if (!isHeld && !table.mustLive(holder, frame.nowMs)) return;
   const other = formatKeySocket(holder.start.insideAddress, holder.start.insidePort);
-  const why = `${describe(mapping)} still serves ${other} (${frame.judge.table.describeAge(holder, frame.nowMs)})`;
+  const why = `${describe(mapping)} still serves ${other} (${table.describeAge(holder, frame.nowMs)})`;
   frame.find("tuple-shared", "a free external tuple", describe(mapping), why);
 }
 

@@ -235,7 +235,8 @@ export class ConnectionLog implements PieceObserver {
     const next = rules.next(state, protocol, packet.tcpFlags, isOut === connection.isOutbound);
     connection.state = next;
     connection.lastNs = this.clockNs;
-    if (rules.refreshes(state, next)) connection.expiresNs = this.clockNs + rules.lifetimeNs(protocol, next);
+    if (rules.refreshes(state, next, packet.tcpFlags))
+      connection.expiresNs = this.clockNs + rules.lifetimeNs(protocol, next);
   }
 
   #move(connection: LoggedConnection, oldEgress: number, flags: number): void {

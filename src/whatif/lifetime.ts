@@ -1,7 +1,7 @@
 import type { NatProfile, Timeouts } from "../config/types.js";
 import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../net/decode.js";
 
-/** RFC 7857 section 2: a mapping outlives a reset by four minutes. */
+/** RFC 7857 section 2.3: a mapping outlives a reset by four minutes. */
 const RFC_RESET_MS = 240_000;
 const NS_PER_MS = 1e6;
 
@@ -19,7 +19,7 @@ const ESTABLISHED = ANSWERED | SEEN_NON_SYN;
 
 /**
  * How long a connection holds its NAT port, told from its frames by the rules of a profile: `cilium` has the original's transitions, `rfc`
- * those of RFC 5382 section 5 and RFC 7857 section 2. A plain reading for forecasts, apart from the engine's own tables.
+ * those of RFC 6146 section 3.5.2.2 and RFC 7857 section 2. A plain reading for forecasts, apart from the engine's own tables.
  */
 export class LifetimeRules {
   readonly #timeouts: Timeouts;
@@ -34,6 +34,7 @@ export class LifetimeRules {
   /** State after a connection's first frame. @param tcpFlags flags byte of the TCP header, 0 for all else */
   first(protocol: number, tcpFlags: number): number {
     if (protocol !== PROTOCOL_TCP) return 0;
+    if (this.#isRfc) return tcpFlags & TCP_RST ? RESET : nextRfc(0, tcpFlags, true);
     return (tcpFlags & TCP_SYN ? ORIGINAL_SYN : 0) | (tcpFlags & (TCP_FIN | TCP_RST) ? ORIGINAL_CLOSING : 0);
   }
 
@@ -47,12 +48,16 @@ export class LifetimeRules {
   /** True for a SYN on a connection that is closing: the same five-tuple is used anew. */
   restarts(state: number, protocol: number, tcpFlags: number): boolean {
     if (protocol !== PROTOCOL_TCP || (tcpFlags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) return false;
-    return this.#isRfc ? (state & BOTH_CLOSING) === BOTH_CLOSING : (state & BOTH_CLOSING) !== 0;
+    return this.#isRfc ? isClosed(state) : (state & BOTH_CLOSING) !== 0;
   }
 
-  /** False where a frame that led from `before` to `after` leaves the time of expiry as it was: the original's closing timer only runs. */
-  refreshes(before: number, after: number): boolean {
-    return this.#isRfc || (before & after & BOTH_CLOSING) !== BOTH_CLOSING;
+  /**
+   * False where a frame that led from `before` to `after` leaves the time of expiry as it was: the original's closing timer only runs, and
+   * in profile rfc an RST that changes nothing keeps nothing alive.
+   */
+  refreshes(before: number, after: number, tcpFlags: number): boolean {
+    if (this.#isRfc) return !(tcpFlags & TCP_RST) || before !== after;
+    return (before & after & BOTH_CLOSING) !== BOTH_CLOSING;
   }
 
   /** Nanoseconds from the last frame that refreshed the connection to its end. */
@@ -65,10 +70,10 @@ export class LifetimeRules {
     if (protocol === PROTOCOL_UDP) return udp;
     if (protocol === PROTOCOL_ICMP) return icmp;
     if (protocol !== PROTOCOL_TCP) return other;
-    if (state & RESET) return RFC_RESET_MS;
+    if (state & RESET) return this.#timeouts.tcpReset ?? RFC_RESET_MS;
     if ((state & BOTH_CLOSING) === BOTH_CLOSING) return tcpClosing;
     if (!this.#isRfc) return state & SEEN_NON_SYN ? tcpEstablished : tcpOpening;
-    return (state & BOTH_SYN) === BOTH_SYN || (state & ESTABLISHED) === ESTABLISHED ? tcpEstablished : tcpOpening;
+    return isOpen(state) ? tcpEstablished : tcpOpening;
   }
 }
 
@@ -97,10 +102,18 @@ function nextCilium(state: number, flags: number, isOriginal: boolean): number {
   return flags & (TCP_FIN | TCP_RST) ? next | closing(isOriginal) : next;
 }
 
+function isOpen(state: number): boolean {
+  return (state & BOTH_SYN) === BOTH_SYN || (state & ESTABLISHED) === ESTABLISHED;
+}
+
 function nextRfc(state: number, flags: number, isOriginal: boolean): number {
-  if (flags & TCP_RST) return state | RESET | SEEN_NON_SYN;
-  const alive = state & ~RESET;
-  if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && (alive & BOTH_CLOSING) === BOTH_CLOSING) return syn(isOriginal);
-  const next = alive | (flags & TCP_SYN ? syn(isOriginal) : SEEN_NON_SYN);
-  return flags & TCP_FIN ? next | closing(isOriginal) : next;
+  if (flags & TCP_RST) {
+    // Of who opened the connection an RST does not prolong what ends sooner anyhow.
+    return isClosed(state) || (isOriginal && !isOpen(state)) ? state : state | RESET;
+  }
+  if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && isClosed(state)) return syn(isOriginal);
+  let next = state & ~RESET;
+  if (flags & TCP_SYN) next |= syn(isOriginal);
+  else if (isOriginal || !(next & BOTH_SYN)) next |= SEEN_NON_SYN;
+  return flags & TCP_FIN && (isOriginal || isOpen(next)) ? next | closing(isOriginal) : next;
 }

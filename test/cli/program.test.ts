@@ -26,9 +26,14 @@ describe("a command line that is right", () => {
     const { flags } = await parse(
       ...["replay", "a", "-m", "x", "--snat-ports", "1024-65535", "--viewpoint", "network"],
       ...["--skew", "a=-0.25", "--skew", "b=c=+3ms"],
+      ...["--timeout", "udp=1m30s", "--timeout", "portHold=0s"],
     );
     expect(flags).toEqual({
       manifests: ["x"],
+      timeout: [
+        ["udp", 90_000],
+        ["portHold", 0],
+      ],
       snatPorts: { low: 1024, high: 65535 },
       viewpoint: "network",
       skew: [
@@ -62,6 +67,17 @@ describe("a command line that is wrong ends with 2 and says where, what and what
     [["replay", "a", "-m", "x", "--seed", "-1"], '--seed is "-1", expected an integer from 0 to 4294967295'],
     [["replay", "a", "-m", "x", "--seed", "1e3"], '--seed is "1e3"'],
     [["replay", "a", "-m", "x", "--snat-ports", "9-8"], '--snat-ports is "9-8", expected LOW-HIGH within 1-65535'],
+    [
+      ["replay", "a", "-m", "x", "--timeout", "tcp=9s"],
+      '--timeout is "tcp=9s", expected NAME=DURATION with one of tcpOpening',
+    ],
+    [
+      ["replay", "a", "-m", "x", "--timeout", "udp=0s"],
+      '--timeout is "udp=0s", expected udp= and a duration above zero',
+    ],
+    [["replay", "a", "-m", "x", "--timeout", "udp=13h=1"], '--timeout is "udp=13h=1"'],
+    [["replay", "a", "-m", "x", "--timeout", "icmp=300h"], '--timeout is "icmp=300h"'],
+    [["replay", "a", "-m", "x", "--mid-stream", "no"], '--mid-stream is "no", expected one of pick-up, drop'],
     [["replay", "a", "-m", "x", "--snat-ports", "0-8"], '--snat-ports is "0-8"'],
     [["replay", "a", "-m", "x", "--viewpoint", "sideways"], "expected one of auto, endpoint, network"],
     [["replay", "a", "-m", "x", "--skew", "a"], '--skew is "a", expected FILE=±T'],

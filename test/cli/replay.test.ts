@@ -141,6 +141,21 @@ describe("replay of a recorded capture", () => {
     expect(narrow.reasons["no-nat-mapping"]).toBeGreaterThan(0);
   });
 
+  test("--timeout reaches the engine, and the report says where it comes from", async () => {
+    const usual = await reportOf();
+    const short = await reportOf("--timeout", "tcpEstablished=300ms", "--timeout", "udp=1ms");
+    expect(short.connections.expired).toBeGreaterThan(usual.connections.expired);
+    expect(short.verification.ok).toBe(true);
+    expect(short).toMatchObject({ settings: { "timeouts.udp": { value: "1 ms", source: "flag" } } });
+  });
+
+  test("--mid-stream drop drops what does not begin with a SYN", async () => {
+    const dropped = await reportOf("--frames", "801-", "--mid-stream", "drop");
+    expect(dropped.reasons["no-state"]).toBeGreaterThan(0);
+    expect(dropped.verification.ok).toBe(true);
+    expect((await reportOf("--frames", "801-")).reasons["no-state"] ?? 0).toBe(0);
+  });
+
   test("a capture in two halves gives the same connections through a saved state", async () => {
     const whole = await reportOf();
     const first = await reportOf("--frames", "1-800", "--save-state", at("half.state"));

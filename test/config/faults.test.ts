@@ -198,7 +198,7 @@ const MISTAKES: readonly (readonly [what: string, yaml: string, fault: string])[
   [
     "a timeout of no known name",
     web("  name: web", `  name: web\n  annotations:\n    sluicegate.io/timeouts: '{"tcp":"30s"}'`),
-    `6:29: ${WEB} metadata.annotations["sluicegate.io/timeouts"].tcp is "30s", expected only tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other`,
+    `6:29: ${WEB} metadata.annotations["sluicegate.io/timeouts"].tcp is "30s", expected only tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other, tcpReset, portHold`,
   ],
   [
     "no egress groups",

@@ -379,10 +379,13 @@ describe("gateways of an IsovalentEgressGatewayPolicy", () => {
   });
 
   test("timeouts of the annotation are taken in milliseconds", () => {
-    const metadata = { annotations: { "sluicegate.io/timeouts": '{"tcpEstablished":"1h","udp":"1.5s"}' } };
+    const metadata = {
+      annotations: { "sluicegate.io/timeouts": '{"tcpEstablished":"1h","udp":"1.5s","portHold":"0s"}' },
+    };
     expect(load([ciliumPolicy("p", {}, metadata)]).policies[0]!.timeouts).toEqual({
       tcpEstablished: 3_600_000,
       udp: 1500,
+      portHold: 0,
     });
   });
 });

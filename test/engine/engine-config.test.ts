@@ -25,6 +25,7 @@ const DISTINCT: EngineConfig = {
   bitmaps: 11,
   hostSize: 0xffff_ffff,
   natProfile: "rfc",
+  midStream: "drop",
   unsupported: "pass",
   badChecksum: "drop",
   touch: true,

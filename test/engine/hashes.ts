@@ -47,5 +47,5 @@ export function portCandidates(tuple: bigint, low: number, high: number): number
   const start = Number(tuple & 7n);
   const rotated = STRIDES.map((_, i) => STRIDES[(start + i) & 7]!);
   const stride = rotated.find((prime) => prime < ports && ports % prime !== 0) ?? 1;
-  return Array.from({ length: Math.min(ports, 256) }, (_, i) => low + ((first + i * stride) % ports));
+  return Array.from({ length: Math.min(ports, 64) }, (_, i) => low + ((first + i * stride) % ports));
 }

@@ -49,8 +49,8 @@ const BUGS: readonly (readonly [string, ...Mutation[]])[] = [
     "a port that is in use is given away again",
     {
       file: PORTS,
-      search: "if (!holderExpiry(remote, egressIp, mappingKey(remotePort, low + offset, protocol), now)) {",
-      replace: "if (holderExpiry(remote, egressIp, mappingKey(remotePort, low + offset, protocol), now) != 1) {",
+      search: "if (isFree(remote, egressIp, remotePort, protocol, low + offset, now)) {",
+      replace: "if (isFree(remote, egressIp, remotePort, protocol, low + offset, now) || i == 0) {",
     },
   ],
   [
@@ -60,7 +60,7 @@ const BUGS: readonly (readonly [string, ...Mutation[]])[] = [
       search: "const tries = ports < CANDIDATES ? ports : CANDIDATES;",
       replace: "const tries = ports < CANDIDATES ? ports / 2 : CANDIDATES;",
     },
-    { file: PORTS, search: "return ports == tries ? NO_PORT :", replace: "return ports / 2 == tries ? NO_PORT :" },
+    { file: PORTS, search: "if (ports == tries) return", replace: "if (ports / 2 == tries) return" },
   ],
   [
     "an expired connection goes on at the very end of its lifetime",
@@ -84,7 +84,7 @@ const BUGS: readonly (readonly [string, ...Mutation[]])[] = [
     "a SYN does not start a closed connection again",
     {
       file: LIFETIME,
-      search: "if (!(flags & 16) && state & BOTH_CLOSING) return syn(primary) | (primary ? 0 : STATE_REPLIED);",
+      search: "if (!(flags & ACK) && state & BOTH_CLOSING) return syn(primary) | (primary ? 0 : STATE_REPLIED);",
       replace: "",
     },
   ],
@@ -148,8 +148,8 @@ const BUGS: readonly (readonly [string, ...Mutation[]])[] = [
     "an ICMP error keeps a connection alive",
     {
       file: ICMP_ERROR,
-      search: "import { isExpired } from",
-      replace: "import { isExpired, refresh } from",
+      search: "import { isExpired, isHeld } from",
+      replace: "import { isExpired, isHeld, refresh } from",
     },
     {
       file: ICMP_ERROR,

@@ -89,8 +89,7 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
     mutations: [
       {
         file: "assembly/tables/nat-ports.ts",
-        search:
-          "if (own - low < ports && !holderExpiry(remote, egressIp, mappingKey(remotePort, own, protocol), now)) {",
+        search: "if (own - low < ports && isFree(remote, egressIp, remotePort, protocol, own, now)) {",
         replace: "if (own - low < ports) {",
       },
     ],

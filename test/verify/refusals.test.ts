@@ -4,7 +4,9 @@ import type { FrameObservation } from "../../src/verify/types.js";
 import {
   A_DRAINED,
   ALL_UP,
+  type Content,
   changed,
+  data,
   datagram,
   EGRESS_A,
   EGRESS_B,
@@ -14,6 +16,7 @@ import {
   Scene,
   seconds,
   standing,
+  syn,
 } from "./scene.js";
 
 const toB = { as: EGRESS_B };
@@ -39,6 +42,16 @@ describe("refusals", () => {
         .fromEndpoint("drop", "no-egress-gateway", { at, content: datagram }, { statuses }).faults;
     expect(refused(5)).toEqual(["drop-reason at 2"]);
     expect(refused(61)).toEqual([]);
+  });
+
+  test("of TCP in mid-stream do not meet a connection that is known, nor a SYN", () => {
+    const refused = (content: Content, before = new Scene(), at = 5) =>
+      before.fromEndpoint("drop", "no-state", { at, content }).faults;
+    expect(refused(data)).toEqual([]);
+    expect(refused(syn)).toEqual(["drop-reason at 1"]);
+    expect(refused(datagram)).toEqual(["drop-reason at 1"]);
+    expect(refused(data, new Scene().snat({ content: syn }))).toEqual(["drop-reason at 2"]);
+    expect(refused(data, new Scene().snat({ content: syn }), 8100)).toEqual([]);
   });
 
   test("for want of an egress IP hold only where a gateway that may be chosen has none", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { datagram, EGRESS_B, model, POD_B, POD6, ping, REMOTE6, Scene, seconds, standing } from "./scene.js";
+import { datagram, EGRESS_B, model, POD_B, POD6, ping, REMOTE6, Scene, seconds, standing, syn } from "./scene.js";
 
 describe("the external tuple", () => {
   test("shared by two live connections is a mismatch, by two after each other is none", () => {
@@ -9,6 +9,22 @@ describe("the external tuple", () => {
     expect(new Scene().snat(first).snat({ ...second, at: 61 }).faults).toEqual([]);
     expect(new Scene().snat(first).snat({ ...second, to: "198.51.100.10" }).faults).toEqual([]);
     expect(new Scene().snat(first).snat({ ...second, natPort: 40001 }).faults).toEqual([]);
+  });
+
+  test("of a TCP connection is held down after its end where the settings say so, unless ports are scarce", () => {
+    const timeouts = { portHold: 120_000 };
+    const reusedAt = (at: number, snatPorts = { low: 32768, high: 65535 }, evictions = 0) =>
+      new Scene(model({ timeouts, snatPorts }))
+        .snat({ content: syn })
+        .snat({ content: syn, from: POD_B, at }, { evictions }).faults;
+    expect(reusedAt(59)).toEqual(["tuple-shared at 2"]);
+    expect(reusedAt(61)).toEqual(["tuple-shared at 2"]);
+    expect(reusedAt(179)).toEqual(["tuple-shared at 2"]);
+    expect(reusedAt(181)).toEqual([]);
+    expect(reusedAt(61, { low: 40000, high: 40000 })).toEqual([]);
+    expect(reusedAt(61, undefined, 1)).toEqual([]);
+    const none = new Scene().snat({ content: syn }).snat({ content: syn, from: POD_B, at: 61 });
+    expect(none.faults).toEqual([]);
   });
 
   test("reused after the engine evicted live entries, or after its gateway was lost, is no mismatch", () => {

@@ -41,6 +41,10 @@ describe("how long a TCP connection holds its port", () => {
     ["rfc", "reset: four minutes", [SYN, SYN_ACK, ACK, RST], 240_000],
     ["rfc", "reset, and data after it: established", [SYN, SYN_ACK, ACK, RST, ACK], 8000],
     ["rfc", "closed by both: closing", [SYN, SYN_ACK, ACK, FIN, FIN_BACK], 10],
+    ["rfc", "closed by both, then reset: closing", [SYN, SYN_ACK, ACK, FIN, FIN_BACK, RST], 10],
+    ["rfc", "reset by its own side while opening: opening", [SYN, RST], 60],
+    ["rfc", "answered by anything but a SYN: opening", [SYN, ["<", TCP_ACK]], 60],
+    ["rfc", "opened anew after a reset: opening", [SYN, SYN_ACK, ACK, RST, SYN], 60],
   ] as const)("%s: %s", (profile, _, frames, expected) => {
     expect(after(profile, ...frames)).toBe(expected);
   });
@@ -51,9 +55,10 @@ describe("how long a TCP connection holds its port", () => {
       (state, [direction, flags]) => cilium!.next(state, TCP, flags, direction === ">"),
       0,
     );
-    expect(cilium!.refreshes(closed, closed)).toBe(false);
-    expect(rfc!.refreshes(closed, closed)).toBe(true);
-    expect(cilium!.refreshes(0, closed)).toBe(true);
+    expect(cilium!.refreshes(closed, closed, TCP_ACK)).toBe(false);
+    expect(rfc!.refreshes(closed, closed, TCP_ACK)).toBe(true);
+    expect(rfc!.refreshes(closed, closed, TCP_RST)).toBe(false);
+    expect(cilium!.refreshes(0, closed, TCP_FIN)).toBe(true);
   });
 });
 
