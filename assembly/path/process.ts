@@ -239,7 +239,7 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
   if (kind == KIND_OVERLAY) return fromOverlay(record, p, v);
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.pass(REASON_NOT_IP);
-  if (kind == KIND_DISCOVERY) return v.pass(REASON_LINK_LOCAL);
+  if (kind == KIND_DISCOVERY) return stateless(p, REASON_LINK_LOCAL, v);
   if (kind == KIND_REFUSED) return stateless(p, p.reason, v);
   if (kind == KIND_ICMP_ERROR) {
     icmpError(p, v);

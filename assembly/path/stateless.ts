@@ -7,6 +7,7 @@ import {
   REASON_BAD_HEADER,
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
+  REASON_LINK_LOCAL,
   REASON_SOURCE_ROUTE,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
@@ -34,7 +35,7 @@ export function isSpoofed(addressHigh: u64, addressLow: u64): bool {
   return first == 0 || first == 127 || first >= 224;
 }
 
-/** @param reason what to call it where it must be dropped */
+/** @param reason what to call it where it must be dropped; REASON_LINK_LOCAL for what never leaves its link, which passes */
 export function stateless(p: Parsed, reason: u32, v: Verdict): void {
   const outbound = p.hook == HOOK_FROM_ENDPOINT;
   if (!p.isIpv6) return statelessToward(p, load<u32>(p.l3 + (outbound ? IPV4_DST_AT : IPV4_SRC_AT)), reason, v);
@@ -70,7 +71,7 @@ function decide(
 ): void {
   const endpoint = findEndpoint(ownHigh, ownLow, nowNs());
   if (endpoint == NO_INDEX) {
-    if (!outbound && isEgressAddress(ownHigh, ownLow)) return v.drop(reason);
+    if (!outbound && isEgressAddress(ownHigh, ownLow)) return stop(reason, v);
     // Nodes report multicast groups from the unspecified IPv6 address (RFC 3810 section 5.2.13).
     if (outbound && !isIpv6Address(ownHigh, ownLow) && isSpoofed(ownHigh, ownLow)) return v.drop(REASON_BAD_SOURCE);
     return v.pass(REASON_ENDPOINT_UNKNOWN);
@@ -80,5 +81,10 @@ function decide(
   const unselected = matchPolicy(endpoint, remoteHigh, remoteLow);
   if (unselected) return v.pass(unselected);
   if (configFlags & CONFIG_FLAG_UNSUPPORTED_PASS && !isFault(reason)) return v.pass(REASON_UNSUPPORTED_PASSED);
-  v.drop(reason);
+  stop(reason, v);
+}
+
+function stop(reason: u32, v: Verdict): void {
+  if (reason == REASON_LINK_LOCAL) v.pass(reason);
+  else v.drop(reason);
 }

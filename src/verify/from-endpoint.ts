@@ -18,11 +18,18 @@ export function judgePass(frame: Frame): void {
   const decision = frame.decide(endpoint);
   const answered = answersInbound(frame, endpoint);
   if (o.reason === "reply-of-inbound" && answered) return;
+  if (decision.selected && o.reason === "link-local" && isNeighbourDiscovery(frame)) return;
   if (decision.selected) return judgeUntranslated(frame, decision, answered);
   forgetTranslation(frame);
   if (DECISION_REASONS.has(o.reason) && o.reason !== decision.reason)
     frame.find("decision", decision.reason, o.reason, `${decision.by} decides`);
   if (o.reason === "not-yet-programmed") checkDelay(frame, endpoint);
+}
+
+/** RFC 4861: router and neighbour messages never leave their link, which their hop limit of 255 proves (section 7.1). */
+function isNeighbourDiscovery({ o, packet }: Frame): boolean {
+  const isOne = packet.family === 6 && packet.icmpType >= 133 && packet.icmpType <= 137;
+  return isOne && o.given[packet.ttlAt] === 255;
 }
 
 /** A selected frame that was not translated is a leak unless something that the user asked for explains it. */
