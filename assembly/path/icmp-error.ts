@@ -31,12 +31,14 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
+import { high, low } from "../tables/blob";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
 import { isExpired, isHeld } from "../tables/lifetime";
+import { maxConnections6 } from "../tables/memory";
 import { egressTotal, findEndpoint, nodeOf } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
@@ -50,6 +52,7 @@ import {
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from "../wire/ipv4";
+import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import { answerKey, echoKey, makeKey, Parsed } from "../wire/parse";
 import {
   ICMP_CHECKSUM_AT,
@@ -64,9 +67,11 @@ import {
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
+import { fault6, find6, numberAt, rewrite6 } from "./quoted6";
 import { redirectError } from "./redirect";
 import { neverSelected } from "./resolve";
 import { isSpoofed, stateless, statelessToward } from "./stateless";
+import { srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
 
 // ICMP errors carry the head of the packet that they are about, as its receiver saw it (RFC 792; RFC 5508 section 4). The inner packet
@@ -78,21 +83,23 @@ const LEAVES: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT;
 
 /** @param v gets the verdict; the frame is rewritten in place where the connection is translated */
 export function icmpError(p: Parsed, v: Verdict): void {
-  if (p.isIpv6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
+  const isIpv6 = p.isIpv6;
+  if (isIpv6 && !maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
   const inner = p.l4 + ICMP_SIZE;
-  const reason = innerFault(p, inner);
+  const reason = isIpv6 ? fault6(p, inner) : innerFault(p, inner);
   if (reason) return isShort(reason) ? v.drop(reason) : stateless(p, reason, v);
-  const line = findInner(p.hook, inner);
+  const line = isIpv6 ? find6(p.hook, inner) : findInner(p.hook, inner);
   if (line == 0 || isHeld(line) || isExpired(line, nowMs())) return unmatched(p, inner, v);
   const fromEndpoint = p.hook == HOOK_FROM_ENDPOINT;
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-  if (isForged(p.l3, inner, fromEndpoint)) {
+  if (isForged(p, inner, fromEndpoint)) {
     // Whoever it is addressed to: it quotes a mapping that is not theirs.
     if (!fromEndpoint && flags & LEAVES) return v.drop(REASON_ICMP_ERROR_MISDIRECTED);
     return refuse(p, inner, REASON_ICMP_ERROR_MISDIRECTED, v);
   }
   // The endpoint is whom the quoted packet was for: a router in front of it may have sent the error.
-  const own = load<u32>(fromEndpoint ? inner + IPV4_DST_AT : p.l3 + IPV4_DST_AT);
+  const ownAt = (fromEndpoint ? inner : p.l3) + (isIpv6 ? IPV6_DST_AT : IPV4_DST_AT);
+  const own = isIpv6 ? numberAt(ownAt) : load<u32>(ownAt);
   if (!(flags & LEAVES)) {
     return standsAsPassed(own, line, fromEndpoint) ? v.pass(load<u16>(line, LINE_PORT_AT)) : unmatched(p, inner, v);
   }
@@ -107,16 +114,16 @@ export function icmpError(p: Parsed, v: Verdict): void {
   if (flags & LINE_FLAG_LOST) return unmatched(p, inner, v);
   if (!fromEndpoint && !isOfOwner(load<u32>(line, LINE_ADDRESS_AT), line)) return unmatched(p, inner, v);
   if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
-  rewriteError(p, inner, line, fromEndpoint, v);
+  if (isIpv6) rewriteError6(p, inner, line, fromEndpoint, v);
+  else rewriteError(p, inner, line, fromEndpoint, v);
   say(p, line, fromEndpoint, v);
 }
 
 /** Row of the endpoint that got the packet which an error from inside quotes, or NO_INDEX: a router speaks at that one's node. */
 export function quotedEndpoint(p: Parsed): u32 {
-  if (p.isIpv6) return NO_INDEX;
   const inner = p.l4 + ICMP_SIZE;
-  if (innerFault(p, inner)) return NO_INDEX;
-  return findEndpoint(0, mappedLow(load<u32>(inner + IPV4_DST_AT)), nowNs());
+  if (p.isIpv6 ? fault6(p, inner) : innerFault(p, inner)) return NO_INDEX;
+  return findEndpoint(quotedHigh(p, inner), quotedLow(p, inner), nowNs());
 }
 
 /** Who opened a connection decides for its errors, too: what an endpoint opened may be selected by now. @param own the endpoint's address */
@@ -130,14 +137,22 @@ function standsAsPassed(own: u32, line: usize, fromEndpoint: bool): bool {
  * An error goes to the host that the inner packet came from (CVE-2019-5598). From inside it comes from whom that packet went to or from a
  * router on the way there (RFC 5508 REQ-5), never from another endpoint: its quotation of somebody else's connection would let a frame out.
  */
-function isForged(l3: usize, inner: usize, fromEndpoint: bool): bool {
-  if (load<u32>(l3 + IPV4_DST_AT) != load<u32>(inner + IPV4_SRC_AT)) return true;
-  if (!fromEndpoint) return false;
-  const src = load<u32>(l3 + IPV4_SRC_AT);
-  return (
-    src != load<u32>(inner + IPV4_DST_AT) &&
-    (isSpoofed(0, mappedLow(src)) || findEndpoint(0, mappedLow(src), nowNs()) != NO_INDEX)
-  );
+function isForged(p: Parsed, inner: usize, fromEndpoint: bool): bool {
+  const size: usize = p.isIpv6 ? 16 : 4;
+  const src: usize = p.isIpv6 ? IPV6_SRC_AT : IPV4_SRC_AT;
+  const dst: usize = p.isIpv6 ? IPV6_DST_AT : IPV4_DST_AT;
+  if (memory.compare(p.l3 + dst, inner + src, size) != 0) return true;
+  if (!fromEndpoint || memory.compare(p.l3 + src, inner + dst, size) == 0) return false;
+  return isSpoofed(srcHigh(p), srcLow(p)) || findEndpoint(srcHigh(p), srcLow(p), nowNs()) != NO_INDEX;
+}
+
+/** Destination of the quoted packet, as halves. */
+function quotedHigh(p: Parsed, inner: usize): u64 {
+  return p.isIpv6 ? high(inner + IPV6_DST_AT) : 0;
+}
+
+function quotedLow(p: Parsed, inner: usize): u64 {
+  return p.isIpv6 ? low(inner + IPV6_DST_AT) : mappedLow(load<u32>(inner + IPV4_DST_AT));
 }
 
 /**
@@ -151,9 +166,9 @@ function unmatched(p: Parsed, inner: usize, v: Verdict): void {
 function refuse(p: Parsed, inner: usize, reason: u32, v: Verdict): void {
   if (p.hook == HOOK_FROM_ENDPOINT) return stateless(p, reason, v);
   // A node or pod of the cluster speaks for itself, for instance about a frame that never came as far as the gateway.
-  const inside = neverSelected(0, mappedLow(load<u32>(p.l3 + IPV4_SRC_AT)));
+  const inside = neverSelected(srcHigh(p), srcLow(p));
   if (inside) return v.pass(inside);
-  statelessToward(p, load<u32>(inner + IPV4_DST_AT), reason, v);
+  statelessToward(p, quotedHigh(p, inner), quotedLow(p, inner), reason, v);
 }
 
 /** Said of frames of which nothing more can be read. */
@@ -217,6 +232,13 @@ function rewriteError(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, 
   const checksumAt = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(checksumAt, <u16>applyDelta(load<u16>(checksumAt), sum));
   rewriteOuter(p.l3, address, line, fromEndpoint, v);
+}
+
+function rewriteError6(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, v: Verdict): void {
+  rewrite6(p, inner, p.l3 + (fromEndpoint ? IPV6_SRC_AT : IPV6_DST_AT), line, fromEndpoint, v);
+  if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP)) return;
+  store<u8>(p.l3, load<u8>(p.l3, IPV6_HOP_LIMIT_AT) - 1, IPV6_HOP_LIMIT_AT);
+  v.flag(VERDICT_FLAG_HOP);
 }
 
 /** Port or id, and the inner checksum where the quotation reaches that far. @returns what both changes add to the outer checksum */

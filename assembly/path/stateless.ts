@@ -13,10 +13,8 @@ import {
 } from "../abi";
 
 import { nowNs } from "../tables/clock";
-import { mappedLow } from "../tables/hash";
 import { configFlags } from "../tables/memory";
 import { findEndpoint, isEgressAddress } from "../tables/policy";
-import { IPV4_DST_AT, IPV4_SRC_AT } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { matchPolicy, neverSelected } from "./resolve";
 import { dstHigh, dstLow, isIpv6Address, srcHigh, srcLow } from "./tuple";
@@ -38,16 +36,15 @@ export function isSpoofed(addressHigh: u64, addressLow: u64): bool {
 /** @param reason what to call it where it must be dropped; REASON_LINK_LOCAL for what never leaves its link, which passes */
 export function stateless(p: Parsed, reason: u32, v: Verdict): void {
   const outbound = p.hook == HOOK_FROM_ENDPOINT;
-  if (!p.isIpv6) return statelessToward(p, load<u32>(p.l3 + (outbound ? IPV4_DST_AT : IPV4_SRC_AT)), reason, v);
-  if (outbound) decide(outbound, srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), reason, v);
-  else decide(outbound, dstHigh(p), dstLow(p), srcHigh(p), srcLow(p), reason, v);
+  if (outbound) statelessToward(p, dstHigh(p), dstLow(p), reason, v);
+  else statelessToward(p, srcHigh(p), srcLow(p), reason, v);
 }
 
-/** An IPv4 frame that is to be judged as traffic with `remote`, network order bytes, whoever stands in its header. */
-export function statelessToward(p: Parsed, remote: u32, reason: u32, v: Verdict): void {
+/** A frame that is to be judged as traffic with a remote, whoever stands in its header. */
+export function statelessToward(p: Parsed, remoteHigh: u64, remoteLow: u64, reason: u32, v: Verdict): void {
   const outbound = p.hook == HOOK_FROM_ENDPOINT;
-  const own = load<u32>(p.l3 + (outbound ? IPV4_SRC_AT : IPV4_DST_AT));
-  decide(outbound, 0, mappedLow(own), 0, mappedLow(remote), reason, v);
+  if (outbound) decide(outbound, srcHigh(p), srcLow(p), remoteHigh, remoteLow, reason, v);
+  else decide(outbound, dstHigh(p), dstLow(p), remoteHigh, remoteLow, reason, v);
 }
 
 /** Reasons that speak of the frame itself: nobody would let it pass. */

@@ -1,0 +1,140 @@
+import {
+  LINE_ADDRESS_AT,
+  LINE_PORT_AT,
+  REASON_ICMP_ERROR_FRAGMENT,
+  REASON_ICMP_ERROR_NESTED,
+  REASON_ICMP_ERROR_UNMATCHED,
+  REASON_SNAPLEN_CUT,
+  REASON_TRUNCATED,
+  VERDICT_FLAG_UNVERIFIABLE,
+} from "../abi";
+import { addressRow, findAddress } from "../tables/addresses";
+import { high, low } from "../tables/blob";
+import { find, homeLine } from "../tables/conntrack";
+import { be16 } from "../wire/bytes";
+import { applyDelta, applyUdpDelta, combine, delta16, delta128, negate, replaceChecksum } from "../wire/checksum";
+import { PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import {
+  IPV6_DST_AT,
+  IPV6_PAYLOAD_LENGTH_AT,
+  IPV6_SIZE,
+  IPV6_SRC_AT,
+  isPart,
+  lastAt,
+  lastProtocol,
+  WALK_NOT_CAPTURED,
+  WALK_PAST_END,
+  WALKED,
+  walkHeaders,
+} from "../wire/ipv6";
+import { answerKey, echoKey, FAMILY_IPV6, makeKey, Parsed } from "../wire/parse";
+import {
+  ICMP_CHECKSUM_AT,
+  ICMP_ID_AT,
+  ICMP6_ECHO_REPLY,
+  ICMP6_ECHO_REQUEST,
+  TCP_CHECKSUM_AT,
+  TCP_MIN_SIZE,
+  UDP_CHECKSUM_AT,
+} from "../wire/transport";
+import { Verdict } from "./verdict";
+
+// The packet that an ICMPv6 error quotes (RFC 4443 section 2.4(c): as much of it as fits). What differs from IPv4: extension headers may
+// stand before its transport header, no header has a checksum, and the error's own checksum covers the addresses of both headers.
+
+/** Bytes of the transport header that the connection is found by. */
+const NEEDED: u32 = 8;
+const ICMP6_QUERIES: u32 = 128;
+
+/** Transport header of the quoted packet, and its protocol, as `fault6` found them. */
+let l4: usize = 0;
+let protocol: u32 = 0;
+
+/** Behind the last byte of the frame's packet on the wire. */
+function endOnWire(p: Parsed): usize {
+  return p.l3 + IPV6_SIZE + be16(p.l3 + IPV6_PAYLOAD_LENGTH_AT);
+}
+
+/** Why the quoted packet at `inner` cannot be read, or 0. Afterwards its headers and 8 bytes of its transport header lie in the frame. */
+export function fault6(p: Parsed, inner: usize): u32 {
+  const end = endOnWire(p);
+  if (inner + IPV6_SIZE + NEEDED > end) return REASON_TRUNCATED;
+  if (inner + IPV6_SIZE > p.end) return REASON_SNAPLEN_CUT;
+  if (load<u8>(inner) >> 4 != 6) return REASON_ICMP_ERROR_UNMATCHED;
+  const walked = walkHeaders(inner, end, p.end);
+  if (walked == WALK_NOT_CAPTURED) return REASON_SNAPLEN_CUT;
+  if (walked == WALK_PAST_END) return REASON_TRUNCATED;
+  if (walked != WALKED) return REASON_ICMP_ERROR_UNMATCHED;
+  if (isPart) return REASON_ICMP_ERROR_FRAGMENT;
+  l4 = lastAt;
+  protocol = lastProtocol;
+  if (l4 + NEEDED > end) return REASON_TRUNCATED;
+  if (l4 + NEEDED > p.end) return REASON_SNAPLEN_CUT;
+  // No packet of a connection was ever that short: what looks like its ports would be somebody else's bytes.
+  const least = <usize>(protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : NEEDED);
+  if (inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT) < l4 + least) return REASON_ICMP_ERROR_UNMATCHED;
+  return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_QUERIES ? REASON_ICMP_ERROR_NESTED : 0;
+}
+
+/** Number of the address at `at`, 0 = no connection has to do with it. */
+export function numberAt(at: usize): u32 {
+  return findAddress(high(at), low(at));
+}
+
+/** The conntrack line of the quoted packet's connection, by the key that an answer to it would show at this hook; 0 = none. */
+export function find6(hook: u32, inner: usize): usize {
+  let key: u64 = 0;
+  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol | FAMILY_IPV6, hook);
+  else if (isEcho())
+    key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP6_ECHO_REQUEST, hook | (FAMILY_IPV6 >> 8));
+  else return 0;
+  const addresses = <u64>numberAt(inner + IPV6_DST_AT) | ((<u64>numberAt(inner + IPV6_SRC_AT)) << 32);
+  key = answerKey(key, hook);
+  return find(homeLine(addresses, key), addresses, key);
+}
+
+function isEcho(): bool {
+  return protocol == PROTOCOL_ICMP6 && (load<u8>(l4) == ICMP6_ECHO_REQUEST || load<u8>(l4) == ICMP6_ECHO_REPLY);
+}
+
+/** Translates the quoted packet, and the address of the frame's own header at `outerAt`, whose hop limit is the caller's. */
+export function rewrite6(p: Parsed, inner: usize, outerAt: usize, line: usize, fromEndpoint: bool, v: Verdict): void {
+  const row = addressRow(load<u32>(line, LINE_ADDRESS_AT));
+  const addressDelta = putAddress(inner + (fromEndpoint ? IPV6_DST_AT : IPV6_SRC_AT), row);
+  let sum = combine(addressDelta, rewriteTransport(p, line, addressDelta, fromEndpoint, v));
+  sum = combine(sum, putAddress(outerAt, row));
+  const at = p.l4 + ICMP_CHECKSUM_AT;
+  store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
+}
+
+/** @returns what that adds to a checksum which covers it */
+function putAddress(at: usize, row: usize): u32 {
+  const delta = delta128(at, row);
+  store<u64>(at, load<u64>(row));
+  store<u64>(at, load<u64>(row, 8), 8);
+  return delta;
+}
+
+/** Port or identifier, and the checksum where the quotation reaches that far. @returns what both changes add to the error's checksum */
+function rewriteTransport(p: Parsed, line: usize, addressDelta: u32, fromEndpoint: bool, v: Verdict): u32 {
+  const isIcmp = protocol == PROTOCOL_ICMP6;
+  const portAt = isIcmp ? l4 + ICMP_ID_AT : fromEndpoint ? l4 + 2 : l4;
+  const port = <u32>load<u16>(line, LINE_PORT_AT);
+  const portDelta = delta16(load<u16>(portAt), port);
+  store<u16>(portAt, <u16>port);
+  const delta = combine(addressDelta, portDelta);
+  if (isIcmp) return combine(portDelta, replaceChecksum(l4 + ICMP_CHECKSUM_AT, delta));
+  if (protocol == PROTOCOL_UDP) {
+    const at = l4 + UDP_CHECKSUM_AT;
+    const was = <u32>load<u16>(at);
+    const now = applyUdpDelta(was, delta);
+    store<u16>(at, <u16>now);
+    return combine(portDelta, delta16(was, now));
+  }
+  const at = l4 + TCP_CHECKSUM_AT;
+  if (at + 2 <= p.end) return combine(portDelta, replaceChecksum(at, delta));
+  if (at + 2 > endOnWire(p)) return portDelta;
+  // On the wire the quoted checksum is there and changes with the rest; the capture does not show it.
+  v.flag(VERDICT_FLAG_UNVERIFIABLE);
+  return combine(portDelta, negate(delta));
+}
