@@ -12,9 +12,11 @@ import {
   VERDICT_SIZE,
 } from "../abi";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
-import { KIND_ICMP_ERROR, KIND_PLAIN, Parsed, parseFrame } from "../wire/parse";
+import { IPV6_DST_AT, IPV6_SRC_AT } from "../wire/ipv6";
+import { KIND_ICMP_ERROR, KIND_PLAIN, KIND_PLAIN6, Parsed, parseFrame } from "../wire/parse";
 import { isNonsense, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { buildError, buildPlain, innerAddresses, innerConnection, innerPorts, innerProtocol } from "./build";
+import { buildError6, buildPlain6, inner6Addresses, inner6Ports, inner6Protocol, innerConnection6 } from "./build6";
 import { skip } from "./classify";
 import {
   arenaAt,
@@ -76,10 +78,12 @@ import {
   SLOT_BUILT,
   SLOT_REPLY,
   STAMP_COUNT,
+  WIDE_PROTOCOL,
 } from "./layout";
 import { evicted, learn, note, noteUnsent } from "./learn";
 import { losesFrame, losesReply } from "./lost";
-import { clearBroken, connectionHash, findMapping, touchMapping } from "./mappings";
+import { clearBroken, connectionHash, findMapping, removeWide, touchMapping } from "./mappings";
+import { findWide, isCrowded, takeWide } from "./wide";
 
 // Takes the frames of a piece through the engine in batches. A reply is built from what is known of its connection, so a batch ends
 // before a frame whose connection has a frame in it already that may change this: the result is that of one frame at a time.
@@ -157,6 +161,7 @@ function nextLimit(): u32 {
 
 /** Puts frame `i` into the batch, as what the engine is to see. */
 function takeFrame(i: u32, clock: u64): u32 {
+  if (!size && isCrowded()) removeWide();
   const record = engineFrames + <usize>size * FRAME_SIZE;
   describe(i, record, clock);
   const p = changetype<Parsed>(parsedAt);
@@ -164,7 +169,7 @@ function takeFrame(i: u32, clock: u64): u32 {
   const hook = <u32>load<u8>(hooks + i);
   passChanges(clock);
   if (field(CONTROL_UNREACHABLE_AT) && losesFrame(i, clock)) {
-    if (hook == HOOK_FROM_ENDPOINT && p.kind == KIND_PLAIN) forgetSending(p, clock);
+    if (hook == HOOK_FROM_ENDPOINT && identify(p)) forgetSending(p, clock);
     return SKIPPED;
   }
   const outcome = hook == HOOK_FROM_ENDPOINT ? takeOutbound(i, p) : takeInbound(i, p);
@@ -174,8 +179,23 @@ function takeFrame(i: u32, clock: u64): u32 {
 
 /** A frame of an endpoint was lost before it came anywhere. */
 function forgetSending(p: Parsed, clock: u64): void {
-  const hash = connectionHash(p.addresses, p.ports, p.protocol);
-  noteUnsent(hash, p.addresses, p.ports, p.protocol, <u32>NO_EGRESS, 0, clock);
+  const protocol = protocolOf(p);
+  const hash = connectionHash(p.addresses, p.ports, protocol);
+  noteUnsent(hash, p.addresses, p.ports, protocol, <u32>NO_EGRESS, 0, clock);
+}
+
+/** Whether a frame of an endpoint has a five-tuple; gives its IPv6 addresses numbers. Where there is no room for them it has none. */
+function identify(p: Parsed): bool {
+  if (p.kind != KIND_PLAIN6) return p.kind == KIND_PLAIN;
+  const src = takeWide(p.l3 + IPV6_SRC_AT);
+  const dst = takeWide(p.l3 + IPV6_DST_AT);
+  p.addresses = <u64>src | ((<u64>dst) << 32);
+  return src != 0 && dst != 0;
+}
+
+/** Protocol of a frame as connections have it. */
+function protocolOf(p: Parsed): u32 {
+  return p.isIpv6 ? p.protocol | WIDE_PROTOCOL : p.protocol;
 }
 
 function describe(i: u32, record: usize, clock: u64): void {
@@ -208,11 +228,11 @@ function stampOf(hash: u64): usize {
 function takeOutbound(i: u32, p: Parsed): u32 {
   const pending = pendingAt + <usize>size * PENDING_SIZE;
   store<u32>(pending, i, PENDING_SLOT_AT);
-  if (p.kind != KIND_PLAIN) {
+  if (!identify(p)) {
     store<u32>(pending, <u32>PENDING_KIND_OTHER, PENDING_KIND_AT);
     return TAKEN;
   }
-  const protocol = p.protocol;
+  const protocol = protocolOf(p);
   const ports = p.ports;
   const hash = connectionHash(p.addresses, ports, protocol);
   const stamp = stampOf(hash);
@@ -237,7 +257,7 @@ function opensTcp(p: Parsed): bool {
 
 /** A broken connection stays so until its endpoint opens a new one. */
 function isBroken(hash: u64, p: Parsed, ports: u32): bool {
-  const mapping = findMapping(hash, p.addresses, ports, p.protocol);
+  const mapping = findMapping(hash, p.addresses, ports, protocolOf(p));
   if (!mapping || !(load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_BROKEN)) return false;
   if (!opensTcp(p)) return true;
   clearBroken(mapping);
@@ -251,11 +271,14 @@ function takeInbound(i: u32, p: Parsed): u32 {
   const flagsAt = slotFlags + ((<usize>i) << 1);
   if (!(load<u16>(flagsAt) & SLOT_REPLY)) return TAKEN;
   if (p.kind == KIND_ICMP_ERROR) {
-    if (!innerConnection(p)) return TAKEN;
+    if (!(p.isIpv6 ? innerConnection6(p) : innerConnection(p))) return TAKEN;
+    if (p.isIpv6) return answer(i, p, inner6Addresses, inner6Ports, inner6Protocol);
     return answer(i, p, innerAddresses, innerPorts, innerProtocol);
   }
-  if (p.kind != KIND_PLAIN || opens(p)) return TAKEN;
-  return answer(i, p, rotl<u64>(p.addresses, 32), rotl<u32>(p.ports, 16), p.protocol);
+  if ((p.kind != KIND_PLAIN && p.kind != KIND_PLAIN6) || opens(p)) return TAKEN;
+  if (p.kind == KIND_PLAIN6)
+    p.addresses = <u64>findWide(p.l3 + IPV6_SRC_AT) | ((<u64>findWide(p.l3 + IPV6_DST_AT)) << 32);
+  return answer(i, p, rotl<u64>(p.addresses, 32), rotl<u32>(p.ports, 16), protocolOf(p));
 }
 
 /** A SYN or an echo request from outside answers nobody. */
@@ -279,8 +302,7 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
   }
   if (losesReply(i, mapping)) return SKIPPED;
   touchMapping(mapping, load<u64>(control, CONTROL_CLOCK_AT));
-  if (p.kind == KIND_ICMP_ERROR) buildError(p, mapping);
-  else buildPlain(p, mapping);
+  build(p, mapping);
   const at = (<usize>i) << 2;
   store<u16>(slotFlags + ((<usize>i) << 1), load<u16>(slotFlags + ((<usize>i) << 1)) | SLOT_BUILT);
   if (givenAt) {
@@ -288,6 +310,13 @@ function answer(i: u32, p: Parsed, addresses: u64, ports: u32, protocol: u32): u
     memory.copy(givenAt + offset, arenaAt + offset, load<u32>(captureds + at));
   }
   return TAKEN;
+}
+
+function build(p: Parsed, mapping: usize): void {
+  const isError = p.kind == KIND_ICMP_ERROR;
+  if (p.isIpv6) return isError ? buildError6(p, mapping) : buildPlain6(p, mapping);
+  if (isError) buildError(p, mapping);
+  else buildPlain(p, mapping);
 }
 
 /** Gives the batch to the engine and learns from its verdicts. @returns OK or an ERROR_* of the engine */

@@ -41,6 +41,8 @@ import {
   CONTROL_SHORT_AT,
   CONTROL_STAMPS_AT,
   CONTROL_VERSION_AT,
+  CONTROL_WIDE_AT,
+  CONTROL_WIDE_SLOTS_AT,
   MAX_BATCH,
   NO_NODE,
   OUTSIDE_ERROR_CONTROL,
@@ -74,6 +76,8 @@ export let egressNodesAt: usize = 0;
 export let egressRoom: u32 = 0;
 export let nodesAt: usize = 0;
 export let nodeCount: u32 = 0;
+export let wideAt: usize = 0;
+export let wideMask: u32 = 0;
 
 function word(at: usize): u32 {
   return load<u32>(control + at);
@@ -157,10 +161,12 @@ export function attach(at: usize): i32 {
   const mappingSlots = word(CONTROL_MAPPING_SLOTS_AT);
   const addressSlots = word(CONTROL_ADDRESS_SLOTS_AT);
   const copySlots = word(CONTROL_COPY_SLOTS_AT);
+  const wideSlots = word(CONTROL_WIDE_SLOTS_AT);
   if (batchSize == 0 || batchSize > <u32>MAX_BATCH || word(CONTROL_CAPACITY_AT) == 0) return OUTSIDE_ERROR_CONTROL;
   if (!isPowerOfTwo(mappingSlots) || mappingSlots < 64 || !isPowerOfTwo(addressSlots) || !isPowerOfTwo(copySlots))
     return OUTSIDE_ERROR_CONTROL;
-  if (word(CONTROL_NODE_COUNT_AT) > <u32>NO_NODE) return OUTSIDE_ERROR_CONTROL;
+  if (word(CONTROL_NODE_COUNT_AT) > <u32>NO_NODE || !isPowerOfTwo(wideSlots) || wideSlots < 64)
+    return OUTSIDE_ERROR_CONTROL;
   arenaAt = word(CONTROL_ARENA_AT);
   engineFrames = word(CONTROL_ENGINE_FRAMES_AT);
   engineVerdicts = word(CONTROL_ENGINE_VERDICTS_AT);
@@ -180,6 +186,8 @@ export function attach(at: usize): i32 {
   egressRoom = word(CONTROL_EGRESS_ROOM_AT);
   nodesAt = word(CONTROL_NODES_AT);
   nodeCount = word(CONTROL_NODE_COUNT_AT);
+  wideAt = word(CONTROL_WIDE_AT);
+  wideMask = wideSlots - 1;
   seed = load<u64>(control + CONTROL_SEED_AT);
   takeColumns();
   return OK;

@@ -1,7 +1,7 @@
 // The numbers that the outside simulator and its host share: where things lie in the engine's REGION_HOST. Compiled by asc and by tsc, so:
 // integer constants only, no imports. All records are little-endian; "raw" means bytes as on the wire.
 
-export const OUTSIDE_VERSION = 2;
+export const OUTSIDE_VERSION = 3;
 
 // ---- Control block at the start of the host region. The host fills it before `attach`; addresses are absolute. -------------------------
 
@@ -56,6 +56,9 @@ export const CONTROL_GIVEN_COUNT_AT = CONTROL_EVENT_COUNT_AT + 4; // u32, frames
 export const CONTROL_BATCHES_AT = CONTROL_GIVEN_COUNT_AT + 4; // u32, batches of the last `run`
 export const CONTROL_UNTIL_AT = 272; // u64, `run` stops before the first frame at or after this virtual time; all ones = never
 export const CONTROL_LOST_AT = CONTROL_UNTIL_AT + 8; // u64, frames lost so far
+export const CONTROL_WIDE_AT = CONTROL_LOST_AT + 8; // u32, WIDE_SIZE each: IPv6 addresses by number
+export const CONTROL_WIDE_SLOTS_AT = CONTROL_WIDE_AT + 4; // u32, a power of two, at least 64
+export const CONTROL_WIDE_COUNT_AT = CONTROL_WIDE_SLOTS_AT + 4; // u32, numbers given out so far
 export const CONTROL_SIZE = 320;
 
 export const CONTROL_FLAG_UNSETTLED = 1; // policy or gateways changed in mid-run: any connection may be moved at its next frame
@@ -154,12 +157,12 @@ export const DEAD_SIZE = 24;
 
 // ---- What the outside knows: which external tuple an endpoint's connection has. ---------------------------------------------------------------
 
-export const MAPPING_ADDRESSES_AT = 0; // u64 raw, endpoint and remote address
+export const MAPPING_ADDRESSES_AT = 0; // u64 raw, endpoint and remote address; with WIDE_PROTOCOL their numbers
 export const MAPPING_PORTS_AT = 8; // u32 raw, endpoint's and remote's port; ICMP: identifier and 0
-export const MAPPING_PROTOCOL_AT = 12; // u8
+export const MAPPING_PROTOCOL_AT = 12; // u8, ICMP for echoes of both families, | WIDE_PROTOCOL
 export const MAPPING_FLAGS_AT = 13; // u8, MAPPING_FLAG_*; 0 = empty slot
 export const MAPPING_EGRESS_AT = 14; // u16
-export const MAPPING_ADDRESS_AT = 16; // u32 raw, egress IP
+export const MAPPING_ADDRESS_AT = 16; // u32 raw, egress IP; with WIDE_PROTOCOL its number
 export const MAPPING_NAT_PORT_AT = 20; // u16 raw
 export const MAPPING_TOUCH_AT = 22; // u16, written blindly ahead of a lookup, read by nobody
 export const MAPPING_USED_AT = 24; // u64 ns, made or last used for a reply
@@ -169,6 +172,11 @@ export const MAPPING_FLAG_HOP = 2; // a routed hop lies between gateway and endp
 export const MAPPING_FLAG_UNSENT = 8; // no tuple yet: nothing that its endpoint sent arrived, so nobody can have answered
 export const MAPPING_FLAG_DROPPED = 16; // ... since it was dropped by the engine, not lost
 export const MAPPING_FLAG_BROKEN = 4; // its external tuple changed in mid-connection: what follows could not have happened
+
+// ---- IPv6 addresses of connections, by number from 1 on: 16 bytes at place number - 1; all zero = nobody's. ----------------------------------
+
+export const WIDE_SIZE = 16;
+export const WIDE_PROTOCOL = 0x80; // of a connection's protocol: its addresses are numbers of IPv6 ones
 
 // ---- Frames of the running batch. ---------------------------------------------------------------------------------------------------------------
 
@@ -186,8 +194,8 @@ export const PARSED_SIZE = 64;
 // ---- Events: connections whose external tuple changed. --------------------------------------------------------------------------------------------
 
 export const EVENT_SLOT_AT = 0; // u32, place in the piece
-export const EVENT_PROTOCOL_AT = 4; // u32
-export const EVENT_ADDRESSES_AT = 8; // u64 raw
+export const EVENT_PROTOCOL_AT = 4; // u32, | WIDE_PROTOCOL
+export const EVENT_ADDRESSES_AT = 8; // u64 raw; with WIDE_PROTOCOL numbers
 export const EVENT_PORTS_AT = 16; // u32 raw
 export const EVENT_SIZE = 24;
 export const EVENT_COUNT = 8192;

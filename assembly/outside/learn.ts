@@ -54,6 +54,7 @@ import {
   PENDING_PORTS_AT,
   PENDING_PROTOCOL_AT,
   PENDING_SLOT_AT,
+  WIDE_PROTOCOL,
 } from "./layout";
 import { countLost, deadNodeOf } from "./lost";
 import {
@@ -65,6 +66,7 @@ import {
   removeMapping,
   touchMapping,
 } from "./mappings";
+import { isWide, takeWide } from "./wide";
 
 // What is kept of the engine's verdicts: the columns that the host reads, and the external tuples of connections.
 
@@ -109,10 +111,12 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   if (action == ACTION_DROP) {
     const flag: u32 = reason == REASON_GATEWAY_DOWN ? 0 : MAPPING_FLAG_DROPPED;
     // Answers by TCP and echoes find no connection in the engine; by UDP they would open one.
-    if (flag && protocol != PROTOCOL_UDP) return;
+    if (flag && (protocol & ~WIDE_PROTOCOL) != PROTOCOL_UDP) return;
     return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), flag, time);
   }
-  const address = load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12);
+  const address = isWide(protocol)
+    ? takeWide(verdict + VERDICT_EGRESS_IP_AT)
+    : load<u32>(verdict, VERDICT_EGRESS_IP_AT + 12);
   const port = <u32>bswap<u16>(load<u16>(verdict, VERDICT_NAT_PORT_AT));
   const known = flags & VERDICT_FLAG_REMAPPED ? findMapping(hash, addresses, ports, protocol) : 0;
   if (known)

@@ -14,6 +14,7 @@ import {
   MAPPING_USED_AT,
 } from "./layout";
 import { mix, seal } from "./mix";
+import { clearWide, isWide } from "./wide";
 
 // The newest external tuple of each connection of an endpoint. Linear probing with backward-shift removal, so nothing is left behind by
 // removals; a mapping lies at most PROBE_LIMIT slots from its home, and the table is never filled beyond seven eighths.
@@ -114,6 +115,18 @@ function giveUpOne(): void {
   putField(CONTROL_MAPPING_HAND_AT, slot);
   removeMapping(oldest);
   addToField(CONTROL_EVICTED_AT, 1);
+}
+
+/** Removes every IPv6 mapping: their addresses' numbers run out. */
+export function removeWide(): void {
+  for (let slot: u32 = 0; slot <= mappingMask; ) {
+    const at = slotAt(slot);
+    if (load<u8>(at, MAPPING_FLAGS_AT) && isWide(load<u8>(at, MAPPING_PROTOCOL_AT))) {
+      removeMapping(at);
+      addToField(CONTROL_EVICTED_AT, 1);
+    } else slot++;
+  }
+  clearWide();
 }
 
 /** Removes a mapping and moves back those behind it that its place had pushed on. */

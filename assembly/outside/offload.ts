@@ -1,8 +1,10 @@
 import { FRAME_FLAG_GSO, FRAME_FLAG_PARTIAL } from "../abi";
+import { be16 } from "../wire/bytes";
 import { fold, rawSum } from "../wire/checksum";
-import { Ipv4, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { IPV4_SRC_AT, Ipv4, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { IPV6_PAYLOAD_LENGTH_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import { TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "../wire/transport";
-import { ipv4Addresses, isFragment, l3, l4, packetEnd, protocol, totalLength, version } from "./packet";
+import { isFragment, l3, l4, packetEnd, protocol, totalLength, version } from "./packet";
 
 // What a sending host's own capture shows before its network card has done its part: checksums that hold only the pseudo-header's sum,
 // and frames larger than any MTU. Speaks of the packet that packet.ts looked at last.
@@ -12,8 +14,8 @@ const MTU: u32 = 1500;
 
 /** FRAME_FLAG_* of the packet. */
 export function offloadFlags(): u32 {
-  if (version != 4) return 0;
-  const isSuper = totalLength > MTU || changetype<Ipv4>(l3).totalLength == 0;
+  const stated = version == 4 ? changetype<Ipv4>(l3).totalLength : be16(l3 + IPV6_PAYLOAD_LENGTH_AT);
+  const isSuper = totalLength > MTU || stated == 0;
   return (isSuper ? FRAME_FLAG_GSO : 0) | (isPartial() ? FRAME_FLAG_PARTIAL : 0);
 }
 
@@ -32,12 +34,10 @@ function isPartial(): bool {
 
 /** RFC 9293 section 3.1: addresses, zero and protocol, length; as raw words. A length above 16 bits is carried around. */
 function pseudoSum(length: u32): u32 {
-  const addresses = ipv4Addresses();
-  const low = <u32>addresses;
-  const high = <u32>(addresses >> 32);
   const folded = (length & 0xffff) + (length >> 16);
   const size = <u32>bswap<u16>(<u16>((folded & 0xffff) + (folded >> 16)));
-  return fold((low & 0xffff) + (low >> 16) + (high & 0xffff) + (high >> 16) + (protocol << 8) + size);
+  const addresses = version == 4 ? rawSum(l3 + IPV4_SRC_AT, 8) : rawSum(l3 + IPV6_SRC_AT, 32);
+  return fold(addresses + (protocol << 8) + size);
 }
 
 /** 0 and 0xffff are one number modulo 0xffff. */

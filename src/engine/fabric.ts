@@ -1,4 +1,5 @@
 import * as abi from "../../assembly/abi.js";
+import { findTransport } from "../net/ipv6-headers.js";
 import type { Engine } from "./engine.js";
 
 /** Somebody who watches the packets between nodes that are known, before the far end takes them. */
@@ -27,6 +28,8 @@ const OF_GATEWAY = 0xffff & ~(abi.VERDICT_FLAG_GUESSED | abi.VERDICT_FLAG_RELEAS
  */
 const HEAD = 320;
 const IPV4_PROTOCOL_AT = 9;
+const IPV6_NEXT_HEADER_AT = 6;
+const IPV6_SIZE = 40;
 const TCP = 6;
 /** No node of the policy's. */
 const NOWHERE = -1;
@@ -58,6 +61,8 @@ export class Fabric {
   /** Most translated connections at a time, over all nodes. */
   peak = 0;
   #live = 0;
+  /** Bytes of a frame that engines are given; IPv6 extension headers may be of any length. */
+  readonly #head: number;
   readonly #front: Engine;
   readonly #framesAt: number;
   readonly #verdicts: Uint8Array;
@@ -72,6 +77,7 @@ export class Fabric {
   /** @param front holds frames, verdicts and counters; its own tables stay empty   @param nowhere for endpoints without a node */
   constructor(front: Engine, nowhere: Engine) {
     this.#front = front;
+    this.#head = front.config.connections6 > 0 ? Number.MAX_SAFE_INTEGER : HEAD;
     this.#verdicts = front.regionBytes(abi.REGION_VERDICTS);
     this.#verdictsAt = this.#verdicts.byteOffset;
     this.#framesAt = front.regionBytes(abi.REGION_FRAMES).byteOffset;
@@ -156,7 +162,7 @@ export class Fabric {
     const record = this.#framesAt + i * abi.FRAME_SIZE;
     const offset = memory.u32(record + abi.FRAME_OFFSET_AT);
     const captured = memory.u32(record + abi.FRAME_CAPTURED_AT);
-    const head = Math.min(captured, HEAD);
+    const head = Math.min(captured, this.#head);
     engine.arena.set(arena.subarray(offset, offset + head));
     engine.setFrame(
       0,
@@ -214,7 +220,7 @@ export class Fabric {
   /** Flags of a connection that its gateway had forgotten. */
   #restarted(i: number, inner: number): number {
     const offset = this.#front.memory.u32(this.#framesAt + i * abi.FRAME_SIZE + abi.FRAME_OFFSET_AT);
-    const isTcp = this.#front.arena[offset + inner + IPV4_PROTOCOL_AT] === TCP;
+    const isTcp = protocolAt(this.#front.arena, offset + inner) === TCP;
     return abi.VERDICT_FLAG_REMAPPED | abi.VERDICT_FLAG_RESTART | (isTcp ? abi.VERDICT_FLAG_NEW_CONNECTION_KIND : 0);
   }
 
@@ -260,7 +266,7 @@ export class Fabric {
     const wire = Math.max(memory.u32(record + abi.FRAME_WIRE_AT), end - offset) - inner + abi.OUTER_SIZE;
     const { engine } = receiver;
     const { watcher } = this;
-    const head = watcher?.seesAll ? end : Math.min(end, offset + HEAD);
+    const head = watcher?.seesAll ? end : Math.min(end, offset + this.#head);
     const captured = head - offset - inner + abi.OUTER_SIZE;
     engine.arena.set(sender.outer);
     engine.arena.set(arena.subarray(offset + inner, head), abi.OUTER_SIZE);
@@ -295,13 +301,19 @@ export class Fabric {
     memory.putU16(to + abi.VERDICT_FLAGS_AT, flags);
     memory.putU32(to + abi.VERDICT_LENGTH_AT, captured);
     if (action === abi.ACTION_PASS || action === abi.ACTION_DROP) return;
-    const changed = Math.min(captured, HEAD) - inner;
+    const changed = Math.min(captured, this.#head) - inner;
     arena.set(engine.arena.subarray(at, at + changed), offset);
   }
 
   #putOldEgress(i: number, egress: number): void {
     this.#front.memory.putU16(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_OLD_EGRESS_AT, egress);
   }
+}
+
+/** Protocol of the IP packet at `at`, behind its extension headers. */
+function protocolAt(bytes: Uint8Array, at: number): number {
+  if (bytes[at]! >> 4 !== 6) return bytes[at + IPV4_PROTOCOL_AT]!;
+  return findTransport(bytes, at + IPV6_SIZE, bytes.length, bytes[at + IPV6_NEXT_HEADER_AT]!).protocol;
 }
 
 const EVICTIONS = [

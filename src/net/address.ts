@@ -41,6 +41,11 @@ export function familyOf(bytes: AddressBytes): Family {
   return bytes[10] === 0xff && bytes[11] === 0xff ? 4 : 6;
 }
 
+/** `198.51.100.7:443`, `[2001:db8::7]:443`. */
+export function socketText(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** Canonical text: dotted quad for IPv4 (also mapped), RFC 5952 for IPv6. */
 export function formatAddress(bytes: AddressBytes): string {
   if (familyOf(bytes) === 4) return `${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}`;

@@ -1,4 +1,4 @@
-import { type AddressBytes, type Family, formatAddress } from "./address.js";
+import { type AddressBytes, type Family, formatAddress, socketText } from "./address.js";
 import { type IpPacket, readBe16 } from "./decode.js";
 
 /** Which end of a packet is the inside one (the endpoint, or the egress IP that stands for it). */
@@ -78,8 +78,7 @@ export function mappedAddressKey(address: AddressBytes, family: Family): string 
 
 /** `10.1.0.7:51514`, `[fd00::7]:53`, for messages. */
 export function formatSocket(address: AddressBytes, port: number): string {
-  const text = formatAddress(address);
-  return text.includes(":") ? `[${text}]:${port}` : `${text}:${port}`;
+  return socketText(formatAddress(address), port);
 }
 
 /** The same for an address given as `addressKey`. */

@@ -6,6 +6,8 @@ export interface OutsideSizes {
   readonly pieceFrames: number;
   /** Connections that the engine is configured for. */
   readonly connections: number;
+  /** Whether connections may be IPv6 at all. */
+  readonly hasIpv6: boolean;
   readonly addresses: number;
   readonly spans: number;
   readonly changes: number;
@@ -26,10 +28,13 @@ export interface OutsideSizes {
 /** Places in the host region, as offsets from its start. */
 export interface HostRegion {
   readonly size: number;
-  /** The part that a saved state keeps: control block and mappings. */
+  /** The part that a saved state keeps: control block, mappings and the IPv6 addresses that they name. */
   readonly keptSize: number;
   readonly mappings: number;
   readonly mappingSlots: number;
+  /** IPv6 addresses of mappings, by number. */
+  readonly wide: number;
+  readonly wideSlots: number;
   readonly addresses: number;
   readonly addressSlots: number;
   readonly shortAddresses: number;
@@ -59,6 +64,8 @@ const COLUMN_WIDTHS = [4, 4, 4, 4, 4, 4, 1, 1, 2, 1, 1, 2, 2, 2, 2, 4, 4] as con
 /** Copies of one packet lie within 20 ms: room for that long a stretch of a fast capture. */
 const COPY_SLOTS = 1 << 15;
 const MIN_MAPPING_SLOTS = 1 << 10;
+/** Several batches full of addresses that nobody has seen before. */
+const MIN_WIDE_SLOTS = 1 << 16;
 
 /** Lays the region out; a pure function of the sizes, so that a saved state fits into it again. */
 export function planHostRegion(sizes: OutsideSizes): HostRegion {
@@ -70,11 +77,15 @@ export function planHostRegion(sizes: OutsideSizes): HostRegion {
   };
   const mappingSlots = powerOfTwo(Math.max(MIN_MAPPING_SLOTS, sizes.connections * 2));
   const mappings = take(mappingSlots * layout.MAPPING_SIZE);
+  const wideSlots = sizes.hasIpv6 ? Math.max(MIN_WIDE_SLOTS, mappingSlots * 2) : 64;
+  const wide = take(wideSlots * layout.WIDE_SIZE);
   const keptSize = size;
   const addressSlots = powerOfTwo(sizes.addresses * 2 + 2);
   return {
     mappings,
     mappingSlots,
+    wide,
+    wideSlots,
     keptSize,
     addressSlots,
     copySlots: COPY_SLOTS,

@@ -5,8 +5,8 @@ import {
   VERDICT_FLAG_REMAPPED,
   VERDICT_FLAG_RESTART,
 } from "../engine/codes.js";
-import { formatAddress } from "../net/address.js";
-import { PROTOCOL_ICMP } from "../net/decode.js";
+import { formatAddress, socketText } from "../net/address.js";
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from "../net/decode.js";
 import { protocolName } from "../net/protocol-name.js";
 import type { Columns } from "./columns.js";
 import type { GatewayPlan } from "./gateway-plan.js";
@@ -26,8 +26,8 @@ export function movedConnection(
   const row: BrokenConnection = {
     at: formatTime(nanoseconds(columns.timeLow[slot]!, columns.timeHigh[slot]!)),
     fiveTuple: fiveTupleText(moved),
-    from: gatewayOf(egresses[columns.oldEgress[slot]!]) ?? { node: "", egressIP: "" },
-    to: gatewayOf(egresses[columns.egress[slot]!]) ?? null,
+    from: gatewayOf(egresses[columns.oldEgress[slot]!], moved.endpoint) ?? { node: "", egressIP: "" },
+    to: gatewayOf(egresses[columns.egress[slot]!], moved.endpoint) ?? null,
     cause: causeOf(flags, columns.oldEgress[slot]!, columns.egress[slot]!, plan),
   };
   return { isBroken: (flags & VERDICT_FLAG_NEW_CONNECTION_KIND) !== 0, row };
@@ -59,12 +59,14 @@ export function causeOf(
 /** `tcp 10.1.2.3:4000 -> 198.51.100.7:443`; an echo has one identifier. */
 export function fiveTupleText(tuple: Omit<MovedConnection, "slot">): string {
   const name = protocolName(tuple.protocol);
-  if (tuple.protocol === PROTOCOL_ICMP) return `${name} ${tuple.endpoint} -> ${tuple.remote} id ${tuple.endpointPort}`;
-  return `${name} ${tuple.endpoint}:${tuple.endpointPort} -> ${tuple.remote}:${tuple.remotePort}`;
+  if (tuple.protocol === PROTOCOL_ICMP || tuple.protocol === PROTOCOL_ICMPV6)
+    return `${name} ${tuple.endpoint} -> ${tuple.remote} id ${tuple.endpointPort}`;
+  return `${name} ${socketText(tuple.endpoint, tuple.endpointPort)} -> ${socketText(tuple.remote, tuple.remotePort)}`;
 }
 
-function gatewayOf(egress: Egress | undefined): { node: string; egressIP: string } | undefined {
+/** An egress by the address that it has for connections of `endpoint`. */
+function gatewayOf(egress: Egress | undefined, endpoint: string): { node: string; egressIP: string } | undefined {
   if (!egress) return undefined;
-  const address = egress.egressIPv4 ?? egress.egressIPv6;
+  const address = endpoint.includes(":") ? egress.egressIPv6 : egress.egressIPv4;
   return { node: egress.node, egressIP: address ? formatAddress(address) : "" };
 }

@@ -3,7 +3,8 @@ import { REGION_COUNTERS, REGION_FRAMES, REGION_VERDICTS } from "../engine/codes
 import type { Engine } from "../engine/engine.js";
 import { packageFile } from "../engine/load.js";
 import { EngineError } from "../errors.js";
-import type { AddressBytes } from "../net/address.js";
+import { type AddressBytes, formatAddress } from "../net/address.js";
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from "../net/decode.js";
 import { type Columns, columnsOf } from "./columns.js";
 import type { FilterInstruction } from "./filter.js";
 import type { HostRegion } from "./host-region.js";
@@ -207,16 +208,24 @@ export class Outside {
   }
 
   #movedAt(at: number): MovedConnection {
-    const host = this.#host;
-    const quad = (from: number) => host.subarray(from, from + 4).join(".");
+    const key = this.#view.getUint32(at + layout.EVENT_PROTOCOL_AT, true);
+    const isIpv6 = (key & layout.WIDE_PROTOCOL) !== 0;
+    const protocol = key & ~layout.WIDE_PROTOCOL;
+    const addressAt = (from: number) => (isIpv6 ? this.#wideAt(from) : this.#host.subarray(from, from + 4).join("."));
     return {
       slot: this.#view.getUint32(at + layout.EVENT_SLOT_AT, true),
-      protocol: this.#view.getUint32(at + layout.EVENT_PROTOCOL_AT, true),
-      endpoint: quad(at + layout.EVENT_ADDRESSES_AT),
-      remote: quad(at + layout.EVENT_ADDRESSES_AT + 4),
+      protocol: isIpv6 && protocol === PROTOCOL_ICMP ? PROTOCOL_ICMPV6 : protocol,
+      endpoint: addressAt(at + layout.EVENT_ADDRESSES_AT),
+      remote: addressAt(at + layout.EVENT_ADDRESSES_AT + 4),
       endpointPort: this.#view.getUint16(at + layout.EVENT_PORTS_AT),
       remotePort: this.#view.getUint16(at + layout.EVENT_PORTS_AT + 2),
     };
+  }
+
+  /** Text of the IPv6 address whose number stands at `from`. */
+  #wideAt(from: number): string {
+    const place = this.#region.wide + (this.#view.getUint32(from, true) - 1) * layout.WIDE_SIZE;
+    return formatAddress(this.#host.subarray(place, place + layout.WIDE_SIZE));
   }
 
   #writeControl(options: OutsideOptions): void {
@@ -230,6 +239,8 @@ export class Outside {
     put(layout.CONTROL_BATCH_AT, options.batchSize);
     put(layout.CONTROL_MAPPINGS_AT, base + region.mappings);
     put(layout.CONTROL_MAPPING_SLOTS_AT, region.mappingSlots);
+    put(layout.CONTROL_WIDE_AT, base + region.wide);
+    put(layout.CONTROL_WIDE_SLOTS_AT, region.wideSlots);
     put(layout.CONTROL_ADDRESSES_AT, base + region.addresses);
     put(layout.CONTROL_ADDRESS_SLOTS_AT, region.addressSlots);
     put(layout.CONTROL_SHORT_AT, base + region.shortAddresses);

@@ -1,12 +1,13 @@
 import * as layout from "../../assembly/outside/layout.js";
 import { SINK_BUFFER_SIZE } from "../capture/output-sink.js";
-import type { NatProfile, PolicyModel } from "../config/types.js";
+import type { Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { compilePolicy } from "../engine/blob.js";
 import { EGRESS_SIZE } from "../engine/codes.js";
 import { createEngine, type Engine } from "../engine/engine.js";
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
 import { growFor } from "../engine/sizing.js";
 import { UsageError } from "../errors.js";
+import { familyOf } from "../net/address.js";
 import { Cluster } from "./cluster.js";
 import { type Engines, oneEngine } from "./engines.js";
 import { compileFilter, type FilterInstruction } from "./filter.js";
@@ -172,6 +173,7 @@ function draw(options: ResolvedOptions): Blueprint {
   const addresses = knownAddresses(phases.truth(undefined), nodes);
   const possible = phases.possible();
   const changes = ownerChanges(possible);
+  const hasIpv6 = [model, ...possible].some(({ endpoints }) => endpoints.some(isDualStack));
   const filter = options.filter === undefined ? [] : compileFilter(options.filter);
   const seeds = deriveSeeds(options.seed, options.balance);
   const pieceBytes = pieceSizes(options.captures.length).bytes;
@@ -183,6 +185,7 @@ function draw(options: ResolvedOptions): Blueprint {
       arenaSize: pieceBytes,
       maxBatch: options.batchSize,
       connections,
+      connections6: hasIpv6 ? connections : 0,
       unsupported,
       badChecksum,
       midStream,
@@ -192,12 +195,17 @@ function draw(options: ResolvedOptions): Blueprint {
   );
   const sized = scenario ? roomFor(config, plan.egresses.length, possible, pieceBytes) : config;
   const counts = { changes: changes.length, nodes: nodes.size, egresses: sized.egresses };
-  const region = planHostRegion(sizesOf(options, { addresses, filter, ...counts }));
+  const region = planHostRegion(sizesOf(options, { addresses, filter, hasIpv6, ...counts }));
   return {
     ...{ plan, blob, nodes, addresses, changes, filter, seeds, region },
     blobAt: scenario ? pieceBytes : 0,
     config: { ...sized, hostSize: region.size },
   };
+}
+
+/** Whether an endpoint can have IPv6 connections at all. */
+function isDualStack({ addresses }: Endpoint): boolean {
+  return addresses.some((address) => familyOf(address) === 6);
 }
 
 /** An engine cannot grow: it gets room for every policy that may come into force, and behind the frames for handing one over. */
@@ -264,6 +272,7 @@ interface SizeParts {
   readonly filter: readonly FilterInstruction[];
   readonly nodes: number;
   readonly egresses: number;
+  readonly hasIpv6: boolean;
 }
 
 function sizesOf(options: ResolvedOptions, { addresses, filter, ...counts }: SizeParts): OutsideSizes {

@@ -22,7 +22,7 @@ export function readState(path: string, region: HostRegion, options: ResolvedOpt
     const was = notes.scenario === "" ? "without a scenario" : "with another scenario";
     throw new UsageError(`${path}: was saved ${was}, expected the same one as now`);
   }
-  checkKept(state.kept, region.mappings, region.mappingSlots);
+  checkKept(state.kept, region);
   return state;
 }
 

@@ -5,6 +5,7 @@ import * as layout from "../../assembly/outside/layout.js";
 import { systemCode } from "../capture/byte-source.js";
 import { EngineError, OutputError, UsageError } from "../errors.js";
 import type { SavedStats } from "./egress-totals.js";
+import type { HostRegion } from "./host-region.js";
 import type { SavedIncidents } from "./incidents.js";
 import type { SavedSeries } from "./series.js";
 import type { TallyState } from "./tally.js";
@@ -119,7 +120,10 @@ export function clockIn(kept: Uint8Array): bigint {
  * Checks what a saved host region says before it is used: counts that do not hold could make a search for room endless.
  * @throws {EngineError}
  */
-export function checkKept(kept: Uint8Array, mappingsAt: number, mappingSlots: number): void {
+export function checkKept(
+  kept: Uint8Array,
+  { mappings, mappingSlots, wide, wideSlots }: Pick<HostRegion, "mappings" | "mappingSlots" | "wide" | "wideSlots">,
+): void {
   const view = new DataView(kept.buffer, kept.byteOffset, kept.byteLength);
   const version = view.getUint32(layout.CONTROL_VERSION_AT, true);
   if (version !== layout.OUTSIDE_VERSION)
@@ -127,7 +131,7 @@ export function checkKept(kept: Uint8Array, mappingsAt: number, mappingSlots: nu
   let used = 0;
   let broken = 0;
   for (let slot = 0; slot < mappingSlots; slot++) {
-    const flags = view.getUint8(mappingsAt + slot * layout.MAPPING_SIZE + layout.MAPPING_FLAGS_AT);
+    const flags = view.getUint8(mappings + slot * layout.MAPPING_SIZE + layout.MAPPING_FLAGS_AT);
     if (flags !== 0) used++;
     if (flags & layout.MAPPING_FLAG_BROKEN) broken++;
   }
@@ -136,6 +140,13 @@ export function checkKept(kept: Uint8Array, mappingsAt: number, mappingSlots: nu
   if (used !== stated || broken !== statedBroken || used > mappingSlots - mappingSlots / 8) {
     throw damaged(`holds ${used} mappings, ${broken} of them broken, but says ${stated} and ${statedBroken}`);
   }
+  let numbered = 0;
+  for (let at = wide; at < wide + wideSlots * layout.WIDE_SIZE; at += layout.WIDE_SIZE) {
+    if (view.getBigUint64(at, true) !== 0n || view.getBigUint64(at + 8, true) !== 0n) numbered++;
+  }
+  const statedWide = view.getUint32(layout.CONTROL_WIDE_COUNT_AT, true);
+  if (numbered !== statedWide || numbered > wideSlots - wideSlots / 8)
+    throw damaged(`holds ${numbered} IPv6 addresses, but says ${statedWide}`);
 }
 
 function readNotes(json: Uint8Array): HostNotes {

@@ -1,5 +1,5 @@
 import type { Endpoint, PolicyModel } from "../config/types.js";
-import { formatAddress } from "../net/address.js";
+import { formatAddress, socketText } from "../net/address.js";
 import type { Holder, WhoQuery } from "../records/who.js";
 import { formatTime } from "../replay/time.js";
 import { textTable } from "./text-table.js";
@@ -117,8 +117,4 @@ export function whoNone({ query, otherTimes }: WhoReport): string {
   const more =
     otherTimes.length > shown.length ? ` and ${counted(otherTimes.length - shown.length, "other time")}` : "";
   return `${what}; it was in use from ${shown.join(", ")}${more}\n`;
-}
-
-function socketText(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

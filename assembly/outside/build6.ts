@@ -1,0 +1,130 @@
+import { be16 } from "../wire/bytes";
+import {
+  applyDelta,
+  applyPartialDelta,
+  applyUdpDelta,
+  combine,
+  delta16,
+  delta128,
+  negate,
+  replaceChecksum,
+} from "../wire/checksum";
+import { PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import {
+  IPV6_DST_AT,
+  IPV6_HOP_LIMIT_AT,
+  IPV6_PAYLOAD_LENGTH_AT,
+  IPV6_SIZE,
+  IPV6_SRC_AT,
+  isPart,
+  lastAt,
+  lastProtocol,
+  WALKED,
+  walkHeaders,
+} from "../wire/ipv6";
+import { checksumAt, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import {
+  ICMP_CHECKSUM_AT,
+  ICMP_ID_AT,
+  ICMP_SIZE,
+  ICMP6_ECHO_REQUEST,
+  TCP_CHECKSUM_AT,
+  UDP_CHECKSUM_AT,
+} from "../wire/transport";
+import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT, WIDE_PROTOCOL } from "./layout";
+import { findWide, wideBytes } from "./wide";
+
+// The same as build.ts for IPv6, where no header has a checksum and every transport checksum covers the addresses (RFC 8200 section 8.1).
+
+const HOP_LIMIT_MAX: u32 = 255;
+/** What must be quoted of a transport header. */
+const NEEDED: u32 = 8;
+
+/** @returns what that adds to a checksum which covers it */
+function putAddress(at: usize, mapping: usize): u32 {
+  const address = wideBytes(load<u32>(mapping, MAPPING_ADDRESS_AT));
+  const change = delta128(at, address);
+  store<u64>(at, load<u64>(address));
+  store<u64>(at, load<u64>(address, 8), 8);
+  return change;
+}
+
+/** Destination address and hop limit of the frame's own header. @returns the change of the address */
+function rewriteDestination(l3: usize, mapping: usize): u32 {
+  const limit = <u32>load<u8>(l3, IPV6_HOP_LIMIT_AT);
+  if (load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_HOP && limit < HOP_LIMIT_MAX)
+    store<u8>(l3, <u8>(limit + 1), IPV6_HOP_LIMIT_AT);
+  return putAddress(l3 + IPV6_DST_AT, mapping);
+}
+
+/** TCP, UDP or echo reply. */
+export function buildPlain6(p: Parsed, mapping: usize): void {
+  const addressChange = rewriteDestination(p.l3, mapping);
+  const protocol = p.protocol;
+  const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : p.l4 + 2;
+  const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
+  const portChange = delta16(load<u16>(portAt), port);
+  store<u16>(portAt, <u16>port);
+  if (p.flags & PARSED_NO_CHECKSUM) return;
+  const at = checksumAt(p);
+  const checksum = <u32>load<u16>(at);
+  const change = combine(addressChange, portChange);
+  if (p.isPartial) store<u16>(at, <u16>applyPartialDelta(checksum, addressChange));
+  else if (protocol == PROTOCOL_UDP) store<u16>(at, <u16>applyUdpDelta(checksum, change));
+  else store<u16>(at, <u16>applyDelta(checksum, change));
+}
+
+/** The connection that an ICMPv6 error to an endpoint is about, as `innerConnection6` found it, by numbers. */
+export let inner6Addresses: u64 = 0;
+export let inner6Ports: u32 = 0;
+export let inner6Protocol: u32 = 0;
+/** Transport header of the quoted packet, and its IP protocol number. */
+let innerL4: usize = 0;
+let innerNext: u32 = 0;
+
+/** The same as `innerConnection`. */
+export function innerConnection6(p: Parsed): bool {
+  const inner = p.l4 + ICMP_SIZE;
+  if (inner + IPV6_SIZE + NEEDED > p.end || load<u8>(inner) >> 4 != 6) return false;
+  if (walkHeaders(inner, p.end, p.end) != WALKED || isPart || lastAt + NEEDED > p.end) return false;
+  if (memory.compare(p.l3 + IPV6_DST_AT, inner + IPV6_SRC_AT, 16) != 0) return false;
+  innerL4 = lastAt;
+  innerNext = lastProtocol;
+  const isEcho = innerNext == PROTOCOL_ICMP6;
+  if (innerNext == PROTOCOL_TCP || innerNext == PROTOCOL_UDP) inner6Ports = load<u32>(innerL4);
+  else if (isEcho && load<u8>(innerL4) == ICMP6_ECHO_REQUEST) inner6Ports = load<u16>(innerL4, ICMP_ID_AT);
+  else return false;
+  inner6Protocol = (isEcho ? PROTOCOL_ICMP : innerNext) | WIDE_PROTOCOL;
+  inner6Addresses = <u64>findWide(inner + IPV6_SRC_AT) | ((<u64>findWide(inner + IPV6_DST_AT)) << 32);
+  return true;
+}
+
+/** An ICMPv6 error whose quoted packet `innerConnection6` has read: both headers as they were in front of the gateway. */
+export function buildError6(p: Parsed, mapping: usize): void {
+  const addressChange = putAddress(p.l4 + ICMP_SIZE + IPV6_SRC_AT, mapping);
+  let sum = combine(addressChange, rewriteInner(p, load<u16>(mapping, MAPPING_NAT_PORT_AT), addressChange));
+  sum = combine(sum, rewriteDestination(p.l3, mapping));
+  const at = p.l4 + ICMP_CHECKSUM_AT;
+  store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
+}
+
+/** Port or identifier of the quoted packet, and its checksum where quoted. @returns what that adds to the outer checksum */
+function rewriteInner(p: Parsed, port: u32, addressChange: u32): u32 {
+  const isEcho = innerNext == PROTOCOL_ICMP6;
+  const portAt = isEcho ? innerL4 + ICMP_ID_AT : innerL4;
+  const portChange = delta16(load<u16>(portAt), port);
+  store<u16>(portAt, <u16>port);
+  const change = combine(addressChange, portChange);
+  if (isEcho) return combine(portChange, replaceChecksum(innerL4 + ICMP_CHECKSUM_AT, change));
+  if (innerNext == PROTOCOL_UDP) {
+    const was = <u32>load<u16>(innerL4 + UDP_CHECKSUM_AT);
+    const now = applyUdpDelta(was, change);
+    store<u16>(innerL4 + UDP_CHECKSUM_AT, <u16>now);
+    return combine(portChange, delta16(was, now));
+  }
+  const at = innerL4 + TCP_CHECKSUM_AT;
+  if (at + 2 <= p.end) return combine(portChange, replaceChecksum(at, change));
+  // On the wire the quoted checksum is there and changed with the rest; the capture does not show it.
+  const end = p.l3 + IPV6_SIZE + be16(p.l3 + IPV6_PAYLOAD_LENGTH_AT);
+  return at + 2 > end ? portChange : combine(portChange, negate(change));
+}
