@@ -8,6 +8,7 @@ import {
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
   FRAME_WIRE_AT,
+  HOOK_FROM_NETWORK,
   LINE_HOOK_ANSWER,
   LINE_HOOK_IPV6,
   LINE_HOOK_MASK,
@@ -184,7 +185,8 @@ export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   p.wire = wire;
   p.key = makeKey(0, 0, hook);
   p.flags = <u8>(
-    ((frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0) | (frameFlags & FRAME_FLAG_UPLINK ? PARSED_UPLINK : 0))
+    ((frameFlags & FRAME_FLAG_PARTIAL ? PARSED_PARTIAL : 0) |
+      (frameFlags & FRAME_FLAG_UPLINK && hook == HOOK_FROM_NETWORK ? PARSED_UPLINK : 0))
   );
   const offset = networkOffset(frame, captured, wire, load<u8>(record, FRAME_LINK_AT));
   if (offset & LINK_FAULT) return fault(p, offset & ~LINK_FAULT);

@@ -179,7 +179,9 @@ export class YamlPlaces {
       if (!child) return offset;
       const wantsKey = i === query.path.length - 1 && query.target === "key";
       const valueOffset = this.#offsetOf(child.value);
-      offset = wantsKey || valueOffset < 0 ? this.#offsetOf(child.key) : valueOffset;
+      const found = wantsKey || valueOffset < 0 ? this.#offsetOf(child.key) : valueOffset;
+      // A member of a list that is not written out is where its list is.
+      if (found >= 0) offset = found;
       node = child.value;
     }
     return offset;

@@ -289,6 +289,13 @@ const MISTAKES: readonly (readonly [what: string, yaml: string, fault: string])[
   ],
 ];
 
+test("a member of a list that is not written out is where its list is", () => {
+  const text = `apiVersion: cilium.io/v2\nkind: CiliumEgressGatewayPolicy\nmetadata: {name: web}\nspec:\n  selectors:\n      - `;
+  expect(faultsOf({ "m.yaml": text })).toContainEqual(
+    expect.stringMatching(/^m\.yaml:6:7: CiliumEgressGatewayPolicy web spec\.selectors\[0\] is missing/),
+  );
+});
+
 describe("a mistake in YAML is reported with file, line, column and what was expected", () => {
   test.each(MISTAKES)("%s", (_what, yaml, fault) => {
     expect(faultsOf({ "policies.yaml": yaml })).toEqual([`policies.yaml:${fault}`]);

@@ -16,3 +16,14 @@ it("an echo reply that another node sends to a gateway opens no mapping: it has 
   const [line] = gateway.runSingly([record], new Set());
   expect(line.startsWith(`${abi.ACTION_DROP} ${abi.REASON_BAD_OVERLAY} `)).toBe(true);
 });
+
+it("a frame of another node that says it came over an uplink is translated like any other: its checksum stays right", async () => {
+  const gateway = await FrameRun.start(WORLDS.find(({ name }) => name === "a gateway of a cluster")!);
+  const inner = ethernet(ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, udp({ srcPort: 40_000, dstPort: 53 })));
+  const outer = udp({ srcPort: 50_001, dstPort: 8472, payload: vxlan(4711, inner), checksum: 0 });
+  const bytes = ethernet(ipv4({ src: NODES[2], dst: NODES[0] }, outer));
+  gateway.reset();
+  const { HOOK_FROM_OVERLAY: hook, LINK_ETHERNET: link, FRAME_FLAG_UPLINK: flags } = abi;
+  const [line] = gateway.runSingly([{ hook, link, flags, gapMs: 0, extra: 0, bytes }], new Set());
+  expect(line.startsWith(`${abi.ACTION_SNAT} `)).toBe(true);
+});

@@ -64,7 +64,7 @@ export class CapturesTarget implements Target {
     this.units++;
     const whole = await read(input);
     if (input[0] !== 0x1f) checkSizes(whole, input);
-    const half = input.length >> 1;
+    const half = Math.max(7, input.length >> 1);
     const inPieces = await read(
       [input.subarray(0, 7), input.subarray(7, half), input.subarray(half)].filter(({ length }) => length > 0),
     );
