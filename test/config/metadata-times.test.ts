@@ -17,6 +17,8 @@ test("a creation before 1970, such as Go's zero time, counts as one at its begin
 
 test("a creation that 64 bits of nanoseconds cannot hold is a fault", () => {
   expect(faultsOf({ "m.yaml": pod("2600-01-01T00:00:00Z") })).toContainEqual(
-    expect.stringMatching(/creationTimestamp is "2600-01-01T00:00:00Z", expected an RFC 3339 time before the year 2554/),
+    expect.stringMatching(
+      /creationTimestamp is "2600-01-01T00:00:00Z", expected an RFC 3339 time before the year 2554/,
+    ),
   );
 });
