@@ -122,7 +122,11 @@ export function setActive(policy: u32, zone: u32, maskLow: u32, maskHigh: u32): 
 /** Accepts a saved state that the host has written into REGION_STATE; if it is refused, the tables are emptied. */
 export function restore(size: u32): i32 {
   if (!isConfigured) return ERROR_NOT_CONFIGURED;
-  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  if (!isPolicyLoaded) {
+    // What it says cannot be checked without the policy's rows, and the next policy would go on from it.
+    memory.fill(stateAt, 0, size);
+    return ERROR_NO_POLICY_LOADED;
+  }
   const error = checkState();
   if (error != OK) {
     memory.fill(stateAt, 0, size);

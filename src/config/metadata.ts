@@ -1,5 +1,5 @@
 import type { Field } from "./field.js";
-import { parseTimestampNs } from "./time.js";
+import { LAST_NS, parseTimestampNs } from "./time.js";
 
 /** What counts of an object's metadata. Times in nanoseconds since the epoch. */
 export interface Metadata {
@@ -36,7 +36,10 @@ function readTime(field: Field): bigint | undefined {
   if (text === undefined) return undefined;
   const time = parseTimestampNs(text);
   if (time === undefined) field.fault("an RFC 3339 time such as 2026-01-31T12:00:00Z");
-  return time;
+  else if (time > LAST_NS) field.fault("an RFC 3339 time before the year 2554");
+  if (time === undefined || time > LAST_NS) return undefined;
+  // Go's zero time is in the year 1; nothing that is replayed lies before 1970.
+  return time < 0n ? 0n : time;
 }
 
 /** Labels as a map; a fault for each that is not text. */

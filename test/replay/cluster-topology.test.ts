@@ -113,7 +113,7 @@ describe("one engine per node puts the same bytes on the external network as one
   });
 });
 
-/** What an overlay packet says: outer addresses and UDP port, VNI, and of the packet in it addresses and TTL. */
+/** What an overlay packet says: outer addresses, TTL, UDP port and checksum, VNI, and of the packet in it addresses and TTL. */
 function readPacket({ bytes }: OutputFrame): object {
   const ip = (at: number) => bytes.subarray(at, at + 4).join(".");
   const [udp, vxlan, inner] = [34, 42, 64];
@@ -122,7 +122,9 @@ function readPacket({ bytes }: OutputFrame): object {
   ]);
   return {
     outer: `${ip(26)} > ${ip(30)}`,
+    outerTtl: bytes[22],
     port: bytes.readUInt16BE(udp + 2),
+    checksum: bytes.readUInt16BE(udp + 6),
     vni: bytes.readUIntBE(vxlan + 4, 3),
     inner: `${ip(inner + 12)} > ${ip(inner + 16)}`,
     ttl: bytes[inner + 8],
@@ -157,7 +159,9 @@ describe("packets between nodes", () => {
     const [request, reply] = overlay;
     expect(readPacket(request!)).toEqual({
       outer: "172.18.1.1 > 172.18.0.1",
+      outerTtl: 64,
       port: 8473,
+      checksum: 0,
       vni: 4711,
       inner: `${ENDPOINT} > ${REMOTE}`,
       ttl: 64,
@@ -166,7 +170,9 @@ describe("packets between nodes", () => {
     // The capture shows what the endpoint got, 57.
     expect(readPacket(reply!)).toEqual({
       outer: "172.18.0.1 > 172.18.1.1",
+      outerTtl: 64,
       port: 8473,
+      checksum: 0,
       vni: 2,
       inner: `${REMOTE} > ${ENDPOINT}`,
       ttl: 57,

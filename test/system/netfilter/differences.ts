@@ -63,12 +63,8 @@ const KNOWN: readonly Known[] = [
     matches: (difference) => difference.note === "wrong ICMP checksum" && isDropOfKernel(difference),
   },
   {
-    name: "impossible-tcp-flags",
-    matches: (difference) => difference.note === "impossible flags" && isDropOfKernel(difference),
-  },
-  {
-    name: "pod-router-errors",
-    matches: ({ note, field }) => note === "of a router on the pods' side" && !["delivered", "bytes"].includes(field),
+    name: "flagless-segment",
+    matches: (difference) => difference.note === "no SYN, RST or ACK" && isDropOfKernel(difference),
   },
 ];
 

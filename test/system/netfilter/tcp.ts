@@ -217,7 +217,8 @@ export const TCP_KINDS: readonly Kind[] = [
   kind("tcp-odd-flags", 2, (talk, dice) => {
     talk.open();
     const flags = dice.pick(["", "SYN FIN", "FIN SYN RST PSH ACK URG", "SYN RST", "URG PSH"]);
-    talk.send("pod", flags, { aside: true, payload: new Uint8Array(0), note: "impossible flags" });
+    const note = /SYN|RST/.test(flags) ? "impossible flags" : "no SYN, RST or ACK";
+    talk.send("pod", flags, { aside: true, payload: new Uint8Array(0), note });
   }),
   kind("tcp-unsolicited", 2, (talk, dice) => {
     talk.send("remote", dice.pick(["SYN", "ACK", "RST", "SYN ACK"]), { note: "unsolicited", ip: { src: STRANGER } });
