@@ -74,12 +74,13 @@ export function fromOverlay(record: usize, p: Parsed, v: Verdict): void {
   store<u8>(innerRecord, <u8>LINK_ETHERNET, FRAME_LINK_AT);
   store<u16>(innerRecord, load<u16>(record, FRAME_FLAGS_AT), FRAME_FLAGS_AT);
   parseFrame(innerRecord, arenaAt, p);
-  const kind = <u32>p.kind;
+  let kind = <u32>p.kind;
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.drop(REASON_BAD_OVERLAY);
   if (kind == KIND_PLAIN6) {
     lookUp(p);
-    p.kind = <u8>KIND_PLAIN;
+    kind = KIND_PLAIN;
+    p.kind = <u8>kind;
   }
   if (isHere(p)) return deliver(p, v);
   if (kind == KIND_ICMP_ERROR) return icmpError(p, v);

@@ -4,6 +4,7 @@ import { readEgressStats } from "../engine/counters.js";
 import { describePolicy, type PolicyDescription } from "../engine/describe-blob.js";
 import { EngineMemory } from "../engine/memory.js";
 import { decodeState, type SavedState, type StatePiece } from "../engine/state-file.js";
+import { socketText } from "../net/address.js";
 import { sumOfStats } from "./egress-totals.js";
 import { type HostNotes, readReplayState } from "./state.js";
 
@@ -93,10 +94,13 @@ export class StateListing {
       if (reply.hook !== HOOK_FROM_NETWORK || original.reason !== 0) continue;
       const protocol = protocolName(original.protocol);
       const createdSecondsAgo = Math.floor((this.#nowMs - reply.createdMs) / 1000);
-      const translated = socket(original.address, original.port);
-      const [source, destination] = [socket(original.src, original.srcPort), socket(original.dst, original.dstPort)];
+      const translated = socketText(original.address, original.port);
+      const [source, destination] = [
+        socketText(original.src, original.srcPort),
+        socketText(original.dst, original.dstPort),
+      ];
       yield { protocol, direction: "OUT", source, destination, translated, createdSecondsAgo };
-      const back = socket(reply.address, reply.port);
+      const back = socketText(reply.address, reply.port);
       yield {
         protocol,
         direction: "IN",
@@ -114,8 +118,8 @@ export class StateListing {
       yield {
         protocol: protocolName(original.protocol),
         direction: original.hook === HOOK_FROM_NETWORK ? "IN" : "OUT",
-        source: socket(original.src, original.srcPort),
-        destination: socket(original.dst, original.dstPort),
+        source: socketText(original.src, original.srcPort),
+        destination: socketText(original.dst, original.dstPort),
         remainingSeconds: Math.ceil(this.#remainingMs(original, reply) / 1000),
         packets: original.packets + reply.packets,
         bytes: original.bytes + reply.bytes,
@@ -245,8 +249,4 @@ function cidrText(text: string): string {
 
 function protocolName(protocol: number): string {
   return PROTOCOLS.get(protocol) ?? String(protocol);
-}
-
-function socket(address: string, port: number): string {
-  return `${address}:${port}`;
 }
