@@ -8,9 +8,9 @@ export interface EngineConfig {
   readonly arenaSize: number;
   /** Frame records of one `process` call. */
   readonly maxBatch: number;
-  /** IPv4 connections. */
+  /** Connections of both families. */
   readonly connections: number;
-  /** IPv6 connections. */
+  /** How many of them may be IPv6; 0 = none is translated. */
   readonly connections6: number;
   readonly endpoints: number;
   /** Destination prefixes over all policy sets, the fixed and cluster-internal ones among them. */

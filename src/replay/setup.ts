@@ -126,9 +126,9 @@ interface Blueprint {
 }
 
 /**
- * Starts an engine and its outside for a replay. Memory: the engine's tables and 64 bytes of mapping per connection, 1 MiB for frames
- * (320 KiB per capture where there are more than three), three times that with verification, 2 MiB of output buffers; nothing grows with
- * the captures.
+ * Starts an engine and its outside for a replay. Memory: the engine's tables and 64 bytes of mapping per connection, 64 more where a pod
+ * has an IPv6 address; 1 MiB for frames (320 KiB per capture where there are more than three), three times that with verification; 2 MiB
+ * of output buffers. Nothing grows with the captures.
  */
 export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const blueprint = draw(options);
