@@ -44,14 +44,16 @@ export const CONFIG_TABLE_SEED_AT = CONFIG_ZONES_AT + 4; // u64, keys the tables
 export const CONFIG_PLACEMENT_SEED_AT = CONFIG_TABLE_SEED_AT + 8; // u64, keys the choice of gateways
 export const CONFIG_PORT_SEED_AT = CONFIG_PLACEMENT_SEED_AT + 8; // u64, keys the choice of NAT ports
 export const CONFIG_TUNNEL_PORT_AT = CONFIG_PORT_SEED_AT + 8; // u32, UDP port of the overlay
-export const CONFIG_SIZE = CONFIG_TUNNEL_PORT_AT + 8;
+export const CONFIG_FRAGMENTS_AT = CONFIG_TUNNEL_PORT_AT + 4; // u32, fragmented datagrams followed at a time, and frames held for them; 0 = none is translated
+export const CONFIG_SIZE = CONFIG_FRAGMENTS_AT + 4;
 
 export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
 export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
 export const CONFIG_FLAG_UNSUPPORTED_PASS = 4; // pass what cannot be translated, as the original does, instead of dropping it
 export const CONFIG_FLAG_BAD_CHECKSUM_DROP = 8; // drop frames with a wrong checksum instead of translating them as wrong as they are
 export const CONFIG_FLAG_NO_PICK_UP = 16; // drop a selected TCP connection that is first seen in mid-stream instead of translating it
-export const CONFIG_FLAG_MASK = 31;
+export const CONFIG_FLAG_HOLD_FRAGMENTS = 32; // give later fragments back until their first one comes, instead of dropping them
+export const CONFIG_FLAG_MASK = 63;
 
 // ---- Regions of memory: `regionAt(id)` and `regionSize(id)`. -------------------------------------------------------------------------
 
@@ -65,7 +67,8 @@ export const REGION_STATE = 6; // all that a saved state holds, regions 3 to 5 a
 export const REGION_HOST = 7;
 export const REGION_OUTER = 8; // OUTER_SIZE bytes per frame record: what goes in front of a redirected frame
 export const REGION_ADDRESSES = 9; // ADDRESS_SIZE bytes per IPv6 address that connections refer to, by number
-export const REGION_COUNT = 10;
+export const REGION_RELEASED = 10; // u32 count, then u32 each: frames that were held and are to be given again now; the host sets the count to 0
+export const REGION_COUNT = 11;
 
 // ---- Frame record: one per frame of a batch; host writes, engine reads. ---------------------------------------------------------------
 
@@ -82,6 +85,7 @@ export const FRAME_SIZE = FRAME_TAG_AT + 8;
 export const FRAME_FLAG_PARTIAL = 1; // transport checksum field holds the pseudo-header sum (transmit offload)
 export const FRAME_FLAG_GSO = 2; // super-frame: longer than any MTU, IPv4 total length may be 0
 export const FRAME_FLAG_UPLINK = 4; // from-network: came over the gateway's own uplink, where nobody may address a selected endpoint itself
+export const FRAME_FLAG_RELEASED = 8; // was held, and is given again because the list of released frames names it
 
 export const HOOK_FROM_ENDPOINT = 1;
 export const HOOK_FROM_NETWORK = 2;
@@ -106,7 +110,7 @@ export const VERDICT_NAT_PORT_AT = VERDICT_EGRESS_AT + 4; // u16, NAT port or IC
 export const VERDICT_OLD_EGRESS_AT = VERDICT_NAT_PORT_AT + 2; // u16, egress before, with VERDICT_FLAG_REMAPPED
 export const VERDICT_EGRESS_IP_AT = VERDICT_OLD_EGRESS_AT + 2; // 16 bytes, zero where none applies
 export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay target of a redirect
-export const VERDICT_INNER_AT = VERDICT_TARGET_AT + 16; // u32, redirect: where the IP packet starts in the frame; from-overlay: where the inner frame does
+export const VERDICT_INNER_AT = VERDICT_TARGET_AT + 16; // u32, redirect: where the IP packet starts in the frame; from-overlay: where the inner frame; hold: number in the list of released frames does
 export const VERDICT_NODE_AT = VERDICT_INNER_AT + 4; // u32, node: of a redirect's target, or what `locate` found
 export const VERDICT_SIZE = VERDICT_NODE_AT + 4;
 
@@ -171,7 +175,12 @@ export const REASON_BAD_CHECKSUM = 34; // with CONFIG_FLAG_BAD_CHECKSUM_DROP onl
 export const REASON_SOURCE_ROUTE = 35; // IPv4 options that route it by way of others (RFC 7126 sections 4.3, 4.4)
 export const REASON_BAD_DESTINATION = 36; // network 0: nobody is there (RFC 1812 section 5.3.7)
 export const REASON_NO_STATE = 37; // CONFIG_FLAG_NO_PICK_UP: a TCP segment in mid-stream of a connection that is not known
-export const REASON_COUNT = 38;
+export const REASON_FRAGMENT_WITHOUT_FIRST = 38; // a later fragment whose first one did not come, or was dropped
+export const REASON_FRAGMENT_OVERLAP = 39; // of a datagram that has overlapping fragments (RFC 5722, RFC 8200 section 4.5)
+export const REASON_FRAGMENT_DUPLICATE = 40; // the same bytes of a datagram once more (RFC 8200 section 4.5)
+export const REASON_FRAGMENT_TINY = 41; // a first fragment that does not show its transport header (RFC 1858, RFC 7112)
+export const REASON_FRAGMENT_ID_TAKEN = 42; // another endpoint's datagram under way to the same remote has its identification (RFC 6864)
+export const REASON_COUNT = 43;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 
@@ -193,6 +202,7 @@ export const COUNTER_GUESSED_AT = COUNTER_EVICTED_ESTABLISHED_AT + 8; // directi
 export const COUNTER_PORT_PROBES_AT = COUNTER_GUESSED_AT + 8; // steps of the port search: ports and words of bitmaps looked at
 export const COUNTER_BITMAP_SEARCHES_AT = COUNTER_PORT_PROBES_AT + 8;
 export const COUNTER_REMOVED_AT = COUNTER_BITMAP_SEARCHES_AT + 8; // translated connections dropped by a policy or owner change
+export const COUNTER_FRAGMENTS_EVICTED_AT = COUNTER_REMOVED_AT + 8; // datagrams given up for newer ones before their fragments were complete
 export const COUNTERS_SIZE = 1024;
 
 // ---- Egress statistics: one row per egress of the blob, at REGION_EGRESS_STATS. ---------------------------------------------------------
@@ -278,6 +288,10 @@ export const TIMEOUT_COUNT = 8;
 export const TIMEOUT_ROW_SIZE = TIMEOUT_COUNT * 4;
 export const TIMEOUT_MAX_ROWS = 256;
 export const TIMEOUT_MAX_MS = 0x3fffffff;
+
+// ---- Fragmented datagrams. -------------------------------------------------------------------------------------------------------------
+
+export const FRAGMENT_MS = 30000; // so long after its first sight the rest of a datagram is waited for, as Linux does
 
 // ---- Policy blob: one header, then sections at 8-byte aligned offsets from the blob's start. ---------------------------------------------
 

@@ -57,7 +57,7 @@ import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32, delta128 } from "../wire/checksum";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
-import { answerKey, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { answerKey, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_SYN } from "../wire/transport";
 import { isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
@@ -129,8 +129,9 @@ export function follow(p: Parsed, line: usize, v: Verdict): void {
   translate(p, line, v);
 }
 
-/** Takes a frame into the age and state of its connection. */
+/** Takes a frame into the age and state of its connection. Later fragments say nothing that their first one has not. */
 export function age(p: Parsed, line: usize): void {
+  if (p.flags & PARSED_LATER) return;
   const class_ = load<u8>(line, LINE_CLASS_AT);
   refresh(line, p.tcpFlags, nowMs());
   if (load<u8>(line, LINE_CLASS_AT) == class_) return;

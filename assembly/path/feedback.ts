@@ -13,7 +13,8 @@ import { find, homeLine, removeCounted } from "../tables/conntrack";
 import { firstState, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt } from "../tables/memory";
 import { isPolicyLoaded } from "../tables/policy";
-import { KIND_PLAIN, KIND_PLAIN6, Parsed, parseFrame } from "../wire/parse";
+import { readFragment } from "../wire/fragment";
+import { KIND_FRAGMENT, KIND_PLAIN, KIND_PLAIN6, Parsed, parseFrame } from "../wire/parse";
 import { recordFault } from "./process";
 import { lookUp } from "./tuple";
 
@@ -31,8 +32,9 @@ export function feedback(i: u32, what: u32): i32 {
   if (error != OK) return error;
   const p = changetype<Parsed>(scratchAt);
   parseFrame(record, arenaAt, p);
-  if (p.kind == KIND_PLAIN6) lookUp(p);
-  else if (p.kind != KIND_PLAIN) return OK;
+  if (p.kind == KIND_FRAGMENT) readFragment(p);
+  if (p.kind != KIND_PLAIN && p.kind != KIND_PLAIN6) return OK;
+  if (p.isIpv6) lookUp(p);
   const line = find(homeLine(p.addresses, p.key), p.addresses, p.key);
   if (line == 0) return OK;
   if (what == FEEDBACK_FORGET) removeCounted(line, COUNTER_REMOVED_AT);

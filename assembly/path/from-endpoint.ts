@@ -8,6 +8,7 @@ import {
   ENDPOINT_NODE_AT,
   ENDPOINT_UID_HASH_AT,
   GATEWAY_DOWN,
+  HOOK_FROM_ENDPOINT,
   LINE_ADDRESS_AT,
   LINE_EGRESS_AT,
   LINE_EPOCH_AT,
@@ -184,6 +185,21 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
   if (!isPassed()) return refuse(p, line, reason, v);
   end(line, flags, v);
   openPassed(p, endpoint, reason, v);
+}
+
+/** True where the next frame of a connection would find it where its last one went. @param line live */
+export function staysPut(p: Parsed, line: usize): bool {
+  const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
+  if (flags & LINE_FLAG_LOST) return false;
+  if (load<u32>(line, LINE_EPOCH_AT) == epoch() || p.hook != HOOK_FROM_ENDPOINT || !(flags & LINE_FLAG_PRIMARY))
+    return true;
+  const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
+  if (endpoint == NO_INDEX) return false;
+  const leaves = (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) != 0;
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  const isPinned = leaves && !(flags & LINE_FLAG_UNPINNED);
+  resolve(endpoint, dstHigh(p), dstLow(p), placementHash(p), isPinned ? egress : NO_INDEX, false);
+  return decision == REASON_NONE ? leaves && selectedEgress == egress : !leaves;
 }
 
 /**

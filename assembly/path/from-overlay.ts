@@ -2,6 +2,7 @@ import {
   COUNTER_REMOVED_AT,
   ENDPOINT_NODE_AT,
   FRAME_CAPTURED_AT,
+  FRAME_FLAG_RELEASED,
   FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
@@ -32,9 +33,11 @@ import { isElsewhere } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
 import { arenaAt, tunnelPort } from "../tables/memory";
 import { endpointAt, findEndpoint } from "../tables/policy";
+import { readFragment } from "../wire/fragment";
 import {
   KEY_MASK,
   KIND_FAULT,
+  KIND_FRAGMENT,
   KIND_ICMP_ERROR,
   KIND_NOT_IP,
   KIND_PLAIN,
@@ -44,6 +47,7 @@ import {
 } from "../wire/parse";
 import { openOuter, vni } from "../wire/vxlan";
 import { age, countFrame, follow, openTranslated } from "./connection";
+import { fragmentFromOverlay } from "./fragment";
 import { isOwner, keep, placementHash, remap } from "./from-endpoint";
 import { icmpError } from "./icmp-error";
 import { decision, resolveHere, selectedEgress } from "./resolve";
@@ -72,7 +76,7 @@ export function fromOverlay(record: usize, p: Parsed, v: Verdict): void {
   store<u32>(innerRecord, wire - inner, FRAME_WIRE_AT);
   store<u8>(innerRecord, <u8>HOOK_FROM_ENDPOINT, FRAME_HOOK_AT);
   store<u8>(innerRecord, <u8>LINK_ETHERNET, FRAME_LINK_AT);
-  store<u16>(innerRecord, load<u16>(record, FRAME_FLAGS_AT), FRAME_FLAGS_AT);
+  store<u16>(innerRecord, load<u16>(record, FRAME_FLAGS_AT) & ~FRAME_FLAG_RELEASED, FRAME_FLAGS_AT);
   parseFrame(innerRecord, arenaAt, p);
   let kind = <u32>p.kind;
   if (kind == KIND_FAULT) return v.drop(p.reason);
@@ -83,6 +87,7 @@ export function fromOverlay(record: usize, p: Parsed, v: Verdict): void {
     p.kind = <u8>kind;
   }
   if (isHere(p)) return deliver(p, v);
+  if (kind == KIND_FRAGMENT) return fragmentFromOverlay(p, v, captured - inner);
   if (kind == KIND_ICMP_ERROR) return icmpError(p, v);
   if (kind != KIND_PLAIN) return v.drop(REASON_BAD_OVERLAY);
   serve(p, v);
@@ -96,6 +101,7 @@ function isHere(p: Parsed): bool {
 
 /** A reply for an endpoint of this node: its pin ages by it. */
 function deliver(p: Parsed, v: Verdict): void {
+  if (p.kind == KIND_FRAGMENT && !readFragment(p) && p.kind == KIND_PLAIN && p.isIpv6) lookUp(p);
   if (p.kind == KIND_PLAIN) {
     const line = lineOf(p, keyFrom(p, HOOK_FROM_OVERLAY));
     if (line != 0) {
@@ -121,7 +127,7 @@ function lineOf(p: Parsed, key: u64): usize {
 }
 
 /** A frame that an endpoint elsewhere sends through this gateway. */
-function serve(p: Parsed, v: Verdict): void {
+export function serve(p: Parsed, v: Verdict): void {
   let line = lineOf(p, p.key);
   const isServed = line == 0 || (<u32>load<u8>(line, LINE_FLAGS_AT) & (SERVED | LINE_FLAG_REDIRECT)) == SERVED;
   if (isServed && line != 0 && load<u32>(line, LINE_EPOCH_AT) == epoch()) return follow(p, line, v);

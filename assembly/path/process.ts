@@ -24,7 +24,6 @@ import {
   OK,
   REASON_BAD_CHECKSUM,
   REASON_BAD_HEADER,
-  REASON_FRAGMENT_UNSUPPORTED,
   REASON_IPV6_UNSUPPORTED,
   REASON_LINK_LOCAL,
   REASON_NOT_IP,
@@ -44,6 +43,7 @@ import {
   tickBy,
 } from "../tables/clock";
 import { find, homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
+import { expireDatagrams, hasReleased, rebaseDatagrams } from "../tables/fragments";
 import { ownNode } from "../tables/gateways";
 import { forgetFormerOwners } from "../tables/loss";
 import {
@@ -83,6 +83,7 @@ import {
 import { PlainFrame } from "../wire/plain";
 import { hasBadChecksum } from "../wire/recount";
 import { isNonsense } from "../wire/transport";
+import { fragment } from "./fragment";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
 import { fromOverlay } from "./from-overlay";
@@ -97,7 +98,10 @@ import { Verdict } from "./verdict";
 // lines it will need, which is a prefetch that WebAssembly lacks: stores retire without waiting, so the cache misses overlap. Pass 2 takes
 // the frames in order; whatever is not the straight line is a call out of it, so the result is that of one frame at a time.
 
-/** Processes frame records 0 … count-1. On an error nothing was processed. @returns `count`, or ERROR_* */
+/**
+ * Processes frame records 0 … count-1, up to and with the first one by which held frames were released: the host gives these before it goes
+ * on. On an error nothing was processed. @returns how many were processed, or ERROR_*
+ */
 export function process(count: u32): i32 {
   const error = batchFault(count);
   if (error != OK) return error;
@@ -108,7 +112,8 @@ export function process(count: u32): i32 {
     const size = left < BLOCK ? left : BLOCK;
     prepare(framesAt + <usize>first * FRAME_SIZE, size, touch);
     if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
-    settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
+    const done = settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
+    if (done < size) return first + done;
   }
   return count;
 }
@@ -177,8 +182,8 @@ function refuseBadChecksums(record: usize, size: u32): void {
   }
 }
 
-/** Pass 2. What lies in globals and in the state is kept in locals: it would be loaded anew after every store. */
-function settle(record: usize, verdict: usize, size: u32): void {
+/** Pass 2. @returns how many frames were taken. What lies in globals and in the state is kept in locals: it would be loaded anew after every store. */
+function settle(record: usize, verdict: usize, size: u32): u32 {
   const timeouts = timeoutsAt;
   const stats = egressStatsAt;
   const counters = countersAt;
@@ -189,10 +194,13 @@ function settle(record: usize, verdict: usize, size: u32): void {
   let next = nextTick();
   let now = nowMs();
   let age = epoch();
-  for (let i: u32 = 0; i < size; i++) {
+  let taken: u32 = 0;
+  let isStopped = false;
+  while (taken < size && !isStopped) {
     const time = load<u64>(record, FRAME_TIME_AT);
     if (time >= next) {
       tick(time);
+      isStopped = hasReleased();
       next = nextTick();
       now = nowMs();
       age = epoch();
@@ -208,7 +216,9 @@ function settle(record: usize, verdict: usize, size: u32): void {
     } else {
       v.clear(captured);
       odd(record, p, v);
+      isStopped = hasReleased();
     }
+    taken++;
     // By frames, not by calls, so that batch sizes do not show.
     if (++due == SWEEP_LINES) {
       due = 0;
@@ -219,10 +229,11 @@ function settle(record: usize, verdict: usize, size: u32): void {
     scratch += PARSED_SIZE;
   }
   store<u32>(stateAt, due, SWEEP_DUE_AT);
+  return taken;
 }
 
 /** TCP, UDP and echoes off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
-function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
+export function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
   // Without such flags a segment changes nothing, and what it is worth is for its receiver to say.
   if (p.protocol == PROTOCOL_TCP && isNonsense(p.tcpFlags)) return stateless(p, REASON_BAD_HEADER, v);
@@ -246,7 +257,8 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
     if (ownNode != NO_INDEX && p.hook == HOOK_FROM_NETWORK) sendHome(p, v);
     return;
   }
-  stateless(p, kind == KIND_FRAGMENT ? REASON_FRAGMENT_UNSUPPORTED : REASON_UNSUPPORTED_PROTOCOL, v);
+  if (kind == KIND_FRAGMENT) return fragment(record, p, v, load<u32>(record, FRAME_CAPTURED_AT));
+  stateless(p, REASON_UNSUPPORTED_PROTOCOL, v);
 }
 
 /** The same as `plain` for IPv6. Its addresses are looked up here: what frames before it in the batch do may change their numbers. */
@@ -263,7 +275,9 @@ export function tick(time: u64): void {
   if (back) {
     rebaseLines(back);
     rebasePorts();
+    rebaseDatagrams(back);
   }
+  expireDatagrams(nowMs());
   passChanges();
 }
 

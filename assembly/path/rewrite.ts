@@ -11,7 +11,7 @@ import { addressRow } from "../tables/addresses";
 import { applyDelta, applyPartialDelta, applyUdpDelta, delta32, delta128 } from "../wire/checksum";
 import { IPV4_CHECKSUM_AT, IPV4_DST_AT, IPV4_SRC_AT, IPV4_TTL_AT, PROTOCOL_ICMP, PROTOCOL_UDP } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
-import { checksumAt, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { ICMP_ID_AT } from "../wire/transport";
 
 // Rewriting in place. Only the source (from-endpoint) or destination (from-network) address and port or ICMP id, the TTL of a routed
@@ -40,6 +40,7 @@ export function rewrite(p: Parsed, line: usize): void {
   if (p.isIpv6) return rewriteFrame6(p, line, fromEndpoint);
   const was = load<u32>(fromEndpoint ? p.l3 + IPV4_SRC_AT : p.l3 + IPV4_DST_AT);
   rewriteIp(p.l3, line, fromEndpoint);
+  if (p.flags & PARSED_LATER) return;
   const protocol = p.protocol;
   const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : fromEndpoint ? p.l4 : p.l4 + 2;
   store<u16>(portAt, load<u16>(line, LINE_PORT_AT));
@@ -59,6 +60,7 @@ function rewriteFrame6(p: Parsed, line: usize, fromEndpoint: bool): void {
   const at = p.l3 + (fromEndpoint ? IPV6_SRC_AT : IPV6_DST_AT);
   const addressDelta = p.isPartial ? delta128(at, addressRow(load<u32>(line, LINE_ADDRESS_AT))) : 0;
   rewriteIpv6(p.l3, at, line);
+  if (p.flags & PARSED_LATER) return;
   const protocol = p.protocol;
   const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : fromEndpoint ? p.l4 : p.l4 + 2;
   store<u16>(portAt, load<u16>(line, LINE_PORT_AT));

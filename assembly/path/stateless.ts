@@ -8,6 +8,7 @@ import {
   REASON_BAD_SOURCE,
   REASON_ENDPOINT_UNKNOWN,
   REASON_LINK_LOCAL,
+  REASON_NONE,
   REASON_SOURCE_ROUTE,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
@@ -57,6 +58,22 @@ function isFault(reason: u32): bool {
   );
 }
 
+/** Why traffic between an own address and a remote is nothing to a gateway, or REASON_NONE. */
+function indifference(outbound: bool, ownHigh: u64, ownLow: u64, remoteHigh: u64, remoteLow: u64): u32 {
+  const endpoint = findEndpoint(ownHigh, ownLow, nowNs());
+  if (endpoint == NO_INDEX)
+    return !outbound && isEgressAddress(ownHigh, ownLow) ? REASON_NONE : <u32>REASON_ENDPOINT_UNKNOWN;
+  const never = neverSelected(remoteHigh, remoteLow);
+  return never ? never : matchPolicy(endpoint, remoteHigh, remoteLow);
+}
+
+/** True where a gateway has to do with a frame: a policy selects it, or it goes to an egress IP. */
+export function concernsGateway(p: Parsed): bool {
+  return p.hook == HOOK_FROM_ENDPOINT
+    ? !indifference(true, srcHigh(p), srcLow(p), dstHigh(p), dstLow(p))
+    : !indifference(false, dstHigh(p), dstLow(p), srcHigh(p), srcLow(p));
+}
+
 function decide(
   outbound: bool,
   ownHigh: u64,
@@ -66,17 +83,12 @@ function decide(
   reason: u32,
   v: Verdict,
 ): void {
-  const endpoint = findEndpoint(ownHigh, ownLow, nowNs());
-  if (endpoint == NO_INDEX) {
-    if (!outbound && isEgressAddress(ownHigh, ownLow)) return stop(reason, v);
-    // Nodes report multicast groups from the unspecified IPv6 address (RFC 3810 section 5.2.13).
-    if (outbound && !isIpv6Address(ownHigh, ownLow) && isSpoofed(ownHigh, ownLow)) return v.drop(REASON_BAD_SOURCE);
-    return v.pass(REASON_ENDPOINT_UNKNOWN);
-  }
-  const never = neverSelected(remoteHigh, remoteLow);
-  if (never) return v.pass(never);
-  const unselected = matchPolicy(endpoint, remoteHigh, remoteLow);
-  if (unselected) return v.pass(unselected);
+  const passes = indifference(outbound, ownHigh, ownLow, remoteHigh, remoteLow);
+  // Nodes report multicast groups from the unspecified IPv6 address (RFC 3810 section 5.2.13).
+  const isOdd = passes == REASON_ENDPOINT_UNKNOWN && outbound && !isIpv6Address(ownHigh, ownLow);
+  if (isOdd && isSpoofed(ownHigh, ownLow)) return v.drop(REASON_BAD_SOURCE);
+  if (passes) return v.pass(passes);
+  if (!outbound && isEgressAddress(ownHigh, ownLow)) return stop(reason, v);
   if (configFlags & CONFIG_FLAG_UNSUPPORTED_PASS && !isFault(reason)) return v.pass(REASON_UNSUPPORTED_PASSED);
   stop(reason, v);
 }

@@ -1,11 +1,13 @@
 import {
   ACTION_DROP,
+  ACTION_HOLD,
   ACTION_PASS,
   ACTION_REDIRECT,
   ACTION_REVERSE,
   COUNTER_ACTIONS_AT,
   COUNTER_REASONS_AT,
   NO_INDEX,
+  REASON_FRAGMENT_WITHOUT_FIRST,
   REASON_GATEWAY_DOWN,
   VERDICT_ACTION_AT,
   VERDICT_EGRESS_AT,
@@ -114,6 +116,12 @@ export class Verdict {
     count(<usize>COUNTER_ACTIONS_AT + ACTION_REDIRECT * 8);
   }
 
+  /** A fragment that the host keeps until its first one has come. @param number that the list of released frames will name */
+  hold(number: u32): void {
+    store<u32>(changetype<usize>(this), number, VERDICT_INNER_AT);
+    this.end(ACTION_HOLD, REASON_FRAGMENT_WITHOUT_FIRST);
+  }
+
   /** A reply that another node has translated back: delivered as it is. */
   delivered(): void {
     store<u8>(changetype<usize>(this), <u8>ACTION_REVERSE, VERDICT_ACTION_AT);
@@ -132,6 +140,10 @@ export class Verdict {
 
   get action(): u32 {
     return load<u8>(changetype<usize>(this), VERDICT_ACTION_AT);
+  }
+
+  get reason(): u32 {
+    return load<u8>(changetype<usize>(this), VERDICT_REASON_AT);
   }
 
   /** NAT port, host order. */

@@ -17,6 +17,14 @@ export const SWEEP_DUE_AT: usize = 52; // u32, frames since the last sweep
 export const HELD_AT: usize = 56; // u32, ports held down in the conntrack table
 export const ADDRESSES_USED_AT: usize = 60; // u32, address rows handed out so far
 export const ADDRESS_FREE_AT: usize = 64; // u32, head of the list of free address rows
+export const FRAGMENTS_USED_AT: usize = 68; // u32, rows of fragmented datagrams handed out so far
+export const FRAGMENT_FREE_AT: usize = 72; // u32, head of the list of free ones
+export const FRAGMENT_OLDEST_AT: usize = 76; // u32, row that was opened first, and
+export const FRAGMENT_NEWEST_AT: usize = 80; // u32, last
+export const NOTES_USED_AT: usize = 84; // u32, notes of held frames handed out so far
+export const NOTE_FREE_AT: usize = 88; // u32, head of the list of free ones
+export const NOTES_HELD_AT: usize = 92; // u32, frames held
+export const HOLD_NUMBER_AT: usize = 96; // u32, of the frame that was held last
 
 /** So many lines are looked through for expired connections every so many frames. */
 export const SWEEP_LINES: u32 = 16;

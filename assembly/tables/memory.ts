@@ -9,6 +9,7 @@ import {
   CONFIG_ENDPOINTS_AT,
   CONFIG_FLAG_MASK,
   CONFIG_FLAGS_AT,
+  CONFIG_FRAGMENTS_AT,
   CONFIG_HOST_SIZE_AT,
   CONFIG_MAX_BATCH_AT,
   CONFIG_NODES_AT,
@@ -37,6 +38,7 @@ import {
   REGION_FRAMES,
   REGION_HOST,
   REGION_OUTER,
+  REGION_RELEASED,
   REGION_STATE,
   REGION_VERDICTS,
   VERDICT_SIZE,
@@ -45,7 +47,7 @@ import {
 // Where everything lies. Sized once by `configure`, in one growth of the memory, so that views which hosts take afterwards stay valid.
 //
 //   static data | scratch | frames | verdicts | outer | policy A | policy B | [ clock | gateways | active members | counters | egress stats |
-//   conntrack | port groups | bitmaps | IPv6 addresses ] | host | arena  [ … ] = REGION_STATE: what a saved state holds
+//   conntrack | port groups | bitmaps | IPv6 addresses | fragments ] | released | host | arena  [ … ] = REGION_STATE: what a saved state holds
 //
 // Behind the arena lie GUARD bytes that nobody uses: a load of a few bytes at the end of the last frame stays inside the memory.
 
@@ -63,6 +65,10 @@ export const GROUP_PROBE_LIMIT: u32 = 192;
 /** A bitmap of all ports, then for each 64 of them the earliest time at which one can be free. */
 export const BITMAP_BITS_SIZE: u32 = 8192;
 export const BITMAP_SIZE: u32 = BITMAP_BITS_SIZE + 1024 * 4 + 64;
+
+/** A fragmented datagram (tables/fragments.ts), and a note of a frame that is held for one. */
+export const FRAGMENT_SIZE: u32 = 320;
+export const NOTE_SIZE: u32 = 12;
 
 /** Clock block of the state: see tables/clock.ts. */
 export const CLOCK_SIZE: u32 = 128;
@@ -91,6 +97,7 @@ export let maxZones: u32 = 0;
 export let tunnelPort: u32 = 0;
 export let maxBlob: u32 = 0;
 export let maxBitmaps: u32 = 0;
+export let maxFragments: u32 = 0;
 
 /** Home lines of the conntrack table; PROBE_LIMIT more follow, so that probing never wraps. */
 export let lineCount: u32 = 0;
@@ -115,6 +122,11 @@ export let groupsAt: usize = 0;
 export let bitmapsAt: usize = 0;
 export let addressHeadsAt: usize = 0;
 export let addressesAt: usize = 0;
+export let fragmentHeadsAt: usize = 0;
+export let fragmentMask: u32 = 0;
+export let fragmentsAt: usize = 0;
+export let notesAt: usize = 0;
+export let releasedAt: usize = 0;
 export let hostAt: usize = 0;
 export let hostSize: u32 = 0;
 export let arenaAt: usize = 0;
@@ -165,7 +177,7 @@ function inRange(): bool {
   if (maxConnections6 > maxConnections) return false;
   if (maxEndpoints > 4 << 20 || maxPrefixes > 4 << 20 || maxPolicies > 1 << 20 || maxNodes > 1 << 20) return false;
   if (maxZones > 4096 || tunnelPort > 65535) return false;
-  if (maxEgresses > 65535 || maxBitmaps > 65536 || maxBlob > 1 << 30) return false;
+  if (maxEgresses > 65535 || maxBitmaps > 65536 || maxFragments > 1 << 20 || maxBlob > 1 << 30) return false;
   return (configFlags & ~CONFIG_FLAG_MASK) == 0;
 }
 
@@ -184,6 +196,7 @@ export function configure(): i32 {
   tunnelPort = config(CONFIG_TUNNEL_PORT_AT);
   maxBlob = config(CONFIG_BLOB_SIZE_AT);
   maxBitmaps = config(CONFIG_BITMAPS_AT);
+  maxFragments = config(CONFIG_FRAGMENTS_AT);
   configFlags = config(CONFIG_FLAGS_AT);
   if (!inRange()) return ERROR_CONFIG_RANGE;
   tableSeed = load<u64>(configBlock + CONFIG_TABLE_SEED_AT);
@@ -194,6 +207,7 @@ export function configure(): i32 {
   // A remote and an endpoint each at worst, and remotes of ports that are held down; all three of a connection that is just being made.
   addressCount = maxConnections6 ? maxConnections6 * 2 + (maxConnections6 >> 2) + maxEgresses + 3 : 0;
   addressMask = indexSlots(addressCount >> 1) - 1;
+  fragmentMask = indexSlots(maxFragments >> 1) - 1;
   layOut();
   if (top + GUARD > LIMIT) return ERROR_MEMORY;
   const pages = (top + GUARD + PAGE - 1) / PAGE;
@@ -222,6 +236,10 @@ function layOut(): void {
   bitmapsAt = take(<u64>maxBitmaps * BITMAP_SIZE);
   addressHeadsAt = take(<u64>(addressMask + 1) * 4);
   addressesAt = take(<u64>(addressCount + 1) * ADDRESS_SIZE);
+  fragmentHeadsAt = take(<u64>(fragmentMask + 1) * 4);
+  fragmentsAt = take(<u64>(maxFragments + 1) * FRAGMENT_SIZE);
+  notesAt = take(<u64>(maxFragments + 1) * NOTE_SIZE);
+  releasedAt = take(<u64>(maxFragments + 1) * 4);
   hostAt = take(0);
   hostSize = config(CONFIG_HOST_SIZE_AT);
   take(hostSize);
@@ -242,6 +260,7 @@ export function regionAt(id: u32): usize {
   if (id == REGION_STATE) return stateAt;
   if (id == REGION_HOST) return hostAt;
   if (id == REGION_ADDRESSES) return addressesAt;
+  if (id == REGION_RELEASED) return releasedAt;
   return 0;
 }
 
@@ -254,8 +273,9 @@ export function regionSize(id: u32): u32 {
   if (id == REGION_COUNTERS) return isConfigured ? COUNTERS_SIZE : 0;
   if (id == REGION_EGRESS_STATS) return maxEgresses * EGRESS_STATS_SIZE;
   if (id == REGION_CONNTRACK) return isConfigured ? (lineCount + PROBE_LIMIT + 1) * LINE_SIZE : 0;
-  if (id == REGION_STATE) return <u32>(hostAt - stateAt);
+  if (id == REGION_STATE) return <u32>(releasedAt - stateAt);
   if (id == REGION_HOST) return hostSize;
   if (id == REGION_ADDRESSES) return isConfigured ? (addressCount + 1) * ADDRESS_SIZE : 0;
+  if (id == REGION_RELEASED) return isConfigured ? (maxFragments + 1) * 4 : 0;
   return 0;
 }

@@ -23,6 +23,7 @@ import {
 import { areAddressesSound, areNumbersSound, areUsesSound, isIpv6Line } from "./addresses";
 import { BITMAP_FREE_AT, BITMAPS_USED_AT, HELD_AT, NEXT_CHANGE_AT, SWEEP_AT, SWEEP_DUE_AT, SWEEP_LINES } from "./clock";
 import { lineAt } from "./conntrack";
+import { areDatagramsSound } from "./fragments";
 import { isGatewaySound } from "./gateways";
 import { isHeld } from "./lifetime";
 import {
@@ -53,7 +54,7 @@ export function checkState(): i32 {
     return ERROR_BAD_STATE;
   for (let node: u32 = 0; node < maxNodes; node++) if (!isGatewaySound(node)) return ERROR_BAD_STATE;
   if (!areAddressesSound() || !areLinesSound() || !areGroupsSound()) return ERROR_BAD_STATE;
-  if (!areUsesSound(lineCount + PROBE_LIMIT)) return ERROR_BAD_STATE;
+  if (!areUsesSound(lineCount + PROBE_LIMIT) || !areDatagramsSound()) return ERROR_BAD_STATE;
   return OK;
 }
 

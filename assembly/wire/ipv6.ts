@@ -43,8 +43,11 @@ export let isPart: bool = false;
  * @param l3 IPv6 header   @param end behind the packet on the wire   @param captured behind what was captured of it
  */
 export function walkHeaders(l3: usize, end: usize, captured: usize): u32 {
-  let protocol = <u32>load<u8>(l3, IPV6_NEXT_HEADER_AT);
-  let at = l3 + IPV6_SIZE;
+  return walkFrom(load<u8>(l3, IPV6_NEXT_HEADER_AT), l3 + IPV6_SIZE, end, captured);
+}
+
+/** The same from a header of `protocol` at `at` on. */
+export function walkFrom(protocol: u32, at: usize, end: usize, captured: usize): u32 {
   isPart = false;
   for (let headers: u32 = 0; headers <= MAX_HEADERS; headers++) {
     lastProtocol = protocol;

@@ -78,6 +78,7 @@ export const PARSED_PARTIAL: u32 = 1;
 export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not captured
 export const PARSED_IPV6: u32 = 4;
 export const PARSED_UPLINK: u32 = 8; // taken off again before the frame is translated
+export const PARSED_LATER: u32 = 16; // a later fragment: its ports are those of its first one, and it has no transport header
 
 /** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
 export const KEY_MASK: u64 = 0x0000ffffffffffff;
@@ -120,6 +121,11 @@ export class Parsed {
 
   get protocol(): u32 {
     return <u32>(this.key >> PROTOCOL_SHIFT) & 0xff;
+  }
+
+  /** The HOOK_* of the key, with the family's mark. */
+  get side(): u32 {
+    return <u32>(this.key >> HOOK_SHIFT) & (LINE_HOOK_MASK | LINE_HOOK_IPV6);
   }
 
   get hook(): u32 {
@@ -233,12 +239,20 @@ function parseIpv4(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): v
     p.kind = <u8>KIND_FRAGMENT;
     return;
   }
-  const length = total - headerLength;
-  const held = present - headerLength;
-  if (protocol == PROTOCOL_TCP) return parseTcp(p, length, held, hook);
-  if (protocol == PROTOCOL_UDP) return parseUdp(p, length, held, hook, gso);
-  if (protocol == PROTOCOL_ICMP) return parseIcmp(p, length, held, hook);
-  p.kind = <u8>KIND_UNSUPPORTED;
+  parseTransport(p, protocol, total - headerLength, present - headerLength, hook, gso);
+}
+
+/**
+ * The transport header at `p.l4`.
+ * @param length bytes from there on, on the wire   @param held the same, captured   @param hook HOOK_*, with LINE_HOOK_IPV6
+ */
+export function parseTransport(p: Parsed, protocol: u32, length: u32, held: u32, hook: u32, gso: bool): void {
+  const isIpv6 = (hook & LINE_HOOK_IPV6) != 0;
+  if (protocol == PROTOCOL_TCP) parseTcp(p, length, held, hook);
+  else if (protocol == PROTOCOL_UDP) parseUdp(p, length, held, hook, gso);
+  else if (!isIpv6 && protocol == PROTOCOL_ICMP) parseIcmp(p, length, held, hook);
+  else if (isIpv6 && protocol == PROTOCOL_ICMP6) parseIcmp6(p, length, held, hook);
+  else p.kind = <u8>KIND_UNSUPPORTED;
 }
 
 /** The same for IPv6. The payload length of a super-frame may be 0; else that would be a jumbogram (RFC 2675), of which there are none here. */
@@ -273,10 +287,7 @@ function parseIpv6(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): v
   }
   const length = <u32>(l3 + total - lastAt);
   const held = p.end > lastAt ? <u32>(p.end - lastAt) : 0;
-  if (lastProtocol == PROTOCOL_TCP) parseTcp(p, length, held, hook);
-  else if (lastProtocol == PROTOCOL_UDP) parseUdp(p, length, held, hook, gso);
-  else if (lastProtocol == PROTOCOL_ICMP6) parseIcmp6(p, length, held, hook);
-  else p.kind = <u8>KIND_UNSUPPORTED;
+  parseTransport(p, lastProtocol, length, held, hook, gso);
   if (p.kind == KIND_PLAIN) p.kind = <u8>KIND_PLAIN6;
 }
 

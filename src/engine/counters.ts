@@ -29,6 +29,8 @@ export interface EngineCounters {
   /** Candidates that the port search looked at, and searches that went to a bitmap. */
   readonly portProbes: number;
   readonly bitmapSearches: number;
+  /** Fragmented datagrams given up for newer ones before they were complete. */
+  readonly fragmentsEvicted: number;
 }
 
 /** What one egress of the policy blob has carried. Frames and bytes as on the wire. */
@@ -70,6 +72,7 @@ export function readCounters(memory: EngineMemory, at: number): EngineCounters {
     directionGuessed: count(abi.COUNTER_GUESSED_AT),
     portProbes: count(abi.COUNTER_PORT_PROBES_AT),
     bitmapSearches: count(abi.COUNTER_BITMAP_SEARCHES_AT),
+    fragmentsEvicted: count(abi.COUNTER_FRAGMENTS_EVICTED_AT),
   };
 }
 

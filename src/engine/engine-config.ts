@@ -26,6 +26,8 @@ export interface EngineConfig {
   readonly blobSize: number;
   /** Port bitmaps for (egress IP, remote, port, protocol) that are near exhaustion. */
   readonly bitmaps: number;
+  /** Fragmented datagrams that are followed at a time, and fragments that are held for them; 0 = none is translated. */
+  readonly fragments: number;
   /** Set aside behind the engine's tables for the host's own use. */
   readonly hostSize: number;
   /** Whose lifetimes and TCP transitions apply (design: two profiles). */
@@ -59,6 +61,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   tunnelPort: 8472,
   blobSize: 8 << 20,
   bitmaps: 64,
+  fragments: 8 << 10,
   hostSize: 0,
   natProfile: "cilium",
   unsupported: "drop",
@@ -82,6 +85,7 @@ const U32_FIELDS = [
   ["nodes", abi.CONFIG_NODES_AT],
   ["blobSize", abi.CONFIG_BLOB_SIZE_AT],
   ["bitmaps", abi.CONFIG_BITMAPS_AT],
+  ["fragments", abi.CONFIG_FRAGMENTS_AT],
   ["hostSize", abi.CONFIG_HOST_SIZE_AT],
   ["zones", abi.CONFIG_ZONES_AT],
   ["tunnelPort", abi.CONFIG_TUNNEL_PORT_AT],
@@ -146,6 +150,7 @@ function configFlags(config: EngineConfig): number {
   const rfc = config.natProfile === "rfc" ? abi.CONFIG_FLAG_RFC_PROFILE : 0;
   const pass = config.unsupported === "pass" ? abi.CONFIG_FLAG_UNSUPPORTED_PASS : 0;
   const recount = config.badChecksum === "drop" ? abi.CONFIG_FLAG_BAD_CHECKSUM_DROP : 0;
+  const hold = config.natProfile === "rfc" ? abi.CONFIG_FLAG_HOLD_FRAGMENTS : 0;
   const drop = config.midStream === "drop" ? abi.CONFIG_FLAG_NO_PICK_UP : 0;
-  return touch | rfc | pass | recount | drop;
+  return touch | rfc | pass | recount | hold | drop;
 }

@@ -59,6 +59,7 @@ export class Engine {
   readonly #verdictsAt: number;
   readonly #countersAt: number;
   readonly #egressStatsAt: number;
+  readonly #releasedAt: number;
   #policyHash: Uint8Array | undefined;
   #egressCount = 0;
   #nodeCount = 0;
@@ -72,6 +73,7 @@ export class Engine {
     this.#verdictsAt = this.#region(abi.REGION_VERDICTS, config.maxBatch * abi.VERDICT_SIZE).at;
     this.#countersAt = this.#region(abi.REGION_COUNTERS, abi.COUNTERS_SIZE).at;
     this.#egressStatsAt = this.#region(abi.REGION_EGRESS_STATS, config.egresses * abi.EGRESS_STATS_SIZE).at;
+    this.#releasedAt = this.#region(abi.REGION_RELEASED, (config.fragments + 1) * 4).at;
     this.arena = this.regionBytes(abi.REGION_ARENA, config.arenaSize);
     this.host = this.regionBytes(abi.REGION_HOST, config.hostSize);
   }
@@ -188,12 +190,30 @@ export class Engine {
   }
 
   /**
-   * Processes frames 0 … count-1 in order.
+   * Processes frames 0 … count-1 in order, up to and with the first one by which held fragments were released.
+   * @returns how many were processed; fewer than `count` where `takeReleased` names frames that come before the others
    * @throws {EngineError} where the engine refuses the batch: nothing was processed then
    */
-  process(count: number): void {
+  process(count: number): number {
     const code = this.#exports.process(count);
-    if (code !== count) throw refused(`process ${count} frames`, code);
+    if (code < 0) throw refused(`process ${count} frames`, code);
+    return code;
+  }
+
+  /** Number under which `takeReleased` will name frame `i`, whose action is ACTION_HOLD: the host keeps the frame until then. */
+  holdNumber(i: number): number {
+    return this.inner(i);
+  }
+
+  /**
+   * Numbers of held fragments that are to be given again now, in order, with FRAME_FLAG_RELEASED and the present time: their first fragment
+   * has come, or their time is over. Every number is named once.
+   */
+  takeReleased(): number[] {
+    const count = Math.min(this.memory.u32(this.#releasedAt), this.config.fragments);
+    if (count === 0) return [];
+    this.memory.putU32(this.#releasedAt, 0);
+    return Array.from({ length: count }, (_, i) => this.memory.u32(this.#releasedAt + 4 + i * 4));
   }
 
   /** Moves virtual time on (never back) and removes everything that has expired by then. */

@@ -43,6 +43,11 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_SOURCE_ROUTE, "source-route"],
   [abi.REASON_BAD_DESTINATION, "bad-destination"],
   [abi.REASON_NO_STATE, "no-state"],
+  [abi.REASON_FRAGMENT_WITHOUT_FIRST, "fragment-without-first"],
+  [abi.REASON_FRAGMENT_OVERLAP, "fragment-overlap"],
+  [abi.REASON_FRAGMENT_DUPLICATE, "fragment-duplicate"],
+  [abi.REASON_FRAGMENT_TINY, "fragment-tiny"],
+  [abi.REASON_FRAGMENT_ID_TAKEN, "fragment-id-taken"],
 ]);
 
 /** ACTION_* to name. */

@@ -69,8 +69,9 @@ function maskFaults({ hook, given, result, hop }: Judged, at: number): string[] 
   allow(at + (out ? 12 : 16), 4);
   if (hop) allow(at + 8, 1);
   const l4 = at + (given[at] & 15) * 4;
-  allowTransport(given, l4, given[at + 9], out ? "src" : "dst", allow);
-  if (given[at + 9] === 1 && isError(given[l4])) {
+  const isLater = (given[at + 6] & 0x1f) !== 0 || given[at + 7] !== 0;
+  if (!isLater) allowTransport(given, l4, given[at + 9], out ? "src" : "dst", allow);
+  if (!isLater && given[at + 9] === 1 && isError(given[l4])) {
     const inner = l4 + 8;
     allow(inner + 10, 2);
     allow(inner + (out ? 16 : 12), 4);

@@ -77,12 +77,15 @@ export class Nat {
   }
 
   send(frames: readonly RigFrame[]): Outcome[] {
+    const before = this.rig.released.length;
     const outcomes = this.rig.send(frames);
     // Counted before its time for the first of a batch: the verifier then insists on less.
     const evictions = evictionsOf(this.counters);
     outcomes.forEach((outcome, i) => {
       this.#judge(frames[i], outcome, evictions);
     });
+    // In the order of the frames as they left: a first fragment before those that were held for it.
+    for (const { sent, outcome } of this.rig.released.slice(before)) this.#judge(sent, outcome, evictions);
     return outcomes;
   }
 

@@ -1,4 +1,10 @@
-import { HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK, LINK_ETHERNET } from "../../../assembly/abi.js";
+import {
+  ACTION_HOLD,
+  FRAME_FLAG_RELEASED,
+  HOOK_FROM_ENDPOINT,
+  HOOK_FROM_NETWORK,
+  LINK_ETHERNET,
+} from "../../../assembly/abi.js";
 import type { PolicyModel } from "../../../src/config/types.js";
 import { compilePolicy } from "../../../src/engine/blob.js";
 import type { Engine } from "../../../src/engine/engine.js";
@@ -34,6 +40,9 @@ const START_NS = 1_790_000_000_000_000_000n;
 /** An engine with a policy in force, fed with frames in words. */
 export class GatewayRig {
   readonly engine: Engine;
+  /** Frames that were held and given again, in the order in which that happened, and what became of them then. */
+  readonly released: { readonly sent: RigFrame; readonly outcome: Outcome }[] = [];
+  readonly #held = new Map<number, RigFrame>();
 
   private constructor(engine: Engine) {
     this.engine = engine;
@@ -65,7 +74,36 @@ export class GatewayRig {
     return this.send([frame])[0];
   }
 
+  /** Frames that are held now. */
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  /** As a host has to: frames that are released come before what is left of the batch. */
   #batch(frames: readonly RigFrame[]): Outcome[] {
+    const outcomes: Outcome[] = [];
+    while (outcomes.length < frames.length) {
+      const rest = frames.slice(outcomes.length);
+      outcomes.push(...this.#give(rest));
+      this.giveReleased(frames[outcomes.length - 1].atMs);
+    }
+    return outcomes;
+  }
+
+  /** Gives what is on the list of released frames again. */
+  giveReleased(atMs?: number): void {
+    for (const number of this.engine.takeReleased()) {
+      const held = this.#held.get(number);
+      if (!held) throw new Error(`frame ${number} is released, and nobody holds it`);
+      this.#held.delete(number);
+      const sent = { ...held, atMs, flags: (held.flags ?? 0) | FRAME_FLAG_RELEASED };
+      const [outcome] = this.#give([sent]);
+      this.released.push({ sent, outcome });
+    }
+  }
+
+  /** @returns outcomes of as many frames as the engine took */
+  #give(frames: readonly RigFrame[]): Outcome[] {
     const { arena } = this.engine;
     let at = GUARD;
     const offsets = frames.map(({ frame }) => {
@@ -89,8 +127,9 @@ export class GatewayRig {
         Number(time >> 32n),
       );
     });
-    this.engine.process(frames.length);
-    return frames.map((sent, i) => {
+    const taken = this.engine.process(frames.length);
+    return frames.slice(0, taken).map((sent, i) => {
+      if (this.engine.action(i) === ACTION_HOLD) this.#held.set(this.engine.holdNumber(i), sent);
       this.#checkGuards(offsets[i], sent.frame.length);
       return this.#outcome(i, arena.slice(offsets[i], offsets[i] + sent.frame.length));
     });

@@ -1,0 +1,146 @@
+import {
+  ACTION_DROP,
+  CONFIG_FLAG_HOLD_FRAGMENTS,
+  FRAME_FLAG_RELEASED,
+  FRAME_FLAGS_AT,
+  LINE_HOOK_ANSWER,
+  REASON_FRAGMENT_DUPLICATE,
+  REASON_FRAGMENT_ID_TAKEN,
+  REASON_FRAGMENT_UNSUPPORTED,
+  REASON_FRAGMENT_WITHOUT_FIRST,
+  REASON_IPV6_UNSUPPORTED,
+} from "../abi";
+import { nowMs } from "../tables/clock";
+import { find, homeLine } from "../tables/conntrack";
+import {
+  addRange,
+  closeDatagram,
+  FRAGMENT_ANSWER_AT,
+  FRAGMENT_KNOWN,
+  FRAGMENT_PORTS_AT,
+  FRAGMENT_PROTOCOL_AT,
+  FRAGMENT_REASON_AT,
+  FRAGMENT_REFUSED,
+  FRAGMENT_STATE_AT,
+  findDatagram,
+  holdFrame,
+  isDone,
+  isIdTaken,
+  openDatagram,
+  releaseHeld,
+  takeReleased,
+} from "../tables/fragments";
+import { isExpired, isHeld } from "../tables/lifetime";
+import { configFlags, maxConnections6, maxFragments } from "../tables/memory";
+import { fragmentEnd, fragmentFrom, fragmentId, isLastFragment, readFragment } from "../wire/fragment";
+import { PROTOCOL_TCP } from "../wire/ipv4";
+import { makeKey, PARSED_LATER, Parsed } from "../wire/parse";
+import { TCP_ACK } from "../wire/transport";
+import { staysPut } from "./from-endpoint";
+import { serve } from "./from-overlay";
+import { plain } from "./process";
+import { concernsGateway, stateless } from "./stateless";
+import { dstHigh, dstLow, lookUp, srcHigh, srcLow } from "./tuple";
+import { Verdict } from "./verdict";
+
+// Fragments are translated one by one. The first one shows the ports and goes the way of any frame; the others go where it went, by its
+// ports. One that comes before its first is held, or dropped where nothing is held.
+
+/** @param captured bytes of the frame */
+export function fragment(record: usize, p: Parsed, v: Verdict, captured: u32): void {
+  if (p.isIpv6 && !maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
+  const fault = readFragment(p);
+  if (fault) return stateless(p, fault, v);
+  if (!concernsGateway(p)) {
+    if (fragmentFrom) stateless(p, REASON_FRAGMENT_WITHOUT_FIRST, v);
+    else plain(p, lineOf(p), v, captured);
+    return;
+  }
+  if (!maxFragments) return stateless(p, REASON_FRAGMENT_UNSUPPORTED, v);
+  const isBack = (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) != 0;
+  follow(p, isBack, !isBack && (configFlags & CONFIG_FLAG_HOLD_FRAGMENTS) != 0, false, v, captured);
+}
+
+/** The inner frame of an overlay packet: the endpoint's own node has put fragments into order. @param captured bytes of the inner frame */
+export function fragmentFromOverlay(p: Parsed, v: Verdict, captured: u32): void {
+  const fault = maxFragments ? readFragment(p) : <u32>REASON_FRAGMENT_UNSUPPORTED;
+  if (fault) v.drop(fault);
+  else follow(p, false, false, true, v, captured);
+}
+
+/** @param isBack it was held   @param mayHold whether it may be */
+function follow(p: Parsed, isBack: bool, mayHold: bool, isServed: bool, v: Verdict, captured: u32): void {
+  const isFirst = fragmentFrom == 0;
+  const kind = (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
+  const row = rowOf(p, kind, isFirst || mayHold);
+  if (row == 0) return v.drop(isIdTaken ? REASON_FRAGMENT_ID_TAKEN : REASON_FRAGMENT_WITHOUT_FIRST);
+  if (isBack) takeReleased(row);
+  else if (load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_REFUSED) {
+    const fault = addRange(row, fragmentFrom, fragmentEnd, isLastFragment);
+    if (fault == REASON_FRAGMENT_DUPLICATE) return v.drop(fault);
+    if (fault) refuse(row, fault);
+  }
+  const state = <u32>load<u8>(row, FRAGMENT_STATE_AT);
+  if (state == FRAGMENT_REFUSED) v.drop(load<u8>(row, FRAGMENT_REASON_AT));
+  else if (isFirst) lead(p, row, isServed, v, captured);
+  else if (state == FRAGMENT_KNOWN) trail(p, row, isServed, v, captured);
+  else hold(row, v);
+  if (isDone(row)) closeDatagram(row);
+}
+
+/** Row of a fragment's datagram, or 0. @param mayOpen a new one where there is none */
+function rowOf(p: Parsed, kind: u32, mayOpen: bool): usize {
+  const row = findDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
+  if (row || isIdTaken || !mayOpen) return row;
+  return openDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
+}
+
+/** Nothing more of a datagram leaves. */
+function refuse(row: usize, reason: u32): void {
+  store<u8>(row, <u8>FRAGMENT_REFUSED, FRAGMENT_STATE_AT);
+  store<u8>(row, <u8>reason, FRAGMENT_REASON_AT);
+  releaseHeld(row);
+}
+
+/** A first fragment: what becomes of it becomes of all. */
+function lead(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32): void {
+  const key = p.key;
+  take(p, lineOf(p), isServed, v, captured);
+  if (v.action == ACTION_DROP) return refuse(row, v.reason);
+  store<u32>(row, <u32>key, FRAGMENT_PORTS_AT);
+  store<u8>(row, <u8>(key >> 32), FRAGMENT_PROTOCOL_AT);
+  store<u8>(row, <u8>(<u32>(key >> 40) & LINE_HOOK_ANSWER), FRAGMENT_ANSWER_AT);
+  store<u8>(row, <u8>FRAGMENT_KNOWN, FRAGMENT_STATE_AT);
+  releaseHeld(row);
+}
+
+/** A later fragment whose first one has left. */
+function trail(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32): void {
+  const protocol = <u32>load<u8>(row, FRAGMENT_PROTOCOL_AT);
+  p.key = makeKey(load<u32>(row, FRAGMENT_PORTS_AT), protocol, p.side | load<u8>(row, FRAGMENT_ANSWER_AT));
+  p.tcpFlags = <u8>(protocol == PROTOCOL_TCP ? TCP_ACK : 0);
+  p.flags |= <u8>PARSED_LATER;
+  const line = lineOf(p);
+  // It cannot open a connection, nor say where one goes from now on.
+  if (line == 0 || isHeld(line) || isExpired(line, nowMs()) || !staysPut(p, line))
+    return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
+  take(p, line, isServed, v, captured);
+}
+
+function hold(row: usize, v: Verdict): void {
+  const number = holdFrame(row);
+  if (number) return v.hold(number);
+  refuse(row, REASON_FRAGMENT_WITHOUT_FIRST);
+  v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
+}
+
+function take(p: Parsed, line: usize, isServed: bool, v: Verdict, captured: u32): void {
+  if (isServed) serve(p, v);
+  else plain(p, line, v, captured);
+}
+
+/** Conntrack's line of a frame, or 0. */
+function lineOf(p: Parsed): usize {
+  if (p.isIpv6) lookUp(p);
+  return find(homeLine(p.addresses, p.key), p.addresses, p.key);
+}

@@ -1,0 +1,320 @@
+import { describe, expect, it } from "vitest";
+import { FRAGMENT_MS } from "../../assembly/abi.js";
+import type { Outcome, RigFrame } from "../assembly/path/gateway-rig.js";
+import {
+  ethernet,
+  icmpEcho,
+  ipv4,
+  ipv4FragmentsOf,
+  type Layer4,
+  onesSum,
+  otherProtocol,
+  patterned,
+  tcp,
+  udp,
+} from "../support/frames.js";
+import { EXT, INSIDE, Nat, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
+
+const ORDERS = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+];
+
+/** Pieces of one datagram, as frames. */
+function pieces(
+  l4: Layer4,
+  { src = INSIDE, dst = REMOTE, id = 0x4242, sizes = [1000, 1000], atMs = 0 } = {},
+): RigFrame[] {
+  const hook = dst === EXT ? ("from-network" as const) : ("from-endpoint" as const);
+  return ipv4FragmentsOf(ipv4({ src, dst, id }, l4), sizes).map((packet) => ({ hook, frame: ethernet(packet), atMs }));
+}
+
+/** One piece made by hand: `from` in bytes. */
+function piece(from: number, payload: Uint8Array, more: boolean, fields: { src?: string; id?: number } = {}): RigFrame {
+  const { src = INSIDE, id = 0x4242 } = fields;
+  const packet = ipv4({ src, dst: REMOTE, id, fragmentOffset: from, moreFragments: more }, otherProtocol(17, payload));
+  return { hook: "from-endpoint", frame: ethernet(packet) };
+}
+
+/** The first `length` bytes of a datagram that says it is longer. */
+function head(length: number): Uint8Array {
+  const whole = udp({ srcPort: 5000, dstPort: 53, payload: patterned(4000) });
+  return whole
+    .bytes({ family: 4, src: Uint8Array.of(10, 0, 0, 2), dst: Uint8Array.of(192, 0, 2, 102) })
+    .slice(0, length);
+}
+
+/** What a receiver makes of the fragments that left: the payload behind the IP header, complete or not at all. */
+function reassemble(frames: readonly Uint8Array[]): { src: string; dst: string; body: Uint8Array } | undefined {
+  const bytes = new Map<number, number>();
+  let total = -1;
+  let ends = { src: "", dst: "" };
+  for (const frame of frames) {
+    const packet = frame.subarray(14);
+    const word = (packet[6] << 8) | packet[7];
+    const from = (word & 0x1fff) * 8;
+    const body = packet.subarray((packet[0] & 15) * 4);
+    ends = { src: packet.subarray(12, 16).join("."), dst: packet.subarray(16, 20).join(".") };
+    expect(onesSum(packet.subarray(0, 20))).toBe(0xffff);
+    body.forEach((byte, i) => {
+      bytes.set(from + i, byte);
+    });
+    if (!(word & 0x2000)) total = from + body.length;
+  }
+  if (bytes.size !== total) return undefined;
+  return { ...ends, body: Uint8Array.from({ length: total }, (_, i) => bytes.get(i) ?? -1) };
+}
+
+/** One's-complement sum of a transport segment and its pseudo-header; 0xFFFF where its checksum is right. */
+function segmentSum({ src, dst, body }: { src: string; dst: string; body: Uint8Array }, protocol: number): number {
+  const octets = (address: string) => Uint8Array.from(address.split("."), Number);
+  if (protocol === 1) return onesSum(body);
+  return onesSum(octets(src), octets(dst), Uint8Array.of(0, protocol, body.length >> 8, body.length & 255), body);
+}
+
+/** Frames that left by `action`, held ones behind the one that released them. */
+function left(nat: Nat, outcomes: readonly Outcome[], action: string): Uint8Array[] {
+  const all = [...outcomes, ...nat.rig.released.map(({ outcome }) => outcome)];
+  return all.filter((outcome) => outcome.action === action).map(({ frame }) => frame);
+}
+
+const reasonsOf = (outcomes: readonly Outcome[]) => outcomes.map(({ action, reason }) => reason || action);
+
+const DATAGRAMS = [
+  ["UDP", 17, (src: number, dst: number) => udp({ srcPort: src, dstPort: dst, payload: patterned(2500) })],
+  ["TCP", 6, (src: number, dst: number) => tcp({ srcPort: src, dstPort: dst, flags: "ACK", payload: patterned(2500) })],
+] as const;
+
+describe("T40 all six orders of three fragments", () => {
+  for (const [name, protocol, segment] of DATAGRAMS) {
+    for (const order of ORDERS) {
+      it(`${name} from an endpoint, ${order.join(" ")}: all leave with the egress IP, and their checksum is right together`, async () => {
+        const nat = await Nat.start();
+        if (protocol === 6) nat.out(tcp({ srcPort: 700, dstPort: 53, flags: "SYN" }));
+        const parts = pieces(segment(700, 53));
+        const outcomes = nat.send(order.map((i) => parts[i]));
+        const whole = reassemble(left(nat, outcomes, "snat"));
+        expect(whole).toMatchObject({ src: EXT, dst: REMOTE });
+        expect(segmentSum(whole!, protocol)).toBe(0xffff);
+        const early = order.indexOf(0);
+        expect(outcomes.slice(0, early).every(({ action }) => action === "hold")).toBe(true);
+        expect(nat.counters.actions.hold).toBe(early);
+        expect(nat.rig.heldCount).toBe(0);
+        nat.check();
+      });
+
+      it(`${name} from the remote, ${order.join(" ")}: all come to the endpoint`, async () => {
+        const nat = await Nat.start();
+        const opened = nat.out(
+          protocol === 6 ? tcp({ srcPort: 700, dstPort: 53, flags: "SYN" }) : udp({ srcPort: 700, dstPort: 53 }),
+        );
+        const parts = pieces(segment(53, opened.natPort), { src: REMOTE, dst: EXT });
+        const outcomes = nat.send(order.map((i) => parts[i]));
+        const whole = reassemble(left(nat, outcomes, "reverse"));
+        expect(whole).toMatchObject({ src: REMOTE, dst: INSIDE });
+        expect(segmentSum(whole!, protocol)).toBe(0xffff);
+        expect(whole!.body[2] * 256 + whole!.body[3]).toBe(700);
+        nat.check();
+      });
+    }
+  }
+
+  it("released frames come right behind their first fragment, in the order in which they were held, whatever the batch size", async () => {
+    const between = outbound(udp({ srcPort: 9, dstPort: 9 }));
+    const parts = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(3500) }), { sizes: [1000, 1000, 1000] });
+    const frames = [parts[3], parts[1], between, parts[0], between, parts[2]];
+    const runs = [];
+    for (const size of [1, 2, 6]) {
+      const nat = await Nat.start();
+      const outcomes = nat.rig.send(frames, size);
+      runs.push({ outcomes, released: nat.rig.released.map(({ outcome }) => outcome), counters: nat.counters });
+      expect(nat.rig.released.map(({ sent }) => sent.frame)).toEqual([parts[3].frame, parts[1].frame]);
+    }
+    expect(runs[1]).toEqual(runs[0]);
+    expect(runs[2]).toEqual(runs[0]);
+  });
+
+  it("in profile cilium a later fragment before its first is dropped, and so is only that one", async () => {
+    const nat = await Nat.start({ engine: { natProfile: "cilium" }, verifier: { natProfile: "cilium" } });
+    const parts = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) }));
+    expect(reasonsOf(nat.send([parts[1], parts[0], parts[2]]))).toEqual(["fragment-without-first", "snat", "snat"]);
+    nat.check();
+  });
+});
+
+describe("T41 fragments that do not fit together", () => {
+  it("without their first one they are held and dropped when their time is over", async () => {
+    const nat = await Nat.start();
+    const [, second, third] = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) }));
+    expect(reasonsOf(nat.send([second, third]))).toEqual(["fragment-without-first", "fragment-without-first"]);
+    expect(nat.rig.heldCount).toBe(2);
+    const other = udp({ srcPort: 1, dstPort: 1 });
+    nat.out(other, { atMs: FRAGMENT_MS - 1 });
+    expect(nat.rig.heldCount).toBe(2);
+    nat.out(other, { atMs: FRAGMENT_MS });
+    expect(nat.rig.released.map(({ outcome }) => `${outcome.action} ${outcome.reason}`)).toEqual([
+      "drop fragment-without-first",
+      "drop fragment-without-first",
+    ]);
+    nat.check();
+  });
+
+  const overlaps = [
+    ["by one unit of 8 bytes", 8, 24],
+    ["by more than one", 24, 40],
+    ["that lie in others", 40, 56],
+    ["that cover others", 8, 72],
+  ] as const;
+  for (const [how, from, to] of overlaps) {
+    it(`overlapping ones ${how}: from the first one on nothing leaves any more`, async () => {
+      const nat = await Nat.start();
+      const payload = patterned(128);
+      const outcomes = nat.send([
+        piece(0, head(16), true),
+        piece(32, payload.subarray(0, 32), true),
+        piece(from, payload.subarray(0, to - from), true),
+        piece(16, payload.subarray(0, 16), true),
+        piece(64, payload.subarray(0, 16), false),
+        piece(0, head(16), true),
+      ]);
+      expect(reasonsOf(outcomes)).toEqual(["snat", "snat", ...Array(4).fill("fragment-overlap")]);
+      nat.check();
+    });
+  }
+
+  it("what was held goes with an overlap, unsent", async () => {
+    const nat = await Nat.start();
+    const payload = patterned(64);
+    nat.send([piece(32, payload, true), piece(40, payload, true), piece(0, head(32), true)]);
+    expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-overlap"]);
+    expect(nat.counters.actions.snat).toBe(0);
+    nat.check();
+  });
+
+  it("an overlap in the last bytes only, and a second end of the same datagram", async () => {
+    const nat = await Nat.start();
+    const outcomes = nat.send([
+      piece(0, head(32), true),
+      piece(32, patterned(13), false),
+      piece(32, patterned(14), false),
+      piece(48, patterned(8), false),
+    ]);
+    expect(reasonsOf(outcomes)).toEqual(["snat", "snat", "fragment-overlap", "fragment-overlap"]);
+    nat.check();
+  });
+
+  it("the same fragment twice: the second is dropped, the datagram goes on", async () => {
+    const nat = await Nat.start();
+    const parts = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) }));
+    const outcomes = nat.send([parts[0], parts[1], parts[1], parts[0], parts[2]]);
+    expect(reasonsOf(outcomes)).toEqual(["snat", "snat", "fragment-duplicate", "fragment-duplicate", "snat"]);
+    nat.check();
+  });
+
+  it("an end beyond 65,535 bytes (ping of death), no payload, and a middle that is no multiple of 8 bytes", async () => {
+    const nat = await Nat.start();
+    const outcomes = nat.send([
+      piece(65_528, patterned(8), false),
+      piece(65_512, patterned(8), false),
+      piece(16, new Uint8Array(0), true),
+      piece(16, patterned(9), true),
+    ]);
+    expect(reasonsOf(outcomes)).toEqual(["bad-header", "fragment-without-first", "bad-header", "bad-header"]);
+    expect(outcomes[1].action).toBe("hold");
+    nat.check();
+  });
+
+  it("a first one too short for its transport header, and the one behind it that would write into that", async () => {
+    const nat = await Nat.start();
+    const segment = tcp({ srcPort: 700, dstPort: 53, flags: "SYN", payload: patterned(64) });
+    const parts = pieces(segment, { sizes: [8, 8, 8] });
+    const outcomes = nat.send(parts);
+    expect(outcomes[0]).toMatchObject({ action: "drop", reason: "fragment-tiny" });
+    expect(outcomes.slice(1).every(({ action }) => action === "hold")).toBe(true);
+    expect(nat.counters.opened).toBe(0);
+    // RFC 3128: what says where the flags are must not be said twice.
+    const [first, ...rest] = pieces(segment, { id: 7, sizes: [24, 24] });
+    const second = piece(8, patterned(16), true, { id: 7 });
+    second.frame[14 + 9] = 6;
+    second.frame.set([0, 0], 24);
+    second.frame.set(
+      [(~onesSum(second.frame.subarray(14, 34)) >> 8) & 255, ~onesSum(second.frame.subarray(14, 34)) & 255],
+      24,
+    );
+    expect(reasonsOf(nat.send([first, second, ...rest]))).toEqual([
+      "snat",
+      ...Array(rest.length + 1).fill("fragment-overlap"),
+    ]);
+    nat.check();
+  });
+});
+
+it("T42 a fragmented echo request of 3,000 bytes and its reply are translated both ways", async () => {
+  const nat = await Nat.start();
+  const parts = pieces(icmpEcho({ type: "request", id: 77, seq: 1, payload: patterned(3000) }), {
+    sizes: [1480, 1480],
+  });
+  const outcomes = nat.send(parts);
+  const request = reassemble(left(nat, outcomes, "snat"));
+  expect(request).toMatchObject({ src: EXT, dst: REMOTE });
+  expect(onesSum(request!.body)).toBe(0xffff);
+  const reply = icmpEcho({ type: "reply", id: outcomes[0].natPort, seq: 1, payload: patterned(3000) });
+  const answers = nat.send(pieces(reply, { src: REMOTE, dst: EXT, sizes: [1480, 1480] }));
+  const answer = reassemble(left(nat, answers, "reverse"));
+  expect(answer).toMatchObject({ src: REMOTE, dst: INSIDE });
+  expect(onesSum(answer!.body)).toBe(0xffff);
+  expect(answer!.body[4] * 256 + answer!.body[5]).toBe(77);
+  nat.check();
+});
+
+it("T43 two endpoints, the same identification, one remote: the second is refused until the first one's datagram is complete", async () => {
+  const nat = await Nat.start();
+  const datagram = udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) });
+  const first = pieces(datagram);
+  const second = pieces(datagram, { src: OTHER_INSIDE });
+  const outcomes = nat.send([first[0], second[0], second[1], first[1], first[2], second[2]]);
+  expect(reasonsOf(outcomes)).toEqual([
+    "snat",
+    "fragment-id-taken",
+    "fragment-id-taken",
+    "snat",
+    "snat",
+    "fragment-without-first",
+  ]);
+  expect(reassemble(left(nat, outcomes, "snat"))).toBeDefined();
+  // In another protocol, or once that datagram is through, it is free.
+  expect(reasonsOf(nat.send(pieces(datagram, { src: OTHER_INSIDE, id: 0x4243 })))).toEqual(["snat", "snat", "snat"]);
+  nat.check();
+});
+
+it("T44 a flood of a million first fragments: memory and plain traffic are as without it", async () => {
+  const FLOOD = 1_000_000;
+  const quiet = await Nat.start({ engine: { connections: 2048, fragments: 256 } });
+  const flooded = await Nat.start({ engine: { connections: 2048, fragments: 256 } });
+  const flow = (i: number) => outbound(udp({ srcPort: 2000 + (i % 64), dstPort: 53, payload: patterned(32, i) }));
+  const first = piece(0, head(16), true).frame;
+  const { engine } = flooded.rig;
+  const size = engine.memory.size;
+  let sent = 0;
+  for (let round = 0; round < 10; round++) {
+    const frames = Array.from({ length: 16 }, (_, i) => flow(round * 16 + i));
+    expect(flooded.send(frames)).toEqual(quiet.send(frames));
+    for (; sent < (FLOOD / 10) * (round + 1); sent += 1000) {
+      const batch = Array.from({ length: 1000 }, (_, i) => {
+        const frame = first.slice();
+        const id = (sent + i) & 0xffff;
+        frame.set([id >> 8, id & 255], 18);
+        frame[30] = 1 + ((sent + i) >> 16);
+        return { hook: "from-endpoint" as const, frame };
+      });
+      flooded.rig.send(batch);
+    }
+  }
+  expect(engine.memory.size).toBe(size);
+  const { fragmentsEvicted } = flooded.counters;
+  expect(fragmentsEvicted).toBe(FLOOD - 256);
+});
