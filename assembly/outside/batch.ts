@@ -13,7 +13,7 @@ import {
 } from "../abi";
 import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_SRC_AT } from "../wire/ipv6";
-import { KIND_ICMP_ERROR, KIND_PLAIN, KIND_PLAIN6, Parsed, parseFrame } from "../wire/parse";
+import { KIND_ICMP_ERROR, KIND_PLAIN, KIND_PLAIN6, PARSED_LATER, Parsed, parseFrame } from "../wire/parse";
 import { isNonsense, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { buildError, buildPlain, innerAddresses, innerConnection, innerPorts, innerProtocol } from "./build";
 import { buildError6, buildPlain6, inner6Addresses, inner6Ports, inner6Protocol, innerConnection6 } from "./build6";
@@ -38,11 +38,13 @@ import {
   parsedAt,
   pendingAt,
   putField,
+  releasedAt,
   slotFlags,
   stampsAt,
   wires,
 } from "./control";
 import { process } from "./engine";
+import { findReply, isFirst, isLater, noteReply, openFragment, repliedPorts, repliedProtocol } from "./fragments";
 import {
   CONTROL_BATCHES_AT,
   CONTROL_BROKEN_AT,
@@ -101,6 +103,8 @@ let batch: u32 = 0;
 /** Frames in the running batch, and how many it may hold. */
 let size: u32 = 0;
 let limit: u32 = 0;
+/** The frame at hand may release held ones, which come before all others. */
+let endsBatch: bool = false;
 
 /**
  * Takes frames `first` to `end` - 1 of the piece through the engine and fills their result columns.
@@ -125,11 +129,13 @@ export function run(first: u32, end: u32): i32 {
     if (now >= until && until != u64.MAX_VALUE) break;
     clock = now;
     store<u64>(control, clock, CONTROL_CLOCK_AT);
+    endsBatch = false;
     const outcome = load<u8>(hooks + i) ? takeFrame(i, clock) : SKIPPED;
     if (outcome != CUT) i++;
-    if (outcome != CUT && size < limit) continue;
+    if (outcome != CUT && size < limit && !endsBatch) continue;
     const error = flush();
     if (error < 0) return error;
+    if (load<u32>(releasedAt)) return i;
     if (field(CONTROL_EVENT_COUNT_AT) + batchSize > <u32>EVENT_COUNT) return i;
   }
   const error = flush();
@@ -166,6 +172,8 @@ function takeFrame(i: u32, clock: u64): u32 {
   describe(i, record, clock);
   const p = changetype<Parsed>(parsedAt);
   parseFrame(record, arenaAt, p);
+  openFragment(p);
+  endsBatch = isFirst;
   const hook = <u32>load<u8>(hooks + i);
   passChanges(clock);
   if (field(CONTROL_UNREACHABLE_AT) && losesFrame(i, clock)) {
@@ -275,10 +283,25 @@ function takeInbound(i: u32, p: Parsed): u32 {
     if (p.isIpv6) return answer(i, p, inner6Addresses, inner6Ports, inner6Protocol);
     return answer(i, p, innerAddresses, innerPorts, innerProtocol);
   }
+  const clock = load<u64>(control, CONTROL_CLOCK_AT);
+  if (isLater(p)) return findReply(p, clock) ? answerLater(i, p) : TAKEN;
   if ((p.kind != KIND_PLAIN && p.kind != KIND_PLAIN6) || opens(p)) return TAKEN;
-  if (p.kind == KIND_PLAIN6)
-    p.addresses = <u64>findWide(p.l3 + IPV6_SRC_AT) | ((<u64>findWide(p.l3 + IPV6_DST_AT)) << 32);
+  if (isFirst) noteReply(p, clock);
+  numberAddresses(p);
   return answer(i, p, rotl<u64>(p.addresses, 32), rotl<u32>(p.ports, 16), protocolOf(p));
+}
+
+/** A later fragment of a reply: its first one showed the ports. */
+function answerLater(i: u32, p: Parsed): u32 {
+  numberAddresses(p);
+  p.flags |= <u8>PARSED_LATER;
+  const protocol = p.isIpv6 ? repliedProtocol | WIDE_PROTOCOL : repliedProtocol;
+  return answer(i, p, rotl<u64>(p.addresses, 32), rotl<u32>(repliedPorts, 16), protocol);
+}
+
+/** Numbers that an IPv6 frame's addresses have, 0 = none. */
+function numberAddresses(p: Parsed): void {
+  if (p.isIpv6) p.addresses = <u64>findWide(p.l3 + IPV6_SRC_AT) | ((<u64>findWide(p.l3 + IPV6_DST_AT)) << 32);
 }
 
 /** A SYN or an echo request from outside answers nobody. */
@@ -325,13 +348,26 @@ function flush(): i32 {
   size = 0;
   batch++;
   if (count == 0) return 0;
-  const code = process(count);
-  if (code < 0) return code;
+  for (let done: u32 = 0; done < count; ) {
+    const code = process(count - done);
+    if (code <= 0) return code;
+    learnAll(done, <u32>code);
+    done += <u32>code;
+    // What was released by time alone is dropped, whenever that comes: the rest need not wait for it.
+    if (done < count)
+      memory.copy(engineFrames, engineFrames + <usize>code * FRAME_SIZE, <usize>(count - done) * FRAME_SIZE);
+  }
   putField(CONTROL_GIVEN_COUNT_AT, field(CONTROL_GIVEN_COUNT_AT) + count);
   putField(CONTROL_BATCHES_AT, field(CONTROL_BATCHES_AT) + 1);
+  limit = nextLimit();
+  return 0;
+}
+
+/** @param first place in the batch of the first of `count` frames that the engine has just taken */
+function learnAll(first: u32, count: u32): void {
   let record = engineFrames;
   let verdict = engineVerdicts;
-  let pending = pendingAt;
+  let pending = pendingAt + <usize>first * PENDING_SIZE;
   for (let k: u32 = 0; k < count; k++) {
     note(load<u32>(pending, PENDING_SLOT_AT), verdict);
     if (load<u32>(pending, PENDING_KIND_AT) != PENDING_KIND_OTHER)
@@ -340,6 +376,4 @@ function flush(): i32 {
     verdict += VERDICT_SIZE;
     pending += PENDING_SIZE;
   }
-  limit = nextLimit();
-  return 0;
 }

@@ -22,7 +22,7 @@ import {
   WALKED,
   walkHeaders,
 } from "../wire/ipv6";
-import { checksumAt, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_ID_AT,
@@ -60,6 +60,7 @@ function rewriteDestination(l3: usize, mapping: usize): u32 {
 /** TCP, UDP or echo reply. */
 export function buildPlain6(p: Parsed, mapping: usize): void {
   const addressChange = rewriteDestination(p.l3, mapping);
+  if (p.flags & PARSED_LATER) return;
   const protocol = p.protocol;
   const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : p.l4 + 2;
   const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);

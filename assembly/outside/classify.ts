@@ -21,6 +21,7 @@ import {
 } from "./control";
 import { settleCopy } from "./copies";
 import { isSelected } from "./filter";
+import { lookAtReply } from "./fragments";
 import {
   ACTION_SKIPPED,
   ADDRESS_EGRESS,
@@ -55,6 +56,7 @@ import {
   ipv4Addresses,
   l4,
   look,
+  mayBeFragment,
   packetEnd,
   protocol,
   quotedIpv4,
@@ -121,8 +123,9 @@ function place(options: u32, clock: u64): u32 {
     if (src & ADDRESS_ENDPOINT) return fromEndpoint();
     dst = destinationFlags(clock);
   }
-  if (dst & ADDRESS_ENDPOINT) return fromOutside(options & INTERFACE_FLAG_NETWORK ? FRAME_FLAG_UPLINK : SLOT_REPLY);
-  if (options & INTERFACE_FLAG_NETWORK && dst & ADDRESS_EGRESS) return fromOutside(0);
+  if (dst & ADDRESS_ENDPOINT)
+    return fromOutside(options & INTERFACE_FLAG_NETWORK ? FRAME_FLAG_UPLINK : SLOT_REPLY, clock);
+  if (options & INTERFACE_FLAG_NETWORK && dst & ADDRESS_EGRESS) return fromOutside(0, clock);
   if (!(options & INTERFACE_FLAG_NETWORK) && !(src & ADDRESS_EGRESS) && isErrorAboutEndpoint(clock))
     return fromEndpoint();
   if ((src | dst) & (ADDRESS_NODE | ADDRESS_EGRESS))
@@ -157,10 +160,11 @@ function fromEndpoint(): u32 {
   return 0;
 }
 
-function fromOutside(more: u32): u32 {
+function fromOutside(more: u32, clock: u64): u32 {
   hook = HOOK_FROM_NETWORK;
   flags |= offloadFlags() | more;
   if (more & SLOT_REPLY) hash = replyHash();
+  if (more & SLOT_REPLY && mayBeFragment()) lookAtReply(offset, captured, wire, link, clock);
   return 0;
 }
 

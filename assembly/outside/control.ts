@@ -30,6 +30,7 @@ import {
   CONTROL_EGRESS_ROOM_AT,
   CONTROL_ENGINE_FRAMES_AT,
   CONTROL_ENGINE_VERDICTS_AT,
+  CONTROL_FRAGMENTS_AT,
   CONTROL_GIVEN_AT,
   CONTROL_MAPPING_SLOTS_AT,
   CONTROL_MAPPINGS_AT,
@@ -37,6 +38,7 @@ import {
   CONTROL_NODES_AT,
   CONTROL_PARSED_AT,
   CONTROL_PENDING_AT,
+  CONTROL_RELEASED_AT,
   CONTROL_SEED_AT,
   CONTROL_SHORT_AT,
   CONTROL_STAMPS_AT,
@@ -78,6 +80,8 @@ export let nodesAt: usize = 0;
 export let nodeCount: u32 = 0;
 export let wideAt: usize = 0;
 export let wideMask: u32 = 0;
+export let fragmentsAt: usize = 0;
+export let releasedAt: usize = 0;
 
 function word(at: usize): u32 {
   return load<u32>(control + at);
@@ -188,6 +192,8 @@ export function attach(at: usize): i32 {
   nodeCount = word(CONTROL_NODE_COUNT_AT);
   wideAt = word(CONTROL_WIDE_AT);
   wideMask = wideSlots - 1;
+  fragmentsAt = word(CONTROL_FRAGMENTS_AT);
+  releasedAt = word(CONTROL_RELEASED_AT);
   seed = load<u64>(control + CONTROL_SEED_AT);
   takeColumns();
   return OK;

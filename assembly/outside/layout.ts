@@ -1,7 +1,7 @@
 // The numbers that the outside simulator and its host share: where things lie in the engine's REGION_HOST. Compiled by asc and by tsc, so:
 // integer constants only, no imports. All records are little-endian; "raw" means bytes as on the wire.
 
-export const OUTSIDE_VERSION = 3;
+export const OUTSIDE_VERSION = 4;
 
 // ---- Control block at the start of the host region. The host fills it before `attach`; addresses are absolute. -------------------------
 
@@ -59,6 +59,8 @@ export const CONTROL_LOST_AT = CONTROL_UNTIL_AT + 8; // u64, frames lost so far
 export const CONTROL_WIDE_AT = CONTROL_LOST_AT + 8; // u32, WIDE_SIZE each: IPv6 addresses by number
 export const CONTROL_WIDE_SLOTS_AT = CONTROL_WIDE_AT + 4; // u32, a power of two, at least 64
 export const CONTROL_WIDE_COUNT_AT = CONTROL_WIDE_SLOTS_AT + 4; // u32, numbers given out so far
+export const CONTROL_FRAGMENTS_AT = CONTROL_WIDE_COUNT_AT + 4; // u32, FRAGMENT_SIZE × FRAGMENT_SLOTS: ports of fragmented replies
+export const CONTROL_RELEASED_AT = CONTROL_FRAGMENTS_AT + 4; // u32, the engine's list of released frames
 export const CONTROL_SIZE = 320;
 
 export const CONTROL_FLAG_UNSETTLED = 1; // policy or gateways changed in mid-run: any connection may be moved at its next frame
@@ -83,7 +85,7 @@ export const COLUMN_VERDICT_FLAGS = 11; // u16, VERDICT_FLAG_*
 export const COLUMN_EGRESS = 12; // u16, index; NO_EGRESS where none applies
 export const COLUMN_OLD_EGRESS = 13; // u16
 export const COLUMN_NAT_PORT = 14; // u16, host order
-export const COLUMN_HASH = 15; // u32, of the connection that a reply may belong to; 0 = none
+export const COLUMN_HASH = 15; // u32, of the connection that a reply may belong to; 0 = none. Once the frame was held, its number
 export const COLUMN_EVICTIONS = 16; // u32, live connections evicted so far; where frames as given are kept
 
 export const NO_EGRESS = 0xffff;
@@ -199,6 +201,11 @@ export const EVENT_ADDRESSES_AT = 8; // u64 raw; with WIDE_PROTOCOL numbers
 export const EVENT_PORTS_AT = 16; // u32 raw
 export const EVENT_SIZE = 24;
 export const EVENT_COUNT = 8192;
+
+// ---- Fragmented replies whose first fragment was seen. --------------------------------------------------------------------------------------
+
+export const FRAGMENT_SLOTS = 4096; // a power of two
+export const FRAGMENT_SIZE = 32;
 
 // ---- Copies of one packet that a capture shows on several interfaces. --------------------------------------------------------------------------------
 

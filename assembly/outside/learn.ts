@@ -1,5 +1,6 @@
 import {
   ACTION_DROP,
+  ACTION_HOLD,
   ACTION_PASS,
   ACTION_SNAT,
   COUNTER_EVICTED_CLOSING_AT,
@@ -14,6 +15,7 @@ import {
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_REMAPPED,
   VERDICT_FLAGS_AT,
+  VERDICT_INNER_AT,
   VERDICT_NAT_PORT_AT,
   VERDICT_OLD_EGRESS_AT,
   VERDICT_REASON_AT,
@@ -26,6 +28,7 @@ import {
   evictions,
   field,
   givenAt,
+  hashes,
   natPorts,
   oldEgresses,
   putField,
@@ -88,6 +91,8 @@ export function note(i: u32, verdict: usize): void {
   store<u16>(egresses + at16, <u16>load<u32>(verdict, VERDICT_EGRESS_AT));
   store<u16>(oldEgresses + at16, load<u16>(verdict, VERDICT_OLD_EGRESS_AT));
   store<u16>(natPorts + at16, load<u16>(verdict, VERDICT_NAT_PORT_AT));
+  if (load<u8>(verdict, VERDICT_ACTION_AT) == ACTION_HOLD)
+    store<u32>(hashes + ((<usize>i) << 2), load<u32>(verdict, VERDICT_INNER_AT));
   if (givenAt) store<u32>(evictions + ((<usize>i) << 2), evicted());
   if (load<u8>(verdict, VERDICT_REASON_AT) == REASON_GATEWAY_DOWN)
     countLost(i, deadNodeOf(load<u32>(verdict, VERDICT_EGRESS_AT)));

@@ -80,6 +80,11 @@ function lookAtIpv6(captured: u32, wire: u32): u32 {
   return 0;
 }
 
+/** True for fragments, and for IPv6 packets with extension headers, which may be some. */
+export function mayBeFragment(): bool {
+  return version == 4 ? isFragment : protocol == 0 || protocol == 43 || protocol == 44 || protocol == 60;
+}
+
 /** True where source and destination port can be read. */
 export function hasPorts(): bool {
   return (

@@ -4,7 +4,7 @@ import { REASON_TEXTS } from "../report/reasons.js";
 
 /** Every number of a report that `--fail-on` may name. */
 const NAMES = {
-  frames: ["read", "bytes", "pass", "snat", "reverse", "drop", "lost", "skipped", "generated"],
+  frames: ["read", "bytes", "pass", "snat", "reverse", "drop", "lost", "skipped", "hold", "generated"],
   connections: ["opened", "closed", "expired", "broken", "rebound", "peak", "live", "removed", "directionGuessed"],
   reasons: Object.keys(REASON_TEXTS),
   verification: ["framesChecked", "mismatches"],

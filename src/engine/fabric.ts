@@ -43,6 +43,8 @@ class Station {
   /** Live entries that it has evicted so far, and translated connections that it has. */
   evicted = 0;
   live = 0;
+  /** Numbers of frames that it holds, by which the front knows them. */
+  readonly held = new Map<number, number>();
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -61,6 +63,8 @@ export class Fabric {
   /** Most translated connections at a time, over all nodes. */
   peak = 0;
   #live = 0;
+  /** Of the frame that was held last, at any node. */
+  #holdNumber = 0;
   /** Bytes of a frame that engines are given; IPv6 extension headers may be of any length. */
   readonly #head: number;
   readonly #front: Engine;
@@ -68,6 +72,7 @@ export class Fabric {
   readonly #verdicts: Uint8Array;
   readonly #verdictsAt: number;
   readonly #countersAt: number;
+  readonly #releasedAt: number;
   readonly #nowhere: Station;
   #stations: readonly Station[] = [];
   /** Node by index of the egress; for a frame from the network, the node that has the address now. */
@@ -82,6 +87,7 @@ export class Fabric {
     this.#verdictsAt = this.#verdicts.byteOffset;
     this.#framesAt = front.regionBytes(abi.REGION_FRAMES).byteOffset;
     this.#countersAt = front.regionBytes(abi.REGION_COUNTERS).byteOffset;
+    this.#releasedAt = front.regionBytes(abi.REGION_RELEASED).byteOffset;
     this.#nowhere = new Station(nowhere);
   }
 
@@ -105,11 +111,14 @@ export class Fabric {
 
   /**
    * Takes frames 0 … count-1 of the front through the cluster; `process` of an engine in all but name.
-   * @returns count   @throws {EngineError} where an engine refuses a frame record
+   * @returns how many were taken, as `Engine.process`   @throws {EngineError} where an engine refuses a frame record
    */
   process(count: number): number {
     this.#front.locate(count);
-    for (let i = 0; i < count; i++) this.#frame(i);
+    for (let i = 0; i < count; i++) {
+      this.#frame(i);
+      if (this.#front.memory.u32(this.#releasedAt) !== 0) return i + 1;
+    }
     return count;
   }
 
@@ -139,6 +148,7 @@ export class Fabric {
   #run(station: Station): void {
     const { engine } = station;
     engine.process(1);
+    this.#passReleased(station);
     const { memory } = this.#front;
     const fullestAt = this.#countersAt + abi.COUNTER_ENTRIES_AT;
     const entries = engine.counter(abi.COUNTER_ENTRIES_AT);
@@ -155,6 +165,19 @@ export class Fabric {
     const evictedAt = this.#countersAt + abi.COUNTER_EVICTED_ESTABLISHED_AT;
     memory.putU32(evictedAt, memory.u32(evictedAt) + evicted - station.evicted);
     station.evicted = evicted;
+  }
+
+  /** Puts what a station has released on the front's list, under the numbers that the front knows. */
+  #passReleased({ engine, held }: Station): void {
+    const { memory } = this.#front;
+    for (const number of engine.takeReleased()) {
+      const known = held.get(number);
+      held.delete(number);
+      const count = memory.u32(this.#releasedAt) + 1;
+      if (known === undefined || count > this.#front.config.fragments) continue;
+      memory.putU32(this.#releasedAt + count * 4, known);
+      memory.putU32(this.#releasedAt, count);
+    }
   }
 
   #place(i: number, { engine }: Station, hook: number): void {
@@ -290,7 +313,7 @@ export class Fabric {
    * Takes a station's verdict and bytes over as those of frame `i`.
    * @param inner where in the frame the bytes begin that lie at `at` of the station's arena
    */
-  #settle(i: number, { engine, verdict }: Station, flags: number, inner: number, at: number): void {
+  #settle(i: number, { engine, verdict, held }: Station, flags: number, inner: number, at: number): void {
     const { memory, arena } = this.#front;
     const to = this.#verdictsAt + i * abi.VERDICT_SIZE;
     const record = this.#framesAt + i * abi.FRAME_SIZE;
@@ -301,6 +324,10 @@ export class Fabric {
     memory.putU16(to + abi.VERDICT_FLAGS_AT, flags);
     memory.putU32(to + abi.VERDICT_LENGTH_AT, captured);
     if (action === abi.ACTION_PASS || action === abi.ACTION_DROP) return;
+    if (action === abi.ACTION_HOLD) {
+      held.set(engine.holdNumber(0), ++this.#holdNumber);
+      return memory.putU32(to + abi.VERDICT_INNER_AT, this.#holdNumber);
+    }
     const changed = Math.min(captured, this.#head) - inner;
     arena.set(engine.arena.subarray(at, at + changed), offset);
   }

@@ -21,6 +21,8 @@ export interface Columns {
   readonly egress: Uint16Array;
   readonly oldEgress: Uint16Array;
   readonly natPort: Uint16Array;
+  /** Of a frame whose action is ACTION_HOLD: the number under which the engine will release it. */
+  readonly holdNumber: Uint32Array;
   /** Live connections that the engine had evicted by then; only where frames as given are kept. */
   readonly evictions: Uint32Array;
 }
@@ -47,6 +49,7 @@ export function columnsOf(host: Uint8Array, region: HostRegion, count: number): 
     egress: words(layout.COLUMN_EGRESS),
     oldEgress: words(layout.COLUMN_OLD_EGRESS),
     natPort: words(layout.COLUMN_NAT_PORT),
+    holdNumber: longs(layout.COLUMN_HASH),
     evictions: longs(layout.COLUMN_EVICTIONS),
   };
 }

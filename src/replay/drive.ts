@@ -25,6 +25,8 @@ export async function takeAll(session: Session, merged: MergedCapture): Promise<
   } catch (error) {
     if (error instanceof CaptureError) return error;
     throw error;
+  } finally {
+    if (options.saveState === undefined) session.dropHeld();
   }
 }
 

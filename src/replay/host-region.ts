@@ -28,13 +28,15 @@ export interface OutsideSizes {
 /** Places in the host region, as offsets from its start. */
 export interface HostRegion {
   readonly size: number;
-  /** The part that a saved state keeps: control block, mappings and the IPv6 addresses that they name. */
+  /** The part that a saved state keeps: control block, mappings, the IPv6 addresses that they name, ports of fragments. */
   readonly keptSize: number;
   readonly mappings: number;
   readonly mappingSlots: number;
   /** IPv6 addresses of mappings, by number. */
   readonly wide: number;
   readonly wideSlots: number;
+  /** Ports of fragmented replies. */
+  readonly fragments: number;
   readonly addresses: number;
   readonly addressSlots: number;
   readonly shortAddresses: number;
@@ -79,6 +81,7 @@ export function planHostRegion(sizes: OutsideSizes): HostRegion {
   const mappings = take(mappingSlots * layout.MAPPING_SIZE);
   const wideSlots = sizes.hasIpv6 ? Math.max(MIN_WIDE_SLOTS, mappingSlots * 2) : 64;
   const wide = take(wideSlots * layout.WIDE_SIZE);
+  const fragments = take(layout.FRAGMENT_SLOTS * layout.FRAGMENT_SIZE);
   const keptSize = size;
   const addressSlots = powerOfTwo(sizes.addresses * 2 + 2);
   return {
@@ -86,6 +89,7 @@ export function planHostRegion(sizes: OutsideSizes): HostRegion {
     mappingSlots,
     wide,
     wideSlots,
+    fragments,
     keptSize,
     addressSlots,
     copySlots: COPY_SLOTS,

@@ -4,6 +4,7 @@ import { HOOK_FROM_ENDPOINT } from "../engine/codes.js";
 import type { Verifier } from "../verify/verifier.js";
 import type { Columns } from "./columns.js";
 import type { Course } from "./course.js";
+import type { HeldFrame } from "./held-frames.js";
 import { causeOf } from "./moved.js";
 import { outputLinkType } from "./outputs.js";
 import { nameOfAction, nameOfReason } from "./reasons.js";
@@ -12,6 +13,11 @@ import { nanoseconds } from "./time.js";
 import type { Face } from "./viewpoint.js";
 
 const NO_EGRESS = layout.NO_EGRESS;
+
+/** LINKTYPE_* that the frame in place `i` is written with. */
+export function outputLinkTypeOf(i: number, { flags, link }: Columns, face: Face): number {
+  return outputLinkType(face, link[i]!, (flags[i]! & layout.SLOT_DECAPSULATED) !== 0);
+}
 
 /** Tells the verifier about every frame that the engine saw, with the bytes before and after. */
 export class Observer {
@@ -49,17 +55,31 @@ export class Observer {
 
   /** @param passed frames of the captures before this piece */
   observe(first: number, end: number, passed: number, index: MergedIndex, faces: readonly Face[]): void {
-    const { hook, timeLow, timeHigh } = this.#columns;
+    const { hook, timeLow, timeHigh, interface: numbers } = this.#columns;
     for (let i = first; i < end; i++) {
       const time = nanoseconds(timeLow[i]!, timeHigh[i]!);
       if (time > this.#clock) this.#clock = time;
-      if (hook[i] !== 0) this.#observeFrame(i, passed + i + 1, index.source[i]!, faces[this.#columns.interface[i]!]!);
+      if (hook[i] === 0) continue;
+      const linkType = outputLinkTypeOf(i, this.#columns, faces[numbers[i]!]!);
+      this.#observeFrame(i, passed + i + 1, index.source[i]!, linkType);
     }
   }
 
-  #observeFrame(i: number, frame: number, file: number, face: Face): void {
-    const { offset, captured, wire, flags, verdictFlags, action, reason, egress, oldEgress, hook, link } =
-      this.#columns;
+  /** A held frame that was given again, in place `i`. @param link LINKTYPE_* of its bytes */
+  observeReleased(i: number, held: HeldFrame): void {
+    const at = this.#columns.offset[i]!;
+    this.#captured.set(held.captured, at);
+    this.#given.set(held.given, at);
+    this.#observeFrame(i, held.number, held.file, held.linkType);
+  }
+
+  /** Bytes of the piece as captured, at the same offsets as in the arena. */
+  get captured(): Uint8Array {
+    return this.#captured;
+  }
+
+  #observeFrame(i: number, frame: number, file: number, linkType: number): void {
+    const { offset, captured, wire, flags, verdictFlags, action, reason, egress, oldEgress, hook } = this.#columns;
     const from = offset[i]!;
     const to = from + captured[i]!;
     const before = this.#captured.subarray(from, to);
@@ -68,7 +88,7 @@ export class Observer {
       frame,
       capture: this.#captures[file]!,
       timeNs: this.#clock,
-      linkType: outputLinkType(face, link[i]!, (seen & layout.SLOT_DECAPSULATED) !== 0),
+      linkType,
       hook: hook[i] === HOOK_FROM_ENDPOINT ? "from-endpoint" : "from-network",
       captured: before,
       given: seen & layout.SLOT_BUILT ? this.#given.subarray(from, to) : before,

@@ -1,5 +1,5 @@
 import * as layout from "../../assembly/outside/layout.js";
-import { REGION_COUNTERS, REGION_FRAMES, REGION_VERDICTS } from "../engine/codes.js";
+import { REGION_COUNTERS, REGION_FRAMES, REGION_RELEASED, REGION_VERDICTS } from "../engine/codes.js";
 import type { Engine } from "../engine/engine.js";
 import { packageFile } from "../engine/load.js";
 import { EngineError } from "../errors.js";
@@ -112,7 +112,7 @@ export class Outside {
 
   /**
    * Takes frames `first` to `end` - 1 through the engine, up to the time that `stopAt` was told.
-   * @returns the frame to go on with; less than `end` where `moved` has to be read first, or where that time has come
+   * @returns the frame to go on with; less than `end` where `moved` has to be read first, frames were released, or that time has come
    * @throws {EngineError} where the engine refuses a batch
    */
   run(first: number, end: number): number {
@@ -241,6 +241,8 @@ export class Outside {
     put(layout.CONTROL_MAPPING_SLOTS_AT, region.mappingSlots);
     put(layout.CONTROL_WIDE_AT, base + region.wide);
     put(layout.CONTROL_WIDE_SLOTS_AT, region.wideSlots);
+    put(layout.CONTROL_FRAGMENTS_AT, base + region.fragments);
+    put(layout.CONTROL_RELEASED_AT, engine.regionBytes(REGION_RELEASED).byteOffset);
     put(layout.CONTROL_ADDRESSES_AT, base + region.addresses);
     put(layout.CONTROL_ADDRESS_SLOTS_AT, region.addressSlots);
     put(layout.CONTROL_SHORT_AT, base + region.shortAddresses);

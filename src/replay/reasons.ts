@@ -1,5 +1,5 @@
 import * as layout from "../../assembly/outside/layout.js";
-import { ACTION_DROP, ACTION_PASS, ACTION_REVERSE, ACTION_SNAT } from "../engine/codes.js";
+import { ACTION_DROP, ACTION_HOLD, ACTION_PASS, ACTION_REVERSE, ACTION_SNAT } from "../engine/codes.js";
 import { reasonName } from "../engine/names.js";
 import type { FrameAction } from "./report-types.js";
 
@@ -35,6 +35,7 @@ const ACTIONS = new Map<number, FrameAction>([
   [ACTION_SNAT, "snat"],
   [ACTION_REVERSE, "reverse"],
   [ACTION_DROP, "drop"],
+  [ACTION_HOLD, "hold"],
   [layout.ACTION_SKIPPED, "skipped"],
   [layout.ACTION_LOST, "lost"],
 ]);
@@ -54,6 +55,11 @@ export const CILIUM_WOULD: Readonly<Record<string, string>> = {
   "icmp-error-fragment": UNTRANSLATED,
   "icmp-error-misdirected": "translates it by the quoted packet alone",
   "fragment-unsupported": "translates it where the first fragment was seen, else drops it",
+  "fragment-without-first": "drops it (First logical datagram fragment not found)",
+  "fragment-overlap": "translates it where the first fragment was seen",
+  "fragment-duplicate": "translates it once more",
+  "fragment-tiny": "drops it as invalid",
+  "fragment-id-taken": "translates it; the remote may put pieces of two datagrams together",
   "ipv6-unsupported": "translates it where IPv6 egress gateways are enabled",
   "source-route": "translates it; the node's own stack drops it before unless that is allowed",
   "no-egress-gateway": "drops it (No Egress Gateway found)",

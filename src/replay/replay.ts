@@ -103,6 +103,7 @@ function saveState(session: Session, path: string, startClockNs: string): void {
       seed: options.seed,
       balance: options.balance,
       tally: tally.save(),
+      held: session.saveHeld(),
       scenario: scenarioHash(options.scenario),
       ...course.save(),
       nodes: nodeTable(model).map(({ name }) => name),

@@ -2,7 +2,7 @@ import type { NatProfile } from "../config/types.js";
 import type { Mismatch } from "../verify/types.js";
 
 /** What a frame counts as; `skipped` frames never reached the engine. */
-export type FrameAction = "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped";
+export type FrameAction = "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped" | "hold";
 
 /** The result of a replay: `report.json`. All but `timing` is a pure function of the inputs. */
 export interface ReplayReport {
@@ -27,7 +27,7 @@ export interface ReplayReport {
     firstFrame?: string;
     lastFrame?: string;
   };
-  /** read = pass + snat + reverse + drop + lost + skipped. `bytes` are those on the wire. */
+  /** read = pass + snat + reverse + drop + lost + skipped + hold. `bytes` are those on the wire. */
   frames: {
     read: number;
     bytes: number;
@@ -37,6 +37,8 @@ export interface ReplayReport {
     drop: number;
     lost: number;
     skipped: number;
+    /** Fragments that wait for their first one in the state that was saved. */
+    hold: number;
     generated: number;
   };
   /** Every read frame that is not snat or reverse, under exactly one reason. */

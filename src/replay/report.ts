@@ -15,7 +15,7 @@ export function buildReport(session: Session, merged: MergedCapture, wallMs: num
   const { options, tally, machine } = session;
   const { model } = options;
   const counters = machine.engines.counters();
-  const { actions, reasons, reasonActions } = tally.summary();
+  const { actions, reasons, reasonActions } = tally.summary(session.heldCount);
   const read = Object.values(actions).reduce((sum, frames) => sum + frames, 0);
   const dropped = Object.keys(reasons).filter((reason) => (reasonActions[reason]?.drop ?? 0) > 0);
   return {

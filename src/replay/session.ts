@@ -1,21 +1,31 @@
 import * as layout from "../../assembly/outside/layout.js";
 import type { MergedIndex } from "../capture/merge.js";
-import { ACTION_PASS, ACTION_REVERSE, ACTION_SNAT } from "../engine/codes.js";
+import {
+  ACTION_DROP,
+  ACTION_HOLD,
+  ACTION_PASS,
+  ACTION_REVERSE,
+  ACTION_SNAT,
+  FRAME_FLAG_RELEASED,
+  REASON_FRAGMENT_WITHOUT_FIRST,
+} from "../engine/codes.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationPort, sourceAddress } from "../net/decode.js";
 import { Verifier } from "../verify/verifier.js";
 import type { Cluster } from "./cluster.js";
 import type { Columns } from "./columns.js";
 import { Course } from "./course.js";
+import { type HeldFrame, HeldFrames, type SavedFrame } from "./held-frames.js";
 import { knownAddresses } from "./known-addresses.js";
 import { movedConnection } from "./moved.js";
 import { SourceCounts } from "./no-match.js";
-import { Observer } from "./observer.js";
-import { Outputs, outputLinkType } from "./outputs.js";
+import { Observer, outputLinkTypeOf } from "./observer.js";
+import { Outputs } from "./outputs.js";
 import type { MovedConnection } from "./outside.js";
 import { Overlay } from "./overlay.js";
 import type { ViewpointDecision } from "./report-types.js";
 import { type Machine, type ResolvedOptions, tunnelPort } from "./setup.js";
+import { pieceSizes } from "./sources.js";
 import { Tally } from "./tally.js";
 import { frameTime, laterOf, nanoseconds } from "./time.js";
 import { type Face, Viewpoints } from "./viewpoint.js";
@@ -62,6 +72,11 @@ export class Session {
   readonly #arena: Uint8Array;
   /** LINKTYPE_* by number of the interface. */
   readonly #linkTypes: number[] = [];
+  readonly #held: HeldFrames;
+  /** Place of a frame that is given again: the one behind the piece, in the columns and in the arena. */
+  readonly #spare: { readonly slot: number; readonly at: number };
+  /** The frame in there. */
+  #back: HeldFrame | undefined;
   #piece = 0;
   #isPlaced = false;
 
@@ -80,6 +95,9 @@ export class Session {
       tunnelPort: tunnelPort(options.model),
     });
     if (notes) this.tally.restore(notes.tally);
+    this.#held = new HeldFrames(notes?.held);
+    const { frames, bytes } = pieceSizes(options.captures.length);
+    this.#spare = { slot: frames, at: bytes };
     if (options.verify) {
       this.verifier = new Verifier(machine.first, {
         natProfile: options.natProfile,
@@ -104,11 +122,27 @@ export class Session {
       columns: this.#columns,
       names: () => cluster.names,
       slotOf: (frame: number) => this.machine.outside.slotOf(frame),
-      numberOf: (slot: number) => this.framesPassed + slot + 1,
+      numberOf: (slot: number) => (slot === this.#spare.slot ? this.#back!.number : this.framesPassed + slot + 1),
     };
     const overlay = new Overlay(carried, this.options.outDir);
     cluster.fabric.watcher = overlay;
     return overlay;
+  }
+
+  /** Fragments that wait for their first one. */
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  /** The same, for a saved state. */
+  saveHeld(): SavedFrame[] {
+    return this.#held.save();
+  }
+
+  /** No first fragment comes any more. */
+  dropHeld(): void {
+    for (const { flags } of this.#held.all()) this.tally.add(ACTION_DROP, REASON_FRAGMENT_WITHOUT_FIRST, flags, 0);
+    this.#held.clear();
   }
 
   /** True once every frame of the range has been taken. */
@@ -161,6 +195,11 @@ export class Session {
       }
       course.comeTo(now);
       at = this.#runSome(at, end, index, faces);
+      const released = this.machine.engine.takeReleased();
+      if (released.length === 0) continue;
+      this.#settle(settled, at, index, faces);
+      settled = at;
+      for (const number of released) this.#giveAgain(number);
     }
     this.#settle(settled, end, index, faces);
   }
@@ -169,7 +208,32 @@ export class Session {
   #settle(first: number, end: number, index: MergedIndex, faces: readonly Face[]): void {
     this.#observer?.observe(first, end, this.framesPassed, index, faces);
     if (this.#outputs) this.#write(this.#outputs, first, end, faces);
-    this.#count(first, end);
+    this.#count(first, end, index, faces);
+  }
+
+  /** A held frame that the engine has released, whose piece of the capture may be gone. @param hold number that the engine knew it by */
+  #giveAgain(hold: number): void {
+    const held = this.#held.take(hold);
+    if (!held) return;
+    const { slot, at } = this.#spare;
+    const columns = this.#columns;
+    this.#back = held;
+    this.#arena.set(held.given, at);
+    columns.offset[slot] = at;
+    columns.captured[slot] = held.given.length;
+    columns.wire[slot] = held.wire;
+    columns.timeLow[slot] = held.timeLow;
+    columns.timeHigh[slot] = held.timeHigh;
+    columns.interface[slot] = held.interface;
+    columns.link[slot] = held.link;
+    columns.hook[slot] = held.hook;
+    // A reply was built when it came.
+    columns.flags[slot] = (held.flags & ~layout.SLOT_REPLY) | FRAME_FLAG_RELEASED;
+    this.#run(slot, slot + 1);
+    columns.flags[slot] = held.flags;
+    this.#observer?.observeReleased(slot, held);
+    if (this.#outputs) this.#writeFrame(this.#outputs, slot, held.number, held.linkType);
+    this.tally.add(columns.action[slot]!, columns.reason[slot]!, held.flags, columns.verdictFlags[slot]!);
   }
 
   /** Virtual time of frame `slot`, where all frames before it have been taken. */
@@ -264,55 +328,48 @@ export class Session {
     }
   }
 
-  #count(first: number, end: number): void {
+  #count(first: number, end: number, index: MergedIndex, faces: readonly Face[]): void {
     const { action, reason, flags, verdictFlags } = this.#columns;
     const { tally } = this;
     let matched = 0;
     for (let i = first; i < end; i++) {
       const why = reason[i]!;
-      tally.add(action[i]!, why, flags[i]!, verdictFlags[i]!);
+      if (action[i] === ACTION_HOLD) this.#keep(i, index, faces);
+      else tally.add(action[i]!, why, flags[i]!, verdictFlags[i]!);
       if (action[i]! !== layout.ACTION_SKIPPED || OF_ENDPOINTS.has(why)) matched++;
     }
     this.framesMatched += matched;
   }
 
+  #keep(slot: number, index: MergedIndex, faces: readonly Face[]): void {
+    const captured = this.#observer?.captured ?? this.#arena;
+    this.#held.keep(slot, this.#columns, this.#arena, captured, {
+      number: this.framesPassed + slot + 1,
+      file: index.source[slot]!,
+      linkType: outputLinkTypeOf(slot, this.#columns, faces[this.#columns.interface[slot]!]!),
+    });
+  }
+
   #write(outputs: Outputs, first: number, end: number, faces: readonly Face[]): void {
-    const {
-      action,
-      flags,
-      link,
-      egress,
-      offset,
-      captured,
-      wire,
-      timeLow,
-      timeHigh,
-      interface: numbers,
-    } = this.#columns;
+    const { action, flags, interface: numbers } = this.#columns;
     for (let i = first; i < end; i++) {
       const what = action[i]!;
       if (what !== ACTION_SNAT && what !== ACTION_REVERSE && what !== ACTION_PASS) continue;
-      const number = this.framesPassed + i + 1;
       const linkType =
         flags[i]! & layout.SLOT_DECAPSULATED
-          ? outputLinkType(faces[numbers[i]!]!, link[i]!, true)
+          ? outputLinkTypeOf(i, this.#columns, faces[numbers[i]!]!)
           : this.#linkTypes[numbers[i]!]!;
-      if (what === ACTION_SNAT) {
-        outputs.external(
-          egress[i]!,
-          linkType,
-          timeLow[i]!,
-          timeHigh[i]!,
-          captured[i]!,
-          wire[i]!,
-          number,
-          this.#arena,
-          offset[i]!,
-        );
-      } else {
-        outputs.endpoint(linkType, timeLow[i]!, timeHigh[i]!, captured[i]!, wire[i]!, number, this.#arena, offset[i]!);
-      }
+      this.#writeFrame(outputs, i, this.framesPassed + i + 1, linkType);
     }
+  }
+
+  #writeFrame(outputs: Outputs, i: number, number: number, linkType: number): void {
+    const { action, egress, offset, captured, wire, timeLow, timeHigh } = this.#columns;
+    const [low, high, held, size, at] = [timeLow[i]!, timeHigh[i]!, captured[i]!, wire[i]!, offset[i]!];
+    const what = action[i]!;
+    if (what === ACTION_SNAT) outputs.external(egress[i]!, linkType, low, high, held, size, number, this.#arena, at);
+    else if (what === ACTION_REVERSE || what === ACTION_PASS)
+      outputs.endpoint(linkType, low, high, held, size, number, this.#arena, at);
   }
 }
 

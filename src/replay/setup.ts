@@ -25,7 +25,7 @@ import {
 import type { ReplayOptions } from "./options.js";
 import { Outside } from "./outside.js";
 import { deriveSeeds, type Seeds } from "./seeds.js";
-import { pieceSizes } from "./sources.js";
+import { pieceSizes, SPARE_BYTES, SPARE_FRAMES } from "./sources.js";
 import { clockIn, type HostNotes } from "./state.js";
 import { putState, readState } from "./state-use.js";
 
@@ -177,12 +177,13 @@ function draw(options: ResolvedOptions): Blueprint {
   const filter = options.filter === undefined ? [] : compileFilter(options.filter);
   const seeds = deriveSeeds(options.seed, options.balance);
   const pieceBytes = pieceSizes(options.captures.length).bytes;
+  const frameBytes = pieceBytes + SPARE_BYTES;
   const config = growFor(
     {
       ...DEFAULT_ENGINE_CONFIG,
       ...seeds,
       natProfile,
-      arenaSize: pieceBytes,
+      arenaSize: frameBytes,
       maxBatch: options.batchSize,
       connections,
       connections6: hasIpv6 ? connections : 0,
@@ -224,7 +225,7 @@ function roomFor(
     ...config,
     egresses: Math.max(config.egresses, most),
     blobSize: Math.max(config.blobSize, longest),
-    arenaSize: pieceBytes + longest,
+    arenaSize: pieceBytes + Math.max(longest, SPARE_BYTES),
   };
 }
 
@@ -248,7 +249,7 @@ async function startOutside(
     engine,
     region,
     batchSize: options.batchSize,
-    pieceFrames: pieceSizes(options.captures.length).frames,
+    pieceFrames: pieceSizes(options.captures.length).frames + SPARE_FRAMES,
     interfaces: MAX_INTERFACES,
     nodes: nodes.size,
     egresses: config.egresses,
@@ -281,13 +282,13 @@ function sizesOf(options: ResolvedOptions, { addresses, filter, ...counts }: Siz
   const piece = pieceSizes(options.captures.length);
   return {
     ...counts,
-    pieceFrames: piece.frames,
+    pieceFrames: piece.frames + SPARE_FRAMES,
     connections: options.connections,
     addresses: addresses.size,
     spans,
     interfaces: MAX_INTERFACES,
     filterInstructions: filter.length,
-    arenaSize: piece.bytes,
+    arenaSize: piece.bytes + SPARE_BYTES,
     keepsGiven: options.verify,
     outputBuffers: options.outDir === undefined ? 0 : 2,
     outputBufferSize: SINK_BUFFER_SIZE,

@@ -16,6 +16,9 @@ const NS_PER_MINUTE = 60_000_000_000n;
 const PIECE_SIZE = 1 << 20;
 /** Room for the largest frame (262,144 bytes) with its record, and some. */
 const PIECE_SIZE_OF_MANY = 320 << 10;
+/** Behind the frames of a piece: room for one frame that was held, whose own piece is gone. */
+export const SPARE_BYTES = 256 << 10;
+export const SPARE_FRAMES = 1;
 const PIECE_FRAMES = 8192;
 const PIECE_FRAMES_OF_MANY = 2048;
 

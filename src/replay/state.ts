@@ -5,6 +5,7 @@ import * as layout from "../../assembly/outside/layout.js";
 import { systemCode } from "../capture/byte-source.js";
 import { EngineError, OutputError, UsageError } from "../errors.js";
 import type { SavedStats } from "./egress-totals.js";
+import type { SavedFrame } from "./held-frames.js";
 import type { HostRegion } from "./host-region.js";
 import type { SavedIncidents } from "./incidents.js";
 import type { SavedSeries } from "./series.js";
@@ -14,7 +15,7 @@ import type { TallyState } from "./tally.js";
 // streams, the engine's own saved state; then SHA-256 of all before it. Little-endian.
 
 const MAGIC = 0x31524753; // "SGR1"
-const VERSION = 2;
+const VERSION = 3;
 const HEADER_SIZE = 6 * 4;
 const HASH_SIZE = 32;
 
@@ -27,6 +28,8 @@ export interface HostNotes {
   readonly seed: number;
   readonly balance: "rendezvous" | "random";
   readonly tally: TallyState;
+  /** Fragments that wait for their first one. */
+  readonly held: readonly SavedFrame[];
   /** Virtual time of the first frame of all, from which a scenario counts; undefined where no frame came. */
   readonly startNs?: string;
   /** SHA-256 of the scenario; empty without one. */

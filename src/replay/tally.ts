@@ -1,5 +1,11 @@
 import * as layout from "../../assembly/outside/layout.js";
-import { FRAME_FLAG_GSO, FRAME_FLAG_PARTIAL, VERDICT_FLAG_UNVERIFIABLE } from "../engine/codes.js";
+import {
+  ACTION_HOLD,
+  FRAME_FLAG_GSO,
+  FRAME_FLAG_PARTIAL,
+  REASON_FRAGMENT_WITHOUT_FIRST,
+  VERDICT_FLAG_UNVERIFIABLE,
+} from "../engine/codes.js";
 import { EngineError } from "../errors.js";
 import { nameOfAction, nameOfReason } from "./reasons.js";
 import type { BrokenConnection, FrameAction } from "./report-types.js";
@@ -61,17 +67,20 @@ export class Tally {
 
   /**
    * Frames by action, by reason, and by both.
+   * @param held frames that have no verdict yet
    * @throws {EngineError} where the engine gave a verdict that has no place in a replay with one engine
    */
-  summary(): {
+  summary(held = 0): {
     actions: Record<FrameAction, number>;
     reasons: Record<string, number>;
     reasonActions: Record<string, Partial<Record<FrameAction, number>>>;
   } {
-    const actions = { pass: 0, snat: 0, reverse: 0, drop: 0, lost: 0, skipped: 0 };
+    const actions = { pass: 0, snat: 0, reverse: 0, drop: 0, lost: 0, skipped: 0, hold: 0 };
     const reasons: Record<string, number> = {};
     const reasonActions: Record<string, Partial<Record<FrameAction, number>>> = {};
-    for (const [cell, frames] of this.#filled()) {
+    const cells = this.#filled();
+    if (held > 0) cells.push([ACTION_HOLD * 256 + REASON_FRAGMENT_WITHOUT_FIRST, held]);
+    for (const [cell, frames] of cells) {
       const action = nameOfAction(cell >> 8);
       const reason = nameOfReason(cell & 0xff);
       if (action === undefined)

@@ -22,7 +22,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   input: ["truncated", "firstFrame", "lastFrame", "files"],
   "input.files[]": ["name", "frames", "truncated"],
-  frames: ["read", "bytes", "pass", "snat", "reverse", "drop", "lost", "skipped", "generated"],
+  frames: ["read", "bytes", "pass", "snat", "reverse", "drop", "lost", "skipped", "hold", "generated"],
   connections: ["opened", "closed", "expired", "broken", "rebound", "peak"],
   "gateways[]": [
     "node",

@@ -23,6 +23,7 @@ export const OUTCOMES: readonly (readonly [FrameAction, string])[] = [
   ["pass", "passed untouched"],
   ["drop", "dropped"],
   ["lost", "lost at a dead gateway"],
+  ["hold", "kept in the saved state"],
   ["skipped", "not given to the engine"],
 ];
 

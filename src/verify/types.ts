@@ -25,7 +25,7 @@ export interface FrameObservation {
   readonly result: Uint8Array;
   /** Bytes the frame had on the wire. */
   readonly wireLength: number;
-  readonly action: "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped";
+  readonly action: "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped" | "hold";
   /** Reason name; empty for snat and reverse. */
   readonly reason: string;
   /** Index into `PolicyModel.egresses` for snat and reverse, where known for lost; -1 otherwise. */

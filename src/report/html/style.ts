@@ -50,7 +50,7 @@ dl.facts, dl.steps, .detail dl { display: grid; grid-template-columns: max-conte
 dl.facts dt, dl.steps dt, .detail dt { color: var(--dim); } dl.facts dd, dl.steps dd, .detail dd { margin: 0; overflow-wrap: anywhere; } dl.steps dd { font-family: ui-monospace, monospace; font-size: .92em; white-space: pre-wrap; }
 svg.bar { width: 5rem; margin-left: auto; height: .45rem; display: block; } svg.stack { width: 100%; height: 1.2rem; display: block; margin: .5rem 0; }
 .track { fill: var(--line); } .f-snat { fill: var(--snat); } .f-reverse { fill: var(--reverse); } .f-pass { fill: var(--pass); }
-.f-drop { fill: var(--drop); } .f-lost { fill: var(--lost); } .f-skipped { fill: var(--skipped); }
+.f-drop { fill: var(--drop); } .f-lost { fill: var(--lost); } .f-skipped, .f-hold { fill: var(--skipped); }
 .key { display: inline-block; width: .8em; height: .8em; vertical-align: -.05em; margin-right: .4em; }
 canvas.swatch { width: 14px; height: 14px; border-radius: 2px; vertical-align: -2px; margin-right: .45em; flex: none; }
 .skip { position: absolute; left: -99rem; z-index: 9; } .skip:focus { left: 1rem; top: .5rem; background: var(--paper); padding: .3rem .6rem; }
