@@ -23,6 +23,7 @@ const DISTINCT: EngineConfig = {
   tunnelPort: 15,
   blobSize: 10,
   bitmaps: 11,
+  fragments: 16,
   hostSize: 0xffff_ffff,
   natProfile: "rfc",
   midStream: "drop",
@@ -42,6 +43,7 @@ test("the configuration record holds every field at its place", () => {
   expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0xffff_ffff]);
   expect(view.getUint32(abi.CONFIG_ZONES_AT, true)).toBe(12);
   expect(view.getUint32(abi.CONFIG_TUNNEL_PORT_AT, true)).toBe(15);
+  expect(view.getUint32(abi.CONFIG_FRAGMENTS_AT, true)).toBe(16);
   expect(view.getUint32(abi.CONFIG_FLAGS_AT, true)).toBe(abi.CONFIG_FLAG_MASK);
   expect(view.getBigUint64(abi.CONFIG_TABLE_SEED_AT, true)).toBe(0xffff_ffff_ffff_ffffn);
   expect(view.getBigUint64(abi.CONFIG_PLACEMENT_SEED_AT, true)).toBe(13n);

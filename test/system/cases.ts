@@ -16,8 +16,8 @@ export interface ReplayCase {
 
 const PLAIN = { offloads: false, decapsulated: false, mayMiss: [] };
 
-/** The TTL of 1 ends on the way to the gateway; fragments are counted under a reason that says so until they are translated. */
-export const ICMP_MAY_MISS: readonly string[] = ["ttl-exceeded", "fragment-unsupported"];
+/** The TTL of 1 ends on the way to the gateway; profile `cilium` drops fragments that come before their first one. */
+export const ICMP_MAY_MISS: readonly string[] = ["ttl-exceeded", "fragment-without-first"];
 
 export const CASES: readonly ReplayCase[] = [
   { ...PLAIN, name: "web", capture: "web/in.pcap" },

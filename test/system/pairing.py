@@ -20,7 +20,7 @@ DUPLICATE = "duplicate"
 # Reason: what must hold for a packet that stays out of the outputs for it. Of duplicates another copy must be there.
 EXCUSES = {
     "ttl-exceeded": lambda packet: packet.ttl <= 1,
-    "fragment-unsupported": lambda packet: packet.more or packet.fragment_at > 0,
+    "fragment-without-first": lambda packet: packet.fragment_at > 0,
 }
 
 

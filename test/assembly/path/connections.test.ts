@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { VERDICT_FLAG_GUESSED, VERDICT_FLAG_REMAPPED } from "../../../assembly/abi.js";
 import { compilePolicy, nodeTable } from "../../../src/engine/blob.js";
 import { endpoint } from "../../engine/model.js";
-import { ethernet, icmpEcho, ipv4, type Layer4, tcp, udp } from "../../support/frames.js";
+import { ethernet, icmpEcho, icmpMessage, ipv4, type Layer4, patterned, tcp, udp } from "../../support/frames.js";
 import { GatewayRig, type RigFrame } from "./gateway-rig.js";
 import {
   EGRESS_IPS,
@@ -254,8 +254,12 @@ describe("a change of policy or owner", () => {
 describe("what cannot be translated yet", () => {
   it.each([
     [
+      "fragment-without-first",
+      ipv4({ src: ENDPOINT, dst: REMOTE, fragmentOffset: 8 }, udp({ srcPort: 1, dstPort: 2 })),
+    ],
+    [
       "fragment-unsupported",
-      ipv4({ src: ENDPOINT, dst: REMOTE, moreFragments: true }, udp({ srcPort: 1, dstPort: 2 })),
+      ipv4({ src: ENDPOINT, dst: REMOTE, moreFragments: true }, icmpMessage({ type: 3, inner: patterned(32) })),
     ],
     [
       "unsupported-protocol",
@@ -289,12 +293,12 @@ describe("what cannot be translated yet", () => {
   });
 });
 
-it("a fragment to an egress IP is a fragment, not a missing mapping", async () => {
+it("a later fragment to an egress IP is a fragment, not a missing mapping", async () => {
   const gateway = await GatewayRig.start(world(1));
   gateway.one(from(ENDPOINT, REMOTE, udp({ srcPort: PORT, dstPort: 53 })));
-  const packet = ipv4({ src: REMOTE, dst: EGRESS_IPS[0], moreFragments: true }, udp({ srcPort: 53, dstPort: PORT }));
+  const packet = ipv4({ src: REMOTE, dst: EGRESS_IPS[0], fragmentOffset: 8 }, udp({ srcPort: 53, dstPort: PORT }));
   expect(gateway.one({ hook: "from-network", frame: ethernet(packet) })).toMatchObject({
     action: "drop",
-    reason: "fragment-unsupported",
+    reason: "fragment-without-first",
   });
 });
