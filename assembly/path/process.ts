@@ -195,7 +195,7 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
   let now = nowMs();
   let age = epoch();
   let taken: u32 = 0;
-  let isStopped = false;
+  let isStopped: bool = false;
   while (taken < size && !isStopped) {
     const time = load<u64>(record, FRAME_TIME_AT);
     if (time >= next) {

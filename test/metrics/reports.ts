@@ -2,7 +2,18 @@ import type { MetricsReport } from "../../src/metrics/report.js";
 
 /** The report of a replay of one gateway in which nothing happened. */
 export function lonelyReport(): MetricsReport {
-  const frames = { read: 0, bytes: 0, pass: 0, snat: 0, reverse: 0, drop: 0, lost: 0, skipped: 0, generated: 0 };
+  const frames = {
+    read: 0,
+    bytes: 0,
+    pass: 0,
+    snat: 0,
+    reverse: 0,
+    drop: 0,
+    lost: 0,
+    skipped: 0,
+    hold: 0,
+    generated: 0,
+  };
   const evictions = { expired: 0, closing: 0, unreplied: 0, established: 0, mappings: 0 };
   const counts = { opened: 0, closed: 0, expired: 0, broken: 0, rebound: 0, peak: 0, live: 0, removed: 0 };
   return {

@@ -24,6 +24,7 @@ export function exampleReport(change: Partial<ReplayReport> = {}): ReplayReport 
       drop: 15,
       lost: 0,
       skipped: 5,
+      hold: 0,
       generated: 0,
     },
     reasons: { "no-policy": 40, "cluster-internal": 20, "no-nat-mapping": 3, "unsupported-protocol": 12, duplicate: 5 },

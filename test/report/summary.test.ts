@@ -165,7 +165,18 @@ describe("mismatches", () => {
 });
 
 test("a replay of nothing has a summary without bars, shares or NaN", () => {
-  const frames = { read: 0, bytes: 0, pass: 0, snat: 0, reverse: 0, drop: 0, lost: 0, skipped: 0, generated: 0 };
+  const frames = {
+    read: 0,
+    bytes: 0,
+    pass: 0,
+    snat: 0,
+    reverse: 0,
+    drop: 0,
+    lost: 0,
+    skipped: 0,
+    hold: 0,
+    generated: 0,
+  };
   const text = summary(exampleReport({ frames, reasonActions: {}, reasons: {}, gateways: [] }), PLAIN);
   expect(text).toContain("Frames  0 frames, 0 B on the wire");
   expect(text).not.toMatch(/NaN|undefined|Infinity/);

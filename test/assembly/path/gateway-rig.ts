@@ -91,7 +91,7 @@ export class GatewayRig {
   }
 
   /** Gives what is on the list of released frames again. */
-  giveReleased(atMs?: number): void {
+  giveReleased(atMs = 0): void {
     for (const number of this.engine.takeReleased()) {
       const held = this.#held.get(number);
       if (!held) throw new Error(`frame ${number} is released, and nobody holds it`);
