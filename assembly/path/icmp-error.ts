@@ -31,6 +31,7 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
+import { findAddress } from "../tables/addresses";
 import { high, low } from "../tables/blob";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
@@ -66,7 +67,7 @@ import {
   TCP_MIN_SIZE,
 } from "../wire/transport";
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
-import { fault6, find6, numberAt, rewrite6 } from "./quoted6";
+import { fault6, find6, rewrite6 } from "./quoted6";
 import { redirectError } from "./redirect";
 import { neverSelected } from "./resolve";
 import { isSpoofed, stateless, statelessToward } from "./stateless";
@@ -98,7 +99,7 @@ export function icmpError(p: Parsed, v: Verdict): void {
   }
   // The endpoint is whom the quoted packet was for: a router in front of it may have sent the error.
   const ownAt = (fromEndpoint ? inner : p.l3) + (isIpv6 ? IPV6_DST_AT : IPV4_DST_AT);
-  const own = isIpv6 ? numberAt(ownAt) : load<u32>(ownAt);
+  const own = isIpv6 ? findAddress(ownAt) : load<u32>(ownAt);
   if (!(flags & LEAVES)) {
     return standsAsPassed(own, line, fromEndpoint) ? v.pass(load<u16>(line, LINE_PORT_AT)) : unmatched(p, inner, v);
   }

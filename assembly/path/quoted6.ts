@@ -9,7 +9,6 @@ import {
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
 import { addressRow, findAddress } from "../tables/addresses";
-import { high, low } from "../tables/blob";
 import { find, homeLine } from "../tables/conntrack";
 import { be16 } from "../wire/bytes";
 import { applyDelta, combine, delta128 } from "../wire/checksum";
@@ -69,11 +68,6 @@ export function fault6(p: Parsed, inner: usize): u32 {
   return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_QUERIES ? REASON_ICMP_ERROR_NESTED : 0;
 }
 
-/** Number of the address at `at`, 0 = no connection has to do with it. */
-export function numberAt(at: usize): u32 {
-  return findAddress(high(at), low(at));
-}
-
 /** The conntrack line of the quoted packet's connection, by the key that an answer to it would show at this hook; 0 = none. */
 export function find6(hook: u32, inner: usize): usize {
   let key: u64 = 0;
@@ -81,7 +75,7 @@ export function find6(hook: u32, inner: usize): usize {
   else if (isEcho())
     key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP6_ECHO_REQUEST, hook | (FAMILY_IPV6 >> 8));
   else return 0;
-  const addresses = <u64>numberAt(inner + IPV6_DST_AT) | ((<u64>numberAt(inner + IPV6_SRC_AT)) << 32);
+  const addresses = <u64>findAddress(inner + IPV6_DST_AT) | ((<u64>findAddress(inner + IPV6_SRC_AT)) << 32);
   key = answerKey(key, hook);
   return find(homeLine(addresses, key), addresses, key);
 }
