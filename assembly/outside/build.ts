@@ -5,7 +5,6 @@ import {
   combine,
   delta16,
   delta32,
-  negate,
   replaceChecksum,
 } from "../wire/checksum";
 import {
@@ -20,14 +19,8 @@ import {
   PROTOCOL_UDP,
 } from "../wire/ipv4";
 import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
-import {
-  ICMP_CHECKSUM_AT,
-  ICMP_ECHO_REQUEST,
-  ICMP_ID_AT,
-  ICMP_SIZE,
-  TCP_CHECKSUM_AT,
-  UDP_CHECKSUM_AT,
-} from "../wire/transport";
+import { rewriteQuoted } from "../wire/quoted";
+import { ICMP_CHECKSUM_AT, ICMP_ECHO_REQUEST, ICMP_ID_AT, ICMP_SIZE } from "../wire/transport";
 import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT } from "./layout";
 
 // What the outside would have sent: a frame that an endpoint received, with the external tuple of its connection put back in place.
@@ -110,27 +103,10 @@ export function buildError(p: Parsed, mapping: usize): void {
   const addressChange = delta32(load<u32>(inner, IPV4_SRC_AT), address);
   store<u32>(inner, address, IPV4_SRC_AT);
   let sum = combine(addressChange, replaceChecksum(inner + IPV4_CHECKSUM_AT, addressChange));
-  sum = combine(sum, rewriteInner(p, l4, load<u16>(mapping, MAPPING_NAT_PORT_AT), addressChange));
+  const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
+  const end = p.l3 + changetype<Ipv4>(p.l3).totalLength;
+  sum = combine(sum, rewriteQuoted(innerProtocol, l4, 0, port, addressChange, p.end, end));
   const at = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
   rewriteDestination(p.l3, mapping);
-}
-
-/** Port or identifier of the quoted packet, and its checksum where quoted. @returns what that adds to the outer checksum */
-function rewriteInner(p: Parsed, l4: usize, port: u32, addressChange: u32): u32 {
-  const portAt = innerProtocol == PROTOCOL_ICMP ? l4 + ICMP_ID_AT : l4;
-  const portChange = delta16(load<u16>(portAt), port);
-  store<u16>(portAt, <u16>port);
-  if (innerProtocol == PROTOCOL_ICMP) return combine(portChange, replaceChecksum(l4 + ICMP_CHECKSUM_AT, portChange));
-  const change = combine(addressChange, portChange);
-  if (innerProtocol == PROTOCOL_UDP) {
-    const was = <u32>load<u16>(l4 + UDP_CHECKSUM_AT);
-    const now = applyUdpDelta(was, change);
-    store<u16>(l4 + UDP_CHECKSUM_AT, <u16>now);
-    return combine(portChange, delta16(was, now));
-  }
-  const at = l4 + TCP_CHECKSUM_AT;
-  if (at + 2 <= p.end) return combine(portChange, replaceChecksum(at, change));
-  // On the wire the quoted checksum is there and changed with the rest; the capture does not show it.
-  return at + 2 > p.l3 + changetype<Ipv4>(p.l3).totalLength ? portChange : combine(portChange, negate(change));
 }

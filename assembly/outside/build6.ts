@@ -1,14 +1,5 @@
 import { be16 } from "../wire/bytes";
-import {
-  applyDelta,
-  applyPartialDelta,
-  applyUdpDelta,
-  combine,
-  delta16,
-  delta128,
-  negate,
-  replaceChecksum,
-} from "../wire/checksum";
+import { applyDelta, applyPartialDelta, applyUdpDelta, combine, delta16, delta128 } from "../wire/checksum";
 import { PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
 import {
   IPV6_DST_AT,
@@ -23,14 +14,8 @@ import {
   walkHeaders,
 } from "../wire/ipv6";
 import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
-import {
-  ICMP_CHECKSUM_AT,
-  ICMP_ID_AT,
-  ICMP_SIZE,
-  ICMP6_ECHO_REQUEST,
-  TCP_CHECKSUM_AT,
-  UDP_CHECKSUM_AT,
-} from "../wire/transport";
+import { rewriteQuoted } from "../wire/quoted";
+import { ICMP_CHECKSUM_AT, ICMP_ID_AT, ICMP_SIZE, ICMP6_ECHO_REQUEST } from "../wire/transport";
 import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT, WIDE_PROTOCOL } from "./layout";
 import { findWide, wideBytes } from "./wide";
 
@@ -103,29 +88,10 @@ export function innerConnection6(p: Parsed): bool {
 /** An ICMPv6 error whose quoted packet `innerConnection6` has read: both headers as they were in front of the gateway. */
 export function buildError6(p: Parsed, mapping: usize): void {
   const addressChange = putAddress(p.l4 + ICMP_SIZE + IPV6_SRC_AT, mapping);
-  let sum = combine(addressChange, rewriteInner(p, load<u16>(mapping, MAPPING_NAT_PORT_AT), addressChange));
+  const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
+  const end = p.l3 + IPV6_SIZE + be16(p.l3 + IPV6_PAYLOAD_LENGTH_AT);
+  let sum = combine(addressChange, rewriteQuoted(innerNext, innerL4, 0, port, addressChange, p.end, end));
   sum = combine(sum, rewriteDestination(p.l3, mapping));
   const at = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
-}
-
-/** Port or identifier of the quoted packet, and its checksum where quoted. @returns what that adds to the outer checksum */
-function rewriteInner(p: Parsed, port: u32, addressChange: u32): u32 {
-  const isEcho = innerNext == PROTOCOL_ICMP6;
-  const portAt = isEcho ? innerL4 + ICMP_ID_AT : innerL4;
-  const portChange = delta16(load<u16>(portAt), port);
-  store<u16>(portAt, <u16>port);
-  const change = combine(addressChange, portChange);
-  if (isEcho) return combine(portChange, replaceChecksum(innerL4 + ICMP_CHECKSUM_AT, change));
-  if (innerNext == PROTOCOL_UDP) {
-    const was = <u32>load<u16>(innerL4 + UDP_CHECKSUM_AT);
-    const now = applyUdpDelta(was, change);
-    store<u16>(innerL4 + UDP_CHECKSUM_AT, <u16>now);
-    return combine(portChange, delta16(was, now));
-  }
-  const at = innerL4 + TCP_CHECKSUM_AT;
-  if (at + 2 <= p.end) return combine(portChange, replaceChecksum(at, change));
-  // On the wire the quoted checksum is there and changed with the rest; the capture does not show it.
-  const end = p.l3 + IPV6_SIZE + be16(p.l3 + IPV6_PAYLOAD_LENGTH_AT);
-  return at + 2 > end ? portChange : combine(portChange, negate(change));
 }

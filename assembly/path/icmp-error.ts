@@ -31,6 +31,7 @@ import {
   VERDICT_FLAG_HOP,
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
+import { findAddress } from "../tables/addresses";
 import { high, low } from "../tables/blob";
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
@@ -40,7 +41,7 @@ import { mappedLow } from "../tables/hash";
 import { isExpired, isHeld } from "../tables/lifetime";
 import { maxConnections6 } from "../tables/memory";
 import { egressTotal, findEndpoint, nodeOf } from "../tables/policy";
-import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
+import { applyDelta, combine, delta32, replaceChecksum } from "../wire/checksum";
 import {
   IPV4_CHECKSUM_AT,
   IPV4_DST_AT,
@@ -54,6 +55,7 @@ import {
 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import { answerKey, echoKey, makeKey, Parsed } from "../wire/parse";
+import { isChecksumCut, rewriteQuoted } from "../wire/quoted";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_ECHO_REPLY,
@@ -62,12 +64,10 @@ import {
   ICMP_REDIRECT,
   ICMP_SIZE,
   isIcmpError,
-  TCP_CHECKSUM_AT,
   TCP_MIN_SIZE,
-  UDP_CHECKSUM_AT,
 } from "../wire/transport";
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
-import { fault6, find6, numberAt, rewrite6 } from "./quoted6";
+import { fault6, find6, rewrite6 } from "./quoted6";
 import { redirectError } from "./redirect";
 import { neverSelected } from "./resolve";
 import { isSpoofed, stateless, statelessToward } from "./stateless";
@@ -99,7 +99,7 @@ export function icmpError(p: Parsed, v: Verdict): void {
   }
   // The endpoint is whom the quoted packet was for: a router in front of it may have sent the error.
   const ownAt = (fromEndpoint ? inner : p.l3) + (isIpv6 ? IPV6_DST_AT : IPV4_DST_AT);
-  const own = isIpv6 ? numberAt(ownAt) : load<u32>(ownAt);
+  const own = isIpv6 ? findAddress(ownAt) : load<u32>(ownAt);
   if (!(flags & LEAVES)) {
     return standsAsPassed(own, line, fromEndpoint) ? v.pass(load<u16>(line, LINE_PORT_AT)) : unmatched(p, inner, v);
   }
@@ -223,12 +223,16 @@ function isEcho(protocol: u32, l4: usize): bool {
 
 function rewriteError(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, v: Verdict): void {
   const address = load<u32>(line, LINE_ADDRESS_AT);
-  const l4 = inner + changetype<Ipv4>(inner).headerLength;
+  const ip = changetype<Ipv4>(inner);
+  const l4 = inner + ip.headerLength;
+  const end = p.l3 + changetype<Ipv4>(p.l3).totalLength;
+  const port = <u32>load<u16>(line, LINE_PORT_AT);
   const innerAddressAt = fromEndpoint ? inner + IPV4_DST_AT : inner + IPV4_SRC_AT;
   const addressDelta = delta32(load<u32>(innerAddressAt), address);
   store<u32>(innerAddressAt, address);
   let sum = combine(addressDelta, replaceChecksum(inner + IPV4_CHECKSUM_AT, addressDelta));
-  sum = combine(sum, rewriteInnerTransport(p, inner, l4, line, addressDelta, fromEndpoint, v));
+  sum = combine(sum, rewriteQuoted(ip.protocol, l4, fromEndpoint ? 2 : 0, port, addressDelta, p.end, end));
+  if (isChecksumCut) v.flag(VERDICT_FLAG_UNVERIFIABLE);
   const checksumAt = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(checksumAt, <u16>applyDelta(load<u16>(checksumAt), sum));
   rewriteOuter(p.l3, address, line, fromEndpoint, v);
@@ -239,39 +243,6 @@ function rewriteError6(p: Parsed, inner: usize, line: usize, fromEndpoint: bool,
   if (!(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP)) return;
   store<u8>(p.l3, load<u8>(p.l3, IPV6_HOP_LIMIT_AT) - 1, IPV6_HOP_LIMIT_AT);
   v.flag(VERDICT_FLAG_HOP);
-}
-
-/** Port or id, and the inner checksum where the quotation reaches that far. @returns what both changes add to the outer checksum */
-function rewriteInnerTransport(
-  p: Parsed,
-  inner: usize,
-  l4: usize,
-  line: usize,
-  addressDelta: u32,
-  fromEndpoint: bool,
-  v: Verdict,
-): u32 {
-  const protocol = changetype<Ipv4>(inner).protocol;
-  const portAt = protocol == PROTOCOL_ICMP ? l4 + ICMP_ID_AT : fromEndpoint ? l4 + 2 : l4;
-  const port = <u32>load<u16>(line, LINE_PORT_AT);
-  const portDelta = delta16(load<u16>(portAt), port);
-  store<u16>(portAt, <u16>port);
-  if (protocol == PROTOCOL_ICMP) return combine(portDelta, replaceChecksum(l4 + ICMP_CHECKSUM_AT, portDelta));
-  const delta = combine(addressDelta, portDelta);
-  if (protocol == PROTOCOL_UDP) {
-    const at = l4 + UDP_CHECKSUM_AT;
-    const was = <u32>load<u16>(at);
-    const now = applyUdpDelta(was, delta);
-    store<u16>(at, <u16>now);
-    return combine(portDelta, delta16(was, now));
-  }
-  const at = l4 + TCP_CHECKSUM_AT;
-  if (at + 2 <= p.end) return combine(portDelta, replaceChecksum(at, delta));
-  const outer = changetype<Ipv4>(p.l3);
-  if (at + 2 > p.l3 + outer.totalLength) return portDelta;
-  // On the wire the inner checksum is there and changes with the rest; the capture does not show it.
-  v.flag(VERDICT_FLAG_UNVERIFIABLE);
-  return combine(portDelta, negate(delta));
 }
 
 function rewriteOuter(l3: usize, address: u32, line: usize, fromEndpoint: bool, v: Verdict): void {

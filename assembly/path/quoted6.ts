@@ -9,10 +9,9 @@ import {
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
 import { addressRow, findAddress } from "../tables/addresses";
-import { high, low } from "../tables/blob";
 import { find, homeLine } from "../tables/conntrack";
 import { be16 } from "../wire/bytes";
-import { applyDelta, applyUdpDelta, combine, delta16, delta128, negate, replaceChecksum } from "../wire/checksum";
+import { applyDelta, combine, delta128 } from "../wire/checksum";
 import { PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
 import {
   IPV6_DST_AT,
@@ -28,15 +27,8 @@ import {
   walkHeaders,
 } from "../wire/ipv6";
 import { answerKey, echoKey, FAMILY_IPV6, makeKey, Parsed } from "../wire/parse";
-import {
-  ICMP_CHECKSUM_AT,
-  ICMP_ID_AT,
-  ICMP6_ECHO_REPLY,
-  ICMP6_ECHO_REQUEST,
-  TCP_CHECKSUM_AT,
-  TCP_MIN_SIZE,
-  UDP_CHECKSUM_AT,
-} from "../wire/transport";
+import { isChecksumCut, rewriteQuoted } from "../wire/quoted";
+import { ICMP_CHECKSUM_AT, ICMP_ID_AT, ICMP6_ECHO_REPLY, ICMP6_ECHO_REQUEST, TCP_MIN_SIZE } from "../wire/transport";
 import { Verdict } from "./verdict";
 
 // The packet that an ICMPv6 error quotes (RFC 4443 section 2.4(c): as much of it as fits). What differs from IPv4: extension headers may
@@ -76,11 +68,6 @@ export function fault6(p: Parsed, inner: usize): u32 {
   return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_QUERIES ? REASON_ICMP_ERROR_NESTED : 0;
 }
 
-/** Number of the address at `at`, 0 = no connection has to do with it. */
-export function numberAt(at: usize): u32 {
-  return findAddress(high(at), low(at));
-}
-
 /** The conntrack line of the quoted packet's connection, by the key that an answer to it would show at this hook; 0 = none. */
 export function find6(hook: u32, inner: usize): usize {
   let key: u64 = 0;
@@ -88,7 +75,7 @@ export function find6(hook: u32, inner: usize): usize {
   else if (isEcho())
     key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP6_ECHO_REQUEST, hook | (FAMILY_IPV6 >> 8));
   else return 0;
-  const addresses = <u64>numberAt(inner + IPV6_DST_AT) | ((<u64>numberAt(inner + IPV6_SRC_AT)) << 32);
+  const addresses = <u64>findAddress(inner + IPV6_DST_AT) | ((<u64>findAddress(inner + IPV6_SRC_AT)) << 32);
   key = answerKey(key, hook);
   return find(homeLine(addresses, key), addresses, key);
 }
@@ -101,7 +88,10 @@ function isEcho(): bool {
 export function rewrite6(p: Parsed, inner: usize, outerAt: usize, line: usize, fromEndpoint: bool, v: Verdict): void {
   const row = addressRow(load<u32>(line, LINE_ADDRESS_AT));
   const addressDelta = putAddress(inner + (fromEndpoint ? IPV6_DST_AT : IPV6_SRC_AT), row);
-  let sum = combine(addressDelta, rewriteTransport(p, line, addressDelta, fromEndpoint, v));
+  const port = <u32>load<u16>(line, LINE_PORT_AT);
+  const delta = rewriteQuoted(protocol, l4, fromEndpoint ? 2 : 0, port, addressDelta, p.end, endOnWire(p));
+  if (isChecksumCut) v.flag(VERDICT_FLAG_UNVERIFIABLE);
+  let sum = combine(addressDelta, delta);
   sum = combine(sum, putAddress(outerAt, row));
   const at = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
@@ -113,28 +103,4 @@ function putAddress(at: usize, row: usize): u32 {
   store<u64>(at, load<u64>(row));
   store<u64>(at, load<u64>(row, 8), 8);
   return delta;
-}
-
-/** Port or identifier, and the checksum where the quotation reaches that far. @returns what both changes add to the error's checksum */
-function rewriteTransport(p: Parsed, line: usize, addressDelta: u32, fromEndpoint: bool, v: Verdict): u32 {
-  const isIcmp = protocol == PROTOCOL_ICMP6;
-  const portAt = isIcmp ? l4 + ICMP_ID_AT : fromEndpoint ? l4 + 2 : l4;
-  const port = <u32>load<u16>(line, LINE_PORT_AT);
-  const portDelta = delta16(load<u16>(portAt), port);
-  store<u16>(portAt, <u16>port);
-  const delta = combine(addressDelta, portDelta);
-  if (isIcmp) return combine(portDelta, replaceChecksum(l4 + ICMP_CHECKSUM_AT, delta));
-  if (protocol == PROTOCOL_UDP) {
-    const at = l4 + UDP_CHECKSUM_AT;
-    const was = <u32>load<u16>(at);
-    const now = applyUdpDelta(was, delta);
-    store<u16>(at, <u16>now);
-    return combine(portDelta, delta16(was, now));
-  }
-  const at = l4 + TCP_CHECKSUM_AT;
-  if (at + 2 <= p.end) return combine(portDelta, replaceChecksum(at, delta));
-  if (at + 2 > endOnWire(p)) return portDelta;
-  // On the wire the quoted checksum is there and changes with the rest; the capture does not show it.
-  v.flag(VERDICT_FLAG_UNVERIFIABLE);
-  return combine(portDelta, negate(delta));
 }

@@ -63,9 +63,7 @@ export function hasAddress(egress: u32, isIpv6: bool): bool {
 /** Address of an egress as lines hold it; 0 = none, or an IPv6 one that no connection has to do with. */
 export function egressAddress(egress: u32, isIpv6: bool): u32 {
   const row = egressAt(egress);
-  return isIpv6
-    ? findAddress(high(row + EGRESS_IPV6_AT), low(row + EGRESS_IPV6_AT))
-    : load<u32>(row, EGRESS_IPV4_AT + 12);
+  return isIpv6 ? findAddress(row + EGRESS_IPV6_AT) : load<u32>(row, EGRESS_IPV4_AT + 12);
 }
 
 /** True where an address, as halves, is one of an egress. A number of 0 in a line reads as no address. */
@@ -76,13 +74,13 @@ export function isEgressIP(egress: u32, addressHigh: u64, addressLow: u64): bool
 
 /** Looks up the numbers of an IPv6 frame's addresses. */
 export function lookUp(p: Parsed): void {
-  p.addresses = <u64>findAddress(srcHigh(p), srcLow(p)) | ((<u64>findAddress(dstHigh(p), dstLow(p))) << 32);
+  p.addresses = <u64>findAddress(p.l3 + IPV6_SRC_AT) | ((<u64>findAddress(p.l3 + IPV6_DST_AT)) << 32);
 }
 
 /** Gives an IPv6 frame's addresses numbers until `giveBack`. @returns false where there is no room; then there is nothing to give back */
 export function borrow(p: Parsed): bool {
-  const src = takeAddress(srcHigh(p), srcLow(p));
-  const dst = src ? takeAddress(dstHigh(p), dstLow(p)) : 0;
+  const src = takeAddress(p.l3 + IPV6_SRC_AT);
+  const dst = src ? takeAddress(p.l3 + IPV6_DST_AT) : 0;
   if (!dst) {
     if (src) releaseAddress(src);
     return false;
@@ -99,6 +97,5 @@ export function giveBack(addresses: u64): void {
 
 /** The same as `borrow` for the address of an egress. @returns its number, 0 = no room */
 export function borrowEgress(egress: u32): u32 {
-  const row = egressAt(egress);
-  return takeAddress(high(row + EGRESS_IPV6_AT), low(row + EGRESS_IPV6_AT));
+  return takeAddress(egressAt(egress) + EGRESS_IPV6_AT);
 }

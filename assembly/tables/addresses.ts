@@ -10,6 +10,7 @@ import {
   LINE_HOOK_IPV6,
   LINE_SRC_AT,
 } from "../abi";
+import { be32 } from "../wire/bytes";
 import { high, low } from "./blob";
 import { ADDRESS_FREE_AT, ADDRESSES_USED_AT } from "./clock";
 import { absorb, finish, mappedLow } from "./hash";
@@ -19,8 +20,11 @@ import { addressCount, addressesAt, addressHeadsAt, addressMask, linesAt, stateA
 // a number where IPv4 has the address itself, so one table and one code serve both families and IPv4 pays nothing. Rows are chained by
 // hash, never move, and go when nothing refers to them any longer.
 
-function headOf(addressHigh: u64, addressLow: u64): usize {
-  const hash = <u32>(finish(absorb(absorb(tableSeed, addressHigh), addressLow)) >> 32);
+/** Where the chain of the 16 address bytes at `at` begins. */
+function headOf(at: usize): usize {
+  const high = ((<u64>be32(at)) << 32) | <u64>be32(at + 4);
+  const low = ((<u64>be32(at + 8)) << 32) | <u64>be32(at + 12);
+  const hash = <u32>(finish(absorb(absorb(tableSeed, high), low)) >> 32);
   return addressHeadsAt + ((<usize>(hash & addressMask)) << 2);
 }
 
@@ -28,20 +32,20 @@ export function addressRow(number: u32): usize {
   return addressesAt + <usize>number * ADDRESS_SIZE;
 }
 
-/** Number of an address that is in use, or 0. Addresses as two big-endian halves. */
-export function findAddress(addressHigh: u64, addressLow: u64): u32 {
-  let number = load<u32>(headOf(addressHigh, addressLow));
+/** Number of the address at `at` if it is in use, or 0. */
+export function findAddress(at: usize): u32 {
+  let number = load<u32>(headOf(at));
   while (number) {
     const row = addressRow(number);
-    if (high(row) == addressHigh && low(row) == addressLow) return number;
+    if (load<u64>(row) == load<u64>(at) && load<u64>(row, 8) == load<u64>(at, 8)) return number;
     number = load<u32>(row, ADDRESS_NEXT_AT);
   }
   return 0;
 }
 
-/** Number of an address, which stays until `releaseAddress` has been called as often as this and `holdAddress`; 0 = no room. */
-export function takeAddress(addressHigh: u64, addressLow: u64): u32 {
-  const known = findAddress(addressHigh, addressLow);
+/** The same for any address; the number stays until `releaseAddress` has been called as often as this and `holdAddress`. 0 = no room. */
+export function takeAddress(at: usize): u32 {
+  const known = findAddress(at);
   if (known) {
     holdAddress(known);
     return known;
@@ -49,9 +53,9 @@ export function takeAddress(addressHigh: u64, addressLow: u64): u32 {
   const number = newRow();
   if (!number) return 0;
   const row = addressRow(number);
-  const head = headOf(addressHigh, addressLow);
-  store<u64>(row, bswap<u64>(addressHigh));
-  store<u64>(row, bswap<u64>(addressLow), 8);
+  const head = headOf(at);
+  store<u64>(row, load<u64>(at));
+  store<u64>(row, load<u64>(at, 8), 8);
   store<u32>(row, 1, ADDRESS_USES_AT);
   store<u32>(row, load<u32>(head), ADDRESS_NEXT_AT);
   store<u32>(head, number);
@@ -89,7 +93,7 @@ export function releaseAddress(number: u32): void {
 }
 
 function unlink(number: u32, row: usize): void {
-  let at = headOf(high(row), low(row));
+  let at = headOf(row);
   while (load<u32>(at) != number) at = addressRow(load<u32>(at)) + ADDRESS_NEXT_AT;
   store<u32>(at, load<u32>(row, ADDRESS_NEXT_AT));
 }
@@ -118,7 +122,7 @@ export function areAddressesSound(): bool {
     for (let number = load<u32>(at); number; number = load<u32>(addressRow(number), ADDRESS_NEXT_AT)) {
       if (number > used || ++seen > used) return false;
       const row = addressRow(number);
-      if (!load<u32>(row, ADDRESS_USES_AT) || headOf(high(row), low(row)) != at) return false;
+      if (!load<u32>(row, ADDRESS_USES_AT) || headOf(row) != at) return false;
     }
   }
   for (

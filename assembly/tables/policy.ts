@@ -229,18 +229,20 @@ export function memberOf(row: usize, i: u32): u32 {
  * Owners of one address stand in order of time: the walk is over those only.
  */
 export function findEndpoint(addressHigh: u64, addressLow: u64, time: u64): u32 {
+  const rawHigh = bswap<u64>(addressHigh);
+  const rawLow = bswap<u64>(addressLow);
   let slot = addressHash(tableSeed, addressHigh, addressLow) & endpointMask;
   let found: u32 = 0;
   while (true) {
     found = load<u32>(endpointIndexAt + <usize>slot * 4);
     if (!found) return NO_INDEX;
     const row = endpointAt(found - 1);
-    if (high(row) == addressHigh && low(row) == addressLow) break;
+    if (load<u64>(row) == rawHigh && load<u64>(row, 8) == rawLow) break;
     slot = (slot + 1) & endpointMask;
   }
   for (let i = found - 1; i < endpointTotal; i++) {
     const row = endpointAt(i);
-    if (high(row) != addressHigh || low(row) != addressLow) break;
+    if (load<u64>(row) != rawHigh || load<u64>(row, 8) != rawLow) break;
     const to = load<u64>(row, ENDPOINT_TO_AT);
     if (time >= load<u64>(row, ENDPOINT_FROM_AT) && (time < to || to == FOR_EVER)) return i;
   }
@@ -296,8 +298,8 @@ function exactPrefix(set: u32, length: u32, addressHigh: u64, addressLow: u64): 
     if (
       load<u32>(row, PREFIX_SET_AT) == set &&
       load<u32>(row, PREFIX_LENGTH_AT) == length &&
-      high(row) == addressHigh &&
-      low(row) == addressLow
+      load<u64>(row) == bswap<u64>(addressHigh) &&
+      load<u64>(row, 8) == bswap<u64>(addressLow)
     ) {
       return load<u32>(row, PREFIX_VALUE_AT);
     }
