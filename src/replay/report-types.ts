@@ -124,7 +124,14 @@ export interface ReplayReport {
   /** Egress IPs that are guesses because the devices of their nodes are unknown. */
   assumedAddresses: { node: string; address: string; note: string }[];
   /** Frames by the flags that the engine saw or set. */
-  observations: { partialChecksums: number; superFrames: number; decapsulated: number; checksumUnverifiable: number };
+  observations: {
+    partialChecksums: number;
+    superFrames: number;
+    decapsulated: number;
+    checksumUnverifiable: number;
+    /** Fragments that were held until their first one came, or in vain. */
+    heldFragments: number;
+  };
   /** Part of a capture that was replayed, where it was not all of it; frame numbers are 1-based and inclusive. */
   range?: { fromFrame: number; toFrame?: number };
   filter?: string;

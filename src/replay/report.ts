@@ -46,6 +46,7 @@ export function buildReport(session: Session, merged: MergedCapture, wallMs: num
       superFrames: tally.superFrames,
       decapsulated: tally.decapsulated,
       checksumUnverifiable: tally.unverifiable,
+      heldFragments: counters.actions.hold ?? 0,
     },
     ...rangeOf(options),
     ...(options.filter !== undefined && { filter: options.filter }),

@@ -136,12 +136,13 @@ function overlayLines({ overlay }: ReplayReport, p: Paint): string[] {
 
 /** Oddities of captures that readers wonder about; nothing where there are none. */
 function observationLines({ observations }: ReplayReport, p: Paint): string[] {
-  const { partialChecksums, superFrames, decapsulated, checksumUnverifiable } = observations;
+  const { partialChecksums, superFrames, decapsulated, checksumUnverifiable, heldFragments } = observations;
   const found = [
     partialChecksums > 0 && `${count(partialChecksums)} with a checksum left to the network card`,
     superFrames > 0 && `${count(superFrames)} larger than any MTU (offload)`,
     decapsulated > 0 && `${count(decapsulated)} taken out of the overlay`,
     checksumUnverifiable > 0 && `${count(checksumUnverifiable)} cut by the capture, checksums taken on trust`,
+    heldFragments > 0 && `${count(heldFragments)} held until their first fragment came`,
   ].filter((text) => text !== false);
   return found.length > 0 ? [p.dim(`  among them ${found.join("; ")}`)] : [];
 }

@@ -69,6 +69,7 @@ describe("fragmented datagrams of pods", () => {
       expect(report.verification.mismatches).toEqual([]);
       expect(report.frames).toMatchObject({ read: 40, snat: 18, reverse: 18, drop: 4, hold: 0 });
       expect(report.reasons).toEqual({ "fragment-without-first": 4 });
+      expect(report.observations.heldFragments).toBe(16);
       const replies = endpoint.filter(({ bytes }) => isFor(bytes, POD4, POD6)).map(({ bytes }) => bytes);
       expect(sorted(replies)).toEqual(sorted(TO_PODS));
     }

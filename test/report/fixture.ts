@@ -136,7 +136,7 @@ export function exampleReport(change: Partial<ReplayReport> = {}): ReplayReport 
     ],
     settings: { "NAT ports": { value: "32768-65535", source: "profile cilium" } },
     assumedAddresses: [{ node: "gw-b", address: "192.0.2.1", note: "the devices of gw-b are unknown" }],
-    observations: { partialChecksums: 12, superFrames: 3, decapsulated: 50, checksumUnverifiable: 0 },
+    observations: { partialChecksums: 12, superFrames: 3, decapsulated: 50, checksumUnverifiable: 0, heldFragments: 0 },
     timing: { engineNsPerFrame: 48.2, framesPerSecond: 812_345, wallMs: 1.231 },
     ...change,
   };

@@ -55,6 +55,7 @@ function observations({ observations: seen }: ReplayReport): string {
     seen.superFrames > 0 && `${count(seen.superFrames)} larger than any MTU (offload)`,
     seen.decapsulated > 0 && `${count(seen.decapsulated)} taken out of the overlay`,
     seen.checksumUnverifiable > 0 && `${count(seen.checksumUnverifiable)} cut by the capture, checksums taken on trust`,
+    seen.heldFragments > 0 && `${count(seen.heldFragments)} held until their first fragment came`,
   ].filter((text) => text !== false);
   return found.length > 0 ? `; among them ${found.join("; ")}` : "";
 }

@@ -7,7 +7,7 @@ import { configFor } from "../../../src/engine/sizing.js";
 import { decodeState, encodeState } from "../../../src/engine/state-file.js";
 import { EngineError } from "../../../src/errors.js";
 import { withSettings } from "../../engine/model.js";
-import { concat, ethernet, icmpEcho, ipv4, tcp, udp } from "../../support/frames.js";
+import { concat, ethernet, icmpEcho, ipv4, ipv4FragmentsOf, patterned, tcp, udp } from "../../support/frames.js";
 import { EGRESS_IPS, ENDPOINT, OTHER_ENDPOINT, REMOTE, UNSELECTED, world } from "./worlds.js";
 
 let seed = 1;
@@ -33,6 +33,20 @@ function packet(out: boolean): Uint8Array {
   const src = out ? inside : REMOTE;
   const dst = out ? REMOTE : rnd(5) ? pick(EGRESS_IPS) : inside;
   const p = ipv4({ src, dst, ttl: rnd(9) ? 64 : 1 }, l4);
+  if (rnd(4) === 0) {
+    const whole = ipv4({ src, dst, id: rnd(6) }, udp({ ...ports, payload: patterned(72) }));
+    return pick(
+      ipv4FragmentsOf(
+        whole,
+        pick([
+          [24, 24],
+          [8, 40],
+          [40, 16],
+          [24, 32],
+        ]),
+      ),
+    );
+  }
   if (rnd(6) === 0) {
     const inner = ipv4({ src: dst, dst: src }, l4).slice();
     const a = out ? { src: inside, dst: REMOTE } : { src: REMOTE, dst };
@@ -62,14 +76,18 @@ function batch(engine: Engine): void {
       rnd(9) ? f.length : rnd(0xffffffff),
       hook,
       rnd(9) ? 1 : 1 + rnd(6),
-      rnd(9) ? 0 : rnd(4),
+      rnd(9) ? 0 : rnd(16),
       Number(time & 0xffffffffn),
       Number(time >> 32n),
     );
     at += captured;
   }
-  engine.process(n);
+  held += engine.process(n) < n ? 1 : 0;
+  if (rnd(3)) engine.takeReleased();
 }
+
+/** Batches that ended because fragments were released. */
+let held = 0;
 
 /** Now and then something about the gateways changes. */
 function disturb(engine: Engine, oneIn: number): void {
@@ -90,6 +108,7 @@ it("forged states, frames and reloads never trap nor write outside the state", a
       arenaSize: 8192,
       maxBatch: 64,
       bitmaps: rnd(3),
+      fragments: pick([0, 1, 8]),
       hostSize: 64,
       natProfile: pick(["cilium", "rfc"] as const),
     });
@@ -135,6 +154,7 @@ it("forged states, frames and reloads never trap nor write outside the state", a
     if (!engine.host.every((b) => b === 0x5a)) throw new Error(`round ${round}: host region written`);
   }
   expect(accepted).toBeGreaterThan(10);
+  expect(held).toBeGreaterThan(50);
 }, 300_000);
 
 let lost = 0;
