@@ -36,7 +36,6 @@ import { Verdict } from "./verdict";
 
 /** Bytes of the transport header that the connection is found by. */
 const NEEDED: u32 = 8;
-const ICMP6_QUERIES: u32 = 128;
 
 /** Transport header of the quoted packet, and its protocol, as `fault6` found them. */
 let l4: usize = 0;
@@ -65,7 +64,7 @@ export function fault6(p: Parsed, inner: usize): u32 {
   // No packet of a connection was ever that short: what looks like its ports would be somebody else's bytes.
   const least = <usize>(protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : NEEDED);
   if (inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT) < l4 + least) return REASON_ICMP_ERROR_UNMATCHED;
-  return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_QUERIES ? REASON_ICMP_ERROR_NESTED : 0;
+  return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_ECHO_REQUEST ? REASON_ICMP_ERROR_NESTED : 0;
 }
 
 /** The conntrack line of the quoted packet's connection, by the key that an answer to it would show at this hook; 0 = none. */

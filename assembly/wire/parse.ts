@@ -46,9 +46,7 @@ import {
   ICMP6_ECHO_REPLY,
   ICMP6_ECHO_REQUEST,
   ICMP6_FIRST_DISCOVERY,
-  ICMP6_FIRST_ERROR,
   ICMP6_LAST_DISCOVERY,
-  ICMP6_LAST_ERROR,
   isIcmpError,
   PORTS_SIZE,
   TCP_ACK,
@@ -342,7 +340,7 @@ function parseIcmp6(p: Parsed, length: u32, held: u32, hook: u32): void {
   if (length < ICMP_SIZE) return fault(p, REASON_TRUNCATED);
   if (held < ICMP_SIZE) return fault(p, REASON_SNAPLEN_CUT);
   const type = <u32>load<u8>(p.l4);
-  if (type >= ICMP6_FIRST_ERROR && type <= ICMP6_LAST_ERROR) {
+  if (type < ICMP6_ECHO_REQUEST) {
     p.kind = <u8>KIND_ICMP_ERROR;
     return;
   }

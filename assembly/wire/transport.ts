@@ -42,9 +42,7 @@ export const ICMP_ECHO_REQUEST: u32 = 8;
 export const ICMP_TIME_EXCEEDED: u32 = 11;
 export const ICMP_PARAMETER_PROBLEM: u32 = 12;
 
-/** RFC 4443: destination unreachable, packet too big, time exceeded, parameter problem. */
-export const ICMP6_FIRST_ERROR: u32 = 1;
-export const ICMP6_LAST_ERROR: u32 = 4;
+/** The first query: all types below it are errors, also those that nobody has defined yet (RFC 4443 sections 2.1 and 2.4(a)). */
 export const ICMP6_ECHO_REQUEST: u32 = 128;
 export const ICMP6_ECHO_REPLY: u32 = 129;
 /** RFC 4861: router and neighbour solicitations and advertisements, redirects. They never leave a link. */

@@ -69,6 +69,26 @@ const BUGS: readonly {
     },
   },
   {
+    bug: "a SYN that is taken for an answer",
+    kind: "leak",
+    records: 1,
+    mutation: {
+      file: "assembly/path/from-endpoint.ts",
+      search: "if (p.tcpFlags & TCP_SYN) return (p.tcpFlags & TCP_ACK) != 0;",
+      replace: "if (p.tcpFlags & TCP_SYN) return true;",
+    },
+  },
+  {
+    bug: "an IPv6 address that does not count in checksums",
+    kind: "rewrite transport-checksum",
+    records: 1,
+    mutation: {
+      file: "assembly/path/connection.ts",
+      search: "isIpv6 ? delta128(addressRow(was), addressRow(address)) : delta32(was, address);",
+      replace: "isIpv6 ? 0 : delta32(was, address);",
+    },
+  },
+  {
     bug: "a trap",
     kind: "trap",
     records: 1,

@@ -12,9 +12,10 @@ import {
 import { checksumState, isSameSum, transportSum } from "../../src/net/recount.js";
 import { portAtOf, tupleKey, tupleOf } from "../../src/net/tuple.js";
 import { rewriteFindings } from "../../src/verify/rewrite.js";
+import { addressOctets } from "../support/frames.js";
 import { Finding } from "./finding.js";
 import { decodeRecord, IS_FORWARDED } from "./layout.js";
-import { EGRESS_IP6, EGRESS_IPS, ENDPOINT6, ENDPOINTS, type World } from "./worlds.js";
+import { EGRESS_IPS, EGRESS_IPS6, ENDPOINTS, ENDPOINTS6, type World } from "./worlds.js";
 
 /** One frame before and after, and what the engine said of it. */
 export interface Processed {
@@ -40,8 +41,8 @@ export interface Seen {
   readonly behind: Map<string, string>;
 }
 
-const EGRESS_SET = new Set([...EGRESS_IPS, EGRESS_IP6]);
-const ENDPOINT_SET = new Set([...ENDPOINTS, ENDPOINT6]);
+const EGRESS_SET = new Set([...EGRESS_IPS, ...EGRESS_IPS6]);
+const ENDPOINT_SET = new Set([...ENDPOINTS, ...ENDPOINTS6]);
 
 /**
  * Judges one frame by rules that no code of the engine has a part in.
@@ -131,6 +132,13 @@ function isAsTold({ given, result, isPartial }: Processed, packet: IpPacket): bo
   return isPartial || isSameSum(transportSum(given, packet), transportSum(result, packet));
 }
 
+/** Router and neighbour messages with a hop limit of 255: behind a router it would be less, and nobody would take them (RFC 4861 section 7.1). */
+function isNeighbourMessage(bytes: Uint8Array, { family, icmpType, ttlAt }: IpPacket): boolean {
+  return family === 6 && icmpType >= 133 && icmpType <= 137 && bytes[ttlAt] === 255;
+}
+
+const [SYN, SYN_ACK, HANDSHAKE] = [0x02, 0x12, 0x17];
+
 /** Nothing that a policy selects goes out with an endpoint's own address. */
 function checkPassed(world: World, p: Processed, seen: Seen): void {
   const packet = decodeRecord({ bytes: p.given, link: p.link, extra: p.extra });
@@ -139,25 +147,33 @@ function checkPassed(world: World, p: Processed, seen: Seen): void {
   const destination = formatAddress(destinationAddress(p.given, packet));
   if (!isSelected(source, destination)) return;
   const pair = `${destination} ${source}`;
-  if (p.reason === abi.REASON_REPLY_OF_INBOUND && (seen.heard.has(pair) || isAnswer(p.given, packet))) {
+  if (p.reason === abi.REASON_REPLY_OF_INBOUND && (seen.heard.has(pair) || isAnswer(p.given, packet, source))) {
     seen.heard.add(pair);
     return;
   }
   if (p.reason === abi.REASON_UNSUPPORTED_PASSED && world.passesUnsupported) return;
+  if (p.reason === abi.REASON_LINK_LOCAL && isNeighbourMessage(p.given, packet)) return;
   throw new Finding("leak", `${source} to ${destination} passes as ${reasonName(p.reason)} (${packet.kind})`);
 }
 
-/** What it says is an answer by its form, or it serves on this port. */
-function isAnswer(bytes: Uint8Array, packet: IpPacket): boolean {
-  const isSynAck = packet.kind === "tcp" && (packet.tcpFlags & 0x12) === 0x12;
-  const isEchoReply = packet.kind === "echo" && !isEchoRequest(packet);
-  return isSynAck || isEchoReply || [8080, 53].includes(sourcePort(bytes, packet));
+/** What can begin as an answer: an echo reply, a SYN with ACK and neither FIN nor RST, a TCP segment in mid-stream from where a pod serves. */
+function isAnswer(bytes: Uint8Array, packet: IpPacket, source: string): boolean {
+  if (packet.kind === "echo") return !isEchoRequest(packet);
+  if (packet.kind !== "tcp") return false;
+  const [isSyn, serves] = [(packet.tcpFlags & SYN) !== 0, [ENDPOINTS[0], ENDPOINTS6[0]].includes(source)];
+  return isSyn ? (packet.tcpFlags & HANDSHAKE) === SYN_ACK : serves && sourcePort(bytes, packet) === 8080;
 }
 
-/** The policies of the small model, read naively: by one prefix after the other. */
+/** The same in IPv6: loopback, multicast, link-local, the cluster's pods and an exclusion are not selected. */
+function isSelected6(source: string, destination: string): boolean {
+  const digits = Buffer.from(addressOctets(destination)).toString("hex");
+  if (source === ENDPOINTS6[1]) return digits.startsWith("20010db800050000");
+  return source === ENDPOINTS6[0] && !/^(0{31}1|ff|fe[89ab]|fd000{12}|20010db80bad|0{20}ffff)/.test(digits);
+}
+
+/** The policies of the dual-stack model, read naively: by one prefix after the other. */
 export function isSelected(source: string, destination: string): boolean {
-  if (source === ENDPOINT6) return destination.includes(":") && !/^(::1$|ff|fe[89ab])/.test(destination);
-  if (destination.includes(":")) return false;
+  if (source.includes(":") || destination.includes(":")) return isSelected6(source, destination);
   if (source === ENDPOINTS[1]) return destination.startsWith("198.51.100.");
   if (source !== ENDPOINTS[0]) return false;
   const [a, b] = destination.split(".").map(Number);

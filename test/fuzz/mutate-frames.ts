@@ -1,16 +1,16 @@
 import * as abi from "../../assembly/abi.js";
-import type { IpPacket } from "../../src/net/decode.js";
+import { type IpPacket, readBe16 } from "../../src/net/decode.js";
 import type { Dice } from "../scenario-fuzz/dice.js";
 import { addressOctets, concat, ethernet, icmpMessage, ipv4, ipv6, patterned, udp, vxlan } from "../support/frames.js";
 import { type FrameInput, type FuzzRecord, MAX_FRAME, MAX_RECORDS, OP_BASE } from "./frame-input.js";
 import { decodeRecord, fieldsOf, putBe, repairChecksums, repairLengths } from "./layout.js";
 import { onLink } from "./seed-frames.js";
-import { EGRESS_IP6, EGRESS_IPS, ENDPOINT6, ENDPOINTS, NODES, REMOTES, REMOTES6, WORLDS } from "./worlds.js";
+import { EGRESS_IPS, EGRESS_IPS6, ENDPOINTS, ENDPOINTS6, NODES, REMOTES, REMOTES6, WORLDS } from "./worlds.js";
 
 const ODD_ADDRESSES = ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "169.254.1.1", "240.0.0.1"];
 const ODD_ADDRESSES6 = ["::", "::1", "ff02::1", "fe80::1", "::ffff:10.0.1.7", "64:ff9b::a00:107"];
 const ADDRESSES = [...ENDPOINTS, ...EGRESS_IPS, ...REMOTES, ...NODES, ...ODD_ADDRESSES].map(addressOctets);
-const ADDRESSES6 = [ENDPOINT6, EGRESS_IP6, ...REMOTES6, ...ODD_ADDRESSES6].map(addressOctets);
+const ADDRESSES6 = [...ENDPOINTS6, ...EGRESS_IPS6, ...REMOTES6, ...ODD_ADDRESSES6].map(addressOctets);
 const VALUES8 = [0, 1, 6, 17, 44, 43, 47, 50, 51, 58, 59, 60, 132, 0x40, 0x45, 0x46, 0x4f, 0x60, 0x7f, 0x80, 0xff];
 const VALUES16 = [
   0, 1, 7, 8, 19, 20, 21, 28, 53, 443, 0x2000, 0x4000, 8472, 0x86dd, 0x0800, 0x8100, 40_001, 0x7fff, 0x8000, 0xfffe,
@@ -84,6 +84,7 @@ export function mutateRecord(record: FuzzRecord, dice: Dice, other: FuzzRecord):
   if (roll < 23) return { ...record, flags: dice.chance(80) ? dice.int(0, 3) : dice.int(0, 0xffff) };
   if (roll < 26) return { ...record, extra: dice.pick([0, 1, 4, 46, 1400, -1, -20]) };
   if (roll < 28) return wrapped(record);
+  if (roll < 31) return extended(record, dice);
   return changed(record, dice);
 }
 
@@ -143,6 +144,21 @@ function relinked(record: FuzzRecord, dice: Dice): FuzzRecord {
   return { ...record, link, bytes: packet ? onLink(record.bytes.subarray(packet.at), link) : record.bytes };
 }
 
+/** An IPv6 packet with one more extension header in front of its payload, or its chain. */
+function extended(record: FuzzRecord, dice: Dice): FuzzRecord {
+  const packet = decodeRecord(record);
+  const { bytes } = record;
+  if (packet?.family !== 6 || packet.at + 40 > bytes.length) return record;
+  const header = patterned(8 * dice.int(1, 3), dice.int(0, 3));
+  const [nextAt, lengthAt] = [packet.at + 6, packet.at + 4];
+  const type = dice.pick([0, 43, 44, 51, 60, 60, 135, 139]);
+  header.set([bytes[nextAt], type === 44 ? 0 : header.length / 8 - 1, 0, 0]);
+  const out = concat(bytes.subarray(0, packet.at + 40), header, bytes.subarray(packet.at + 40)).slice(0, MAX_FRAME);
+  out[nextAt] = type;
+  putBe(out, lengthAt, 2, readBe16(bytes, lengthAt) + header.length);
+  return { ...record, bytes: out };
+}
+
 /** The frame as a packet between nodes. */
 function wrapped(record: FuzzRecord): FuzzRecord {
   if (record.bytes.length > MAX_FRAME - 100 || record.link !== abi.LINK_ETHERNET) return record;
@@ -166,7 +182,8 @@ function answerTo(record: FuzzRecord, dice: Dice): FuzzRecord {
   if (packet.kind === "echo" && dice.chance(80)) bytes[packet.transportAt] ^= packet.family === 4 ? 8 : 1;
   if (packet.kind === "tcp" && packet.transportAt + 14 <= bytes.length)
     bytes[packet.transportAt + 13] = dice.pick([0x12, 0x10, 0x18, 0x11, 0x14, 0x04]);
-  const inside = packet.family === 4 ? dice.pick(isOut ? EGRESS_IPS : ENDPOINTS) : isOut ? EGRESS_IP6 : ENDPOINT6;
+  const inside =
+    packet.family === 4 ? dice.pick(isOut ? EGRESS_IPS : ENDPOINTS) : dice.pick(isOut ? EGRESS_IPS6 : ENDPOINTS6);
   bytes.set(addressOctets(inside), isOut ? packet.destinationAt : packet.sourceAt);
   repairChecksums(bytes, packet);
   return { ...record, hook: isOut ? abi.HOOK_FROM_NETWORK : abi.HOOK_FROM_ENDPOINT, gapMs: 1, bytes };
@@ -183,13 +200,13 @@ function exchange(bytes: Uint8Array, a: number, b: number, size: number): void {
 function errorAbout(record: FuzzRecord, dice: Dice): FuzzRecord {
   const packet = decodeRecord(record);
   if (!packet) return record;
-  const quoted = record.bytes.slice(packet.at, packet.at + dice.pick([20, 24, 28, 40, 48, 128, 600]));
+  const quoted = record.bytes.slice(packet.at, packet.at + dice.pick([20, 24, 28, 40, 48, 56, 60, 128, 600]));
   const isOut = record.hook === abi.HOOK_FROM_ENDPOINT;
   const { family, sourceAt, destinationAt, at } = packet;
   const end = isOut ? sourceAt : destinationAt;
-  const inside = family === 4 ? dice.pick(isOut ? EGRESS_IPS : ENDPOINTS) : isOut ? EGRESS_IP6 : ENDPOINT6;
+  const inside = family === 4 ? dice.pick(isOut ? EGRESS_IPS : ENDPOINTS) : dice.pick(isOut ? EGRESS_IPS6 : ENDPOINTS6);
   if (end - at + (family === 4 ? 4 : 16) <= quoted.length) quoted.set(addressOctets(inside), end - at);
-  const type = family === 4 ? dice.pick([3, 3, 3, 11, 12, 4, 5]) : dice.pick([1, 2, 3, 4]);
+  const type = family === 4 ? dice.pick([3, 3, 3, 11, 12, 4, 5]) : dice.pick([1, 2, 3, 4, 100]);
   const message = icmpMessage({ type, code: dice.int(0, 5), word: dice.pick([0, 1280, 0x0005_0500]), inner: quoted });
   const router = family === 4 ? "198.51.100.254" : REMOTES6[1];
   const [src, dst] = isOut ? [router, inside] : [inside, family === 4 ? REMOTES[0] : REMOTES6[0]];

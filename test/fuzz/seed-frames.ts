@@ -22,7 +22,7 @@ import {
   vxlan,
 } from "../support/frames.js";
 import type { FuzzRecord } from "./frame-input.js";
-import { EGRESS_IP6, EGRESS_IPS, ENDPOINT6, ENDPOINTS, NODES, REMOTES, REMOTES6 } from "./worlds.js";
+import { EGRESS_IPS, EGRESS_IPS6, ENDPOINTS, ENDPOINTS6, NODES, REMOTES, REMOTES6 } from "./worlds.js";
 
 const PORT = 40_001;
 const OUT = abi.HOOK_FROM_ENDPOINT;
@@ -60,6 +60,8 @@ export function seedFrames(): FuzzRecord[] {
     ...linkForms(),
     ...ipv4Forms(),
     ...ipv6Forms(),
+    ...ipv6Conversations(),
+    ...icmp6Forms(),
     ...overlayForms(),
     ...offloadForms(),
   ];
@@ -146,7 +148,7 @@ function icmpForms(): FuzzRecord[] {
 function linkForms(): FuzzRecord[] {
   const packets = [
     ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, tcp({ srcPort: PORT, dstPort: 443, flags: "SYN" })),
-    ipv6({ src: ENDPOINT6, dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 53 })),
+    ipv6({ src: ENDPOINTS6[0], dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 53 })),
   ];
   const records = packets.flatMap((packet) =>
     Array.from({ length: abi.LINK_COUNT - 1 }, (_, n) => record(OUT, onLink(packet, n + 1), n + 1)),
@@ -197,10 +199,52 @@ function ipv4Forms(): FuzzRecord[] {
   return packets.map((packet) => record(OUT, ethernet(packet)));
 }
 
+/** The same in IPv6: what leaves, what is excluded, what comes back, what comes straight to a pod. */
+function ipv6Conversations(): FuzzRecord[] {
+  const records: FuzzRecord[] = [];
+  const add = (hook: number, src: string, dst: string, bodies: readonly Layer4[]) => {
+    for (const body of bodies) records.push(record(hook, ethernet(ipv6({ src, dst }, body))));
+  };
+  for (const src of ENDPOINTS6) for (const dst of REMOTES6) add(OUT, src, dst, transports(PORT, 443));
+  for (const dst of EGRESS_IPS6) for (const src of REMOTES6) add(IN, src, dst, transports(443, PORT, true));
+  for (const dst of ENDPOINTS6) add(IN, REMOTES6[0], dst, transports(50_000, 8080));
+  add(OUT, ENDPOINTS6[0], REMOTES6[0], transports(8080, 50_000, true));
+  for (const flags of ["ACK", "FIN ACK", "RST", "SYN ACK", "SYN FIN"])
+    add(OUT, ENDPOINTS6[0], REMOTES6[0], [tcp({ srcPort: PORT, dstPort: 443, flags, payload: patterned(17) })]);
+  return records;
+}
+
+/** Errors about what a pod or a remote has sent, and what hosts of one link say to each other. */
+function icmp6Forms(): FuzzRecord[] {
+  const [pod, egressIP, far] = [ENDPOINTS6[0], EGRESS_IPS6[1], REMOTES6[0]];
+  const sent = [
+    ipv6({ src: egressIP, dst: far }, udp({ srcPort: PORT, dstPort: 443 })),
+    ipv6({ src: egressIP, dst: far }, tcp({ srcPort: PORT, dstPort: 443 })).subarray(0, 48),
+    ipv6({ src: egressIP, dst: far }, icmpEcho({ id: PORT })),
+    ipv6({ src: egressIP, dst: far, extensions: [{ type: 60 }] }, udp({ srcPort: PORT, dstPort: 443 })),
+  ];
+  const got = ipv6({ src: far, dst: pod }, udp({ srcPort: 443, dstPort: PORT }));
+  const message = (type: number, inner: Uint8Array) => icmpMessage({ type, word: 1280, inner });
+  const neighbours = [133, 134, 135, 136, 137].flatMap((type) =>
+    [255, 64].map((hopLimit) =>
+      ipv6({ src: pod, dst: hopLimit === 255 ? "ff02::1:ff00:1" : far, hopLimit }, icmpMessage({ type, inner: got })),
+    ),
+  );
+  return [
+    ...[1, 2, 3, 4, 100].flatMap((type) => [
+      ...sent.map((inner) => record(IN, ethernet(ipv6({ src: REMOTES6[1], dst: egressIP }, message(type, inner))))),
+      record(OUT, ethernet(ipv6({ src: pod, dst: far }, message(type, got)))),
+    ]),
+    ...neighbours.map((packet) => record(OUT, ethernet(packet))),
+    record(IN, ethernet(ipv6({ src: far, dst: egressIP, hopLimit: 255 }, icmpMessage({ type: 136, inner: got })))),
+  ];
+}
+
 function ipv6Forms(): FuzzRecord[] {
-  const ip = { src: ENDPOINT6, dst: REMOTES6[0] };
+  const [pod, egressIP] = [ENDPOINTS6[0], EGRESS_IPS6[1]];
+  const ip = { src: pod, dst: REMOTES6[0] };
   const body = udp({ srcPort: PORT, dstPort: 443, payload: patterned(64) });
-  const inner = ipv6({ src: EGRESS_IP6, dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 443 }));
+  const inner = ipv6({ src: egressIP, dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 443 }));
   const out = [
     ipv6(ip, tcp({ srcPort: PORT, dstPort: 443, flags: "SYN" })),
     ipv6(ip, icmpEcho({ id: PORT })),
@@ -217,6 +261,14 @@ function ipv6Forms(): FuzzRecord[] {
       body,
     ),
     ipv6({ ...ip, fragment: { id: 9 } }, body),
+    ipv6({ ...ip, fragment: { id: 10, offset: 1480 } }, body),
+    ipv6({ ...ip, extensions: [{ type: 60 }], fragment: { id: 11, more: true } }, body),
+    ipv6(ip, udp({ srcPort: PORT, dstPort: 443, checksum: 0 })),
+    ipv6(ip, udp({ srcPort: PORT, dstPort: 443, checksum: { wrongBy: 3 } })),
+    ipv6({ ...ip, src: "::" }, body),
+    ipv6({ ...ip, src: egressIP }, body),
+    ipv6({ ...ip, dst: "fd00::8" }, body),
+    ipv6({ ...ip, dst: "::ffff:198.51.100.1" }, body),
     ipv6({ ...ip, hopLimit: 1 }, body),
     ipv6({ ...ip, dst: "ff02::1" }, body),
     ipv6({ ...ip, dst: "fe80::1" }, body),
@@ -225,10 +277,10 @@ function ipv6Forms(): FuzzRecord[] {
     ...ipv6FragmentsOf(ipv6(ip, body), [24, 24], 5),
   ];
   const back = [
-    ...transports(443, PORT, true).map((reply) => ipv6({ src: REMOTES6[0], dst: EGRESS_IP6 }, reply)),
-    ipv6({ src: REMOTES6[1], dst: EGRESS_IP6 }, icmpMessage({ type: 2, word: 1280, inner })),
-    ipv6({ src: REMOTES6[1], dst: EGRESS_IP6 }, icmpMessage({ type: 1, code: 4, inner })),
-    ipv6({ src: REMOTES6[1], dst: EGRESS_IP6 }, icmpMessage({ type: 133 })),
+    ...transports(443, PORT, true).map((reply) => ipv6({ src: REMOTES6[0], dst: egressIP }, reply)),
+    ipv6({ src: REMOTES6[1], dst: egressIP }, icmpMessage({ type: 2, word: 1280, inner })),
+    ipv6({ src: REMOTES6[1], dst: egressIP }, icmpMessage({ type: 1, code: 4, inner })),
+    ipv6({ src: REMOTES6[1], dst: egressIP }, icmpMessage({ type: 133 })),
   ];
   return [...out.map((packet) => record(OUT, ethernet(packet))), ...back.map((packet) => record(IN, ethernet(packet)))];
 }
@@ -239,7 +291,8 @@ function overlayForms(): FuzzRecord[] {
     ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, tcp({ srcPort: PORT, dstPort: 443, flags: "SYN" })),
     ipv4({ src: ENDPOINTS[0], dst: REMOTES[0] }, udp({ srcPort: PORT, dstPort: 443 })),
     ipv4({ src: REMOTES[0], dst: ENDPOINTS[0] }, udp({ srcPort: 443, dstPort: PORT })),
-    ipv6({ src: ENDPOINT6, dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 443 })),
+    ipv6({ src: ENDPOINTS6[0], dst: REMOTES6[0] }, udp({ srcPort: PORT, dstPort: 443 })),
+    ipv6({ src: REMOTES6[0], dst: ENDPOINTS6[0] }, udp({ srcPort: 443, dstPort: PORT })),
   ];
   return packets.flatMap((packet) =>
     [4711, abi.VNI_WORLD].flatMap((vni) => {

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { HOOK_FROM_ENDPOINT } from "../../assembly/abi.js";
+import type { PolicyModel } from "../../src/config/types.js";
 import { compilePolicy } from "../../src/engine/blob.js";
 import { connections } from "../../src/engine/conntrack.js";
+import { formatAddress } from "../../src/net/address.js";
 import { GatewayRig } from "../assembly/path/gateway-rig.js";
 import {
   EGRESS_IPS,
@@ -15,8 +17,8 @@ import {
   UNSELECTED,
   world,
 } from "../assembly/path/worlds.js";
-import { withSettings } from "../engine/model.js";
-import { ethernet, icmpEcho, icmpMessage, ipv4, type Layer4, patterned, tcp, udp } from "../support/frames.js";
+import { address, policySet, prefix, withSettings } from "../engine/model.js";
+import { ethernet, icmpEcho, icmpMessage, ipv4, ipv6, type Layer4, patterned, tcp, udp } from "../support/frames.js";
 import {
   type Connection,
   type Health,
@@ -30,6 +32,7 @@ import {
 
 // Few ports and few hosts, so that everything meets everything.
 const PORTS = { low: 2000, high: 2011 };
+const OTHER_REMOTE = "198.51.100.21";
 const UNKNOWN_POD = "10.1.0.200";
 const ROUTER = "198.18.0.1";
 const SECOND = 1000;
@@ -37,22 +40,66 @@ const SECOND = 1000;
 const NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, "echo request": 1, "echo reply": 1 };
 
 const worker = (isSelected: boolean, services: number[] = []): Pod => ({ node: "worker", isSelected, services });
-const PODS: ReadonlyMap<string, Pod> = new Map([
+const PODS4: ReadonlyMap<string, Pod> = new Map([
   [ENDPOINT, worker(true, [8080])],
   [OTHER_ENDPOINT, worker(true)],
   [LOCAL_ENDPOINT, { node: "gw-a", isSelected: true, services: [] }],
   [UNSELECTED, worker(false)],
 ]);
-const ADDRESSES = [...PODS.keys(), UNKNOWN_POD];
-const REMOTES = [REMOTE, "198.51.100.21", EXCLUDED_REMOTE, OTHER_ENDPOINT];
+const ADDRESSES = [...PODS4.keys(), UNKNOWN_POD];
+const REMOTES = [REMOTE, OTHER_REMOTE, EXCLUDED_REMOTE, OTHER_ENDPOINT];
+
+/** Every host's other address. Some share halves or all words of their sum, so that mistakes about either show. */
+const OTHER_ADDRESS: ReadonlyMap<string, string> = new Map([
+  [ENDPOINT, "fd00:1::7"],
+  [OTHER_ENDPOINT, "fd00:1::7:0:0:1"],
+  [LOCAL_ENDPOINT, "fd00:1:1::7"],
+  [UNSELECTED, "fd00:1::99"],
+  [UNKNOWN_POD, "fd00:1::c8"],
+  [REMOTE, "2001:db8:99::20"],
+  [OTHER_REMOTE, "2001:db8:99:20::"],
+  [EXCLUDED_REMOTE, "2001:db8:bad::9"],
+  [ROUTER, "2001:db8:77::1"],
+  ...EGRESS_IPS.map((ip, i) => [ip, `2001:db8:aa:${i + 1}::1`] as const),
+]);
+const PODS: ReadonlyMap<string, Pod> = new Map([
+  ...PODS4,
+  ...[...PODS4].map(([ip, pod]) => [OTHER_ADDRESS.get(ip)!, pod] as const),
+]);
+
+/** The same hosts' packet in IPv6. */
+function inIpv6<T extends { readonly src: string; readonly dst: string }>(said: T): T {
+  return { ...said, src: OTHER_ADDRESS.get(said.src)!, dst: OTHER_ADDRESS.get(said.dst)! };
+}
 
 /** The same policy with one, two or three of its gateways, for the engine and for the model. */
-const engineWorld = (gateways: number) => withSettings(world(gateways), PORTS);
+function engineWorld(gateways: number): PolicyModel {
+  const base = world(gateways);
+  return withSettings(
+    {
+      ...base,
+      egresses: base.egresses.map((one, i) => ({ ...one, egressIPv6: address(OTHER_ADDRESS.get(EGRESS_IPS[i]!)!) })),
+      policySets: [
+        policySet({ "0.0.0.0/0": 0, "192.0.2.0/24": "excluded", "::/0": 0, "2001:db8:bad::/48": "excluded" }),
+      ],
+      endpoints: base.endpoints.map((pod) => {
+        const first = pod.addresses[0]!;
+        return { ...pod, addresses: [first, address(OTHER_ADDRESS.get(formatAddress(first))!)] };
+      }),
+      clusterPrefixes: [...base.clusterPrefixes, { prefix: prefix("fd00:1::/32"), why: "pod-cidr" }],
+    },
+    PORTS,
+  );
+}
+
 const modelWorld = (gateways: number): World => ({
   pods: PODS,
-  gateways: GATEWAYS.slice(0, gateways).map((node, i) => ({ node, ip: EGRESS_IPS[i]! })),
-  excluded: "192.0.2.",
-  cluster: ["10.1.", "172.18.0."],
+  gateways: GATEWAYS.slice(0, gateways).map((node, i) => ({
+    node,
+    ips: [EGRESS_IPS[i]!, OTHER_ADDRESS.get(EGRESS_IPS[i]!)!],
+  })),
+  excluded: ["192.0.2.", "2001:db8:bad:"],
+  cluster: ["10.1.", "172.18.0.", "fd00:1:"],
   ...PORTS,
 });
 
@@ -64,7 +111,11 @@ function layer4({ protocol, srcPort, dstPort, flags }: Said): Layer4 {
 }
 
 function packetOf(said: Said): Uint8Array {
-  return ipv4({ src: said.src, dst: said.dst, ttl: said.ttl }, layer4(said));
+  return wrap(said, layer4(said));
+}
+
+function wrap({ src, dst, ttl }: Pick<Said, "src" | "dst" | "ttl">, body: Layer4): Uint8Array {
+  return src.includes(":") ? ipv6({ src, dst, hopLimit: ttl }, body) : ipv4({ src, dst, ttl }, body);
 }
 
 const hookOf = (side: Side) => (side === "pod" ? "from-endpoint" : "from-network");
@@ -75,11 +126,19 @@ export const tally = new Map<string, number>();
 /** Where a connection is pinned that could get no port there: no verdict says so. Empty for one that is not in the table. */
 function pinOf(rig: GatewayRig, said: Said): string {
   for (const { original } of connections(rig.engine.conntrack())) {
-    if (original.hook !== HOOK_FROM_ENDPOINT || original.protocol !== NUMBERS[said.protocol]) continue;
+    if (original.hook !== HOOK_FROM_ENDPOINT || numberOf(original) !== NUMBERS[said.protocol]) continue;
     const isIt = original.src === said.src && original.srcPort === said.srcPort && original.dst === said.dst;
-    if (isIt && original.dstPort === said.dstPort) return EGRESS_IPS[original.egress] ?? "";
+    if (isIt && original.dstPort === said.dstPort) return egressIPOf(original.egress, said);
   }
   return "";
+}
+
+/** Protocol of a connection; that of echoes is one here for both families. */
+const numberOf = ({ protocol }: { readonly protocol: number }) => (protocol === 58 ? 1 : protocol);
+
+function egressIPOf(egress: number, { src }: Said): string {
+  const ip = EGRESS_IPS[egress] ?? "";
+  return src.includes(":") ? (OTHER_ADDRESS.get(ip) ?? "") : ip;
 }
 
 /** Sends one packet through both and holds the results against each other, bytes included. */
@@ -103,11 +162,13 @@ function errorFrames(connection: Connection, from: Side, ttl: number, isHop: boo
     packetOf({ side, protocol: kind, src, srcPort, dst, dstPort, flags: "ACK", ttl: 61 });
   const reply = protocol === "echo request" ? "echo reply" : protocol;
   const error = (src: string, dst: string, inner: Uint8Array, at: number) =>
-    ethernet(ipv4({ src, dst, ttl: at }, icmpMessage({ type: 3, code: 1, inner })));
+    ethernet(wrap({ src, dst, ttl: at }, icmpMessage({ type: isIpv6 ? 1 : 3, code: 1, inner })));
+  const isIpv6 = pod.includes(":");
+  const router = isIpv6 ? OTHER_ADDRESS.get(ROUTER)! : ROUTER;
   if (from === "network")
     return [
-      error(ROUTER, ip, about("pod", ip, port, remote, remotePort, protocol), ttl),
-      error(ROUTER, pod, about("pod", pod, podPort, remote, remotePort, protocol), left),
+      error(router, ip, about("pod", ip, port, remote, remotePort, protocol), ttl),
+      error(router, pod, about("pod", pod, podPort, remote, remotePort, protocol), left),
     ];
   return [
     error(pod, remote, about("network", remote, remotePort, pod, podPort, reply), ttl),
@@ -129,6 +190,7 @@ const port = fc.oneof(fc.integer({ min: PORTS.low - 2, max: PORTS.high + 2 }), f
 const flags = fc.constantFrom("SYN", "SYN", "ACK", "PSH ACK", "SYN ACK", "FIN ACK", "RST", "RST ACK");
 const ttl = fc.constantFrom(64, 64, 64, 2, 1);
 const remotePort = fc.constantFrom(53, 443);
+const isIpv6 = fc.boolean();
 
 const fromPod = fc
   .record({
@@ -139,9 +201,11 @@ const fromPod = fc
     dstPort: remotePort,
     flags,
     ttl,
+    isIpv6,
   })
-  .map((fields) => {
-    const said = { side: "pod" as const, ...fields, ...echoPorts(fields.protocol, fields.srcPort) };
+  .map(({ isIpv6, ...fields }) => {
+    const ends = { side: "pod" as const, ...fields, ...echoPorts(fields.protocol, fields.srcPort) };
+    const said = isIpv6 ? inIpv6(ends) : ends;
     return command(`from pod ${JSON.stringify(said)}`, (model, rig) => sendBoth(model, rig, said));
   });
 
@@ -159,9 +223,11 @@ const fromNetwork = fc
     dstPort: port,
     flags,
     ttl,
+    isIpv6,
   })
-  .map((fields) => {
-    const said = { side: "network" as const, ...fields, ...echoPorts(fields.protocol, fields.dstPort) };
+  .map(({ isIpv6, ...fields }) => {
+    const ends = { side: "network" as const, ...fields, ...echoPorts(fields.protocol, fields.dstPort) };
+    const said = isIpv6 ? inIpv6(ends) : ends;
     return command(`from network ${JSON.stringify(said)}`, (model, rig) => sendBoth(model, rig, said));
   });
 
@@ -259,14 +325,16 @@ const wait = fc
 const flood = fc
   .record({
     src: fc.constantFrom(ENDPOINT, OTHER_ENDPOINT, LOCAL_ENDPOINT),
-    dst: fc.constantFrom(REMOTE, "198.51.100.21"),
+    dst: fc.constantFrom(REMOTE, OTHER_REMOTE),
     protocol: fc.constantFrom<Protocol>("tcp", "udp"),
     srcPort: fc.integer({ min: 3000, max: 3010 }),
     count: fc.integer({ min: 5, max: 40 }),
+    isIpv6,
   })
-  .map(({ count, ...fields }) =>
-    command(`flood of ${count} ${JSON.stringify(fields)}`, (model, rig) => {
-      const said = { side: "pod" as const, dstPort: 443, flags: "SYN", ttl: 64, ...fields };
+  .map(({ count, isIpv6, ...fields }) =>
+    command(`flood of ${count} ${JSON.stringify(fields)}${isIpv6 ? " in IPv6" : ""}`, (model, rig) => {
+      const ends = { side: "pod" as const, dstPort: 443, flags: "SYN", ttl: 64, ...fields };
+      const said = isIpv6 ? inIpv6(ends) : ends;
       for (let i = 0; i < count; i++) sendBoth(model, rig, { ...said, srcPort: said.srcPort + i });
     }),
   );
@@ -296,7 +364,7 @@ function compareTables(model: NatModel, rig: GatewayRig): void {
   rig.engine.advance(Number(now & 0xffffffffn), Number(now >> 32n));
   const engines = [...connections(rig.engine.conntrack())].map(({ original }) => {
     const { src, srcPort, dst, dstPort } = original;
-    return `${original.hook === HOOK_FROM_ENDPOINT ? "pod" : "network"} ${original.protocol} ${src}:${srcPort} ${dst}:${dstPort}`;
+    return `${original.hook === HOOK_FROM_ENDPOINT ? "pod" : "network"} ${numberOf(original)} ${src}:${srcPort} ${dst}:${dstPort}`;
   });
   const models = model.connections().map(({ opener, protocol, pod, podPort, remote, remotePort }) => {
     const ends = [`${pod}:${podPort}`, `${remote}:${remotePort}`];
@@ -312,7 +380,7 @@ const COMMANDS = [...SENDS, wait, load, health, health, compare];
 export async function agree(runs: number, seed: number, wasm?: Uint8Array): Promise<void> {
   const property = fc.asyncProperty(fc.commands(COMMANDS, { maxCommands: 120, size: "max" }), async (commands) => {
     const model = new NatModel(modelWorld(2));
-    const rig = await GatewayRig.start(engineWorld(2), {}, wasm);
+    const rig = await GatewayRig.start(engineWorld(2), { connections6: 4096 }, wasm);
     await fc.asyncModelRun(() => ({ model, real: rig }), commands);
     compareTables(model, rig);
   });

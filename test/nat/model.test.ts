@@ -145,6 +145,22 @@ const BUGS: readonly (readonly [string, ...Mutation[]])[] = [
     },
   ],
   [
+    "an IPv6 address does not count in the checksum of what follows it",
+    {
+      file: CONNECTION,
+      search: "isIpv6 ? delta128(addressRow(was), addressRow(address)) : delta32(was, address);",
+      replace: "isIpv6 ? 0 : delta32(was, address);",
+    },
+  ],
+  [
+    "the first half of an IPv6 address is written twice",
+    {
+      file: "assembly/path/rewrite.ts",
+      search: "store<u64>(at, load<u64>(row, 8), 8);",
+      replace: "store<u64>(at, load<u64>(row), 8);",
+    },
+  ],
+  [
     "an ICMP error keeps a connection alive",
     {
       file: ICMP_ERROR,

@@ -1,6 +1,6 @@
 // A NAT gateway written down naively, as an oracle for the engine: maps, objects and words instead of hashed lines, deltas and bits, and
 // nothing in common with it. It follows profile cilium. What the rules leave open (which free port, which of several gateways) it takes
-// from the engine, after checking that the rules permit it.
+// from the engine, after checking that the rules permit it. Addresses are words of either family: only a gateway has to pick one.
 
 export type Side = "pod" | "network";
 export type Protocol = "tcp" | "udp" | "echo request" | "echo reply";
@@ -35,7 +35,8 @@ export interface Choice {
 
 export interface Gateway {
   readonly node: string;
-  readonly ip: string;
+  /** One of each family. */
+  readonly ips: readonly string[];
 }
 
 export interface Pod {
@@ -50,7 +51,7 @@ export interface World {
   /** Of the policy in force. */
   readonly gateways: readonly Gateway[];
   /** Beginnings of addresses. */
-  readonly excluded: string;
+  readonly excluded: readonly string[];
   readonly cluster: readonly string[];
   readonly low: number;
   readonly high: number;
@@ -155,7 +156,7 @@ export class NatModel {
   }
 
   #isEgressIP(address: string): boolean {
-    return this.#world.gateways.some(({ ip }) => ip === address);
+    return this.#world.gateways.some(({ ips }) => ips.includes(address));
   }
 
   /** A packet between a pod and a gateway on different nodes is routed once. */
@@ -201,7 +202,7 @@ export class NatModel {
     const { cluster, excluded, pods } = this.#world;
     if (cluster.some((beginning) => remote.startsWith(beginning))) return "cluster-internal";
     if (!pods.get(pod)?.isSelected) return "no-policy";
-    return remote.startsWith(excluded) ? "excluded" : undefined;
+    return excluded.some((beginning) => remote.startsWith(beginning)) ? "excluded" : undefined;
   }
 
   #first(said: Said, choice: Choice): Done {
@@ -225,7 +226,8 @@ export class NatModel {
     const own = gateways.find(({ node }) => node === mapping?.gateway);
     if (own && connection?.isPinned && this.#healthOf(own.node) !== "down") return own;
     const active = gateways.filter(({ node }) => this.#healthOf(node) === "active");
-    const fits = ({ node, ip }: Gateway) => {
+    const fits = (gateway: Gateway) => {
+      const [node, ip] = [gateway.node, ipFor(gateway, said)];
       // With its own gateway a connection would keep its port.
       const keeps = own?.node === node && mapping?.isMapped;
       if (choice.egressIP !== "") return ip === choice.egressIP;
@@ -264,10 +266,11 @@ export class NatModel {
   #remap(connection: Connection, gateway: Gateway, said: Said, choice: Choice): Done {
     if (this.#isHop(said.src, gateway.node) && said.ttl <= 1) return { action: "drop", reason: "ttl-exceeded" };
     const { mapping } = connection;
+    const ip = ipFor(gateway, said);
     if (mapping) {
       this.#unmap(connection);
-      if (!this.#isPortFree(said, gateway.ip)) {
-        connection.mapping = { gateway: gateway.node, ip: gateway.ip, port: mapping.port, isMapped: false };
+      if (!this.#isPortFree(said, ip)) {
+        connection.mapping = { gateway: gateway.node, ip, port: mapping.port, isMapped: false };
         connection.isPinned = true;
         age(connection, said, this.nowMs);
         return { action: "drop", reason: "no-nat-mapping" };
@@ -293,13 +296,14 @@ export class NatModel {
   #open(said: Said, gateway: Gateway | undefined, choice: Choice): Done {
     if (!gateway) return { action: "drop", reason: "no-egress-gateway" };
     if (this.#isHop(said.src, gateway.node) && said.ttl <= 1) return { action: "drop", reason: "ttl-exceeded" };
-    if (!this.#isPortFree(said, gateway.ip)) return { action: "drop", reason: "no-nat-mapping" };
+    const ip = ipFor(gateway, said);
+    if (!this.#isPortFree(said, ip)) return { action: "drop", reason: "no-nat-mapping" };
     const { low, high } = said.protocol === "echo request" ? ALL_ECHO_IDS : this.#world;
-    const isUsable = (port: number) => port >= low && port <= high && !this.#find(replyKey(said, gateway.ip, port));
+    const isUsable = (port: number) => port >= low && port <= high && !this.#find(replyKey(said, ip, port));
     const port = isUsable(said.srcPort) ? said.srcPort : choice.natPort;
-    if (!isUsable(port)) throw new Error(`port ${port} of ${gateway.ip} is not free for ${keyOf(said)}`);
+    if (!isUsable(port)) throw new Error(`port ${port} of ${ip} is not free for ${keyOf(said)}`);
     const connection = this.#remember(said, "pod", { pod: "", network: "" });
-    connection.mapping = { gateway: gateway.node, ip: gateway.ip, port, isMapped: true };
+    connection.mapping = { gateway: gateway.node, ip, port, isMapped: true };
     this.#byKey.delete(keyOf(answerOf(said)));
     this.#byKey.set(networkKey(connection), connection);
     return this.#translate(connection, said);
@@ -378,6 +382,11 @@ export class NatModel {
 
 function has(said: Said, flag: string): boolean {
   return said.flags.split(" ").includes(flag);
+}
+
+/** The egress IP of the packet's family. */
+function ipFor({ ips }: Gateway, { src }: Said): string {
+  return ips.find((ip) => ip.includes(":") === src.includes(":"))!;
 }
 
 function keyOf({ side, protocol, src, srcPort, dst, dstPort }: Said): string {

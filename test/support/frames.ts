@@ -61,6 +61,7 @@ export interface Ipv6Fields {
   src: string;
   dst: string;
   hopLimit?: number;
+  trafficClass?: number;
   flowLabel?: number;
   extensions?: readonly Ipv6Extension[];
   /** Puts a fragment header (RFC 8200 section 4.5) last of the chain. */
@@ -81,7 +82,7 @@ export function ipv6(fields: Ipv6Fields, payload: Layer4): Uint8Array {
   }
   const body = concat(...parts, payload.bytes({ family: 6, src, dst }));
   return concat(
-    be32(0x60000000 + (fields.flowLabel ?? 0)),
+    be32(0x60000000 + (fields.trafficClass ?? 0) * 0x10_0000 + (fields.flowLabel ?? 0)),
     be16(body.length),
     Uint8Array.of(chain[0], fields.hopLimit ?? 64),
     src,

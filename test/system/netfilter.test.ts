@@ -15,7 +15,7 @@ const LINK_TYPE_RAW = 101;
 const lacking = missing(["ip", "nft", "ethtool", "unshare", "setpriv", "tshark", "python3"], ["scapy"], true);
 const PROFILES: readonly NatProfile[] = ["rfc", "cilium"];
 const SCAPY_SHARE = 4;
-const CONVERSATIONS = 2000;
+const CONVERSATIONS = 3000;
 const SEED = Number(process.env.SLUICEGATE_NETFILTER_SEED ?? 1);
 
 /** Bugs that nobody would see in a table of connections; the kernel's packets must give away each of them. */
@@ -39,6 +39,14 @@ const BUGS: readonly (readonly [string, Mutation])[] = [
   [
     "the quoted address of an ICMP error stays the egress IP",
     { file: "assembly/path/icmp-error.ts", search: "  store<u32>(innerAddressAt, address);\n", replace: "" },
+  ],
+  [
+    "the last 32 bits of an IPv6 address do not count in its checksums",
+    {
+      file: "assembly/wire/checksum.ts",
+      search: "for (let at: usize = 0; at < 16; at += 4)",
+      replace: "for (let at: usize = 0; at < 12; at += 4)",
+    },
   ],
   [
     "a reply keeps its TTL although it is routed",
@@ -72,6 +80,7 @@ describe.skipIf(lacking !== "")("the Linux kernel's source NAT and the engine do
     const compared = runs.get(profile)!;
     expect(unexplained(compared).slice(0, 20), `seed ${SEED}`).toEqual([]);
     expect(compared.conversations).toBe(CONVERSATIONS);
+    expect(Math.min(compared.families[4], compared.families[6])).toBeGreaterThan(CONVERSATIONS / 3);
     expect(compared.compared).toBeGreaterThan(4 * CONVERSATIONS);
     expect([...compared.kinds.keys()].sort()).toEqual(KINDS.map(({ name }) => name).sort());
     // Without collisions the comparison would not notice a gateway that cannot change a port.

@@ -7,6 +7,7 @@ ETHERTYPE_IPV4, VLAN_TAGS = 0x0800, (0x8100, 0x88A8)
 ICMP, TCP, UDP = 1, 6, 17
 ECHO_REPLY, UNREACHABLE, ECHO_REQUEST, TIME_EXCEEDED, PARAMETER_PROBLEM = 0, 3, 8, 11, 12
 ICMP_ERRORS = (UNREACHABLE, TIME_EXCEEDED, PARAMETER_PROBLEM)
+ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
 VXLAN_PORTS = (8472, 4789)
 CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2}
 
@@ -54,21 +55,22 @@ def dotted(data, at):
     return ".".join(str(byte) for byte in data[at:at + 4])
 
 
-def ip_offset(frame):
-    """Offset of the IPv4 header in a frame, None where there is none."""
+def ip_offset(frame, versions=(4,)):
+    """Offset of the IP header in a frame, None where there is none of these versions."""
     data = frame.data
+    types = [ETHERTYPES[version] for version in versions]
     if frame.link_type == RAW:
-        return 0 if data[:1] and data[0] >> 4 == 4 else None
+        return 0 if data[:1] and data[0] >> 4 in versions else None
     if frame.link_type == LINUX_SLL2:
-        return 20 if data[:2] == b"\x08\x00" else None
+        return 20 if data[:2] in types else None
     if frame.link_type == LINUX_SLL:
-        return 16 if data[14:16] == b"\x08\x00" else None
+        return 16 if data[14:16] in types else None
     if frame.link_type != ETHERNET:
         return None
     at = 12
     while len(data) >= at + 2 and struct.unpack_from("!H", data, at)[0] in VLAN_TAGS:
         at += 4
-    return at + 2 if data[at:at + 2] == b"\x08\x00" else None
+    return at + 2 if data[at:at + 2] in types else None
 
 
 def packet_at(data, at, quoted=False):

@@ -3,8 +3,9 @@
 usage: recount.py FILE...        (needs Debian's python3-scapy: /usr/bin/python3)
 
 Prints {"frames": N, "recounted": N, "bad": [{"file", "position", "packet", "layer"}...]} as JSON. Zero UDP checksums stay; link
-trailers are cut off by the IP length; quoted packets are recounted only where they are whole; later fragments have no L4.
+trailers are cut off by the IP length; quoted packets are recounted only where they are whole, of IPv4; later fragments have no L4.
 """
+import itertools
 import json
 import logging
 import sys
@@ -12,27 +13,34 @@ import sys
 logging.getLogger("scapy").setLevel(logging.ERROR)
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP, ICMPerror, IPerror, TCPerror, UDPerror  # noqa: E402
+from scapy.layers.inet6 import IPerror6, IPv6, _ICMPv6, _ICMPv6Error  # noqa: E402
 from scapy.packet import Padding, Raw  # noqa: E402
 
 import epb  # noqa: E402
 from packets import ip_offset  # noqa: E402
 
-CHECKED = (IP, IPerror, TCP, TCPerror, UDP, UDPerror, ICMP)
+CHECKED = (IP, IPerror, TCP, TCPerror, UDP, UDPerror, ICMP, _ICMPv6)
 ICMP_HEADER_BYTES = 8
+IPV6_HEADER_BYTES = 40
 QUOTED_L4 = (TCPerror, UDPerror, ICMPerror)
 
 
 def ip_bytes(frame):
-    """The IPv4 packet without link header and trailer, None where there is none or it was cut off."""
-    at = ip_offset(frame)
+    """The IP packet without link header and trailer, None where there is none or it was cut off."""
+    at = ip_offset(frame, (4, 6))
     if at is None or len(frame.data) < at + 20:
         return None
-    length = int.from_bytes(frame.data[at + 2:at + 4], "big")
+    if frame.data[at] >> 4 == 6:
+        length = IPV6_HEADER_BYTES + int.from_bytes(frame.data[at + 4:at + 6], "big")
+    else:
+        length = int.from_bytes(frame.data[at + 2:at + 4], "big")
     return frame.data[at:at + length] if len(frame.data) >= at + length else None
 
 
 def parsed(data):
     """As scapy sees it; what a fragment carries stays uninterpreted."""
+    if data[0] >> 4 == 6:
+        return IPv6(data)
     packet = IP(data)
     if packet.flags.MF or packet.frag:
         packet.remove_payload()
@@ -51,24 +59,33 @@ def recountable(layer, packet):
     return True
 
 
+def checksum_field(layer):
+    return "cksum" if isinstance(layer, _ICMPv6) else "chksum"
+
+
 def recounted_checksum(packet, index):
     """What scapy puts into the checksum field of this layer while all other bytes stay as they are."""
     copy = packet.copy()
     layer = list(copy.iterpayloads())[index]
-    if type(layer) is ICMP and Padding in layer:
+    if isinstance(layer, (ICMP, _ICMPv6Error)) and Padding in layer:
         # scapy leaves out of the sum what stands behind a quoted packet (RFC 4884), as if it were a link trailer.
         data = bytes(layer)[ICMP_HEADER_BYTES:]
         layer.remove_payload()
         layer.add_payload(Raw(data))
-    del layer.chksum
-    return list(parsed(bytes(copy)).iterpayloads())[index].chksum
+    delattr(layer, checksum_field(layer))
+    return getattr(list(parsed(bytes(copy)).iterpayloads())[index], checksum_field(layer))
+
+
+def own_layers(packet):
+    """Its layers; of an IPv6 packet not those that an error quotes, as scapy takes them for the packet's own."""
+    return itertools.takewhile(lambda layer: not isinstance(layer, IPerror6), packet.iterpayloads())
 
 
 def bad_layers(data):
     """Names of the layers whose checksum differs from what scapy computes, and how many were looked at."""
     packet = parsed(data)
-    layers = [(i, layer) for i, layer in enumerate(packet.iterpayloads()) if recountable(layer, packet)]
-    bad = [type(layer).__name__ for i, layer in layers if recounted_checksum(packet, i) != layer.chksum]
+    layers = [(i, layer) for i, layer in enumerate(own_layers(packet)) if recountable(layer, packet)]
+    bad = [type(layer).__name__ for i, layer in layers if recounted_checksum(packet, i) != getattr(layer, checksum_field(layer))]
     return bad, len(layers)
 
 

@@ -24,11 +24,14 @@ const FIELDS = [
   "frame.number",
   "ip.len",
   "ip.hdr_len",
+  "ipv6.plen",
   "ip.checksum.status",
   "udp.checksum.status",
   "icmp.checksum.status",
+  "icmpv6.checksum.status",
 ];
 const ICMP_HEADER_BYTES = 8;
+const IPV6_HEADER_BYTES = 40;
 
 /**
  * Numbers of the frames whose checksums tshark finds bad. One kind of false alarm is left out: the TCP checksum of a segment that
@@ -48,10 +51,12 @@ export function badChecksums(file: string, defragmentation: Defragmentation): nu
 }
 
 /** Only the quoted TCP checksum is bad, and the error holds less of the segment than its quoted IP length promises. */
-function isCutQuotation([, lengths = "", headers = "", ...statuses]: string[]): boolean {
+function isCutQuotation([, lengths = "", headers = "", payloads = "", ...statuses]: string[]): boolean {
   const [outer = 0, inner = 0] = lengths.split(",").map(Number);
   const [outerHeader = 0] = headers.split(",").map(Number);
+  const [outerPayload = 0, innerPayload = 0] = payloads.split(",").map(Number);
   const othersGood = statuses.every((status) => status.split(",").every((value) => value !== "0" && value !== "4"));
+  if (payloads !== "") return othersGood && innerPayload > outerPayload - ICMP_HEADER_BYTES - IPV6_HEADER_BYTES;
   return othersGood && inner > outer - outerHeader - ICMP_HEADER_BYTES;
 }
 

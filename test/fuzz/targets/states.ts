@@ -11,9 +11,12 @@ import type { ReplayOptions } from "../../../src/replay/options.js";
 import { replay } from "../../../src/replay/replay.js";
 import { decodeReplayState, encodeReplayState } from "../../../src/replay/state.js";
 import type { Dice } from "../../scenario-fuzz/dice.js";
+import { pcap } from "../../support/capture-bytes.js";
+import { ethernet, icmpEcho, ipv4, ipv6, tcp, udp } from "../../support/frames.js";
 import { Finding } from "../finding.js";
 import { mutateBytes, skeleton, smallerBytes } from "../mutate-bytes.js";
 import type { Features, Target } from "../target.js";
+import { dualStackModel, ENDPOINTS, ENDPOINTS6, REMOTES, REMOTES6 } from "../worlds.js";
 
 const MAX_LENGTH = 1 << 20;
 const CONNECTIONS = 64;
@@ -27,12 +30,12 @@ const REPLAY_EVERY = 3;
 export class StatesTarget implements Target {
   readonly name = "states";
   units = 0;
-  readonly #model: PolicyModel;
+  readonly #sources: readonly Source[];
   readonly #folder: string;
   readonly #seeds: Uint8Array[];
 
-  private constructor(model: PolicyModel, folder: string, seeds: Uint8Array[]) {
-    this.#model = model;
+  private constructor(sources: readonly Source[], folder: string, seeds: Uint8Array[]) {
+    this.#sources = sources;
     this.#folder = folder;
     this.#seeds = seeds;
   }
@@ -40,14 +43,21 @@ export class StatesTarget implements Target {
   static async start(): Promise<StatesTarget> {
     const folder = mkdtempSync(join(tmpdir(), "sluicegate-fuzz-"));
     process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    const both = join(folder, "both.pcap");
+    writeFileSync(both, bothFamilies());
     const model = loadManifests(["pcaps/manifests"]);
+    const sources = [
+      { model, capture: "pcaps/web/in.pcap" },
+      { model, capture: "pcaps/icmp/in.pcap" },
+      { model: dualStackModel(), capture: both },
+    ];
     const seeds: Uint8Array[] = [];
-    for (const capture of ["pcaps/web/in.pcap", "pcaps/icmp/in.pcap"]) {
+    for (const { model, capture } of sources) {
       const saveState = join(folder, "seed");
       await replay({ ...optionsFor(model), captures: [capture], toFrame: FRAMES, saveState });
       seeds.push(readFileSync(saveState));
     }
-    return new StatesTarget(model, folder, seeds);
+    return new StatesTarget(sources, folder, seeds);
   }
 
   seeds(): Uint8Array[] {
@@ -78,10 +88,22 @@ export class StatesTarget implements Target {
 
   smaller = smallerBytes;
 
-  async #goOn(path: string): Promise<string[]> {
-    const part = { fromFrame: FRAMES + 1, toFrame: 2 * FRAMES, captures: ["pcaps/web/in.pcap"] };
+  /** Of the seed that a state comes from, as far as it still says so; a state of another model is refused. */
+  #sourceOf(path: string): Source {
+    const isOf = (seed: Uint8Array) => Buffer.compare(policyIn(seed), policyIn(readFileSync(path))) === 0;
     try {
-      const { frames, reasons } = await replay({ ...optionsFor(this.#model), ...part, loadState: path });
+      return this.#sources[Math.max(0, this.#seeds.findIndex(isOf))];
+    } catch (error) {
+      if (error instanceof EgressError) return this.#sources[0];
+      throw error;
+    }
+  }
+
+  async #goOn(path: string): Promise<string[]> {
+    const { model, capture } = this.#sourceOf(path);
+    const part = { fromFrame: FRAMES + 1, toFrame: 2 * FRAMES, captures: [capture] };
+    try {
+      const { frames, reasons } = await replay({ ...optionsFor(model), ...part, loadState: path });
       const { read, pass, snat, reverse, drop, lost, skipped } = frames;
       if (!Number.isSafeInteger(read) || read < 0) throw new Finding("counters", `${read} frames read`);
       return [
@@ -93,6 +115,36 @@ export class StatesTarget implements Target {
       throw error;
     }
   }
+}
+
+/** What a seed was saved of, and what goes on after it. */
+interface Source {
+  readonly model: PolicyModel;
+  readonly capture: string;
+}
+
+function policyIn(state: Uint8Array): Uint8Array {
+  return decodeReplayState(state).blob;
+}
+
+/** A capture of what pods of the dual-stack model send and what the outside answers to their own addresses, again and again. */
+function bothFamilies(): Uint8Array {
+  const packets = [...Array(4).keys()].flatMap((round) =>
+    ENDPOINTS6.flatMap((src, i) =>
+      REMOTES6.flatMap((dst, j) => {
+        const ports = { srcPort: 40_000 + j, dstPort: 443 };
+        const back = { srcPort: 443, dstPort: ports.srcPort };
+        return [
+          ipv6({ src, dst }, tcp({ ...ports, flags: round === 0 ? "SYN" : "ACK" })),
+          ipv6({ src: dst, dst: src }, tcp({ ...back, flags: round === 0 ? "SYN ACK" : "ACK" })),
+          ipv6({ src, dst }, icmpEcho({ id: 7 + j })),
+          ipv4({ src: ENDPOINTS[i], dst: REMOTES[j] }, udp(ports)),
+          ipv4({ src: REMOTES[j], dst: ENDPOINTS[i] }, udp(back)),
+        ];
+      }),
+    ),
+  );
+  return pcap(packets.map((packet, i) => ({ frame: ethernet(packet), seconds: 1_790_000_000 + (i >> 4) })));
 }
 
 function optionsFor(model: PolicyModel): Omit<ReplayOptions, "captures"> {

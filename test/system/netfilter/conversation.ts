@@ -1,16 +1,41 @@
-import { addOnes, be16, type Ipv4Fields, ipv4, type Layer4, onesSum } from "../../support/frames.js";
+import type { Family } from "../../../src/net/address.js";
+import {
+  addOnes,
+  be16,
+  type Ipv4Fields,
+  type Ipv6Extension,
+  ipv4,
+  ipv6,
+  type Layer4,
+  onesSum,
+} from "../../support/frames.js";
 import type { Side } from "./gateway.js";
 
-export const EGRESS_IP = "203.0.113.1";
-export const PODS: readonly string[] = ["10.1.0.7", "10.1.0.8", "10.1.3.9", "10.1.255.1"];
+/** Addresses of one role in either family. */
+export type PerFamily<T> = Readonly<Record<Family, T>>;
+
+export const EGRESS_IPS: PerFamily<string> = { 4: "203.0.113.1", 6: "2001:db8:cb00:7101::1" };
+/** Every pod has an address of each family, in the same place of both lists. */
+export const PODS: PerFamily<readonly string[]> = {
+  4: ["10.1.0.7", "10.1.0.8", "10.1.3.9", "10.1.255.1"],
+  6: ["fd00:10:1::7", "fd00:10:1::8", "fd00:10:1:3::9", "fd00:10:1:ff:ffff:ffff:ffff:ffff"],
+};
 /** A router on the pods' side: its errors quote pods' connections. */
-export const POD_ROUTER = "10.1.7.1";
+export const POD_ROUTER: PerFamily<string> = { 4: "10.1.7.1", 6: "fd00:10:1:7::1" };
 /** Ones on the remotes' side. */
-export const ROUTERS: readonly string[] = ["198.18.0.1", "192.0.2.77"];
+export const ROUTERS: PerFamily<readonly string[]> = {
+  4: ["198.18.0.1", "192.0.2.77"],
+  6: ["2001:db8:c612::1", "2001:db8:c000:24d::"],
+};
 /** No pod ever talks to this host, and none to this port: what names them belongs to no connection, whatever ports a gateway chose. */
-export const STRANGER = "198.51.100.99";
+export const STRANGER: PerFamily<string> = { 4: "198.51.100.99", 6: "2001:db8:6433::99" };
 export const FREE_PORT = 9999;
-const REMOTES: readonly string[] = ["198.51.100.10", "198.51.100.11", "192.0.2.102", "8.8.8.8", "100.64.9.9"];
+const REMOTES: PerFamily<readonly string[]> = {
+  4: ["198.51.100.10", "198.51.100.11", "192.0.2.102", "8.8.8.8", "100.64.9.9"],
+  6: ["2001:db8:6433::10", "2001:db8:6433::11", "2001:db8:6433:0:1::10", "2001:4860:4860::8888", "64:ff9b::808:808"],
+};
+/** How many of a hundred conversations are in IPv6, of the kinds that there are in both. */
+const IPV6_PERCENT = 45;
 
 /** Whom a conversation is between. For ICMP `port` is the id and `remotePort` means nothing. */
 export interface Flow {
@@ -45,6 +70,8 @@ export interface Kind {
   readonly name: string;
   /** How often it occurs, relative to the others. */
   readonly weight: number;
+  /** Where it occurs; default in both. */
+  readonly families?: readonly Family[];
   steps(flow: Flow, dice: Dice): Step[];
 }
 
@@ -97,44 +124,75 @@ export class Dice {
 export class Flows {
   readonly #dice: Dice;
   readonly #used = new Set<string>();
-  #last: Flow | undefined;
+  readonly #last: Partial<Record<Family, Flow>> = {};
 
   constructor(dice: Dice) {
     this.#dice = dice;
   }
 
-  next(): Flow {
+  next(families: readonly Family[] = [4, 6]): Flow {
+    const both = this.#dice.chance(IPV6_PERCENT) ? 6 : 4;
+    const family = families.includes(both) ? both : families[0]!;
     for (;;) {
-      const flow = this.#draw();
+      const flow = this.#draw(family);
       const key = Object.values(flow).join();
       if (this.#used.has(key)) continue;
       this.#used.add(key);
-      this.#last = flow;
+      this.#last[family] = flow;
       return flow;
     }
   }
 
-  #draw(): Flow {
+  #draw(family: Family): Flow {
     const dice = this.#dice;
-    const pod = dice.pick(PODS);
-    if (this.#last && dice.chance(40)) return { ...this.#last, pod };
+    const pod = dice.pick(PODS[family]);
+    const last = this.#last[family];
+    if (last && dice.chance(40)) return { ...last, pod };
     const port = dice.chance(5) ? dice.between(1, 1023) : dice.between(1024, 65535);
-    return { pod, port, remote: dice.pick(REMOTES), remotePort: dice.pick([53, 80, 443, 8080, 5201, 40000]) };
+    return { pod, port, remote: dice.pick(REMOTES[family]), remotePort: dice.pick([53, 80, 443, 8080, 5201, 40000]) };
   }
 }
 
+/** Header fields in IPv4's words. IPv6 takes `ttl` and `trafficClass` of them, and has extension headers instead of options. */
+export type Header = Partial<Ipv4Fields> & { readonly extensions?: readonly Ipv6Extension[] };
+
+export function familyOf(address: string): Family {
+  return address.includes(":") ? 6 : 4;
+}
+
+/** What a table has for the family of a conversation. */
+export function perFamily<T>(flow: Flow, table: PerFamily<T>): T {
+  return table[familyOf(flow.pod)];
+}
+
+export function egressOf(flow: Flow): string {
+  return perFamily(flow, EGRESS_IPS);
+}
+
+/** A packet of the family that its source address is of. */
+export function ip(fields: Header & { readonly src: string; readonly dst: string }, layer4: Layer4): Uint8Array {
+  if (familyOf(fields.src) === 4) return ipv4(fields, layer4);
+  const { src, dst, ttl = 64, trafficClass = 0, extensions = [] } = fields;
+  return ipv6({ src, dst, hopLimit: ttl, trafficClass, extensions }, layer4);
+}
+
+/** Bytes of a packet's own header, without IPv6 extension headers. */
+export function headerSize(packet: Uint8Array): number {
+  return packet[0]! >> 4 === 6 ? 40 : (packet[0]! & 15) * 4;
+}
+
 /** A packet of the pod, with header fields as real hosts vary them. */
-export function fromPod(flow: Flow, layer4: Layer4, fields: Partial<Ipv4Fields> = {}): Uint8Array {
-  return ipv4({ src: flow.pod, dst: flow.remote, ...fields }, layer4);
+export function fromPod(flow: Flow, layer4: Layer4, fields: Header = {}): Uint8Array {
+  return ip({ src: flow.pod, dst: flow.remote, ...fields }, layer4);
 }
 
 /** A packet of the remote, or of whoever `fields.src` names, to the egress IP. */
-export function fromRemote(flow: Flow, layer4: Layer4, fields: Partial<Ipv4Fields> = {}): Uint8Array {
-  return ipv4({ src: flow.remote, dst: EGRESS_IP, ...fields }, layer4);
+export function fromRemote(flow: Flow, layer4: Layer4, fields: Header = {}): Uint8Array {
+  return ip({ src: flow.remote, dst: egressOf(flow), ...fields }, layer4);
 }
 
 /** TTL, traffic class and DF as hosts differ in them. */
-export function headerOf(dice: Dice): Partial<Ipv4Fields> {
+export function headerOf(dice: Dice): Header {
   return {
     ttl: dice.pick([64, 64, 128, 255, 3, 2]),
     trafficClass: dice.pick([0, 0, 0, 0x10, 0xb8, 2, 3]),

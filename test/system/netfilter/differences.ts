@@ -13,6 +13,12 @@ const isDropOfKernel = ({ field, kernel }: Difference) => field === "delivered" 
 const isDropOfEngine = ({ field, engine }: Difference) => field === "delivered" && engine === "nothing";
 const isAnswerOfKernel = ({ field, engine }: Difference) => field === "gateway's own" && engine === "nothing";
 
+const UNSOLICITED_ANSWERS = [
+  "reset to the remote",
+  ...["ICMP 3/3 to the remote", "ICMP 0/0 to the remote"],
+  ...["ICMPv6 1/4 to the remote", "ICMPv6 129/0 to the remote"],
+];
+
 const KNOWN: readonly Known[] = [
   {
     name: "tcp-window",
@@ -25,17 +31,21 @@ const KNOWN: readonly Known[] = [
     matches: (difference) =>
       difference.note.startsWith("unsolicited") &&
       isAnswerOfKernel(difference) &&
-      ["reset to the remote", "ICMP 3/3 to the remote", "ICMP 0/0 to the remote"].includes(difference.kernel),
+      UNSOLICITED_ANSWERS.includes(difference.kernel),
   },
   {
     name: "hairpin-unanswered",
     matches: (difference) =>
-      difference.note === "hairpin" && isAnswerOfKernel(difference) && difference.kernel === "ICMP 3/3 to the pod",
+      difference.note === "hairpin" &&
+      isAnswerOfKernel(difference) &&
+      /^ICMP( 3\/3|v6 1\/4) to the pod$/.test(difference.kernel),
   },
   {
     name: "ttl-exceeded-untold",
     matches: (difference) =>
-      difference.note === "TTL 1" && isAnswerOfKernel(difference) && difference.kernel.startsWith("ICMP 11/0 to the "),
+      difference.note === "TTL 1" &&
+      isAnswerOfKernel(difference) &&
+      /^ICMP( 11|v6 3)\/0 to the /.test(difference.kernel),
   },
   {
     name: "reopened-port",
@@ -57,6 +67,22 @@ const KNOWN: readonly Known[] = [
   {
     name: "icmp-queries",
     matches: (difference) => difference.note === "timestamp" && isDropOfEngine(difference),
+  },
+  {
+    name: "node-information",
+    matches: (difference) => difference.note === "type 139" && isDropOfEngine(difference),
+  },
+  {
+    name: "icmpv6-untracked",
+    matches: (difference) => /^type (13[0-7]|143)$/.test(difference.note) && isDropOfEngine(difference),
+  },
+  {
+    name: "ipv6-nobodys-source",
+    matches: (difference) => difference.note === "nobody's source" && isDropOfEngine(difference),
+  },
+  {
+    name: "authentication-header",
+    matches: (difference) => difference.note === "authentication header" && isDropOfEngine(difference),
   },
   {
     name: "wrong-icmp-checksum",

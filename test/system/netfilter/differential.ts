@@ -1,4 +1,17 @@
-import { Dice, EGRESS_IP, type Flow, Flows, type Kind, markOf, type Step, stamp, type View } from "./conversation.js";
+import type { Family } from "../../../src/net/address.js";
+import { addressOctets } from "../../support/frames.js";
+import {
+  Dice,
+  EGRESS_IPS,
+  type Flow,
+  Flows,
+  familyOf,
+  type Kind,
+  markOf,
+  type Step,
+  stamp,
+  type View,
+} from "./conversation.js";
 import { dissect, type Fields } from "./dissect.js";
 import type { Delivery, Exchanged, Gateway, Packet } from "./gateway.js";
 
@@ -16,6 +29,8 @@ export interface Difference {
 
 export interface Compared {
   readonly conversations: number;
+  /** How many of them were in each family. */
+  readonly families: Readonly<Record<Family, number>>;
   readonly rounds: number;
   /** Sent to each gateway. */
   readonly packets: number;
@@ -91,6 +106,7 @@ class Run {
   #rounds = 0;
   #packets = 0;
   #compared = 0;
+  readonly #families = { 4: 0, 6: 0 };
   readonly #changed = { kernel: 0, engine: 0 };
   readonly #kinds = new Map<string, number>();
   readonly #differences: Difference[] = [];
@@ -119,12 +135,13 @@ class Run {
 
   #begin(): void {
     const kind = this.#dice.weighted(this.#plan.kinds);
-    const flow = this.#flows.next();
+    const flow = this.#flows.next(kind.families);
     const steps = kind.steps(flow, this.#dice);
     const view = () => ({ port: flow.port, atRemote: undefined, atPod: undefined });
     const number = this.#started++;
     this.#active.push({ number, kind: kind.name, flow, steps, next: 0, kernel: view(), engine: view() });
     this.#planned += steps.length;
+    this.#families[familyOf(flow.pod)]++;
     this.#kinds.set(kind.name, (this.#kinds.get(kind.name) ?? 0) + 1);
   }
 
@@ -184,6 +201,7 @@ class Run {
   result(): Compared {
     return {
       conversations: this.#started,
+      families: this.#families,
       rounds: this.#rounds - 1,
       packets: this.#packets,
       compared: this.#compared,
@@ -208,13 +226,19 @@ const PORT_FIELDS: readonly (readonly [address: string, ports: readonly string[]
   ["ip.src", ["source port", "icmp.id"]],
 ];
 
+/** The egress IPs as `dissect` writes them. */
+const EGRESS_FIELDS: ReadonlySet<string | number | undefined> = new Set([
+  EGRESS_IPS[4],
+  Buffer.from(addressOctets(EGRESS_IPS[6])).toString("hex"),
+]);
+
 function told(deliveries: readonly Delivery[], view: View): Told[] {
   const forwarded = deliveries.filter(({ own }) => !own);
   return forwarded.map((delivery) => {
     const fields = dissect(delivery.bytes);
     for (const [address, names] of PORT_FIELDS) {
       const name = names.find((candidate) => fields.has(candidate));
-      if (fields.get(address) !== EGRESS_IP || name === undefined) continue;
+      if (!EGRESS_FIELDS.has(fields.get(address)) || name === undefined) continue;
       const port = Number(fields.get(name));
       const isKnown = port === view.port || view.atRemote === undefined;
       fields.set(name, isKnown ? "NAT port" : "another NAT port");
@@ -244,8 +268,9 @@ function describeOwn(deliveries: readonly Delivery[]): string {
 /** An ICMP message by type and code, or a TCP segment by its flags. */
 function what(packet: Uint8Array): string {
   const fields = dissect(packet);
-  if (fields.has("icmp.type")) return `ICMP ${fields.get("icmp.type")}/${fields.get("icmp.code")}`;
-  return packet[9] === 6 ? "reset" : "packet";
+  const isIpv6 = packet[0]! >> 4 === 6;
+  if (fields.has("icmp.type")) return `ICMP${isIpv6 ? "v6" : ""} ${fields.get("icmp.type")}/${fields.get("icmp.code")}`;
+  return packet[isIpv6 ? 6 : 9] === 6 ? "reset" : "packet";
 }
 
 type ByMove = Delivery[][] & { strays: Delivery[] };
@@ -255,7 +280,7 @@ function byMove(moves: readonly Move[], deliveries: readonly Delivery[]): ByMove
   const lists: Delivery[][] = moves.map(() => []);
   const strays: Delivery[] = [];
   for (const delivery of deliveries) {
-    const index = delivery.own ? causeOf(moves, delivery) : markOf(delivery.bytes) - 1;
+    const index = delivery.own ? causeOf(moves, delivery, lists) : markOf(delivery.bytes) - 1;
     const list = lists[index];
     if (list) list.push(delivery);
     else strays.push(delivery);
@@ -264,17 +289,20 @@ function byMove(moves: readonly Move[], deliveries: readonly Delivery[]): ByMove
 }
 
 /** The step that a gateway's own packet answers: an ICMP error quotes it, an echo reply or a reset goes back to whoever it is from. */
-function causeOf(moves: readonly Move[], { bytes }: Delivery): number {
+function causeOf(moves: readonly Move[], { bytes }: Delivery, lists: readonly Delivery[][]): number {
   const own = dissect(bytes);
-  const quoted = own.get("quoted ip.id");
-  if (quoted !== undefined) return Number(quoted) - 1;
-  return moves.findIndex(({ sent }) => sent.some((packet) => isAnswer(own, dissect(packet))));
+  const quoted = own.get("quoted ip.id") ?? own.get("quoted ip.version, class and label");
+  if (quoted !== undefined) return (Number(quoted) & 0xffff) - 1;
+  const asked = ({ sent }: Move) => sent.some((packet) => isAnswer(own, dissect(packet)));
+  const unanswered = moves.findIndex((move, i) => lists[i]!.length === 0 && asked(move));
+  return unanswered < 0 ? moves.findIndex(asked) : unanswered;
 }
 
 const SWAPPED: readonly (readonly [string, string])[] = [
   ["ip.src", "ip.dst"],
   ["ip.dst", "ip.src"],
   ["ip.protocol", "ip.protocol"],
+  ["ip.next header", "ip.next header"],
   ["source port", "destination port"],
   ["destination port", "source port"],
   ["icmp.id", "icmp.id"],

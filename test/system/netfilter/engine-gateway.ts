@@ -1,7 +1,17 @@
 import { LINK_RAW } from "../../../assembly/abi.js";
 import type { PolicyModel, Timeouts } from "../../../src/config/types.js";
 import { GatewayRig } from "../../assembly/path/gateway-rig.js";
-import { CILIUM_TIMEOUTS, egress, endpoint, model, node, policy, policySet, withSettings } from "../../engine/model.js";
+import {
+  address,
+  CILIUM_TIMEOUTS,
+  egress,
+  endpoint,
+  model,
+  node,
+  policy,
+  policySet,
+  withSettings,
+} from "../../engine/model.js";
 import type { Delivery, Exchanged, Gateway, GatewayOptions, Packet } from "./gateway.js";
 
 /** RFC 4787, 5382, 5508 and 7857 (nat-requirements: what the RFCs recommend). */
@@ -23,9 +33,13 @@ export class EngineGateway implements Gateway {
     this.#rig = rig;
   }
 
-  /** @param wasm the bytes of another build of the engine, one with a planted bug */
-  static async start(pods: readonly string[], options: GatewayOptions, wasm?: Uint8Array): Promise<EngineGateway> {
-    const sizes = { connections: 1 << 17, arenaSize: 4 << 20 };
+  /** @param pods addresses of each   @param wasm the bytes of another build of the engine, one with a planted bug */
+  static async start(
+    pods: readonly (readonly string[])[],
+    options: GatewayOptions,
+    wasm?: Uint8Array,
+  ): Promise<EngineGateway> {
+    const sizes = { connections: 1 << 17, connections6: 1 << 17, arenaSize: 4 << 20 };
     const rig = await GatewayRig.start(labModel(pods, options), { natProfile: options.natProfile, ...sizes }, wasm);
     return new EngineGateway(rig);
   }
@@ -49,13 +63,16 @@ export class EngineGateway implements Gateway {
 }
 
 /** Every pod is on a worker and leaves for everywhere through one gateway on another node. */
-function labModel(pods: readonly string[], { egressIP, low, high, natProfile }: GatewayOptions): PolicyModel {
+function labModel(
+  pods: readonly (readonly string[])[],
+  { egressIPs, low, high, natProfile }: GatewayOptions,
+): PolicyModel {
   const lab = model({
     nodes: [node("gateway", "172.18.0.11"), node("worker", "172.18.0.12")],
-    egresses: [egress("gateway", egressIP)],
+    egresses: [egress("gateway", egressIPs[4], { egressIPv6: address(egressIPs[6]) })],
     policies: [policy("out", [0])],
     policySets: [policySet({ "0.0.0.0/0": 0, "::/0": 0 })],
-    endpoints: pods.map((address, i) => endpoint(`pod-${i}`, [address], { node: "worker" })),
+    endpoints: pods.map((addresses, i) => endpoint(`pod-${i}`, [...addresses], { node: "worker" })),
   });
   return withSettings(lab, { low, high }, natProfile === "rfc" ? RFC_TIMEOUTS : CILIUM_TIMEOUTS);
 }

@@ -1,4 +1,5 @@
 import type { NatProfile } from "../../../src/config/types.js";
+import type { Family } from "../../../src/net/address.js";
 
 /** Which of the gateway's two wires a frame is on. */
 export type Side = "pod" | "remote";
@@ -28,7 +29,8 @@ export interface Exchanged {
 
 /** What both gateways are set up with. */
 export interface GatewayOptions {
-  readonly egressIP: string;
+  /** By family: 4, 6. */
+  readonly egressIPs: Readonly<Record<Family, string>>;
   readonly low: number;
   readonly high: number;
   readonly natProfile: NatProfile;

@@ -1,25 +1,21 @@
-import {
-  be16,
-  concat,
-  type Ipv4Fields,
-  icmpEcho,
-  icmpMessage,
-  ipv4,
-  type Layer4,
-  onesSum,
-  patterned,
-  tcp,
-} from "../../support/frames.js";
+import { be16, concat, icmpEcho, icmpMessage, type Layer4, onesSum, patterned, tcp } from "../../support/frames.js";
 import {
   type Dice,
-  EGRESS_IP,
+  EGRESS_IPS,
+  egressOf,
   type Flow,
   FREE_PORT,
+  familyOf,
   fromPod,
   fromRemote,
+  type Header,
   headerOf,
+  headerSize,
   type Kind,
+  type PerFamily,
   POD_ROUTER,
+  ip as packetOf,
+  perFamily,
   ROUTERS,
   STRANGER,
   type Step,
@@ -27,10 +23,10 @@ import {
 } from "./conversation.js";
 import { reply, request } from "./udp.js";
 
-/** Type, code and the four bytes after the checksum of an error (RFC 792, 1191, 1812). */
+/** Type, code and the four bytes after the checksum of an error (RFC 792, 1191, 1812; 4443). */
 type Message = readonly [type: number, code: number, word: number];
 
-const ERRORS: readonly Message[] = [
+const ERRORS4: readonly Message[] = [
   ...Array.from({ length: 16 }, (_, code): Message => [3, code, code === 4 ? 1280 : 0]),
   [3, 4, 0],
   [3, 4, 68],
@@ -41,17 +37,35 @@ const ERRORS: readonly Message[] = [
   [12, 1, 0],
   [12, 2, 0],
 ];
-/** RFC 1191: what path-MTU discovery needs. */
-const TOO_BIG: Message = [3, 4, 1400];
+/** Those of RFC 4443, and types that it leaves for errors to come. */
+const ERRORS6: readonly Message[] = [
+  ...Array.from({ length: 8 }, (_, code): Message => [1, code, 0]),
+  [2, 0, 1280],
+  [2, 0, 0],
+  [2, 0, 0xffff_ffff],
+  [3, 0, 0],
+  [3, 1, 0],
+  [4, 0, 40],
+  [4, 1, 6],
+  [4, 2, 0],
+  [5, 0, 0],
+  [127, 9, 0],
+];
+const ERRORS: PerFamily<readonly Message[]> = { 4: ERRORS4, 6: ERRORS6 };
+/** RFC 1191, RFC 8201: what path-MTU discovery needs. */
+const TOO_BIG: PerFamily<Message> = { 4: [3, 4, 1400], 6: [2, 0, 1400] };
+const UNREACHABLE: PerFamily<Message> = { 4: [3, 1, 0], 6: [1, 3, 0] };
+const PORT_UNREACHABLE: PerFamily<Message> = { 4: [3, 3, 0], 6: [1, 4, 0] };
+const TIME_EXCEEDED: PerFamily<Message> = { 4: [11, 0, 0], 6: [3, 0, 0] };
 
-const PROTOCOL_AT = 9;
-const DST_AT = 16;
+const PROTOCOL_AT: PerFamily<number> = { 4: 9, 6: 6 };
+const LAST_OF_DST_AT: PerFamily<number> = { 4: 19, 6: 39 };
 
-function ping(flow: Flow, seq: number, payload: Uint8Array, ip: Partial<Ipv4Fields> = {}): Step {
+function ping(flow: Flow, seq: number, payload: Uint8Array, ip: Header = {}): Step {
   return { from: "pod", packets: () => fromPod(flow, icmpEcho({ id: flow.port, seq, payload }), ip) };
 }
 
-function pong(flow: Flow, seq: number, payload: Uint8Array, ip: Partial<Ipv4Fields> = {}): Step {
+function pong(flow: Flow, seq: number, payload: Uint8Array, ip: Header = {}): Step {
   return {
     from: "remote",
     packets: (view) => fromRemote(flow, icmpEcho({ id: view.port, seq, payload, reply: true }), ip),
@@ -64,7 +78,10 @@ const OPENINGS: readonly ((flow: Flow, dice: Dice) => { out: Step; back: Step })
     out: request(flow, { payload: dice.bytes(dice.pick([0, 40, 600])) }),
     back: reply(flow, { payload: dice.bytes(dice.pick([0, 40, 600])) }),
   }),
-  (flow) => ({ out: request(flow, { checksum: 0 }), back: reply(flow, { checksum: 0 }) }),
+  (flow) => {
+    const checksum = perFamily(flow, { 4: 0, 6: undefined });
+    return { out: request(flow, { checksum }), back: reply(flow, { checksum }) };
+  },
   (flow, dice) => tcpOpening(flow, dice),
   (flow, dice) => tcpOpening(flow, dice),
   (flow, dice) => {
@@ -72,7 +89,7 @@ const OPENINGS: readonly ((flow: Flow, dice: Dice) => { out: Step; back: Step })
     return { out: ping(flow, 7, payload), back: pong(flow, 7, payload) };
   },
   (flow) => {
-    const ip = { options: Uint8Array.of(1, 1, 1, 1) };
+    const ip = { options: Uint8Array.of(1, 1, 1, 1), extensions: [{ type: 60 }] };
     return { out: request(flow, { ip }), back: reply(flow, { ip }) };
   },
 ];
@@ -100,7 +117,7 @@ function seenBy(packet: Uint8Array | undefined): Uint8Array {
 
 /** Bytes of a packet's own header and of the first `data` bytes behind it. */
 function quote(packet: Uint8Array, data: number): Uint8Array {
-  return packet.slice(0, (packet[0]! & 15) * 4 + data);
+  return packet.slice(0, headerSize(packet) + data);
 }
 
 function message([type, code, word]: Message, inner: Uint8Array, checksum?: { wrongBy: number }): Layer4 {
@@ -116,7 +133,8 @@ function errorIn(
 ): Step {
   return {
     from: "remote",
-    packets: (view) => ipv4({ src, dst: EGRESS_IP }, message(what, edit(seenBy(view.atRemote), view))),
+    packets: (view) =>
+      packetOf({ src, dst: EGRESS_IPS[familyOf(src)] }, message(what, edit(seenBy(view.atRemote), view))),
     ...more,
   };
 }
@@ -155,7 +173,8 @@ export const ICMP_KINDS: readonly Kind[] = [
         {
           from: "remote",
           note: isReply ? "unsolicited echo reply" : "unsolicited",
-          packets: () => fromRemote(flow, icmpEcho({ id: flow.port, reply: isReply }), { src: STRANGER }),
+          packets: () =>
+            fromRemote(flow, icmpEcho({ id: flow.port, reply: isReply }), { src: perFamily(flow, STRANGER) }),
         },
       ];
     },
@@ -165,8 +184,8 @@ export const ICMP_KINDS: readonly Kind[] = [
     weight: 14,
     steps(flow, dice) {
       const { out } = dice.pick(OPENINGS)(flow, dice);
-      const [what, cut] = [dice.pick(ERRORS), cutOf(dice)];
-      const src = dice.chance(50) ? flow.remote : dice.pick(ROUTERS);
+      const [what, cut] = [dice.pick(perFamily(flow, ERRORS)), cutOf(dice)];
+      const src = dice.chance(50) ? flow.remote : dice.pick(perFamily(flow, ROUTERS));
       return [out, errorIn(src, what, (packet) => quote(packet, cut), { note: cutNote(cut) }), out];
     },
   },
@@ -176,7 +195,9 @@ export const ICMP_KINDS: readonly Kind[] = [
     steps(flow, dice) {
       const big = request(flow, { payload: dice.bytes(1400), ip: { dontFragment: true } });
       const cut = cutOf(dice);
-      const tooBig = errorIn(dice.pick(ROUTERS), TOO_BIG, (packet) => quote(packet, cut));
+      const tooBig = errorIn(dice.pick(perFamily(flow, ROUTERS)), perFamily(flow, TOO_BIG), (packet) =>
+        quote(packet, cut),
+      );
       return [big, tooBig, request(flow, { payload: dice.bytes(1300) }), reply(flow)];
     },
   },
@@ -185,9 +206,11 @@ export const ICMP_KINDS: readonly Kind[] = [
     weight: 3,
     steps(flow, dice) {
       const { out } = dice.pick(OPENINGS)(flow, dice);
-      // Right, not used, and beyond the end.
+      // Right, not used, and beyond the end; in 4-byte words of the second byte, for IPv6 8-byte ones of the first.
       const words = dice.pick([32, 0, 200]);
-      return [out, errorIn(dice.pick(ROUTERS), [11, 0, words << 16], (packet) => extended(packet))];
+      const word = familyOf(flow.pod) === 4 ? words << 16 : words << 23;
+      const [type, code] = perFamily(flow, TIME_EXCEEDED);
+      return [out, errorIn(dice.pick(perFamily(flow, ROUTERS)), [type, code, word], (packet) => extended(packet))];
     },
   },
   {
@@ -195,7 +218,7 @@ export const ICMP_KINDS: readonly Kind[] = [
     weight: 8,
     steps(flow, dice) {
       const { out, back } = dice.pick(OPENINGS)(flow, dice);
-      const [what, cut] = [dice.pick(ERRORS), cutOf(dice)];
+      const [what, cut] = [dice.pick(perFamily(flow, ERRORS)), cutOf(dice)];
       return [
         out,
         back,
@@ -220,7 +243,10 @@ export const ICMP_KINDS: readonly Kind[] = [
           from: "pod",
           note: "of a router on the pods' side",
           packets: (view) =>
-            ipv4({ src: POD_ROUTER, dst: flow.remote }, message([11, 0, 0], quote(seenBy(view.atPod), 8))),
+            packetOf(
+              { src: perFamily(flow, POD_ROUTER), dst: flow.remote },
+              message(perFamily(flow, TIME_EXCEEDED), quote(seenBy(view.atPod), 8)),
+            ),
         },
       ];
     },
@@ -230,13 +256,19 @@ export const ICMP_KINDS: readonly Kind[] = [
     weight: 4,
     steps(flow, dice) {
       const { out } = OPENINGS[0]!(flow, dice);
+      const family = familyOf(flow.pod);
       const forge = dice.pick([
         (packet: Uint8Array) => toPort(packet, FREE_PORT),
-        (packet: Uint8Array) => withHeader(packet, DST_AT + 3, 250), // another remote
-        (packet: Uint8Array) => withHeader(toPort(packet, FREE_PORT), PROTOCOL_AT, 6),
-        (packet: Uint8Array) => ipv4({ src: EGRESS_IP, dst: flow.remote }, message([3, 3, 0], packet)), // about an error
+        (packet: Uint8Array) => withHeader(packet, LAST_OF_DST_AT[family], 250), // another remote
+        (packet: Uint8Array) => withHeader(toPort(packet, FREE_PORT), PROTOCOL_AT[family], 6),
+        (packet: Uint8Array) =>
+          packetOf({ src: egressOf(flow), dst: flow.remote }, message(PORT_UNREACHABLE[family], packet)), // about an error
       ]);
-      return [out, errorIn(dice.pick(ROUTERS), [3, 1, 0], forge, { wrong: true }), reply(flow)];
+      return [
+        out,
+        errorIn(dice.pick(perFamily(flow, ROUTERS)), perFamily(flow, UNREACHABLE), forge, { wrong: true }),
+        reply(flow),
+      ];
     },
   },
   {
@@ -244,8 +276,14 @@ export const ICMP_KINDS: readonly Kind[] = [
     weight: 2,
     steps(flow, dice) {
       const { out } = OPENINGS[0]!(flow, dice);
-      const cut = dice.below(28);
-      return [out, errorIn(dice.pick(ROUTERS), [3, 3, 0], (packet) => packet.slice(0, cut)), reply(flow)];
+      const cut = dice.below(familyOf(flow.pod) === 4 ? 28 : 48);
+      return [
+        out,
+        errorIn(dice.pick(perFamily(flow, ROUTERS)), perFamily(flow, PORT_UNREACHABLE), (packet) =>
+          packet.slice(0, cut),
+        ),
+        reply(flow),
+      ];
     },
   },
   {
@@ -258,7 +296,8 @@ export const ICMP_KINDS: readonly Kind[] = [
         from: "remote",
         wrong: true,
         note: "wrong ICMP checksum",
-        packets: (view) => fromRemote(flow, message([3, 1, 0], quote(seenBy(view.atRemote), 8), { wrongBy })),
+        packets: (view) =>
+          fromRemote(flow, message(perFamily(flow, UNREACHABLE), quote(seenBy(view.atRemote), 8), { wrongBy })),
       };
       return [out, broken, reply(flow)];
     },
@@ -266,16 +305,18 @@ export const ICMP_KINDS: readonly Kind[] = [
   {
     name: "error-wrong-inner-checksum",
     weight: 2,
+    families: [4],
     steps(flow, dice) {
       const { out } = OPENINGS[0]!(flow, dice);
       const more = { wrong: true, note: "wrong inner IPv4 checksum" };
       const edit = (packet: Uint8Array) => quote(changed(packet, 11, packet[11]! ^ 0x40), 8);
-      return [out, errorIn(dice.pick(ROUTERS), [3, 1, 0], edit, more), reply(flow)];
+      return [out, errorIn(dice.pick(perFamily(flow, ROUTERS)), perFamily(flow, UNREACHABLE), edit, more), reply(flow)];
     },
   },
   {
     name: "icmp-timestamp",
     weight: 1,
+    families: [4],
     steps: (flow) => [
       {
         from: "pod",
@@ -286,9 +327,13 @@ export const ICMP_KINDS: readonly Kind[] = [
   },
   {
     name: "icmp-other-types",
-    weight: 1,
+    weight: 2,
     steps: (flow, dice) => {
-      const type = dice.pick([4, 5, 9, 10, 40, 42, 253]);
+      const type = dice.pick(
+        familyOf(flow.pod) === 4
+          ? [4, 5, 9, 10, 40, 42, 253]
+          : [130, 131, 132, 133, 135, 136, 137, 139, 140, 143, 144, 200, 255],
+      );
       return [
         {
           from: "pod",
@@ -313,11 +358,13 @@ function changed(packet: Uint8Array, at: number, value: number): Uint8Array {
 
 /** The packet with another destination port. */
 function toPort(packet: Uint8Array, port: number): Uint8Array {
-  return changed(changed(packet, 22, port >> 8), 23, port & 0xff);
+  const at = headerSize(packet) + 2;
+  return changed(changed(packet, at, port >> 8), at + 1, port & 0xff);
 }
 
-/** Changes a byte of an IPv4 header, whose checksum stays right. */
+/** Changes a byte of an IP header; the checksum of an IPv4 one stays right. */
 function withHeader(packet: Uint8Array, at: number, value: number): Uint8Array {
+  if (packet[0]! >> 4 === 6) return changed(packet, at, value);
   const out = changed(changed(changed(packet, at, value), 10, 0), 11, 0);
   out.set(be16(~onesSum(out.subarray(0, (out[0]! & 15) * 4)) & 0xffff), 10);
   return out;

@@ -19,8 +19,8 @@ export class KernelGateway implements Gateway {
   #pending = Buffer.alloc(0);
   #arrived: () => void = () => {};
 
-  constructor({ egressIP, low, high }: GatewayOptions) {
-    this.#child = spawn(join(import.meta.dirname, "lab.sh"), [egressIP, `${low}-${high}`]);
+  constructor({ egressIPs, low, high }: GatewayOptions) {
+    this.#child = spawn(join(import.meta.dirname, "lab.sh"), [egressIPs[4], egressIPs[6], `${low}-${high}`]);
     this.#child.stderr.on("data", (text) => {
       this.#said += text;
     });
@@ -56,7 +56,7 @@ export class KernelGateway implements Gateway {
       deliveries.push({
         side: head.readUInt8() === 0 ? "pod" : "remote",
         bytes,
-        own: (bytes[1]! & 0xfc) === OWN_TRAFFIC_CLASS,
+        own: (trafficClassOf(bytes) & 0xfc) === OWN_TRAFFIC_CLASS,
       });
     }
     return { times: packets.map((_, i) => times.readBigUInt64LE(8 * i)), deliveries };
@@ -83,6 +83,10 @@ export class KernelGateway implements Gateway {
 
 function etherType(packet: Uint8Array): Uint8Array {
   return packet[0]! >> 4 === 6 ? Uint8Array.of(0x86, 0xdd) : Uint8Array.of(8, 0);
+}
+
+function trafficClassOf(packet: Uint8Array): number {
+  return packet[0]! >> 4 === 6 ? ((packet[0]! & 15) << 4) | (packet[1]! >> 4) : packet[1]!;
 }
 
 function isIp(frame: Buffer): boolean {

@@ -1,13 +1,14 @@
 #!/bin/bash
 # A Linux source NAT gateway between two hosts that only exist as frames: pod - gateway - remote.
 #
-#   lab.sh EGRESS-IP LOW-HIGH      as root; talks to its caller through standard input and output, see wire.py
+#   lab.sh EGRESS-IP EGRESS-IPV6 LOW-HIGH      as root; talks to its caller through standard input and output, see wire.py
 #
 # Everything runs in mount, process and network namespaces of its own, which end with this script however it ends. Pods live in
-# 10.1.0.0/16 behind p0, everything else behind r0; permanent neighbours stand for them, so that nobody has to answer.
+# 10.1.0.0/16 and fd00:10:1::/48 behind p0, everything else behind r0; permanent neighbours stand for them, so that nobody has to answer.
 set -eEuo pipefail
 
-readonly EGRESS_IP=$1 PORTS=$2
+readonly EGRESS_IP=$1 EGRESS_IP6=$2 PORTS=$3
+readonly NEXT_IP6=${EGRESS_IP6%::*}::fffe
 HERE=$(cd "$(dirname "$0")" && pwd)
 readonly HERE
 # As in wire.py: what comes to these addresses is neither tracked nor translated; it tells when all frames before it are through.
@@ -35,7 +36,9 @@ build() {
   local ns
   for ns in pod gateway remote; do
     ip netns add "$ns"
-    ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    # The ends say nothing of their own; the gateway speaks IPv6, but has nobody to look for.
+    ip netns exec "$ns" sysctl -qw net.ipv6.conf.default.accept_ra=0 net.ipv6.conf.default.addr_gen_mode=1
+    if [ "$ns" != gateway ]; then ip netns exec "$ns" sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1; fi
     ip -n "$ns" link set lo up
   done
   link pod p0 02:00:00:00:00:01 g0 02:00:00:00:00:02
@@ -46,13 +49,20 @@ build() {
   ip -n gateway neigh replace "${EGRESS_IP%.*}.254" lladdr 02:00:00:00:00:04 dev g1 nud permanent
   ip -n gateway route add 10.1.0.0/16 via 10.9.0.2
   ip -n gateway route add default via "${EGRESS_IP%.*}.254"
+  ip -n gateway -6 addr add fd00:10:9::1/64 dev g0 nodad
+  ip -n gateway -6 addr add "$EGRESS_IP6/64" dev g1 nodad
+  ip -n gateway -6 neigh replace fd00:10:9::2 lladdr 02:00:00:00:00:01 dev g0 nud permanent
+  ip -n gateway -6 neigh replace "$NEXT_IP6" lladdr 02:00:00:00:00:04 dev g1 nud permanent
+  ip -n gateway -6 route add fd00:10:1::/48 via fd00:10:9::2
+  ip -n gateway -6 route add default via "$NEXT_IP6"
   in_gateway sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
     net.ipv4.conf.g0.rp_filter=0 net.ipv4.conf.g1.rp_filter=0 net.ipv4.conf.all.send_redirects=0 net.ipv4.icmp_ratelimit=0 \
-    net.ipv4.icmp_msgs_per_sec=1000000 net.ipv4.icmp_msgs_burst=1000000
+    net.ipv4.icmp_msgs_per_sec=1000000 net.ipv4.icmp_msgs_burst=1000000 \
+    net.ipv6.conf.all.forwarding=1 net.ipv6.icmp.ratelimit=0
 }
 
 # The translation, and three rules around it: what connection tracking calls invalid is dropped (it would leave untranslated), the
-# gateway's own packets carry DSCP 56, barriers are not tracked. Wrong transport checksums are translated and stay wrong.
+# gateway's own packets carry DSCP 56 (IPv6 housekeeping is kept off the wires), barriers are not tracked. Wrong transport checksums are translated and stay wrong.
 translate() {
   in_gateway nft -f - <<NFT
 table ip nat {
@@ -62,7 +72,14 @@ table ip nat {
     oifname "g1" ip saddr 10.1.0.0/16 snat to $EGRESS_IP
   }
 }
-table ip rules {
+table ip6 nat {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "g1" ip6 saddr fd00:10:1::/48 meta l4proto { tcp, udp, sctp } snat to [$EGRESS_IP6]:$PORTS
+    oifname "g1" ip6 saddr fd00:10:1::/48 snat to $EGRESS_IP6
+  }
+}
+table inet rules {
   chain prerouting {
     type filter hook prerouting priority raw; policy accept;
     ip daddr { $POD_BARRIER, $REMOTE_BARRIER } notrack accept
@@ -73,7 +90,9 @@ table ip rules {
   }
   chain output {
     type filter hook output priority mangle; policy accept;
+    icmpv6 type { mld-listener-report, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit } drop
     ip dscp set cs7
+    ip6 dscp set cs7
   }
 }
 NFT

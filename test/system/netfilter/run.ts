@@ -1,6 +1,6 @@
 import { release } from "node:os";
 import type { NatProfile } from "../../../src/config/types.js";
-import { EGRESS_IP, PODS } from "./conversation.js";
+import { EGRESS_IPS, PODS } from "./conversation.js";
 import { explanationOf } from "./differences.js";
 import { type Compared, compareGateways, type Difference, type Plan } from "./differential.js";
 import { EngineGateway } from "./engine-gateway.js";
@@ -18,10 +18,14 @@ export async function runDifferential(
   plan: Pick<Plan, "seed" | "packets" | "conversations">,
   wasm?: Uint8Array,
 ): Promise<Compared> {
-  const options = { egressIP: EGRESS_IP, low: LOWEST[natProfile], high: 65535, natProfile };
+  const options = { egressIPs: EGRESS_IPS, low: LOWEST[natProfile], high: 65535, natProfile };
   const kernel = new KernelGateway(options);
   try {
-    const engine = await EngineGateway.start(PODS, options, wasm);
+    const engine = await EngineGateway.start(
+      PODS[4].map((address, i) => [address, PODS[6][i]!]),
+      options,
+      wasm,
+    );
     return await compareGateways(kernel, engine, { ...plan, kinds: KINDS, active: ACTIVE });
   } finally {
     await kernel.stop();
@@ -45,9 +49,9 @@ export function seenNames(runs: readonly Compared[]): Map<string, number> {
 
 /** One line for the log: on which kernel what was compared. */
 export function summary(natProfile: NatProfile, compared: Compared): string {
-  const { conversations, packets, compared: pairs, portsChanged, differences } = compared;
+  const { conversations, families, packets, compared: pairs, portsChanged, differences } = compared;
   return [
-    `Linux ${release()}, profile ${natProfile}: ${conversations} conversations of ${compared.kinds.size} kinds`,
+    `Linux ${release()}, profile ${natProfile}: ${conversations} conversations of ${compared.kinds.size} kinds, ${families[6]} in IPv6`,
     `${packets} packets to each gateway, ${pairs} that both let through compared`,
     `NAT port other than the pod's: ${portsChanged.kernel} by the kernel, ${portsChanged.engine} by the engine`,
     `${differences.length} differences, ${unexplained(compared).length} unexplained`,

@@ -1,12 +1,16 @@
-import { type Ipv4Fields, ipv4, onesSum, type TcpFields, tcp, text } from "../../support/frames.js";
+import { onesSum, type TcpFields, tcp, text } from "../../support/frames.js";
 import {
   type Dice,
-  EGRESS_IP,
+  egressOf,
   type Flow,
   fromPod,
   fromRemote,
+  type Header,
   headerOf,
+  headerSize,
   type Kind,
+  ip as packetOf,
+  perFamily,
   STRANGER,
   type Step,
 } from "./conversation.js";
@@ -17,7 +21,7 @@ interface Segment extends Partial<TcpFields> {
   readonly aside?: boolean;
   readonly note?: string;
   readonly wrong?: boolean;
-  readonly ip?: Partial<Ipv4Fields>;
+  readonly ip?: Header;
 }
 
 /** Both ends of a TCP connection, writing down what they send. */
@@ -26,7 +30,7 @@ class Talk {
   readonly #flow: Flow;
   readonly #dice: Dice;
   readonly #next: Record<Side, number>;
-  readonly #headers: Record<Side, Partial<Ipv4Fields>>;
+  readonly #headers: Record<Side, Header>;
 
   constructor(flow: Flow, dice: Dice) {
     this.#flow = flow;
@@ -99,7 +103,6 @@ class Talk {
   }
 }
 
-const IPV4_SIZE = 20;
 const TCP_OFFSET_AT = 12;
 const TCP_CHECKSUM_AT = 16;
 const SIDES: readonly Side[] = ["pod", "remote"];
@@ -128,8 +131,9 @@ function kind(name: string, weight: number, write: (talk: Talk, dice: Dice, flow
  */
 function foldingUrgent(flow: Flow, fields: Partial<TcpFields>): number {
   const segment = tcp({ srcPort: flow.port, dstPort: flow.remotePort, ...fields });
-  const after = ipv4({ src: EGRESS_IP, dst: flow.remote }, segment);
-  return onesSum(after.subarray(IPV4_SIZE + TCP_CHECKSUM_AT, IPV4_SIZE + TCP_CHECKSUM_AT + 2));
+  const after = packetOf({ src: egressOf(flow), dst: flow.remote }, segment);
+  const at = headerSize(after) + TCP_CHECKSUM_AT;
+  return onesSum(after.subarray(at, at + 2));
 }
 
 export const TCP_KINDS: readonly Kind[] = [
@@ -220,8 +224,9 @@ export const TCP_KINDS: readonly Kind[] = [
     const note = /SYN|RST/.test(flags) ? "impossible flags" : "no SYN, RST or ACK";
     talk.send("pod", flags, { aside: true, payload: new Uint8Array(0), note });
   }),
-  kind("tcp-unsolicited", 2, (talk, dice) => {
-    talk.send("remote", dice.pick(["SYN", "ACK", "RST", "SYN ACK"]), { note: "unsolicited", ip: { src: STRANGER } });
+  kind("tcp-unsolicited", 2, (talk, dice, flow) => {
+    const ip = { src: perFamily(flow, STRANGER) };
+    talk.send("remote", dice.pick(["SYN", "ACK", "RST", "SYN ACK"]), { note: "unsolicited", ip });
   }),
   kind("tcp-broken-header", 2, (talk, dice) => {
     talk.send("pod", "SYN");
@@ -235,6 +240,6 @@ export const TCP_KINDS: readonly Kind[] = [
 /** The packet with a TCP header that claims to have `words` 32-bit words; its checksum is wrong by that. */
 function withDataOffset(packet: Uint8Array, words: number): Uint8Array {
   const out = packet.slice();
-  out[IPV4_SIZE + TCP_OFFSET_AT] = words << 4;
+  out[headerSize(packet) + TCP_OFFSET_AT] = words << 4;
   return out;
 }
