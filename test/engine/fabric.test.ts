@@ -296,4 +296,24 @@ describe("one engine per node", () => {
     expect(seen).toContain("snat ");
     expect(seen).toContain("drop gateway-down");
   });
+
+  test("shows its front how full the fullest table has been, and keeps that when connections end", async () => {
+    const twins = await Twins.start(cluster({ members: [0] }));
+    const entries = (engine: Engine) => engine.counter(abi.COUNTER_ENTRIES_AT);
+    let fullest = 0;
+    const send = (pod: string, port: number, ms: number) => {
+      const frame = ethernet(ipv4({ src: pod, dst: REMOTES[0] }, udp({ srcPort: port, dstPort: 53 })));
+      twins.send(abi.HOOK_FROM_ENDPOINT, frame, ms);
+      fullest = Math.max(fullest, ...[...twins.engines, twins.nowhere].map(entries));
+      expect(entries(twins.front)).toBe(fullest);
+    };
+    // Translated ones are in two tables, those of the idle pod in that of its node only.
+    for (let i = 0; i < 4; i++) send(PODS[0]!, 40_000 + i, i);
+    for (let i = 0; i < 3; i++) send(PODS[4]!, 40_000 + i, 10 + i);
+    expect(fullest).toBe(7);
+    for (const engine of twins.engines) engine.advance(...halves(NOON + 100_000_000_000n));
+    expect(Math.max(...twins.engines.map(entries))).toBe(0);
+    send(PODS[1]!, 40_000, 101_000);
+    expect(fullest).toBe(7);
+  });
 });

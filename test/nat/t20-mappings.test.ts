@@ -10,7 +10,18 @@ import {
   TIMEOUT_HOLD,
 } from "../../assembly/abi.js";
 import { ethernet, icmpEcho, ipv4, type Layer4, tcp, text, udp } from "../support/frames.js";
-import { INSIDE, inbound, Nat, OTHER_INSIDE, OTHER_REMOTE, outbound, randomBytes, randomNumbers } from "./rig.js";
+import {
+  EXT,
+  INSIDE,
+  inbound,
+  Nat,
+  OTHER_INSIDE,
+  OTHER_REMOTE,
+  outbound,
+  REMOTE,
+  randomBytes,
+  randomNumbers,
+} from "./rig.js";
 
 interface Kind {
   request(own: number, payload: Uint8Array): Layer4;
@@ -61,6 +72,51 @@ it("T20 round trip: 100,000 flows out, and the mirrored reply of each comes back
   expect(restored).toBe(100_000);
   nat.check();
 });
+
+const DATA: Record<string, (ports: { srcPort: number; dstPort: number }, payload: Uint8Array) => Layer4> = {
+  TCP: (ports, payload) => tcp({ ...ports, flags: "PSH ACK", payload }),
+  UDP: (ports, payload) => udp({ ...ports, payload }),
+};
+
+describe.each(Object.entries(DATA))(
+  "T19 T20 an established %s flow with a hop between endpoint and gateway",
+  (name, build) => {
+    const { request, reply } = KINDS[name];
+    const remotePort = name === "TCP" ? 443 : 53;
+    const own = 700;
+
+    async function established(): Promise<{ nat: Nat; port: number }> {
+      const nat = await Nat.start({ hop: true });
+      const { natPort } = nat.out(request(own, text("hello")));
+      nat.back(reply(natPort, text("hello")));
+      nat.out(build({ srcPort: own, dstPort: remotePort }, text("go on")));
+      return { nat, port: natPort };
+    }
+
+    it("the TTL is one lower each way and nothing else differs but what a NAT changes; each frame counts under its action", async () => {
+      const { nat, port } = await established();
+      const payload = text("some data");
+      for (const ttl of [2, 64, 255]) {
+        const out = nat.out(build({ srcPort: own, dstPort: remotePort }, payload), { ttl });
+        const sent = build({ srcPort: port, dstPort: remotePort }, payload);
+        expect(out.frame).toEqual(ethernet(ipv4({ src: EXT, dst: REMOTE, ttl: ttl - 1 }, sent)));
+        const back = nat.back(build({ srcPort: remotePort, dstPort: port }, payload), { ttl });
+        const restored = build({ srcPort: remotePort, dstPort: own }, payload);
+        expect(back.frame).toEqual(ethernet(ipv4({ src: REMOTE, dst: INSIDE, ttl: ttl - 1 }, restored)));
+      }
+      expect(nat.counters.actions).toMatchObject({ snat: 5, reverse: 4, drop: 0, pass: 0 });
+      nat.check();
+    });
+
+    it.each([0, 1])("a frame with TTL %i ends at the gateway, whichever way it goes", async (ttl) => {
+      const { nat, port } = await established();
+      const ended = { action: "drop", reason: "ttl-exceeded" };
+      expect(nat.out(build({ srcPort: own, dstPort: remotePort }, text("x")), { ttl })).toMatchObject(ended);
+      expect(nat.back(build({ srcPort: remotePort, dstPort: port }, text("x")), { ttl })).toMatchObject(ended);
+      nat.check();
+    });
+  },
+);
 
 describe.each(Object.entries(KINDS))("T26 two endpoints with one source port or id, %s", (_, kind) => {
   it("get different ones toward the same remote; in 5,000 exchanges each no reply goes to the other", async () => {

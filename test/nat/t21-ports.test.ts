@@ -210,6 +210,15 @@ describe("RFC 6888 REQ-8: hold-down of freed TCP ports", () => {
     expect(rig.engine.counters()).toMatchObject({ live: 16, entries: 16, evictedUnreplied: 0 });
   });
 
+  it("a quarter of the table's connections may be held down; the ports of more are free at once, and counted", async () => {
+    const rig = await gateway({ connections: 16 });
+    rig.send(Array.from({ length: 16 }, (_, i) => send("SYN", 0, PORT + i)));
+    rig.engine.advance(...halves(241));
+    expect(rig.engine.counters()).toMatchObject({ entries: 0, live: 0, evictedClosing: 12 });
+    const born = rig.send(Array.from({ length: 16 }, (_, i) => send("SYN", 242, PORT + i, INSIDE_B)));
+    expect(born.filter(({ natPort }, i) => natPort !== PORT + i).length).toBe(4);
+  });
+
   it("can be switched off", async () => {
     const rig = await ended({ timeouts: { portHold: 0 } });
     expect(rig.one(send("SYN", 240, PORT, INSIDE_B))).toMatchObject({ natPort: PORT });
@@ -246,6 +255,14 @@ describe("RFC 6888 REQ-8: hold-down of freed TCP ports", () => {
     }
     expect(results.size).toBe(1);
   });
+});
+
+it("an endpoint keeps its own port at both ends of the range, and just outside of it gets another one", async () => {
+  const [low, high] = [2000, 2999];
+  const rig = await gateway({ ports: { low, high } });
+  const [below, lowest, highest, above] = [low - 1, low, high, high + 1].map((own) => rig.one(query(own)).natPort);
+  expect([lowest, highest]).toEqual([low, high]);
+  for (const given of [below, above]) expect(given > low && given < high).toBe(true);
 });
 
 it("no port outside the range is ever given out, and both ends are", async () => {

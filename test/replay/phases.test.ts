@@ -25,4 +25,23 @@ describe("manifests that come while others are being programmed", () => {
     phases.settle();
     expect([phases.nextNs, programmed()]).toEqual([undefined, [true, true, true]]);
   });
+
+  it("are with all that lies between them among the models that tables are sized for", async () => {
+    const pods = ["10.0.1.7", "10.0.1.8", "10.0.1.9"];
+    const [start, ...later] = await Promise.all(pods.map((_, i) => clusterModel({ pods: pods.slice(0, i + 1) })));
+    for (const propagationMs of [0, 1000]) {
+      const phases = new Phases(start!, { propagationMs, events: [] }, later);
+      const possible = phases.possible();
+      const expectPossible = () => expect(possible).toContainEqual(phases.inForce);
+      expectPossible();
+      for (const number of [1, 2, 0]) {
+        phases.begin(number, past(number));
+        expectPossible();
+      }
+      while (phases.nextNs !== undefined) {
+        phases.settle();
+        expectPossible();
+      }
+    }
+  });
 });

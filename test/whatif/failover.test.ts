@@ -4,7 +4,7 @@ import { type FailoverOptions, type FailoverReport, playFailures } from "../../s
 import { playFailure } from "../../src/whatif/failover-job.js";
 import { failureOf } from "../../src/whatif/scenarios.js";
 import { clusterModel } from "../replay/cluster.js";
-import { captureOf, ENDPOINT, outbound, type TimedFrame } from "../replay/traffic.js";
+import { captureOf, ENDPOINT, inbound, outbound, type TimedFrame } from "../replay/traffic.js";
 import { withFile } from "../support/capture-read.js";
 
 const GATEWAYS = {
@@ -71,6 +71,32 @@ describe("a gateway that fails", () => {
     const { failures: rows } = await failures({ kill: "gw-b" });
     expect(rows[0]!.sharesAfter.map(({ node }) => node)).toEqual(["gw-a", "gw-c", "gw-d"]);
     expect(rows[0]!.sharesAfter.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
+  });
+
+  test("is followed by what moves and by what opens from its detection on, and by nothing that opened before", async () => {
+    const syns = (ms: number, count: number) =>
+      Array.from({ length: count }, (_, i): TimedFrame => {
+        return { us: ms * 1000 + i * 1000, frame: outbound("SYN", { port: 50_000 + ms + i, id: ms + i }) };
+      });
+    const frames = [...steadyTraffic(), ...syns(2200, 20), ...syns(5000, 7)].sort((a, b) => a.us - b.us);
+    const own = await model();
+    const job = { kill: "gw-a", atMs: 2000, detectMs: 500, seed: 1 };
+    const outcome = await withFile(captureOf(frames), (path) => playFailure({ captures: [path], model: own }, job));
+    const taken = Object.values(outcome.takenAfter).reduce((sum, count) => sum + count, 0);
+    expect(outcome.broken).toBeGreaterThan(4);
+    expect(taken).toBe(outcome.broken + 7);
+    expect(Object.keys(outcome.takenAfter)).not.toContain("gw-a");
+  });
+
+  test("hits a connection once, however many frames of it are lost and whichever way they go", async () => {
+    const frames = [0, 2100, 2200, 2300].flatMap((ms, i): TimedFrame[] => [
+      { us: ms * 1000, frame: outbound(i ? "ACK" : "SYN", { id: 2 * i + 1 }) },
+      { us: ms * 1000 + 50_000, frame: inbound(i ? "ACK" : "SYN ACK", { id: 2 * i + 2 }) },
+    ]);
+    const own = await clusterModel({ pods: [ENDPOINT], gateways: { "gw-a": "203.0.113.10" }, worker: "worker" });
+    const job = { kill: "gw-a", atMs: 2000, detectMs: 1000, seed: 1 };
+    const outcome = await withFile(captureOf(frames), (path) => playFailure({ captures: [path], model: own }, job));
+    expect(outcome).toMatchObject({ lostFrames: 6, hit: 1 });
   });
 
   test("costs more frames the later it is noticed", async () => {

@@ -4,10 +4,11 @@ import { compilePolicy } from "../../../src/engine/blob.js";
 import { createEngine, type Engine } from "../../../src/engine/engine.js";
 import { configFor } from "../../../src/engine/sizing.js";
 import { decodeState, encodeState } from "../../../src/engine/state-file.js";
-import { endpoint, model, node, policy, policySet, withSettings } from "../../engine/model.js";
-import { ethernet, ipv4, udp } from "../../support/frames.js";
+import { EngineError } from "../../../src/errors.js";
+import { address, egress, endpoint, model, node, policy, policySet, withSettings } from "../../engine/model.js";
+import { ethernet, ipv4, ipv6, udp } from "../../support/frames.js";
 import { GatewayRig } from "./gateway-rig.js";
-import { ENDPOINT, REMOTE, UNSELECTED, world } from "./worlds.js";
+import { EGRESS_IPS, ENDPOINT, OTHER_ENDPOINT, REMOTE, UNSELECTED, world } from "./worlds.js";
 
 /** A state file with its tables changed by `forge`, its checksums right. */
 function forged(engine: Engine, forge: (lines: DataView, slots: number[]) => void): Uint8Array {
@@ -92,6 +93,54 @@ describe("a forged state", () => {
     if (!accepted) return;
     for (let round = 0; round < 200; round++) for (let port = 1; port <= 16; port++) send(port);
     engine.advance(0x7fffffff, 0x7fffffff);
+  });
+});
+
+describe("a forged state is refused, and the engine goes on with its own,", () => {
+  const pairOf = (lines: DataView, at: number) => lines.getUint32(at + abi.LINE_PAIR_AT, true);
+
+  /** Two IPv4 connections and one IPv6 one; `forge` gets the lines in use. */
+  async function expectRefused(forge: (lines: DataView, slots: number[]) => void): Promise<void> {
+    const base = world(1);
+    const dualStack = { ...base, egresses: [egress("gw-a", EGRESS_IPS[0], { egressIPv6: address("2001:db8:aa::1") })] };
+    const gateway = await GatewayRig.start(dualStack, { connections: 64, connections6: 64 });
+    const far = ipv6({ src: "fd00:1::7", dst: "2001:db8:99::9" }, udp({ srcPort: 40_000, dstPort: 53 }));
+    const frames = [query(ENDPOINT), query(OTHER_ENDPOINT), { hook: "from-endpoint" as const, frame: ethernet(far) }];
+    expect(gateway.send(frames).map(({ action }) => action)).toEqual(["snat", "snat", "snat"]);
+    const own = gateway.engine.saveState();
+    gateway.engine.loadState(forged(gateway.engine, () => {}));
+    expect(() => gateway.engine.loadState(forged(gateway.engine, forge))).toThrow(EngineError);
+    expect(gateway.engine.saveState()).toEqual(own);
+  }
+
+  it("where a line's partner belongs to another connection", async () => {
+    await expectRefused((lines, slots) => {
+      const [first, ...rest] = slots;
+      const other = rest.find((at) => at / abi.LINE_SIZE !== pairOf(lines, first))!;
+      lines.setUint32(first + abi.LINE_PAIR_AT, other / abi.LINE_SIZE, true);
+    });
+  });
+
+  it("where it counts connections that it does not have", async () => {
+    await expectRefused((lines, slots) => {
+      const at = slots.find((slot) => !(lines.getUint8(slot + abi.LINE_HOOK_AT) & abi.LINE_HOOK_IPV6))!;
+      for (const gone of [pairOf(lines, at) * abi.LINE_SIZE, at])
+        for (let i = 0; i < abi.LINE_SIZE; i++) lines.setUint8(gone + i, 0);
+    });
+  });
+
+  it.each([
+    ["source", abi.LINE_SRC_AT],
+    ["destination", abi.LINE_DST_AT],
+    ["written address", abi.LINE_ADDRESS_AT],
+  ])("where the %s of an IPv6 line does not exist", async (_, field) => {
+    // A row that nobody uses; past all rows; past the memory.
+    for (const number of [100, 0xffff_ffff, 1 << 24]) {
+      await expectRefused((lines, slots) => {
+        const at = slots.find((slot) => lines.getUint8(slot + abi.LINE_HOOK_AT) & abi.LINE_HOOK_IPV6)!;
+        lines.setUint32(at + field, number, true);
+      });
+    }
   });
 });
 

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+/** The NAT tests against another engine (`run.ts`). */
+export default defineConfig({
+  test: {
+    include: ["test/nat/**/*.test.ts", "test/assembly/**/*.test.ts"],
+    testTimeout: 60_000,
+    setupFiles: ["test/setup.ts", "test/mutants/setup.ts"],
+  },
+});
