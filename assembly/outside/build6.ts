@@ -9,7 +9,16 @@ import {
   negate,
   replaceChecksum,
 } from "../wire/checksum";
-import { PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import {
+  coversAddresses,
+  hasPorts,
+  isPortless,
+  PROTOCOL_ICMP,
+  PROTOCOL_ICMP6,
+  PROTOCOL_SCTP,
+  PROTOCOL_UDP,
+  zeroMeansNone,
+} from "../wire/ipv4";
 import {
   IPV6_DST_AT,
   IPV6_HOP_LIMIT_AT,
@@ -23,6 +32,7 @@ import {
   walkHeaders,
 } from "../wire/ipv6";
 import { checksumAt, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { rewriteQuotedSctp } from "../wire/sctp";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_ID_AT,
@@ -31,6 +41,7 @@ import {
   TCP_CHECKSUM_AT,
   UDP_CHECKSUM_AT,
 } from "../wire/transport";
+import { putPort } from "./build";
 import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT, WIDE_PROTOCOL } from "./layout";
 import { findWide, wideBytes } from "./wide";
 
@@ -57,20 +68,18 @@ function rewriteDestination(l3: usize, mapping: usize): u32 {
   return putAddress(l3 + IPV6_DST_AT, mapping);
 }
 
-/** TCP, UDP or echo reply. */
+/** What answers a connection, but an error. */
 export function buildPlain6(p: Parsed, mapping: usize): void {
   const addressChange = rewriteDestination(p.l3, mapping);
   const protocol = p.protocol;
-  const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : p.l4 + 2;
-  const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
-  const portChange = delta16(load<u16>(portAt), port);
-  store<u16>(portAt, <u16>port);
+  const portChange = putPort(p, load<u16>(mapping, MAPPING_NAT_PORT_AT));
   if (p.flags & PARSED_NO_CHECKSUM) return;
   const at = checksumAt(p);
+  if (at == 0) return;
   const checksum = <u32>load<u16>(at);
   const change = combine(addressChange, portChange);
   if (p.isPartial) store<u16>(at, <u16>applyPartialDelta(checksum, addressChange));
-  else if (protocol == PROTOCOL_UDP) store<u16>(at, <u16>applyUdpDelta(checksum, change));
+  else if (zeroMeansNone(protocol)) store<u16>(at, <u16>applyUdpDelta(checksum, change));
   else store<u16>(at, <u16>applyDelta(checksum, change));
 }
 
@@ -91,8 +100,9 @@ export function innerConnection6(p: Parsed): bool {
   innerL4 = lastAt;
   innerNext = lastProtocol;
   const isEcho = innerNext == PROTOCOL_ICMP6;
-  if (innerNext == PROTOCOL_TCP || innerNext == PROTOCOL_UDP) inner6Ports = load<u32>(innerL4);
-  else if (isEcho && load<u8>(innerL4) == ICMP6_ECHO_REQUEST) inner6Ports = load<u16>(innerL4, ICMP_ID_AT);
+  if (innerNext == PROTOCOL_ICMP) return false;
+  if (!isEcho) inner6Ports = hasPorts(innerNext) ? load<u32>(innerL4) : 0;
+  else if (load<u8>(innerL4) == ICMP6_ECHO_REQUEST) inner6Ports = load<u16>(innerL4, ICMP_ID_AT);
   else return false;
   inner6Protocol = (isEcho ? PROTOCOL_ICMP : innerNext) | WIDE_PROTOCOL;
   inner6Addresses = <u64>findWide(inner + IPV6_SRC_AT) | ((<u64>findWide(inner + IPV6_DST_AT)) << 32);
@@ -108,9 +118,18 @@ export function buildError6(p: Parsed, mapping: usize): void {
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
 }
 
+/** Bytes of the quoted packet from its transport header on, when it was sent. */
+function quotedLength(p: Parsed): u32 {
+  const inner = p.l4 + ICMP_SIZE;
+  return <u32>(inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT) - innerL4);
+}
+
 /** Port or identifier of the quoted packet, and its checksum where quoted. @returns what that adds to the outer checksum */
 function rewriteInner(p: Parsed, port: u32, addressChange: u32): u32 {
   const isEcho = innerNext == PROTOCOL_ICMP6;
+  if (!isEcho && isPortless(innerNext))
+    return coversAddresses(innerNext) ? replaceChecksum(innerL4 + UDP_CHECKSUM_AT, addressChange) : 0;
+  if (innerNext == PROTOCOL_SCTP) return rewriteQuotedSctp(innerL4, innerL4, port, quotedLength(p), p.end);
   const portAt = isEcho ? innerL4 + ICMP_ID_AT : innerL4;
   const portChange = delta16(load<u16>(portAt), port);
   store<u16>(portAt, <u16>port);

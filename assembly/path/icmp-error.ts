@@ -42,18 +42,23 @@ import { maxConnections6 } from "../tables/memory";
 import { egressTotal, findEndpoint, nodeOf } from "../tables/policy";
 import { applyDelta, applyUdpDelta, combine, delta16, delta32, negate, replaceChecksum } from "../wire/checksum";
 import {
+  coversAddresses,
+  hasPorts,
   IPV4_CHECKSUM_AT,
   IPV4_DST_AT,
   IPV4_MIN_SIZE,
   IPV4_SRC_AT,
   IPV4_TTL_AT,
   Ipv4,
+  isPortless,
   PROTOCOL_ICMP,
+  PROTOCOL_SCTP,
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import { answerKey, echoKey, makeKey, Parsed } from "../wire/parse";
+import { rewriteQuotedSctp } from "../wire/sctp";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_ECHO_REPLY,
@@ -79,6 +84,8 @@ import { Verdict } from "./verdict";
 
 /** RFC 792: at least 8 bytes of the inner packet's data. */
 const INNER_DATA: u32 = 8;
+/** Adds nothing to a checksum. */
+const NO_CHANGE: u32 = 0;
 const LEAVES: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT;
 
 /** @param v gets the verdict; the frame is rewritten in place where the connection is translated */
@@ -209,7 +216,7 @@ function findInner(hook: u32, inner: usize): usize {
   const protocol = ip.protocol;
   const l4 = inner + ip.headerLength;
   let key: u64 = 0;
-  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol, hook);
+  if (protocol != PROTOCOL_ICMP) key = makeKey(hasPorts(protocol) ? load<u32>(l4) : 0, protocol, hook);
   else if (isEcho(protocol, l4)) key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP_ECHO_REQUEST, hook);
   else return 0;
   const addresses = rotl<u64>(ip.addresses, 32);
@@ -251,9 +258,17 @@ function rewriteInnerTransport(
   fromEndpoint: bool,
   v: Verdict,
 ): u32 {
-  const protocol = changetype<Ipv4>(inner).protocol;
+  const ip = changetype<Ipv4>(inner);
+  const protocol = ip.protocol;
+  if (isPortless(protocol))
+    return coversAddresses(protocol) ? replaceChecksum(l4 + UDP_CHECKSUM_AT, addressDelta) : NO_CHANGE;
   const portAt = protocol == PROTOCOL_ICMP ? l4 + ICMP_ID_AT : fromEndpoint ? l4 + 2 : l4;
   const port = <u32>load<u16>(line, LINE_PORT_AT);
+  if (protocol == PROTOCOL_SCTP) {
+    // Of a packet in parts the quoted header does not say how long it was.
+    const length = ip.isFragment ? 0 : ip.totalLength - ip.headerLength;
+    return rewriteQuotedSctp(l4, portAt, port, length, p.end);
+  }
   const portDelta = delta16(load<u16>(portAt), port);
   store<u16>(portAt, <u16>port);
   if (protocol == PROTOCOL_ICMP) return combine(portDelta, replaceChecksum(l4 + ICMP_CHECKSUM_AT, portDelta));

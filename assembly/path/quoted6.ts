@@ -13,7 +13,16 @@ import { high, low } from "../tables/blob";
 import { find, homeLine } from "../tables/conntrack";
 import { be16 } from "../wire/bytes";
 import { applyDelta, applyUdpDelta, combine, delta16, delta128, negate, replaceChecksum } from "../wire/checksum";
-import { PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import {
+  coversAddresses,
+  hasPorts,
+  isPortless,
+  PROTOCOL_ICMP,
+  PROTOCOL_ICMP6,
+  PROTOCOL_SCTP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+} from "../wire/ipv4";
 import {
   IPV6_DST_AT,
   IPV6_PAYLOAD_LENGTH_AT,
@@ -28,6 +37,7 @@ import {
   walkHeaders,
 } from "../wire/ipv6";
 import { answerKey, echoKey, FAMILY_IPV6, makeKey, Parsed } from "../wire/parse";
+import { rewriteQuotedSctp } from "../wire/sctp";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_ID_AT,
@@ -46,8 +56,9 @@ import { Verdict } from "./verdict";
 const NEEDED: u32 = 8;
 const ICMP6_QUERIES: u32 = 128;
 
-/** Transport header of the quoted packet, and its protocol, as `fault6` found them. */
+/** Transport header of the quoted packet, its bytes from there on as it was sent, and its protocol, as `fault6` found them. */
 let l4: usize = 0;
+let quotedLength: u32 = 0;
 let protocol: u32 = 0;
 
 /** Behind the last byte of the frame's packet on the wire. */
@@ -72,7 +83,9 @@ export function fault6(p: Parsed, inner: usize): u32 {
   if (l4 + NEEDED > p.end) return REASON_SNAPLEN_CUT;
   // No packet of a connection was ever that short: what looks like its ports would be somebody else's bytes.
   const least = <usize>(protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : NEEDED);
-  if (inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT) < l4 + least) return REASON_ICMP_ERROR_UNMATCHED;
+  const sentEnd = inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT);
+  if (sentEnd < l4 + least) return REASON_ICMP_ERROR_UNMATCHED;
+  quotedLength = <u32>(sentEnd - l4);
   return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_QUERIES ? REASON_ICMP_ERROR_NESTED : 0;
 }
 
@@ -84,7 +97,9 @@ export function numberAt(at: usize): u32 {
 /** The conntrack line of the quoted packet's connection, by the key that an answer to it would show at this hook; 0 = none. */
 export function find6(hook: u32, inner: usize): usize {
   let key: u64 = 0;
-  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol | FAMILY_IPV6, hook);
+  // The numbers of ICMP stand for echoes in keys, and no others are in the table.
+  if (protocol != PROTOCOL_ICMP6 && protocol != PROTOCOL_ICMP)
+    key = makeKey(hasPorts(protocol) ? load<u32>(l4) : 0, protocol | FAMILY_IPV6, hook);
   else if (isEcho())
     key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP6_ECHO_REQUEST, hook | (FAMILY_IPV6 >> 8));
   else return 0;
@@ -118,8 +133,11 @@ function putAddress(at: usize, row: usize): u32 {
 /** Port or identifier, and the checksum where the quotation reaches that far. @returns what both changes add to the error's checksum */
 function rewriteTransport(p: Parsed, line: usize, addressDelta: u32, fromEndpoint: bool, v: Verdict): u32 {
   const isIcmp = protocol == PROTOCOL_ICMP6;
+  if (!isIcmp && isPortless(protocol))
+    return coversAddresses(protocol) ? replaceChecksum(l4 + UDP_CHECKSUM_AT, addressDelta) : 0;
   const portAt = isIcmp ? l4 + ICMP_ID_AT : fromEndpoint ? l4 + 2 : l4;
   const port = <u32>load<u16>(line, LINE_PORT_AT);
+  if (protocol == PROTOCOL_SCTP) return rewriteQuotedSctp(l4, portAt, port, quotedLength, p.end);
   const portDelta = delta16(load<u16>(portAt), port);
   store<u16>(portAt, <u16>port);
   const delta = combine(addressDelta, portDelta);

@@ -43,6 +43,8 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_SOURCE_ROUTE, "source-route"],
   [abi.REASON_BAD_DESTINATION, "bad-destination"],
   [abi.REASON_NO_STATE, "no-state"],
+  [abi.REASON_SCTP_BAD, "sctp-bad"],
+  [abi.REASON_PROTOCOL_CONFLICT, "protocol-conflict"],
 ]);
 
 /** ACTION_* to name. */

@@ -14,7 +14,7 @@ import type { TallyState } from "./tally.js";
 // streams, the engine's own saved state; then SHA-256 of all before it. Little-endian.
 
 const MAGIC = 0x31524753; // "SGR1"
-const VERSION = 2;
+const VERSION = 3;
 const HEADER_SIZE = 6 * 4;
 const HASH_SIZE = 32;
 
