@@ -82,7 +82,7 @@ export const FRAME_TIME_AT = FRAME_FLAGS_AT + 2; // u64, nanoseconds since the e
 export const FRAME_TAG_AT = FRAME_TIME_AT + 8; // u64, the host's own; the engine never reads it
 export const FRAME_SIZE = FRAME_TAG_AT + 8;
 
-export const FRAME_FLAG_PARTIAL = 1; // transport checksum field holds the pseudo-header sum (transmit offload)
+export const FRAME_FLAG_PARTIAL = 1; // transport checksum field holds the pseudo-header sum (transmit offload); SCTP: its CRC is not computed
 export const FRAME_FLAG_GSO = 2; // super-frame: longer than any MTU, IPv4 total length may be 0
 export const FRAME_FLAG_UPLINK = 4; // from-network: came over the gateway's own uplink, where nobody may address a selected endpoint itself
 export const FRAME_FLAG_RELEASED = 8; // was held, and is given again because the list of released frames names it
@@ -106,7 +106,7 @@ export const VERDICT_REASON_AT = VERDICT_ACTION_AT + 1; // u8, REASON_*; REASON_
 export const VERDICT_FLAGS_AT = VERDICT_REASON_AT + 1; // u16, VERDICT_FLAG_*
 export const VERDICT_LENGTH_AT = VERDICT_FLAGS_AT + 2; // u32, captured bytes after rewriting; from-overlay: of the inner frame
 export const VERDICT_EGRESS_AT = VERDICT_LENGTH_AT + 4; // u32, index into the blob's egresses; NO_INDEX where none applies
-export const VERDICT_NAT_PORT_AT = VERDICT_EGRESS_AT + 4; // u16, NAT port or ICMP id, host order
+export const VERDICT_NAT_PORT_AT = VERDICT_EGRESS_AT + 4; // u16, NAT port or ICMP id, host order; 0 for protocols without ports
 export const VERDICT_OLD_EGRESS_AT = VERDICT_NAT_PORT_AT + 2; // u16, egress before, with VERDICT_FLAG_REMAPPED
 export const VERDICT_EGRESS_IP_AT = VERDICT_OLD_EGRESS_AT + 2; // 16 bytes, zero where none applies
 export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay target of a redirect
@@ -180,7 +180,9 @@ export const REASON_FRAGMENT_OVERLAP = 39; // of a datagram that has overlapping
 export const REASON_FRAGMENT_DUPLICATE = 40; // the same bytes of a datagram once more (RFC 8200 section 4.5)
 export const REASON_FRAGMENT_TINY = 41; // a first fragment that does not show its transport header (RFC 1858, RFC 7112)
 export const REASON_FRAGMENT_ID_TAKEN = 42; // another endpoint's datagram under way to the same remote has its identification (RFC 6864)
-export const REASON_COUNT = 43;
+export const REASON_SCTP_BAD = 43; // an SCTP packet that no receiver takes: too short, bad chunks; with CONFIG_FLAG_BAD_CHECKSUM_DROP a wrong CRC, too
+export const REASON_PROTOCOL_CONFLICT = 44; // a protocol without ports: another endpoint has its one mapping to this remote
+export const REASON_COUNT = 45;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import {
   HOOK_FROM_ENDPOINT,
   VERDICT_SIZE,
 } from "../abi";
-import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { hasHandshake, PROTOCOL_ICMP } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import { KIND_ICMP_ERROR, KIND_PLAIN, KIND_PLAIN6, PARSED_LATER, Parsed, parseFrame } from "../wire/parse";
 import { isNonsense, TCP_ACK, TCP_SYN } from "../wire/transport";
@@ -150,7 +150,7 @@ function touchAhead(first: u32, end: u32): u32 {
   const last = end - first < AHEAD ? end : first + AHEAD;
   for (let i = first; i < last; i++) {
     const hash = load<u32>(hashes + ((<usize>i) << 2));
-    if (hash) store<u16>(mappingsAt + <usize>(hash & mappingMask) * MAPPING_SIZE, 1, MAPPING_TOUCH_AT);
+    if (hash) store<u8>(mappingsAt + <usize>(hash & mappingMask) * MAPPING_SIZE, 1, MAPPING_TOUCH_AT);
   }
   return last;
 }
@@ -252,22 +252,23 @@ function takeOutbound(i: u32, p: Parsed): u32 {
     }
   }
   store<u32>(stamp, batch);
-  store<u32>(pending, opensTcp(p) ? PENDING_KIND_OPENING : PENDING_KIND_CONNECTION, PENDING_KIND_AT);
+  store<u32>(pending, opensAnew(p) ? PENDING_KIND_OPENING : PENDING_KIND_CONNECTION, PENDING_KIND_AT);
   store<u64>(pending, p.addresses, PENDING_ADDRESSES_AT);
   store<u32>(pending, ports, PENDING_PORTS_AT);
   store<u32>(pending, protocol, PENDING_PROTOCOL_AT);
   return TAKEN;
 }
 
-function opensTcp(p: Parsed): bool {
-  return p.protocol == PROTOCOL_TCP && (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !isNonsense(p.tcpFlags);
+/** A TCP SYN or an SCTP INIT. */
+function opensAnew(p: Parsed): bool {
+  return hasHandshake(p.protocol) && (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !isNonsense(p.tcpFlags);
 }
 
 /** A broken connection stays so until its endpoint opens a new one. */
 function isBroken(hash: u64, p: Parsed, ports: u32): bool {
   const mapping = findMapping(hash, p.addresses, ports, protocolOf(p));
   if (!mapping || !(load<u8>(mapping, MAPPING_FLAGS_AT) & MAPPING_FLAG_BROKEN)) return false;
-  if (!opensTcp(p)) return true;
+  if (!opensAnew(p)) return true;
   clearBroken(mapping);
   return false;
 }
@@ -304,9 +305,9 @@ function numberAddresses(p: Parsed): void {
   if (p.isIpv6) p.addresses = <u64>findWide(p.l3 + IPV6_SRC_AT) | ((<u64>findWide(p.l3 + IPV6_DST_AT)) << 32);
 }
 
-/** A SYN or an echo request from outside answers nobody. */
+/** A SYN, an INIT or an echo request from outside answers nobody. */
 function opens(p: Parsed): bool {
-  return opensTcp(p) || (p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) != 0);
+  return opensAnew(p) || (p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) != 0);
 }
 
 /** Builds what the outside would have sent, where the connection has an external tuple. */

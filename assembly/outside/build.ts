@@ -8,18 +8,21 @@ import {
   replaceChecksum,
 } from "../wire/checksum";
 import {
+  hasPorts,
   IPV4_CHECKSUM_AT,
   IPV4_DST_AT,
   IPV4_MIN_SIZE,
   IPV4_SRC_AT,
   IPV4_TTL_AT,
   Ipv4,
+  isPortless,
   PROTOCOL_ICMP,
-  PROTOCOL_TCP,
-  PROTOCOL_UDP,
+  PROTOCOL_SCTP,
+  zeroMeansNone,
 } from "../wire/ipv4";
-import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
-import { rewriteQuoted } from "../wire/quoted";
+import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, PARSED_PARTIAL, Parsed, transportLength } from "../wire/parse";
+import { quotedLength, rewriteQuoted } from "../wire/quoted";
+import { putSctpPort } from "../wire/sctp";
 import { ICMP_CHECKSUM_AT, ICMP_ECHO_REQUEST, ICMP_ID_AT, ICMP_SIZE } from "../wire/transport";
 import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT } from "./layout";
 
@@ -48,21 +51,30 @@ function rewriteDestination(l3: usize, mapping: usize): u32 {
   return change;
 }
 
-/** TCP, UDP or echo reply. */
+/** Writes the destination port, or the identifier of an echo reply, where there is one, and SCTP's CRC. @returns its change */
+export function putPort(p: Parsed, port: u32): u32 {
+  const protocol = p.protocol;
+  if (isPortless(protocol)) return 0;
+  const at = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : p.l4 + 2;
+  const change = delta16(load<u16>(at), port);
+  if (protocol != PROTOCOL_SCTP) store<u16>(at, <u16>port);
+  else putSctpPort(p.l4, at, port, p.flags & (PARSED_NO_CHECKSUM | PARSED_PARTIAL) ? 0 : transportLength(p));
+  return change;
+}
+
+/** What answers a connection, but an error. */
 export function buildPlain(p: Parsed, mapping: usize): void {
   const addressChange = rewriteDestination(p.l3, mapping);
   if (p.flags & PARSED_LATER) return;
   const protocol = p.protocol;
-  const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : p.l4 + 2;
-  const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
-  const portChange = delta16(load<u16>(portAt), port);
-  store<u16>(portAt, <u16>port);
+  const portChange = putPort(p, load<u16>(mapping, MAPPING_NAT_PORT_AT));
   if (p.flags & PARSED_NO_CHECKSUM) return;
   const at = checksumAt(p);
+  if (at == 0) return;
   const checksum = <u32>load<u16>(at);
   if (protocol == PROTOCOL_ICMP) store<u16>(at, <u16>applyDelta(checksum, portChange));
   else if (p.isPartial) store<u16>(at, <u16>applyPartialDelta(checksum, addressChange));
-  else if (protocol == PROTOCOL_UDP) store<u16>(at, <u16>applyUdpDelta(checksum, combine(addressChange, portChange)));
+  else if (zeroMeansNone(protocol)) store<u16>(at, <u16>applyUdpDelta(checksum, combine(addressChange, portChange)));
   else store<u16>(at, <u16>applyDelta(checksum, combine(addressChange, portChange)));
 }
 
@@ -89,8 +101,8 @@ export function innerConnection(p: Parsed): bool {
   const l4 = inner + headerLength;
   innerAddresses = ip.addresses;
   innerProtocol = ip.protocol;
-  if (innerProtocol == PROTOCOL_TCP || innerProtocol == PROTOCOL_UDP) innerPorts = load<u32>(l4);
-  else if (innerProtocol == PROTOCOL_ICMP && load<u8>(l4) == ICMP_ECHO_REQUEST) innerPorts = load<u16>(l4, ICMP_ID_AT);
+  if (innerProtocol != PROTOCOL_ICMP) innerPorts = hasPorts(innerProtocol) ? load<u32>(l4) : 0;
+  else if (load<u8>(l4) == ICMP_ECHO_REQUEST) innerPorts = load<u16>(l4, ICMP_ID_AT);
   else return false;
   return true;
 }
@@ -105,7 +117,7 @@ export function buildError(p: Parsed, mapping: usize): void {
   let sum = combine(addressChange, replaceChecksum(inner + IPV4_CHECKSUM_AT, addressChange));
   const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
   const end = p.l3 + changetype<Ipv4>(p.l3).totalLength;
-  sum = combine(sum, rewriteQuoted(innerProtocol, l4, 0, port, addressChange, p.end, end));
+  sum = combine(sum, rewriteQuoted(innerProtocol, l4, 0, port, addressChange, p.end, end, quotedLength(inner)));
   const at = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
   rewriteDestination(p.l3, mapping);

@@ -1,6 +1,6 @@
 import { be16 } from "../wire/bytes";
-import { applyDelta, applyPartialDelta, applyUdpDelta, combine, delta16, delta128 } from "../wire/checksum";
-import { PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { applyDelta, applyPartialDelta, applyUdpDelta, combine, delta128 } from "../wire/checksum";
+import { hasPorts, PROTOCOL_ICMP, PROTOCOL_ICMP6, zeroMeansNone } from "../wire/ipv4";
 import {
   IPV6_DST_AT,
   IPV6_HOP_LIMIT_AT,
@@ -16,6 +16,7 @@ import {
 import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { rewriteQuoted } from "../wire/quoted";
 import { ICMP_CHECKSUM_AT, ICMP_ID_AT, ICMP_SIZE, ICMP6_ECHO_REQUEST } from "../wire/transport";
+import { putPort } from "./build";
 import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT, WIDE_PROTOCOL } from "./layout";
 import { findWide, wideBytes } from "./wide";
 
@@ -42,21 +43,19 @@ function rewriteDestination(l3: usize, mapping: usize): u32 {
   return putAddress(l3 + IPV6_DST_AT, mapping);
 }
 
-/** TCP, UDP or echo reply. */
+/** What answers a connection, but an error. */
 export function buildPlain6(p: Parsed, mapping: usize): void {
   const addressChange = rewriteDestination(p.l3, mapping);
   if (p.flags & PARSED_LATER) return;
   const protocol = p.protocol;
-  const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : p.l4 + 2;
-  const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
-  const portChange = delta16(load<u16>(portAt), port);
-  store<u16>(portAt, <u16>port);
+  const portChange = putPort(p, load<u16>(mapping, MAPPING_NAT_PORT_AT));
   if (p.flags & PARSED_NO_CHECKSUM) return;
   const at = checksumAt(p);
+  if (at == 0) return;
   const checksum = <u32>load<u16>(at);
   const change = combine(addressChange, portChange);
   if (p.isPartial) store<u16>(at, <u16>applyPartialDelta(checksum, addressChange));
-  else if (protocol == PROTOCOL_UDP) store<u16>(at, <u16>applyUdpDelta(checksum, change));
+  else if (zeroMeansNone(protocol)) store<u16>(at, <u16>applyUdpDelta(checksum, change));
   else store<u16>(at, <u16>applyDelta(checksum, change));
 }
 
@@ -77,8 +76,9 @@ export function innerConnection6(p: Parsed): bool {
   innerL4 = lastAt;
   innerNext = lastProtocol;
   const isEcho = innerNext == PROTOCOL_ICMP6;
-  if (innerNext == PROTOCOL_TCP || innerNext == PROTOCOL_UDP) inner6Ports = load<u32>(innerL4);
-  else if (isEcho && load<u8>(innerL4) == ICMP6_ECHO_REQUEST) inner6Ports = load<u16>(innerL4, ICMP_ID_AT);
+  if (innerNext == PROTOCOL_ICMP) return false;
+  if (!isEcho) inner6Ports = hasPorts(innerNext) ? load<u32>(innerL4) : 0;
+  else if (load<u8>(innerL4) == ICMP6_ECHO_REQUEST) inner6Ports = load<u16>(innerL4, ICMP_ID_AT);
   else return false;
   inner6Protocol = (isEcho ? PROTOCOL_ICMP : innerNext) | WIDE_PROTOCOL;
   inner6Addresses = <u64>findWide(inner + IPV6_SRC_AT) | ((<u64>findWide(inner + IPV6_DST_AT)) << 32);
@@ -90,8 +90,17 @@ export function buildError6(p: Parsed, mapping: usize): void {
   const addressChange = putAddress(p.l4 + ICMP_SIZE + IPV6_SRC_AT, mapping);
   const port = <u32>load<u16>(mapping, MAPPING_NAT_PORT_AT);
   const end = p.l3 + IPV6_SIZE + be16(p.l3 + IPV6_PAYLOAD_LENGTH_AT);
-  let sum = combine(addressChange, rewriteQuoted(innerNext, innerL4, 0, port, addressChange, p.end, end));
+  let sum = combine(
+    addressChange,
+    rewriteQuoted(innerNext, innerL4, 0, port, addressChange, p.end, end, quotedLength(p)),
+  );
   sum = combine(sum, rewriteDestination(p.l3, mapping));
   const at = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
+}
+
+/** Bytes of the quoted packet from its transport header on, when it was sent. */
+function quotedLength(p: Parsed): u32 {
+  const inner = p.l4 + ICMP_SIZE;
+  return <u32>(inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT) - innerL4);
 }

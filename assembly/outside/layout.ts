@@ -160,13 +160,13 @@ export const DEAD_SIZE = 24;
 // ---- What the outside knows: which external tuple an endpoint's connection has. ---------------------------------------------------------------
 
 export const MAPPING_ADDRESSES_AT = 0; // u64 raw, endpoint and remote address; with WIDE_PROTOCOL their numbers
-export const MAPPING_PORTS_AT = 8; // u32 raw, endpoint's and remote's port; ICMP: identifier and 0
-export const MAPPING_PROTOCOL_AT = 12; // u8, ICMP for echoes of both families, | WIDE_PROTOCOL
-export const MAPPING_FLAGS_AT = 13; // u8, MAPPING_FLAG_*; 0 = empty slot
+export const MAPPING_PORTS_AT = 8; // u32 raw, endpoint's and remote's port; ICMP: identifier and 0; without ports: 0
+export const MAPPING_PROTOCOL_AT = 12; // u16, ICMP for echoes of both families, | WIDE_PROTOCOL
 export const MAPPING_EGRESS_AT = 14; // u16
 export const MAPPING_ADDRESS_AT = 16; // u32 raw, egress IP; with WIDE_PROTOCOL its number
 export const MAPPING_NAT_PORT_AT = 20; // u16 raw
-export const MAPPING_TOUCH_AT = 22; // u16, written blindly ahead of a lookup, read by nobody
+export const MAPPING_FLAGS_AT = 22; // u8, MAPPING_FLAG_*; 0 = empty slot
+export const MAPPING_TOUCH_AT = 23; // u8, written blindly ahead of a lookup, read by nobody
 export const MAPPING_USED_AT = 24; // u64 ns, made or last used for a reply
 export const MAPPING_SIZE = 32;
 export const MAPPING_FLAG_USED = 1;
@@ -178,7 +178,7 @@ export const MAPPING_FLAG_BROKEN = 4; // its external tuple changed in mid-conne
 // ---- IPv6 addresses of connections, by number from 1 on: 16 bytes at place number - 1; all zero = nobody's. ----------------------------------
 
 export const WIDE_SIZE = 16;
-export const WIDE_PROTOCOL = 0x80; // of a connection's protocol: its addresses are numbers of IPv6 ones
+export const WIDE_PROTOCOL = 0x100; // of a connection's protocol: its addresses are numbers of IPv6 ones
 
 // ---- Frames of the running batch. ---------------------------------------------------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ export const PENDING_PROTOCOL_AT = 20; // u32
 export const PENDING_SIZE = 24;
 export const PENDING_KIND_OTHER = 0;
 export const PENDING_KIND_CONNECTION = 1; // from an endpoint, with a five-tuple
-export const PENDING_KIND_OPENING = 2; // ... a TCP SYN
+export const PENDING_KIND_OPENING = 2; // ... a TCP SYN or an SCTP INIT
 export const PARSED_SIZE = 64;
 
 // ---- Events: connections whose external tuple changed. --------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import {
   VERDICT_OLD_EGRESS_AT,
   VERDICT_REASON_AT,
 } from "../abi";
-import { PROTOCOL_UDP } from "../wire/ipv4";
+import { hasHandshake, PROTOCOL_ICMP } from "../wire/ipv4";
 import {
   actions,
   counters,
@@ -115,8 +115,9 @@ export function learn(pending: usize, verdict: usize, time: u64): void {
   }
   if (action == ACTION_DROP) {
     const flag: u32 = reason == REASON_GATEWAY_DOWN ? 0 : MAPPING_FLAG_DROPPED;
-    // Answers by TCP and echoes find no connection in the engine; by UDP they would open one.
-    if (flag && (protocol & ~WIDE_PROTOCOL) != PROTOCOL_UDP) return;
+    // Answers by TCP, SCTP and echoes find no connection in the engine; any others would open one.
+    const number = protocol & ~WIDE_PROTOCOL;
+    if (flag && (hasHandshake(number) || number == PROTOCOL_ICMP)) return;
     return noteUnsent(hash, addresses, ports, protocol, load<u32>(verdict, VERDICT_EGRESS_AT), flag, time);
   }
   const address = isWide(protocol)

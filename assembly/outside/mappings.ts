@@ -36,7 +36,7 @@ function homeOf(at: usize): u32 {
   const hash = connectionHash(
     load<u64>(at, MAPPING_ADDRESSES_AT),
     load<u32>(at, MAPPING_PORTS_AT),
-    load<u8>(at, MAPPING_PROTOCOL_AT),
+    load<u16>(at, MAPPING_PROTOCOL_AT),
   );
   return <u32>hash & mappingMask;
 }
@@ -45,7 +45,7 @@ function isSame(at: usize, addresses: u64, ports: u32, protocol: u32): bool {
   return (
     load<u64>(at, MAPPING_ADDRESSES_AT) == addresses &&
     load<u32>(at, MAPPING_PORTS_AT) == ports &&
-    load<u8>(at, MAPPING_PROTOCOL_AT) == protocol
+    load<u16>(at, MAPPING_PROTOCOL_AT) == protocol
   );
 }
 
@@ -69,7 +69,7 @@ export function putMapping(hash: u64, addresses: u64, ports: u32, protocol: u32,
   const at = freeSlot(<u32>hash & mappingMask);
   store<u64>(at, addresses, MAPPING_ADDRESSES_AT);
   store<u32>(at, ports, MAPPING_PORTS_AT);
-  store<u8>(at, <u8>protocol, MAPPING_PROTOCOL_AT);
+  store<u16>(at, <u16>protocol, MAPPING_PROTOCOL_AT);
   store<u8>(at, MAPPING_FLAG_USED, MAPPING_FLAGS_AT);
   touchMapping(at, time);
   addToField(CONTROL_MAPPING_COUNT_AT, 1);
@@ -121,7 +121,7 @@ function giveUpOne(): void {
 export function removeWide(): void {
   for (let slot: u32 = 0; slot <= mappingMask; ) {
     const at = slotAt(slot);
-    if (load<u8>(at, MAPPING_FLAGS_AT) && isWide(load<u8>(at, MAPPING_PROTOCOL_AT))) {
+    if (load<u8>(at, MAPPING_FLAGS_AT) && isWide(load<u16>(at, MAPPING_PROTOCOL_AT))) {
       removeMapping(at);
       addToField(CONTROL_EVICTED_AT, 1);
     } else slot++;

@@ -1,8 +1,9 @@
 import { FRAME_FLAG_GSO, FRAME_FLAG_PARTIAL } from "../abi";
 import { be16 } from "../wire/bytes";
 import { fold, rawSum } from "../wire/checksum";
-import { IPV4_SRC_AT, Ipv4, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { IPV4_SRC_AT, Ipv4, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
 import { IPV6_PAYLOAD_LENGTH_AT, IPV6_SRC_AT } from "../wire/ipv6";
+import { isCrcRight, SCTP_CHECKSUM_AT } from "../wire/sctp";
 import { TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "../wire/transport";
 import { isFragment, l3, l4, packetEnd, protocol, totalLength, version } from "./packet";
 
@@ -20,7 +21,9 @@ export function offloadFlags(): u32 {
 }
 
 function isPartial(): bool {
-  if (isFragment || l4 == 0 || (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)) return false;
+  if (isFragment || l4 == 0) return false;
+  if (protocol == PROTOCOL_SCTP) return isCrcMissing();
+  if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP) return false;
   const at = l4 + (protocol == PROTOCOL_TCP ? TCP_CHECKSUM_AT : UDP_CHECKSUM_AT);
   if (at + 2 > packetEnd) return false;
   const field = <u32>load<u16>(at);
@@ -30,6 +33,13 @@ function isPartial(): bool {
   if (!isSameSum(field, pseudo)) return false;
   const isWhole = packetEnd == l3 + totalLength;
   return !isWhole || !isSameSum(fold(pseudo + rawSum(l4, length)), 0xffff);
+}
+
+/** A CRC of 0 that is not right: the network card computes it, or both ends do without (RFC 9653). */
+function isCrcMissing(): bool {
+  if (l4 + SCTP_CHECKSUM_AT + 4 > packetEnd || load<u32>(l4, SCTP_CHECKSUM_AT) != 0) return false;
+  const length = <u32>(packetEnd - l4);
+  return length != totalLength - <u32>(l4 - l3) || !isCrcRight(l4, length);
 }
 
 /** RFC 9293 section 3.1: addresses, zero and protocol, length; as raw words. A length above 16 bits is carried around. */

@@ -1,6 +1,6 @@
 import { REASON_BAD_HEADER, REASON_NOT_IP, REASON_SNAPLEN_CUT } from "../abi";
 import { be16 } from "../wire/bytes";
-import { IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { hasPorts as hasPortsInFront, IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_ICMP } from "../wire/ipv4";
 import { LINK_FAULT, networkOffset } from "../wire/link";
 import { ICMP_SIZE, isIcmpError } from "../wire/transport";
 import { mapped } from "./addresses";
@@ -8,7 +8,6 @@ import { SKIP_BAD_HEADER, SKIP_CUT, SKIP_NOT_IP, SKIP_TRUNCATED } from "./layout
 
 // A first look at a frame: enough to say whose it is. Results stand in globals until the next call; nothing is written to the frame.
 
-const PROTOCOL_SCTP: u32 = 132;
 const IPV6_SIZE: u32 = 40;
 const IPV6_SRC_AT: usize = 8;
 const IPV6_DST_AT: usize = 24;
@@ -87,12 +86,7 @@ export function mayBeFragment(): bool {
 
 /** True where source and destination port can be read. */
 export function hasPorts(): bool {
-  return (
-    (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP) &&
-    !isFragment &&
-    l4 != 0 &&
-    l4 + 4 <= packetEnd
-  );
+  return !isFragment && l4 != 0 && l4 + 4 <= packetEnd && hasPortsInFront(protocol);
 }
 
 /** Host order; only where `hasPorts`. */

@@ -37,6 +37,7 @@ import {
   REASON_INBOUND,
   REASON_NO_NAT_MAPPING,
   REASON_NONE,
+  REASON_PROTOCOL_CONFLICT,
   REASON_REPLY_OF_INBOUND,
   REASON_REPLY_WITHOUT_CONNECTION,
   REASON_TABLE_FULL,
@@ -56,7 +57,7 @@ import { buildAhead, findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32, delta128 } from "../wire/checksum";
-import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { hasHandshake, isPortless, PROTOCOL_ICMP } from "../wire/ipv4";
 import { answerKey, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_SYN } from "../wire/transport";
 import { isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
@@ -80,7 +81,7 @@ function portHash(p: Parsed): u64 {
 
 /** True where the first frame of a connection shows that it began before. */
 export function isMidStream(p: Parsed): bool {
-  return p.protocol == PROTOCOL_TCP && !(p.tcpFlags & TCP_SYN);
+  return hasHandshake(p.protocol) && !(p.tcpFlags & TCP_SYN);
 }
 
 export function countFrame(p: Parsed, line: usize): void {
@@ -184,7 +185,7 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
   const transport = p.transport;
   touchMapping(address, remote, remotePort, ownPort, transport);
   const found = findPort(address, remote, remotePort, transport, ownPort, portHash(p), nowMs());
-  if (found == NO_PORT) return v.drop(REASON_NO_NAT_MAPPING);
+  if (found == NO_PORT) return v.drop(noPortReason(p));
   const port = <u32>bswap<u16>(<u16>found);
   const replyKey = mappingKey(remotePort, found, transport);
   const line = insertPair(p.addresses, p.key, <u64>remote | ((<u64>address) << 32), replyKey, nowMs());
@@ -225,7 +226,12 @@ export function mappingFault(p: Parsed): u32 {
   if (address == remote) return REASON_BAD_SOURCE;
   const own = <u32>bswap<u16>(<u16>(p.ports & 0xffff));
   const port = findPort(address, remote, p.ports >> 16, p.transport, own, portHash(p), nowMs());
-  return port == NO_PORT ? REASON_NO_NAT_MAPPING : REASON_NONE;
+  return port == NO_PORT ? noPortReason(p) : REASON_NONE;
+}
+
+/** Why a frame gets no NAT port: of what has none there is one mapping to each remote. */
+function noPortReason(p: Parsed): u32 {
+  return isPortless(p.protocol) ? REASON_PROTOCOL_CONFLICT : REASON_NO_NAT_MAPPING;
 }
 
 /** What a line writes, and the checksum changes that follow: `was` and `own` are replaced by `address` and `port`, as lines hold them. */

@@ -3,6 +3,8 @@ import {
   CONFIG_FLAG_HOLD_FRAGMENTS,
   FRAME_FLAG_RELEASED,
   FRAME_FLAGS_AT,
+  LINE_FLAG_TRANSLATED,
+  LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
   REASON_FRAGMENT_DUPLICATE,
   REASON_FRAGMENT_ID_TAKEN,
@@ -33,12 +35,13 @@ import {
 import { isExpired, isHeld } from "../tables/lifetime";
 import { configFlags, maxConnections6, maxFragments } from "../tables/memory";
 import { fragmentEnd, fragmentFrom, fragmentId, isLastFragment, readFragment } from "../wire/fragment";
-import { PROTOCOL_TCP } from "../wire/ipv4";
+import { hasHandshake, PROTOCOL_SCTP } from "../wire/ipv4";
 import { makeKey, PARSED_LATER, Parsed } from "../wire/parse";
 import { TCP_ACK } from "../wire/transport";
 import { staysPut } from "./from-endpoint";
 import { serve } from "./from-overlay";
 import { plain } from "./process";
+import { changesPort } from "./rewrite";
 import { concernsGateway, stateless } from "./stateless";
 import { dstHigh, dstLow, lookUp, srcHigh, srcLow } from "./tuple";
 import { Verdict } from "./verdict";
@@ -105,7 +108,12 @@ function refuse(row: usize, reason: u32): void {
 /** A first fragment: what becomes of it becomes of all. */
 function lead(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32): void {
   const key = p.key;
-  take(p, lineOf(p), isServed, v, captured);
+  const line = lineOf(p);
+  if (p.protocol == PROTOCOL_SCTP && !keepsCrc(p, line)) {
+    refuse(row, REASON_FRAGMENT_UNSUPPORTED);
+    return v.drop(REASON_FRAGMENT_UNSUPPORTED);
+  }
+  take(p, line, isServed, v, captured);
   if (v.action == ACTION_DROP) return refuse(row, v.reason);
   store<u32>(row, <u32>key, FRAGMENT_PORTS_AT);
   store<u8>(row, <u8>(key >> 32), FRAGMENT_PROTOCOL_AT);
@@ -114,16 +122,25 @@ function lead(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32):
   releaseHeld(row);
 }
 
+/** True where nothing of an SCTP packet is written that its CRC covers: that could only follow with all fragments at hand. */
+function keepsCrc(p: Parsed, line: usize): bool {
+  if (!isLive(line) || !staysPut(p, line)) return false;
+  return !(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) || !changesPort(line);
+}
+
+function isLive(line: usize): bool {
+  return line != 0 && !isHeld(line) && !isExpired(line, nowMs());
+}
+
 /** A later fragment whose first one has left. */
 function trail(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32): void {
   const protocol = <u32>load<u8>(row, FRAGMENT_PROTOCOL_AT);
   p.key = makeKey(load<u32>(row, FRAGMENT_PORTS_AT), protocol, p.side | load<u8>(row, FRAGMENT_ANSWER_AT));
-  p.tcpFlags = <u8>(protocol == PROTOCOL_TCP ? TCP_ACK : 0);
+  p.tcpFlags = <u8>(hasHandshake(protocol) ? TCP_ACK : 0);
   p.flags |= <u8>PARSED_LATER;
   const line = lineOf(p);
   // It cannot open a connection, nor say where one goes from now on.
-  if (line == 0 || isHeld(line) || isExpired(line, nowMs()) || !staysPut(p, line))
-    return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
+  if (!isLive(line) || !staysPut(p, line)) return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
   take(p, line, isServed, v, captured);
 }
 

@@ -44,7 +44,7 @@ import { isExpired, otherLine, restarts } from "../tables/lifetime";
 import { configFlags, placementSeed } from "../tables/memory";
 import { egressTotal, endpointAt, findEndpoint, hasMoved, hasServicePort, nodeOf } from "../tables/policy";
 import { portExpiresSooner } from "../tables/port-groups";
-import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { hasHandshake, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
 import {
@@ -103,12 +103,12 @@ export function placementHash(p: Parsed): u64 {
   return hashTuple(placementSeed, p);
 }
 
-/** Frames that answer somebody: a SYN-ACK, an echo reply, mid-stream TCP from a port on which the endpoint serves. */
+/** Frames that answer somebody: a SYN-ACK, an INIT-ACK, an echo reply, what is in mid-stream from a port on which the endpoint serves. */
 function isAnswer(p: Parsed, endpoint: u32): bool {
   if (p.protocol == PROTOCOL_ICMP) return p.isEchoReply;
-  if (p.protocol != PROTOCOL_TCP) return false;
+  if (!hasHandshake(p.protocol)) return false;
   if (p.tcpFlags & TCP_SYN) return (p.tcpFlags & TCP_ACK) != 0;
-  return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));
+  return hasServicePort(endpoint, p.protocol, bswap<u16>(<u16>p.ports));
 }
 
 /** Why no connection can begin with the frame, or REASON_NONE. */
@@ -270,7 +270,7 @@ export function keep(p: Parsed, line: usize, v: Verdict): void {
 }
 
 /**
- * The connection gets another mapping. Where its external tuple changes by that, TCP breaks, UDP and ICMP are rebound (design: High
+ * The connection gets another mapping. Where its external tuple changes by that, TCP and SCTP break, others are rebound (design: High
  * availability). The old one counts as broken, rebound or removed and the new one as opened, so that opened = live + closed + expired +
  * broken + rebound + removed holds; a connection that was passed before counts as opened twice.
  */
@@ -296,7 +296,7 @@ export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verd
   openTranslated(p, endpoint, false, v);
   if (v.action != ACTION_SNAT) return;
   if (translated && isEgressIP(selectedEgress, wasHigh, wasLow) && port == v.natPort) return;
-  const breaks = p.protocol == PROTOCOL_TCP;
+  const breaks = hasHandshake(p.protocol);
   count(breaks ? COUNTER_BROKEN_AT : COUNTER_REBOUND_AT);
   if (translated) uncount(COUNTER_REMOVED_AT);
   else count(COUNTER_OPENED_AT);

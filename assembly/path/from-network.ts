@@ -19,7 +19,7 @@ import { expire, removeConnection, removeCounted } from "../tables/conntrack";
 import { isReachable } from "../tables/gateways";
 import { isExpired, isHeld } from "../tables/lifetime";
 import { egressTotal, endpointAt, findEndpoint, hasServicePort, isEgressAddress, nodeOf } from "../tables/policy";
-import { PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
+import { hasHandshake, PROTOCOL_ICMP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
 import { follow, isOfOwner, openInbound } from "./connection";
@@ -58,10 +58,10 @@ export function fromNetwork(p: Parsed, line: usize, isDirect: bool, v: Verdict):
   if (isDirect && !matchPolicy(endpoint, srcHigh(p), srcLow(p))) return v.drop(REASON_NO_REVERSE_MAPPING);
   if (opens(p)) return openInbound(p, endpoint, false, v);
   if (
-    p.protocol == PROTOCOL_TCP &&
+    hasHandshake(p.protocol) &&
     !(p.tcpFlags & TCP_SYN) &&
     isPlausible(p.tcpFlags) &&
-    hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>(p.ports >> 16)))
+    hasServicePort(endpoint, p.protocol, bswap<u16>(<u16>(p.ports >> 16)))
   ) {
     return openInbound(p, endpoint, true, v);
   }
@@ -97,8 +97,8 @@ function stands(line: usize): bool {
   return true;
 }
 
-/** The first frame of a connection from outside: a SYN, any UDP, an echo request. */
+/** The first frame of a connection from outside: a SYN, an INIT, an echo request, any frame of what knows none of these. */
 function opens(p: Parsed): bool {
-  if (p.protocol == PROTOCOL_TCP) return (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+  if (hasHandshake(p.protocol)) return (p.tcpFlags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
   return p.protocol != PROTOCOL_ICMP || !p.isEchoReply;
 }

@@ -43,6 +43,7 @@ import { maxConnections6 } from "../tables/memory";
 import { egressTotal, findEndpoint, nodeOf } from "../tables/policy";
 import { applyDelta, combine, delta32, replaceChecksum } from "../wire/checksum";
 import {
+  hasPorts,
   IPV4_CHECKSUM_AT,
   IPV4_DST_AT,
   IPV4_MIN_SIZE,
@@ -51,11 +52,10 @@ import {
   Ipv4,
   PROTOCOL_ICMP,
   PROTOCOL_TCP,
-  PROTOCOL_UDP,
 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import { answerKey, echoKey, makeKey, Parsed } from "../wire/parse";
-import { isChecksumCut, rewriteQuoted } from "../wire/quoted";
+import { isChecksumCut, quotedLength, rewriteQuoted } from "../wire/quoted";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_ECHO_REPLY,
@@ -79,6 +79,7 @@ import { Verdict } from "./verdict";
 
 /** RFC 792: at least 8 bytes of the inner packet's data. */
 const INNER_DATA: u32 = 8;
+/** Adds nothing to a checksum. */
 const LEAVES: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT;
 
 /** @param v gets the verdict; the frame is rewritten in place where the connection is translated */
@@ -209,7 +210,7 @@ function findInner(hook: u32, inner: usize): usize {
   const protocol = ip.protocol;
   const l4 = inner + ip.headerLength;
   let key: u64 = 0;
-  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol, hook);
+  if (protocol != PROTOCOL_ICMP) key = makeKey(hasPorts(protocol) ? load<u32>(l4) : 0, protocol, hook);
   else if (isEcho(protocol, l4)) key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP_ECHO_REQUEST, hook);
   else return 0;
   const addresses = rotl<u64>(ip.addresses, 32);
@@ -231,7 +232,10 @@ function rewriteError(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, 
   const addressDelta = delta32(load<u32>(innerAddressAt), address);
   store<u32>(innerAddressAt, address);
   let sum = combine(addressDelta, replaceChecksum(inner + IPV4_CHECKSUM_AT, addressDelta));
-  sum = combine(sum, rewriteQuoted(ip.protocol, l4, fromEndpoint ? 2 : 0, port, addressDelta, p.end, end));
+  sum = combine(
+    sum,
+    rewriteQuoted(ip.protocol, l4, fromEndpoint ? 2 : 0, port, addressDelta, p.end, end, quotedLength(inner)),
+  );
   if (isChecksumCut) v.flag(VERDICT_FLAG_UNVERIFIABLE);
   const checksumAt = p.l4 + ICMP_CHECKSUM_AT;
   store<u16>(checksumAt, <u16>applyDelta(load<u16>(checksumAt), sum));

@@ -27,6 +27,7 @@ import {
   REASON_IPV6_UNSUPPORTED,
   REASON_LINK_LOCAL,
   REASON_NOT_IP,
+  REASON_SCTP_BAD,
   REASON_UNSUPPORTED_PROTOCOL,
   VERDICT_SIZE,
 } from "../abi";
@@ -81,7 +82,7 @@ import {
   refuse,
 } from "../wire/parse";
 import { PlainFrame } from "../wire/plain";
-import { hasBadChecksum } from "../wire/recount";
+import { hasBadChecksum, hasBadCrc } from "../wire/recount";
 import { isNonsense } from "../wire/transport";
 import { fragment } from "./fragment";
 import { fromEndpoint } from "./from-endpoint";
@@ -176,7 +177,9 @@ function refuseBadChecksums(record: usize, size: u32): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
-    if (hasBadChecksum(p, load<u16>(record, FRAME_FLAGS_AT))) refuse(p, REASON_BAD_CHECKSUM);
+    const flags = <u32>load<u16>(record, FRAME_FLAGS_AT);
+    if (hasBadChecksum(p, flags)) refuse(p, REASON_BAD_CHECKSUM);
+    else if (hasBadCrc(p, flags)) refuse(p, REASON_SCTP_BAD);
     record += FRAME_SIZE;
     scratch += PARSED_SIZE;
   }
@@ -232,7 +235,7 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
   return taken;
 }
 
-/** TCP, UDP and echoes off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
+/** What has a five-tuple, off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
 export function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
   // Without such flags a segment changes nothing, and what it is worth is for its receiver to say.

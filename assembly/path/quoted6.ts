@@ -12,7 +12,7 @@ import { addressRow, findAddress } from "../tables/addresses";
 import { find, homeLine } from "../tables/conntrack";
 import { be16 } from "../wire/bytes";
 import { applyDelta, combine, delta128 } from "../wire/checksum";
-import { PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
+import { hasPorts, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP } from "../wire/ipv4";
 import {
   IPV6_DST_AT,
   IPV6_PAYLOAD_LENGTH_AT,
@@ -37,8 +37,9 @@ import { Verdict } from "./verdict";
 /** Bytes of the transport header that the connection is found by. */
 const NEEDED: u32 = 8;
 
-/** Transport header of the quoted packet, and its protocol, as `fault6` found them. */
+/** Transport header of the quoted packet, its bytes from there on as it was sent, and its protocol, as `fault6` found them. */
 let l4: usize = 0;
+let quotedLength: u32 = 0;
 let protocol: u32 = 0;
 
 /** Behind the last byte of the frame's packet on the wire. */
@@ -63,14 +64,18 @@ export function fault6(p: Parsed, inner: usize): u32 {
   if (l4 + NEEDED > p.end) return REASON_SNAPLEN_CUT;
   // No packet of a connection was ever that short: what looks like its ports would be somebody else's bytes.
   const least = <usize>(protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : NEEDED);
-  if (inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT) < l4 + least) return REASON_ICMP_ERROR_UNMATCHED;
+  const sentEnd = inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT);
+  if (sentEnd < l4 + least) return REASON_ICMP_ERROR_UNMATCHED;
+  quotedLength = <u32>(sentEnd - l4);
   return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_ECHO_REQUEST ? REASON_ICMP_ERROR_NESTED : 0;
 }
 
 /** The conntrack line of the quoted packet's connection, by the key that an answer to it would show at this hook; 0 = none. */
 export function find6(hook: u32, inner: usize): usize {
   let key: u64 = 0;
-  if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol | FAMILY_IPV6, hook);
+  // The numbers of ICMP stand for echoes in keys, and no others are in the table.
+  if (protocol != PROTOCOL_ICMP6 && protocol != PROTOCOL_ICMP)
+    key = makeKey(hasPorts(protocol) ? load<u32>(l4) : 0, protocol | FAMILY_IPV6, hook);
   else if (isEcho())
     key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP6_ECHO_REQUEST, hook | (FAMILY_IPV6 >> 8));
   else return 0;
@@ -88,7 +93,16 @@ export function rewrite6(p: Parsed, inner: usize, outerAt: usize, line: usize, f
   const row = addressRow(load<u32>(line, LINE_ADDRESS_AT));
   const addressDelta = putAddress(inner + (fromEndpoint ? IPV6_DST_AT : IPV6_SRC_AT), row);
   const port = <u32>load<u16>(line, LINE_PORT_AT);
-  const delta = rewriteQuoted(protocol, l4, fromEndpoint ? 2 : 0, port, addressDelta, p.end, endOnWire(p));
+  const delta = rewriteQuoted(
+    protocol,
+    l4,
+    fromEndpoint ? 2 : 0,
+    port,
+    addressDelta,
+    p.end,
+    endOnWire(p),
+    quotedLength,
+  );
   if (isChecksumCut) v.flag(VERDICT_FLAG_UNVERIFIABLE);
   let sum = combine(addressDelta, delta);
   sum = combine(sum, putAddress(outerAt, row));

@@ -42,7 +42,7 @@ import { mappedLow } from "../tables/hash";
 import { firstState, otherLine, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, outerAt, tunnelPort, verdictsAt } from "../tables/memory";
 import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "../tables/policy";
-import { IPV4_DST_AT, PROTOCOL_TCP } from "../wire/ipv4";
+import { hasHandshake, IPV4_DST_AT } from "../wire/ipv4";
 import { answerKey, Parsed } from "../wire/parse";
 import { Outer, writeOuter } from "../wire/vxlan";
 import {
@@ -211,7 +211,7 @@ export function redirectAnew(p: Parsed, line: usize, endpoint: u32, oldEgress: u
 
 /** Only the gateway knows whether the external tuple changes; whoever sees both says so. */
 function flagMoved(p: Parsed, cause: u32, v: Verdict): void {
-  v.flag(VERDICT_FLAG_REMAPPED | cause | (p.protocol == PROTOCOL_TCP ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0));
+  v.flag(VERDICT_FLAG_REMAPPED | cause | (hasHandshake(p.protocol) ? VERDICT_FLAG_NEW_CONNECTION_KIND : 0));
 }
 
 /** A reply that this gateway has translated back goes on to the node of its endpoint, if that is another one. */

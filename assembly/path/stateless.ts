@@ -9,6 +9,7 @@ import {
   REASON_ENDPOINT_UNKNOWN,
   REASON_LINK_LOCAL,
   REASON_NONE,
+  REASON_SCTP_BAD,
   REASON_SOURCE_ROUTE,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
@@ -54,6 +55,7 @@ function isFault(reason: u32): bool {
     reason == REASON_BAD_CHECKSUM ||
     reason == REASON_BAD_HEADER ||
     reason == REASON_BAD_DESTINATION ||
+    reason == REASON_SCTP_BAD ||
     reason == REASON_SOURCE_ROUTE
   );
 }

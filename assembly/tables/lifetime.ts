@@ -30,6 +30,7 @@ import {
   TIMEOUT_TCP_RESET,
   TIMEOUT_UDP,
 } from "../abi";
+import { SCTP_STEP } from "../wire/sctp";
 import { configFlags, linesAt } from "./memory";
 import { timeoutsAt } from "./policy";
 
@@ -39,6 +40,7 @@ import { timeoutsAt } from "./policy";
 const TCP: u32 = 6;
 const UDP: u32 = 17;
 const ICMP: u32 = 1;
+const SCTP: u32 = 132;
 const FIN: u32 = 1;
 const SYN: u32 = 2;
 const RST: u32 = 4;
@@ -100,9 +102,22 @@ export function isReplied(line: usize): bool {
   return (load<u8>(line, LINE_STATE_AT) & STATE_REPLIED) != 0;
 }
 
+/**
+ * True for protocols that go by the TCP lifetimes: SCTP in profile rfc, too, with what its chunks mean in place of flags (`chunkFlags`).
+ * To the original it is one of the others.
+ */
+function hasStates(protocol: u32): bool {
+  return protocol == TCP || (protocol == SCTP && isRfc());
+}
+
+/** False also for an INIT-ACK, stale or not, and a COOKIE-ECHO: they lead to a COOKIE-ACK, or to nothing (RFC 9260 sections 5.1, 5.2.3). */
+function changesState(protocol: u32, tcpFlags: u32): bool {
+  return hasStates(protocol) && !(protocol == SCTP && tcpFlags & SCTP_STEP);
+}
+
 /** State bits after a connection's first frame, seen in the original direction. */
 export function firstState(protocol: u32, tcpFlags: u32): u32 {
-  if (protocol != TCP) return 0;
+  if (!changesState(protocol, tcpFlags)) return 0;
   if (isRfc()) return tcpFlags & RST ? STATE_RESET : nextRfc(0, tcpFlags, true, true);
   let state: u32 = tcpFlags & SYN ? STATE_TX_SYN : 0;
   if (tcpFlags & (FIN | RST)) state |= STATE_TX_CLOSING;
@@ -113,7 +128,7 @@ export function firstState(protocol: u32, tcpFlags: u32): u32 {
 export function classOf(protocol: u32, state: u32): u32 {
   if (protocol == UDP) return TIMEOUT_UDP;
   if (protocol == ICMP) return TIMEOUT_ICMP;
-  if (protocol != TCP) return TIMEOUT_OTHER;
+  if (!hasStates(protocol)) return TIMEOUT_OTHER;
   if (state & STATE_RESET) return TIMEOUT_TCP_RESET;
   if ((state & BOTH_CLOSING) == BOTH_CLOSING) return TIMEOUT_TCP_CLOSING;
   if (isRfc()) return isOpen(state) ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
@@ -123,7 +138,7 @@ export function classOf(protocol: u32, state: u32): u32 {
 /** True where frames without SYN, FIN or RST change nothing: the straight line of the hot path. */
 function isSteady(protocol: u32, state: u32, class_: u32, primary: bool): bool {
   if (!primary && !(state & STATE_REPLIED)) return false;
-  return protocol != TCP || (class_ == TIMEOUT_TCP_ESTABLISHED && (state & STATE_SEEN_NON_SYN) != 0);
+  return !hasStates(protocol) || (class_ == TIMEOUT_TCP_ESTABLISHED && (state & STATE_SEEN_NON_SYN) != 0);
 }
 
 function put(line: usize, state: u32, class_: u32): void {
@@ -156,7 +171,7 @@ export function refresh(line: usize, tcpFlags: u32, now: u32): void {
   const primary = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_PRIMARY) != 0;
   const state = <u32>load<u8>(line, LINE_STATE_AT);
   let next = primary ? state : state | STATE_REPLIED;
-  if (load<u8>(line, LINE_PROTOCOL_AT) == TCP) {
+  if (changesState(load<u8>(line, LINE_PROTOCOL_AT), tcpFlags)) {
     if (tcpFlags & RST && isRfc()) return reset(line, state, next, primary, now);
     const wasClosed = (state & BOTH_CLOSING) == BOTH_CLOSING;
     next = isRfc() ? nextRfc(next, tcpFlags, primary, isInside(line)) : nextCilium(next, tcpFlags, primary);
@@ -225,11 +240,7 @@ function nextRfc(state: u32, flags: u32, primary: bool, inside: bool): u32 {
   return flags & FIN && (inside || isOpen(state)) ? state | closing(primary) : state;
 }
 
-/** True for a SYN without ACK on a closing or reset connection: the original treats it as a new one, policy included. */
+/** True for a SYN without ACK, or an INIT, on a closing or reset connection: the original treats it as a new one, policy included. */
 export function restarts(line: usize, tcpFlags: u32): bool {
-  return (
-    (tcpFlags & (SYN | ACK)) == SYN &&
-    (load<u8>(line, LINE_STATE_AT) & (BOTH_CLOSING | STATE_RESET)) != 0 &&
-    load<u8>(line, LINE_PROTOCOL_AT) == TCP
-  );
+  return (tcpFlags & (SYN | ACK)) == SYN && (load<u8>(line, LINE_STATE_AT) & (BOTH_CLOSING | STATE_RESET)) != 0;
 }

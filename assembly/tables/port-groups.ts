@@ -6,6 +6,7 @@ import {
   LINE_PROTOCOL_AT,
   LINE_SRC_AT,
 } from "../abi";
+import { hasPorts } from "../wire/ipv4";
 import { TRANSPORT_MASK } from "../wire/parse";
 import { bit } from "./blob";
 import { BITMAP_FREE_AT, BITMAPS_USED_AT } from "./clock";
@@ -53,13 +54,14 @@ const ICMP: u32 = 1;
  */
 const BUILD_STEP: u32 = 8;
 
-/** Lowest and highest port for a protocol; ICMP ids have the whole range, as in the original. */
+/** Lowest port for a protocol, and how many there are; ICMP ids have the whole range, as in the original, what has no port has port 0. */
 export function lowest(protocol: u32): u32 {
-  return (protocol & 0xff) == ICMP ? 0 : snatLow;
+  return hasPorts(protocol & 0xff) ? snatLow : 0;
 }
 
 export function portCount(protocol: u32): u32 {
-  return (protocol & 0xff) == ICMP ? 65536 : snatHigh - snatLow + 1;
+  if (hasPorts(protocol & 0xff)) return snatHigh - snatLow + 1;
+  return (protocol & 0xff) == ICMP ? 65536 : 1;
 }
 
 function groupHash(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): u32 {

@@ -7,7 +7,7 @@ import {
   REASON_UNSUPPORTED_PROTOCOL,
 } from "../abi";
 import { be16 } from "./bytes";
-import { IPV4_FRAGMENT_AT, Ipv4, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import { IPV4_FRAGMENT_AT, Ipv4, PROTOCOL_SCTP, PROTOCOL_TCP } from "./ipv4";
 import {
   IPV6_PAYLOAD_LENGTH_AT,
   IPV6_SIZE,
@@ -20,7 +20,8 @@ import {
   WALKED,
   walkFrom,
 } from "./ipv6";
-import { KIND_FAULT, KIND_ICMP_ERROR, KIND_PLAIN, Parsed, parseTransport } from "./parse";
+import { KIND_FAULT, KIND_ICMP_ERROR, KIND_PLAIN, KIND_REFUSED, Parsed, parseTransport } from "./parse";
+import { SCTP_MIN_SIZE } from "./sctp";
 import { ICMP_SIZE, TCP_MIN_SIZE } from "./transport";
 
 // One fragment of a datagram (RFC 791 section 3.2; RFC 8200 section 4.5), by itself.
@@ -88,12 +89,14 @@ function readTransport(p: Parsed, start: usize, end: usize): u32 {
   }
   p.l4 = start;
   const length = <u32>(end - start);
-  if (length < (protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : ICMP_SIZE)) return REASON_FRAGMENT_TINY;
-  // A UDP header speaks of the whole datagram.
-  const stated = protocol == PROTOCOL_UDP ? MAX_DATAGRAM : length;
+  const least = protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : protocol == PROTOCOL_SCTP ? SCTP_MIN_SIZE : ICMP_SIZE;
+  if (length < least) return REASON_FRAGMENT_TINY;
+  // A UDP header and SCTP's chunks speak of the whole datagram.
+  const stated = protocol == PROTOCOL_TCP ? length : MAX_DATAGRAM;
   parseTransport(p, protocol, stated, p.end > start ? <u32>(p.end - start) : 0, p.side, false);
   const kind = <u32>p.kind;
   if (kind == KIND_PLAIN) return 0;
+  if (kind == KIND_REFUSED) return p.reason;
   if (kind == KIND_FAULT) return p.reason == REASON_TRUNCATED ? REASON_FRAGMENT_TINY : <u32>p.reason;
   return kind == KIND_ICMP_ERROR ? REASON_FRAGMENT_UNSUPPORTED : REASON_UNSUPPORTED_PROTOCOL;
 }

@@ -51,6 +51,54 @@ export const PROTOCOL_ICMP: u32 = 1;
 export const PROTOCOL_TCP: u32 = 6;
 export const PROTOCOL_UDP: u32 = 17;
 export const PROTOCOL_ICMP6: u32 = 58;
+export const PROTOCOL_SCTP: u32 = 132;
+export const PROTOCOL_GRE: u32 = 47;
+export const PROTOCOL_ESP: u32 = 50;
+const PROTOCOL_IGMP: u32 = 2;
+const PROTOCOL_IPV4: u32 = 4;
+const PROTOCOL_DCCP: u32 = 33;
+const PROTOCOL_IPV6: u32 = 41;
+const PROTOCOL_AH: u32 = 51;
+const PROTOCOL_NONE6: u32 = 59;
+const PROTOCOL_UDP_LITE: u32 = 136;
+const PROTOCOL_RESERVED: u32 = 255;
+
+/** Protocols whose connections begin with a handshake, and break when their external tuple changes. */
+export function hasHandshake(protocol: u32): bool {
+  return protocol == PROTOCOL_TCP || protocol == PROTOCOL_SCTP;
+}
+
+/** Protocols with a source and a destination port in front. */
+export function hasPorts(protocol: u32): bool {
+  return protocol == PROTOCOL_UDP || hasHandshake(protocol);
+}
+
+/** Of the protocols that connections have: those that are translated by address alone. */
+export function isPortless(protocol: u32): bool {
+  return protocol != PROTOCOL_ICMP && !hasPorts(protocol);
+}
+
+/**
+ * True for protocols that can be translated by address alone. Not in IPv4: hop-by-hop options and no header at all, the other family's
+ * ICMP, what never leaves a link (IGMP), and what every translation breaks (AH, RFC 4302 section 3.3.3.1.1). In IPv6 only those that are
+ * known: others may be extension headers, and their checksums may cover the addresses (RFC 8200 section 8.1).
+ */
+export function isCarried(protocol: u32, isIpv6: bool): bool {
+  if (protocol == PROTOCOL_GRE || protocol == PROTOCOL_ESP || coversAddresses(protocol)) return true;
+  if (protocol == PROTOCOL_IPV4 || protocol == PROTOCOL_IPV6) return true;
+  if (isIpv6 || protocol <= PROTOCOL_IGMP || protocol == PROTOCOL_RESERVED) return false;
+  return protocol != PROTOCOL_AH && protocol != PROTOCOL_ICMP6 && protocol != PROTOCOL_NONE6;
+}
+
+/** A checksum of 0 says that there is none, and a computed 0 is sent as 0xffff (RFC 768; RFC 3828 section 3.1). */
+export function zeroMeansNone(protocol: u32): bool {
+  return protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDP_LITE;
+}
+
+/** Portless protocols whose checksum covers a pseudo-header (RFC 3828 section 3.1, RFC 4340 section 9.1). It stands where that of UDP does. */
+export function coversAddresses(protocol: u32): bool {
+  return protocol == PROTOCOL_UDP_LITE || protocol == PROTOCOL_DCCP;
+}
 
 /** View over an IPv4 header; its first 20 bytes must lie in memory. */
 @unmanaged

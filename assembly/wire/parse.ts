@@ -15,11 +15,25 @@ import {
   REASON_BAD_HEADER,
   REASON_BAD_SOURCE,
   REASON_NOT_IP,
+  REASON_SCTP_BAD,
   REASON_SNAPLEN_CUT,
   REASON_TRUNCATED,
 } from "../abi";
 import { be16 } from "./bytes";
-import { IPV4_MIN_SIZE, Ipv4, optionsFault, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import {
+  coversAddresses,
+  IPV4_MIN_SIZE,
+  Ipv4,
+  isCarried,
+  optionsFault,
+  PROTOCOL_ESP,
+  PROTOCOL_GRE,
+  PROTOCOL_ICMP,
+  PROTOCOL_ICMP6,
+  PROTOCOL_SCTP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+} from "./ipv4";
 import {
   IPV6_DST_AT,
   IPV6_HOP_LIMIT_AT,
@@ -36,6 +50,7 @@ import {
   walkHeaders,
 } from "./ipv6";
 import { LINK_FAULT, networkOffset } from "./link";
+import { chunkFlags, SCTP_BAD, SCTP_CHECKSUM_AT } from "./sctp";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_CODE_AT,
@@ -60,7 +75,7 @@ import {
 } from "./transport";
 
 /** What a parsed frame is. Only PLAIN frames have a five-tuple key of their own. */
-export const KIND_PLAIN: u32 = 0; // TCP, UDP, ICMP echo
+export const KIND_PLAIN: u32 = 0; // TCP, UDP, SCTP, ICMP echo, protocols without ports
 export const KIND_ICMP_ERROR: u32 = 1;
 export const KIND_FRAGMENT: u32 = 2;
 export const KIND_UNSUPPORTED: u32 = 3;
@@ -86,6 +101,12 @@ export const FAMILY_IPV6: u32 = LINE_HOOK_IPV6 << 8;
 const IPV4_MAPPED: u64 = 0xffff;
 /** Hop limit of a packet that no router has passed on: neighbour discovery has no other (RFC 4861 section 7.1). */
 const UNROUTED: u32 = 255;
+
+const GRE_SIZE: u32 = 4;
+/** Of ESP, UDP-Lite and DCCP: the part of the header that every packet has and that translation may touch. */
+const PORTLESS_SIZE: u32 = 8;
+/** GRE's version and RFC 1701's source route, as they lie in memory: only version 0 without one can be carried (RFC 2784 section 2). */
+const GRE_MASK: u32 = 0x0740;
 
 const PROTOCOL_SHIFT: u64 = 32;
 const HOOK_SHIFT: u64 = 40;
@@ -250,7 +271,7 @@ export function parseTransport(p: Parsed, protocol: u32, length: u32, held: u32,
   else if (protocol == PROTOCOL_UDP) parseUdp(p, length, held, hook, gso);
   else if (!isIpv6 && protocol == PROTOCOL_ICMP) parseIcmp(p, length, held, hook);
   else if (isIpv6 && protocol == PROTOCOL_ICMP6) parseIcmp6(p, length, held, hook);
-  else p.kind = <u8>KIND_UNSUPPORTED;
+  else parseOther(p, protocol, length, held, hook);
 }
 
 /** The same for IPv6. The payload length of a super-frame may be 0; else that would be a jumbogram (RFC 2675), of which there are none here. */
@@ -325,6 +346,27 @@ function parseUdp(p: Parsed, length: u32, held: u32, hook: u32, gso: bool): void
   if ((stated < UDP_SIZE || stated > length) && !(gso && stated == 0)) fault(p, REASON_BAD_HEADER);
 }
 
+/** SCTP, and what has no ports. The key says 0 for those. */
+function parseOther(p: Parsed, protocol: u32, length: u32, held: u32, hook: u32): void {
+  if (protocol == PROTOCOL_SCTP) return parseSctp(p, length, held, hook);
+  const isGre = protocol == PROTOCOL_GRE;
+  const least: u32 = isGre ? GRE_SIZE : protocol == PROTOCOL_ESP || coversAddresses(protocol) ? PORTLESS_SIZE : 0;
+  if (length < least) return fault(p, REASON_TRUNCATED);
+  if (held < least) return fault(p, REASON_SNAPLEN_CUT);
+  const isRefused = !isCarried(protocol, p.isIpv6) || (isGre && load<u16>(p.l4) & GRE_MASK);
+  p.kind = <u8>(isRefused ? KIND_UNSUPPORTED : KIND_PLAIN);
+}
+
+function parseSctp(p: Parsed, length: u32, held: u32, hook: u32): void {
+  if (held < PORTS_SIZE && held < length) return fault(p, REASON_SNAPLEN_CUT);
+  const flags = chunkFlags(p.l4, length, held);
+  if (flags == SCTP_BAD) return refuse(p, REASON_SCTP_BAD);
+  p.key = makeKey(load<u32>(p.l4), PROTOCOL_SCTP, hook);
+  p.kind = <u8>KIND_PLAIN;
+  p.tcpFlags = <u8>flags;
+  if (held < <u32>SCTP_CHECKSUM_AT + 4) p.flags |= <u8>PARSED_NO_CHECKSUM;
+}
+
 function parseIcmp(p: Parsed, length: u32, held: u32, hook: u32): void {
   if (length < ICMP_SIZE) return fault(p, REASON_TRUNCATED);
   if (held < ICMP_SIZE) return fault(p, REASON_SNAPLEN_CUT);
@@ -360,10 +402,17 @@ function parseEcho(p: Parsed, isRequest: bool, isReply: bool, hook: u32): void {
   p.kind = <u8>KIND_PLAIN;
 }
 
-/** Where the transport checksum of a PLAIN frame lies. Only where PARSED_NO_CHECKSUM is not set. */
+/** Where the transport checksum of a PLAIN frame lies, 0 = it has none of RFC 1071. Only where PARSED_NO_CHECKSUM is not set. */
 export function checksumAt(p: Parsed): usize {
   const protocol = p.protocol;
-  return (
-    p.l4 + (protocol == PROTOCOL_TCP ? TCP_CHECKSUM_AT : protocol == PROTOCOL_UDP ? UDP_CHECKSUM_AT : ICMP_CHECKSUM_AT)
-  );
+  if (protocol == PROTOCOL_TCP) return p.l4 + TCP_CHECKSUM_AT;
+  if (protocol == PROTOCOL_UDP || coversAddresses(protocol)) return p.l4 + UDP_CHECKSUM_AT;
+  return protocol == PROTOCOL_ICMP ? p.l4 + ICMP_CHECKSUM_AT : 0;
+}
+
+/** Bytes of a PLAIN frame from its transport header on, on the wire; of a super-frame whose header does not say, what was captured. */
+export function transportLength(p: Parsed): u32 {
+  const stated = p.isIpv6 ? be16(p.l3 + IPV6_PAYLOAD_LENGTH_AT) : changetype<Ipv4>(p.l3).totalLength;
+  if (stated == 0) return <u32>(p.end - p.l4);
+  return stated + (p.isIpv6 ? IPV6_SIZE : 0) - <u32>(p.l4 - p.l3);
 }

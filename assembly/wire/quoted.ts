@@ -1,5 +1,6 @@
 import { applyUdpDelta, combine, delta16, negate, replaceChecksum } from "./checksum";
-import { PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_UDP } from "./ipv4";
+import { coversAddresses, Ipv4, isPortless, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_UDP } from "./ipv4";
+import { rewriteQuotedSctp } from "./sctp";
 import { ICMP_CHECKSUM_AT, ICMP_ID_AT, TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "./transport";
 
 // The transport header that an ICMP error of either family quotes. Of TCP the quotation may end before the checksum (RFC 792: 8 bytes).
@@ -12,6 +13,7 @@ export let isChecksumCut: bool = false;
  * @param portAt offset of the port, where the protocol has ports   @param port as on the wire
  * @param addressDelta of the address that the checksum covers and that changes with the port
  * @param captured behind what was captured of the frame   @param end behind its packet on the wire
+ * @param length bytes of the quoted packet from `l4` on, when it was sent; 0 = not known
  * @returns what both changes add to a checksum over them
  */
 export function rewriteQuoted(
@@ -22,9 +24,13 @@ export function rewriteQuoted(
   addressDelta: u32,
   captured: usize,
   end: usize,
+  length: u32,
 ): u32 {
   isChecksumCut = false;
   const isIcmp = protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMP6;
+  if (protocol == PROTOCOL_SCTP) return rewriteQuotedSctp(l4, l4 + portAt, port, length, captured);
+  if (!isIcmp && isPortless(protocol))
+    return coversAddresses(protocol) ? replaceChecksum(l4 + UDP_CHECKSUM_AT, addressDelta) : 0;
   const at = l4 + (isIcmp ? ICMP_ID_AT : portAt);
   const portDelta = delta16(load<u16>(at), port);
   store<u16>(at, <u16>port);
@@ -46,4 +52,10 @@ function replaceUdpChecksum(at: usize, delta: u32): u32 {
   const now = applyUdpDelta(was, delta);
   store<u16>(at, <u16>now);
   return delta16(was, now);
+}
+
+/** Bytes of the IPv4 packet at `quoted` behind its header, when it was sent. Of one in parts the header does not say it: 0. */
+export function quotedLength(quoted: usize): u32 {
+  const ip = changetype<Ipv4>(quoted);
+  return ip.isFragment ? 0 : ip.totalLength - ip.headerLength;
 }

@@ -1,16 +1,28 @@
 import { FRAME_FLAG_GSO } from "../abi";
 import { be16 } from "./bytes";
 import { fold, rawSum } from "./checksum";
-import { IPV4_CHECKSUM_AT, IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
+import {
+  IPV4_CHECKSUM_AT,
+  IPV4_MIN_SIZE,
+  IPV4_SRC_AT,
+  Ipv4,
+  PROTOCOL_ICMP,
+  PROTOCOL_SCTP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+} from "./ipv4";
 import {
   KIND_FRAGMENT,
   KIND_ICMP_ERROR,
   KIND_PLAIN,
+  KIND_PLAIN6,
   KIND_UNSUPPORTED,
   PARSED_NO_CHECKSUM,
   PARSED_PARTIAL,
   Parsed,
+  transportLength,
 } from "./parse";
+import { isCrcRight } from "./sctp";
 import { ICMP_SIZE, UDP_CHECKSUM_AT, UDP_LENGTH_AT } from "./transport";
 
 // Checksums counted anew (RFC 1071), for `CONFIG_FLAG_BAD_CHECKSUM_DROP`. What a capture does not show, and what a sender leaves to its
@@ -47,6 +59,15 @@ export function hasBadChecksum(p: Parsed, frameFlags: u32): bool {
 function pseudoSum(p: Parsed, protocol: u32, length: u32): u32 {
   const words = <u32>bswap<u16>(<u16>length) + (protocol << 8);
   return fold(rawSum(p.l3 + IPV4_SRC_AT, PSEUDO_ADDRESSES) + rawSum(p.l4, length) + words);
+}
+
+/** True where the CRC of a whole SCTP packet of either family is wrong. It covers no IP header (RFC 9260 section 6.8). */
+export function hasBadCrc(p: Parsed, frameFlags: u32): bool {
+  const kind = <u32>p.kind;
+  if ((kind != KIND_PLAIN && kind != KIND_PLAIN6) || p.protocol != PROTOCOL_SCTP) return false;
+  if (frameFlags & FRAME_FLAG_GSO || p.flags & (PARSED_PARTIAL | PARSED_NO_CHECKSUM)) return false;
+  const length = transportLength(p);
+  return p.l4 + length == p.end && !isCrcRight(p.l4, length);
 }
 
 /** Only where the whole quoted header was captured. */

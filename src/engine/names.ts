@@ -48,6 +48,8 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_FRAGMENT_DUPLICATE, "fragment-duplicate"],
   [abi.REASON_FRAGMENT_TINY, "fragment-tiny"],
   [abi.REASON_FRAGMENT_ID_TAKEN, "fragment-id-taken"],
+  [abi.REASON_SCTP_BAD, "sctp-bad"],
+  [abi.REASON_PROTOCOL_CONFLICT, "protocol-conflict"],
 ]);
 
 /** ACTION_* to name. */

@@ -6,12 +6,15 @@ import type { AddressBytes, Family } from "./address.js";
 import { copyBytes } from "./bytes.js";
 import { findTransport } from "./ipv6-headers.js";
 import { ipOffset, NOT_IP } from "./link-layer.js";
+import { sctpFlags } from "./sctp.js";
 
 export const PROTOCOL_ICMP = 1;
 export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
 export const PROTOCOL_ICMPV6 = 58;
 export const PROTOCOL_SCTP = 132;
+export const PROTOCOL_DCCP = 33;
+export const PROTOCOL_UDP_LITE = 136;
 
 export const TCP_FIN = 1;
 export const TCP_SYN = 2;
@@ -64,9 +67,9 @@ export interface IpPacket {
   readonly moreFragments: boolean;
   readonly sourcePortAt: number;
   readonly destinationPortAt: number;
-  /** Checksum field of the transport or ICMP header where captured; for SCTP its four-byte CRC. */
+  /** Checksum field of the transport or ICMP header, of UDP-Lite and DCCP, where captured; for SCTP its four-byte CRC. */
   readonly checksumAt: number;
-  /** TCP flags byte, 0 for all else. */
+  /** TCP flags byte; of SCTP what its chunks mean in these flags (`sctpFlags`); 0 for all else. */
   readonly tcpFlags: number;
   /** First byte of what the transport header carries; equals `transportAt` where there is no transport header. */
   readonly payloadAt: number;
@@ -209,6 +212,11 @@ function readTransport(bytes: Uint8Array, packet: Draft, wireEnd: number, depth:
       return readPorts(bytes, packet, "udp", have, 6, 8);
     case PROTOCOL_SCTP:
       return readPorts(bytes, packet, "sctp", have, 8, 12);
+    case PROTOCOL_DCCP:
+    case PROTOCOL_UDP_LITE:
+      if (have >= 8) packet.checksumAt = packet.transportAt + 6;
+      packet.payloadAt = Math.min(packet.end, packet.transportAt + 8);
+      return;
     case PROTOCOL_ICMP:
       if (packet.family === 4) readIcmp(bytes, packet, wireEnd, depth, have);
       return;
@@ -233,6 +241,7 @@ function readPorts(
   packet.payloadAt = Math.min(packet.end, packet.transportAt + Math.max(header, 8));
   if (have >= checksum + (kind === "sctp" ? 4 : 2)) packet.checksumAt = packet.transportAt + checksum;
   if (kind === "tcp" && have >= 14) packet.tcpFlags = bytes[packet.transportAt + 13]!;
+  if (kind === "sctp") packet.tcpFlags = sctpFlags(bytes, packet.transportAt, packet.end);
 }
 
 /** RFC 792, RFC 4443. Echo identifiers stand at byte 4; errors quote a packet from byte 8 on. */

@@ -6,14 +6,16 @@ import {
   type IpPacket,
   isFragment,
   isWhole,
+  PROTOCOL_DCCP,
   PROTOCOL_ICMPV6,
   PROTOCOL_SCTP,
   PROTOCOL_UDP,
+  PROTOCOL_UDP_LITE,
   readBe16,
 } from "./decode.js";
 
 /**
- * `partial`: the field holds the sum of the pseudo-header, as transmit offload leaves it (Linux CHECKSUM_PARTIAL);
+ * `partial`: the field holds the sum of the pseudo-header, as transmit offload leaves it (Linux CHECKSUM_PARTIAL), or of SCTP 0;
  * `none`: UDP without a checksum; `unverifiable`: bytes that it covers were not captured, or lie in other fragments.
  */
 export type ChecksumState = "right" | "wrong" | "partial" | "none" | "unverifiable";
@@ -61,6 +63,8 @@ export function transportSum(bytes: Uint8Array, packet: IpPacket): number {
 export function checksumState(bytes: Uint8Array, packet: IpPacket): ChecksumState {
   if (packet.checksumAt < 0) return "unverifiable";
   if (packet.protocol === PROTOCOL_SCTP) return sctpState(bytes, packet);
+  // How much of the packet they cover is the sender's choice.
+  if (packet.kind === "other") return "unverifiable";
   const field = readBe16(bytes, packet.checksumAt);
   if (packet.protocol === PROTOCOL_UDP && field === 0) return "none";
   const canRecount = isWhole(packet) && !isFragment(packet);
@@ -70,8 +74,12 @@ export function checksumState(bytes: Uint8Array, packet: IpPacket): ChecksumStat
 }
 
 function sctpState(bytes: Uint8Array, packet: IpPacket): ChecksumState {
-  if (!isWhole(packet) || isFragment(packet)) return "unverifiable";
-  return readLe32(bytes, packet.checksumAt) === sctpCrc(bytes, packet) ? "right" : "wrong";
+  const canRecount = isWhole(packet) && !isFragment(packet);
+  const field = readLe32(bytes, packet.checksumAt);
+  if (canRecount && field === sctpCrc(bytes, packet)) return "right";
+  // The network card fills it in, or both ends do without (RFC 9653).
+  if (field === 0) return "partial";
+  return canRecount ? "wrong" : "unverifiable";
 }
 
 /** CRC32c of an SCTP packet with its checksum field taken as zero (RFC 9260 section 6.8). */
@@ -89,6 +97,8 @@ function coversPseudoHeader(packet: IpPacket): boolean {
     case "tcp":
     case "udp":
       return true;
+    case "other":
+      return packet.protocol === PROTOCOL_UDP_LITE || packet.protocol === PROTOCOL_DCCP;
     case "echo":
     case "icmp-error":
     case "icmp-other":
@@ -98,7 +108,7 @@ function coversPseudoHeader(packet: IpPacket): boolean {
   }
 }
 
-function readLe32(bytes: Uint8Array, at: number): number {
+export function readLe32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 

@@ -61,6 +61,8 @@ export const CILIUM_WOULD: Readonly<Record<string, string>> = {
   "fragment-tiny": "drops it as invalid",
   "fragment-id-taken": "translates it; the remote may put pieces of two datagrams together",
   "ipv6-unsupported": "translates it where IPv6 egress gateways are enabled",
+  "sctp-bad": "translates it where SCTP is enabled, looking at its ports alone; else lets it out untranslated",
+  "protocol-conflict": UNTRANSLATED,
   "source-route": "translates it; the node's own stack drops it before unless that is allowed",
   "no-egress-gateway": "drops it (No Egress Gateway found)",
   "no-egress-ip": "drops it (No Egress IP configured)",

@@ -1,6 +1,6 @@
 import type { Endpoint } from "../config/types.js";
 import { PROTOCOL_TCP, TCP_FIN, TCP_RST } from "../net/decode.js";
-import { CLOCK_GRAIN_MS, type LifetimeBounds, type LifetimeTable, TcpHistory } from "./lifetimes.js";
+import { CLOCK_GRAIN_MS, type LifetimeBounds, type LifetimeTable, type TcpHistory } from "./lifetimes.js";
 
 /** How long dead connections are remembered, in longest lifetimes, so that a mapping that lives on is told from an unknown one. */
 const REMEMBERED_LIFETIMES = 2;
@@ -33,6 +33,7 @@ export interface Mapping {
 
 /** One connection between an endpoint and a remote, as frames showed it. */
 export class Connection {
+  /** Of TCP, and of SCTP where that has states. */
   readonly tcp: TcpHistory | undefined;
   /** Undefined for inbound connections, and while nothing of an outbound one has left. */
   mapping: Mapping | undefined;
@@ -60,7 +61,7 @@ export class Connection {
     public lifetimes: LifetimeTable,
     nowMs: number,
   ) {
-    this.tcp = start.protocol === PROTOCOL_TCP ? new TcpHistory() : undefined;
+    this.tcp = lifetimes.historyOf(start.protocol);
     this.sureAt = this.maybeAt = nowMs;
   }
 
@@ -215,7 +216,8 @@ export class ConnectionTable {
 
   /** True when the external tuple of `connection` is surely held down: its lifetime, and nothing else, has ended or will end it. */
   mustHold(connection: Connection, nowMs: number): boolean {
-    if (!connection.tcp || this.hasLostMapping(connection) || this.hasLostPin(connection)) return false;
+    if (connection.start.protocol !== PROTOCOL_TCP || this.hasLostMapping(connection) || this.hasLostPin(connection))
+      return false;
     return this.mustGoOn(connection, nowMs - connection.lifetimes.hold);
   }
 

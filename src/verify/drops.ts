@@ -1,6 +1,7 @@
 import type { Endpoint } from "../config/types.js";
 import { type IpPacket, isFragment, isWhole, readBe16, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
+import { sctpFault } from "../net/sctp.js";
 import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame } from "./judge.js";
@@ -9,11 +10,11 @@ import { beginsNothing, malformation } from "./malformed.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
 const POLICY =
-  "no-egress-gateway no-egress-ip no-nat-mapping no-state ttl-exceeded unsupported-protocol ipv6-unsupported source-route bad-destination";
+  "no-egress-gateway no-egress-ip no-nat-mapping no-state ttl-exceeded unsupported-protocol protocol-conflict sctp-bad ipv6-unsupported source-route bad-destination";
 const NEEDS_POLICY = setOf(POLICY);
 
 /** Drops that end the mapping of the connection that the frame belongs to. */
-const REFUSALS = setOf("no-egress-gateway no-egress-ip no-nat-mapping");
+const REFUSALS = setOf("no-egress-gateway no-egress-ip no-nat-mapping protocol-conflict");
 
 /** Drops that speak of the frame's shape: a sound, whole, unfragmented one cannot suffer them. */
 const SHAPE = "truncated bad-header snaplen-cut fragment-unsupported fragment-without-first not-ip";
@@ -24,7 +25,17 @@ export const ERROR_REASONS = ["unmatched", "nested", "fragment", "misdirected"].
 
 /** Everything that a frame may be dropped for; any other reason is a fault of its own. */
 const KNOWN = setOf(`${SHAPE} table-full bad-source ${ERROR_REASONS.join(" ")} reply-without-connection`);
-const KNOWN_INBOUND = setOf("no-reverse-mapping ttl-exceeded unsupported-protocol ipv6-unsupported source-route");
+const KNOWN_INBOUND = setOf(
+  "no-reverse-mapping ttl-exceeded unsupported-protocol sctp-bad ipv6-unsupported source-route",
+);
+
+const GRE = 47;
+/** ESP, UDP-Lite and DCCP: 8 bytes of header at least. */
+const WITH_HEADER = new Set([50, 136, 33]);
+/** IPv4 and IPv6 in IP. */
+const TUNNELS = new Set([4, 41]);
+/** Hop-by-hop options, ICMP of either family, IGMP, AH, no next header, reserved. */
+const NEVER_CARRIED = new Set([0, 1, 2, 51, 58, 59, 255]);
 
 const LINKTYPE_ETHERNET = 1;
 const ETHERNET_SIZE = 14;
@@ -94,7 +105,8 @@ function checkErrorReason(frame: Frame): void {
 /** Nothing about the packet is unusual: whole, no fragment, no fault, every length consistent, checksums right. */
 export function isSound(bytes: Uint8Array, packet: IpPacket): boolean {
   if (packet.fault !== "" || isFragment(packet) || !isWhole(packet) || !hasSaneLengths(bytes, packet)) return false;
-  return ipv4HeaderSum(bytes, packet) === 0xffff && checksumState(bytes, packet) === "right";
+  if (ipv4HeaderSum(bytes, packet) !== 0xffff) return false;
+  return packet.kind === "other" || checksumState(bytes, packet) === "right";
 }
 
 function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {
@@ -108,9 +120,21 @@ function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {
       return length >= 8 && readBe16(bytes, transportAt + 4) === length;
     case "echo":
       return length >= 8 && packet.icmpCode === 0;
+    case "sctp":
+      return sctpFault(bytes, transportAt, packet.end, length) === "";
+    case "other":
+      return isCarried(bytes, packet);
     default:
       return false;
   }
+}
+
+/** Protocols without ports that a packet's family can carry by address alone. */
+function isCarried(bytes: Uint8Array, { family, protocol, transportAt, end }: IpPacket): boolean {
+  if (protocol === GRE)
+    return end - transportAt >= 4 && (bytes[transportAt + 1]! & 7) === 0 && !(bytes[transportAt]! & 0x40);
+  if (WITH_HEADER.has(protocol)) return end - transportAt >= 8;
+  return TUNNELS.has(protocol) || (family === 4 && !NEVER_CARRIED.has(protocol));
 }
 
 /** Why the drop reason cannot hold; undefined where it may. */
@@ -131,9 +155,12 @@ function refutation(frame: Frame, endpoint: Endpoint, index: number): string | u
       return egresses.some(lacks) ? undefined : `every gateway of policy ${policy.name} has an egress IP`;
     }
     case "no-nat-mapping":
-      return freePortProof(frame, egresses);
+      return packet.kind === "other" ? `protocol ${packet.protocol} has no ports` : freePortProof(frame, egresses);
+    case "protocol-conflict":
+      return packet.kind === "other" ? freePortProof(frame, egresses) : `${packet.kind} has ports`;
     case "no-state":
-      if (packet.kind !== "tcp" || packet.tcpFlags & TCP_SYN) return "no segment in mid-stream";
+      if ((packet.kind !== "tcp" && packet.kind !== "sctp") || packet.tcpFlags & TCP_SYN)
+        return "no segment in mid-stream";
       return current?.mapping && frame.surelyLives(current) ? judge.table.describeAge(current, frame.nowMs) : undefined;
     case "unsupported-protocol":
       return isSound(o.given, packet) ? `${packet.kind} is translated` : undefined;
@@ -149,7 +176,7 @@ function freePortProof(frame: Frame, egresses: readonly number[]): string | unde
   const { judge, o, packet } = frame;
   if (judge.options.resumed || egresses.length === 0) return undefined;
   const { low, high } = judge.model.settings.snatPorts.value;
-  const ports = packet.kind === "echo" ? 0x10000 : high - low + 1;
+  const ports = packet.kind === "echo" ? 0x10000 : packet.kind === "other" ? 1 : high - low + 1;
   const inside = tupleKey(o.given, tupleOf(o.given, packet, "source")).slice(packet.family === 4 ? 2 : 8);
   const taken = egresses.map((index) => {
     const address = egressAddressKey(judge.model.egresses[index]!, packet.family);

@@ -1,5 +1,5 @@
 import type { Endpoint } from "../config/types.js";
-import { type IpPacket, isEchoRequest, PROTOCOL_TCP, sourcePort, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import { type IpPacket, isEchoRequest, sourcePort, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import type { Decision } from "./interpreter.js";
 import type { Frame } from "./judge.js";
 import { forgetTranslation, insideConnection } from "./lookup.js";
@@ -69,12 +69,12 @@ function answersInbound(frame: Frame, endpoint: Endpoint): boolean {
   return true;
 }
 
-/** The first frame of a connection seen in mid-stream: a SYN-ACK, an echo reply, or a source port that the endpoint serves (design: Direction). */
+/** The first frame of a connection seen in mid-stream: a SYN-ACK, an INIT-ACK, an echo reply, or a source port that the endpoint serves (design: Direction). */
 function looksLikeAnswer(bytes: Uint8Array, packet: IpPacket, endpoint: Endpoint): boolean {
   if (packet.kind === "echo") return !isEchoRequest(packet);
   const syn = packet.tcpFlags & (TCP_SYN | TCP_ACK);
-  if (packet.protocol === PROTOCOL_TCP && syn === (TCP_SYN | TCP_ACK)) return true;
-  if (packet.protocol === PROTOCOL_TCP && syn === TCP_SYN) return false;
+  if (syn === (TCP_SYN | TCP_ACK)) return true;
+  if (syn === TCP_SYN) return false;
   return servesPort(endpoint, packet, sourcePort(bytes, packet));
 }
 

@@ -1,14 +1,6 @@
 import type { Endpoint } from "../config/types.js";
 import { copyBytes, firstDifference } from "../net/bytes.js";
-import {
-  type IpPacket,
-  isEchoRequest,
-  PROTOCOL_TCP,
-  readBe16,
-  sourceAddress,
-  TCP_ACK,
-  TCP_SYN,
-} from "../net/decode.js";
+import { type IpPacket, isEchoRequest, readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
 import { addressKey, formatKeySocket, portAtOf, tupleOf } from "../net/tuple.js";
 import type { Connection } from "./connections.js";
@@ -149,9 +141,9 @@ function checkNotDirect(frame: Frame, endpoint: Endpoint): void {
   );
 }
 
-/** A first SYN, a first datagram or an echo request opens an inbound connection; a TCP segment in mid-stream does not. */
+/** A first SYN or INIT, a first datagram or an echo request opens an inbound connection; TCP and SCTP in mid-stream do not. */
 function opensInbound(packet: IpPacket): boolean {
-  if (packet.protocol === PROTOCOL_TCP) return (packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
+  if (packet.kind === "tcp" || packet.kind === "sctp") return (packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
   return packet.kind === "echo" ? isEchoRequest(packet) : packet.kind !== "icmp-other";
 }
 
@@ -184,7 +176,7 @@ function judgeMissingReply(frame: Frame): void {
   judge.log.note(isOver ? "reply after its mapping's lifetime" : "reply while its mapping may have ended");
 }
 
-/** A SYN from outside on a tuple in use may be a simultaneous open or a new inbound connection. */
+/** A SYN or INIT from outside on a tuple in use may be a simultaneous open or a new inbound connection. */
 function isOpening(packet: IpPacket): boolean {
   return (packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN || isEchoRequest(packet);
 }

@@ -10,6 +10,7 @@ import {
   TCP_RST,
   TCP_SYN,
 } from "../net/decode.js";
+import { SCTP_STEP } from "../net/sctp.js";
 
 export type NatProfile = "cilium" | "rfc";
 
@@ -38,7 +39,7 @@ export interface LifetimeBounds {
   readonly longest: number;
 }
 
-/** What was surely seen of a TCP connection. Bounds are drawn from it; the engine's exact state is never predicted. */
+/** What was surely seen of a TCP connection, or of an SCTP one that goes by the same timers. Bounds are drawn from it; the engine's exact state is never predicted. */
 export class TcpHistory {
   synOriginal = false;
   synReply = false;
@@ -52,8 +53,11 @@ export class TcpHistory {
   /** What is counted may be the later part of a longer history. */
   mayBeOlder = false;
 
+  constructor(readonly isSctp = false) {}
+
   /** Takes one frame into account; `original` = in the direction of the connection's first frame. */
   see(flags: number, original: boolean, nowMs: number): void {
+    if (this.isSctp && (flags & SCTP_STEP) !== 0) return;
     if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && original && this.closingAt >= 0) this.#restart();
     const isFirst = this.withoutSyn === 0 && !this.synOriginal && !this.synReply;
     if (isFirst) this.beganWithSyn = (flags & TCP_SYN) !== 0;
@@ -113,8 +117,6 @@ export class LifetimeTable {
       [PROTOCOL_UDP, span(udp)],
       [PROTOCOL_ICMP, span(icmp)],
       [PROTOCOL_ICMPV6, span(icmp)],
-      // It may be counted by TCP's timers, having none of its own, or as "other".
-      [PROTOCOL_SCTP, span(other, tcpOpening, tcpEstablished, tcpClosing)],
     ]);
   }
 
@@ -127,10 +129,17 @@ export class LifetimeTable {
     return history.mayBeOlder ? this.#older.get(bounds)! : bounds;
   }
 
+  /** What is to be remembered of a connection; undefined for protocols without states, to which the original counts SCTP. */
+  historyOf(protocol: number): TcpHistory | undefined {
+    const isSctp = protocol === PROTOCOL_SCTP;
+    return protocol === PROTOCOL_TCP || (isSctp && this.#profile !== "cilium") ? new TcpHistory(isSctp) : undefined;
+  }
+
   /** True where a frame of this kind surely restarts the timer: under the RFC profile replies need not (RFC 4787 REQ-6), nor SYNs and RSTs. */
   surelyRefreshes(protocol: number, tcpFlags: number, original: boolean): boolean {
     if (this.#profile !== "rfc") return true;
-    return original && (protocol !== PROTOCOL_TCP || (tcpFlags & (TCP_SYN | TCP_RST)) === 0);
+    const hasStates = protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP;
+    return original && (!hasStates || (tcpFlags & (TCP_SYN | TCP_RST)) === 0);
   }
 
   #open({ synOriginal, synReply, withoutSyn, beganWithSyn }: TcpHistory): LifetimeBounds {

@@ -7,6 +7,7 @@ import { judgeEntering, judgeNetworkDrop, judgeReverse } from "./from-network.js
 import { Frame, Judge, type VerifierOptions } from "./judge.js";
 import { judgeLost, judgeLostReply } from "./lost.js";
 import { checkMalformedRule } from "./malformed.js";
+import { checkSctpRule } from "./sctp.js";
 import { judgeSnat } from "./snat.js";
 import type { FrameObservation, VerificationResult } from "./types.js";
 
@@ -64,6 +65,7 @@ export class Verifier {
       if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
       checkChecksumRule(frame);
       checkMalformedRule(frame);
+      checkSctpRule(frame);
       const rules = RULES[o.hook];
       const rule = rules[o.action];
       if (rule) rule(frame);

@@ -124,7 +124,7 @@ const BUGS: readonly (readonly [string, ...Mutation[]])[] = [
     "answers of a pod that serves are taken for connections of its own",
     {
       file: FROM_ENDPOINT,
-      search: "  return hasServicePort(endpoint, PROTOCOL_TCP, bswap<u16>(<u16>p.ports));",
+      search: "  return hasServicePort(endpoint, p.protocol, bswap<u16>(<u16>p.ports));",
       replace: "  return false;",
     },
   ],

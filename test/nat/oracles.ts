@@ -7,6 +7,16 @@ import { onesSum } from "../support/frames.js";
 /** Addresses that only an endpoint has: none of them may be the source of what leaves. */
 export const INSIDE_PREFIX = Uint8Array.of(10, 0, 0);
 
+const UDP_LITE = 136;
+const DCCP = 33;
+/** Protocols whose checksum covers a pseudo-header. Whatever else a sender leaves out of it cancels out of a difference. */
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [6, "TCP"],
+  [17, "UDP"],
+  [UDP_LITE, "UDP-Lite"],
+  [DCCP, "DCCP"],
+]);
+
 /** Reasons under which a frame of an endpoint goes nowhere outside: such destinations are never routed there. */
 const STAYS_INSIDE = new Set(["cluster-internal", "link-local", "multicast", "broadcast", "loopback"]);
 
@@ -97,17 +107,38 @@ function allowTransport(
     if (!isError(frame[l4])) allow(l4 + 4, 2);
     return;
   }
-  allow(side === "src" ? l4 : l4 + 2, 2);
+  if (protocol === 6 || protocol === 17 || protocol === 132) allow(side === "src" ? l4 : l4 + 2, 2);
   if (protocol === 6) allow(l4 + 16, 2);
-  if (protocol === 17) allow(l4 + 6, 2);
+  if (protocol === 17 || protocol === UDP_LITE || protocol === DCCP) allow(l4 + 6, 2);
   if (protocol === 132) allow(l4 + 8, 4);
+}
+
+/**
+ * CRC32c as RFC 9260 appendix A has it on paper: a division of polynomials over GF(2), bit by bit, the first bit of a byte its lowest.
+ * @param field offset of the four bytes that hold it: they count as zero
+ */
+export function crc32cBitwise(bytes: Uint8Array, field = -4): number {
+  let register = 0xffff_ffff;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = at >= field && at < field + 4 ? 0 : bytes[at];
+    for (let bit = 0; bit < 8; bit++) {
+      const isHigh = (register >>> 31) ^ ((byte >> bit) & 1);
+      register = ((register << 1) ^ (isHigh ? 0x1edc_6f41 : 0)) >>> 0;
+    }
+  }
+  let reflected = 0;
+  for (let bit = 0; bit < 32; bit++) if ((register >>> bit) & 1) reflected += 2 ** (31 - bit);
+  return (reflected ^ 0xffff_ffff) >>> 0;
 }
 
 export function isError(icmpType: number): boolean {
   return icmpType === 3 || icmpType === 4 || icmpType === 11 || icmpType === 12;
 }
 
-/** How far every checksum of a packet is off, modulo 0xFFFF: right stays right, wrong stays wrong by the same amount (RFC 1624). */
+/**
+ * How far every checksum of a packet is off, modulo 0xFFFF: right stays right, wrong stays wrong by the same amount (RFC 1624); a CRC by
+ * the same bits (RFC 9260 section 6.8), a changed address moves none of them.
+ */
 function sumFaults(given: Uint8Array, result: Uint8Array, partial = false): string[] {
   const faults: string[] = [];
   const before = errorsOf(given);
@@ -136,12 +167,12 @@ function errorsOf(packet: Uint8Array, prefix = ""): Map<string, number | "none">
     if (prefix === "" && isError(segment[0]))
       for (const [name, error] of errorsOf(segment.subarray(8), "inner ")) errors.set(name, error);
   } else if (protocol === 17 && segment[6] === 0 && segment[7] === 0) errors.set(`${prefix}UDP`, "none");
-  else if (protocol === 6 || protocol === 17) {
+  else if (protocol === 132 && segment.length >= 12) {
+    const field = new DataView(segment.buffer, segment.byteOffset).getUint32(8, true);
+    errors.set(`${prefix}SCTP`, (field ^ crc32cBitwise(segment, 8)) >>> 0);
+  } else if (NAMES.has(protocol)) {
     const pseudo = Uint8Array.of(0, protocol, segment.length >> 8, segment.length & 255);
-    errors.set(
-      `${prefix}${protocol === 6 ? "TCP" : "UDP"}`,
-      onesSum(packet.subarray(12, 20), pseudo, segment) % 0xffff,
-    );
+    errors.set(`${prefix}${NAMES.get(protocol)}`, onesSum(packet.subarray(12, 20), pseudo, segment) % 0xffff);
   }
   return errors;
 }

@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { FRAME_FLAG_PARTIAL, FRAME_FLAG_UPLINK, VERDICT_FLAG_HOP } from "../../assembly/abi.js";
 import { PROFILE_TIMEOUTS } from "../../src/config/settings.js";
-import type { PolicyModel } from "../../src/config/types.js";
+import type { NatProfile, PolicyModel } from "../../src/config/types.js";
 import type { EngineConfig } from "../../src/engine/engine-config.js";
 import type { FrameObservation } from "../../src/verify/types.js";
 import { Verifier, type VerifierOptions } from "../../src/verify/verifier.js";
@@ -30,12 +30,19 @@ export interface NatOptions {
   readonly verifier?: Partial<VerifierOptions>;
   /** Endpoints run on another node than the gateway. Default false: no routed hop. */
   readonly hop?: boolean;
+  /** Whose lifetimes hold. Default rfc. */
+  readonly timeouts?: NatProfile;
   /** Addresses of endpoints beside INSIDE and OTHER_INSIDE. */
   readonly more?: readonly string[];
 }
 
 /** Two endpoints, all of whose traffic leaves through one gateway with one egress IP; a second gateway serves nobody here. */
-export function natModel({ ports = RFC_PORTS, hop = false, more = [] }: NatOptions = {}): PolicyModel {
+export function natModel({
+  ports = RFC_PORTS,
+  hop = false,
+  timeouts = "rfc",
+  more = [],
+}: NatOptions = {}): PolicyModel {
   const at = { node: hop ? "worker" : "gw-a" };
   const base = model({
     nodes: [node("gw-a", "172.18.0.11"), node("gw-b", "172.18.0.12"), node("worker", "172.18.0.5")],
@@ -48,7 +55,7 @@ export function natModel({ ports = RFC_PORTS, hop = false, more = [] }: NatOptio
     endpoints: [INSIDE, OTHER_INSIDE, ...more].map((ip, i) => endpoint(`pod-${i}`, [ip], at)),
     clusterPrefixes: [{ prefix: prefix("10.0.0.0/24"), why: "pod-cidr" as const }],
   });
-  return withSettings(base, ports, PROFILE_TIMEOUTS.rfc);
+  return withSettings(base, ports, PROFILE_TIMEOUTS[timeouts]);
 }
 
 const START_NS = 1_790_000_000_000_000_000n;

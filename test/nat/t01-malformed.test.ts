@@ -9,6 +9,7 @@ import {
   type Layer4,
   otherProtocol,
   patterned,
+  sctp,
   tcp,
   text,
   udp,
@@ -195,10 +196,20 @@ const ROWS: [id: string, frame: Uint8Array, verdict: string][] = [
   ],
   ["U6 ports 0", ethernet(packet(udp({ srcPort: 0, dstPort: 0 }))), SNAT],
   ["U7 no payload", ethernet(packet(udp({ srcPort: OWN, dstPort: 53 }))), SNAT],
-  ["UDP-Lite", ethernet(packet(otherProtocol(136, patterned(16)))), "drop unsupported-protocol"],
-  ["DCCP", ethernet(packet(otherProtocol(33, patterned(16)))), "drop unsupported-protocol"],
+  ["UDP-Lite", ethernet(packet(otherProtocol(136, patterned(16)))), SNAT],
+  ["UDP-Lite of 7 bytes", ethernet(packet(otherProtocol(136, patterned(7)))), "drop truncated"],
+  ["DCCP", ethernet(packet(otherProtocol(33, patterned(16)))), SNAT],
   ["IGMP", ethernet(packet(otherProtocol(2, patterned(8)))), "drop unsupported-protocol"],
   ["AH", ethernet(packet(otherProtocol(51, patterned(24)))), "drop unsupported-protocol"],
+  ["G1 GRE cut", ethernet(packet(raw(47, 0, 0, 8))), "drop truncated"],
+  ...[2, 3, 4, 5, 6, 7].map((version): [string, Uint8Array, string] => [
+    `G2 GRE version ${version}`,
+    ethernet(packet(raw(47, 0, version, 8, 0, 1, 2, 3, 4))),
+    "drop unsupported-protocol",
+  ]),
+  ["G3 GRE with a source route", ethernet(packet(raw(47, 0x40, 0, 8, 0, 0, 0, 0, 0))), "drop unsupported-protocol"],
+  ["G4 GRE version 1 without a key", ethernet(packet(raw(47, 0, 1, 0x88, 0x0b))), "drop unsupported-protocol"],
+  ["E1 ESP of 7 bytes", ethernet(packet(otherProtocol(50, patterned(7)))), "drop truncated"],
 
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((length): [string, Uint8Array, string] => [
     `C1 ICMP cut to ${length} bytes`,
@@ -316,9 +327,10 @@ describe("C3 every ICMP type and code (RFC 5508 REQ-10, REQ-11)", () => {
 });
 
 describe("T02 cut at every byte", () => {
-  const KINDS: Record<string, Layer4> = { TCP: SYN, UDP: QUERY, ICMP: icmpEcho({ id: 9 }) };
+  const INIT = sctp({ srcPort: OWN, dstPort: 443 });
+  const KINDS: Record<string, Layer4> = { TCP: SYN, UDP: QUERY, ICMP: icmpEcho({ id: 9 }), SCTP: INIT };
   /** Bytes of transport header without which a packet cannot be told: all of it on the wire. */
-  const NEEDED: Record<string, number> = { TCP: 20, UDP: 8, ICMP: 8 };
+  const NEEDED: Record<string, number> = { TCP: 20, UDP: 8, ICMP: 8, SCTP: 32 };
 
   describe.each(Object.entries(KINDS))("%s", (name, l4) => {
     const whole = ethernet(packet(l4));
@@ -334,13 +346,14 @@ describe("T02 cut at every byte", () => {
     });
 
     it("I02 with the lengths made consistent: dropped with a reason until the header is complete, then translated", async () => {
-      for (let length = 20; length < whole.length - 14; length++) {
+      for (let length = 20; length <= whole.length - 14; length++) {
         const nat = await Nat.start();
         const inner = packet(l4).slice(20, length);
         if (name === "UDP" && inner.length >= 6) inner.set([inner.length >> 8, inner.length & 255], 4);
         const shorter = { protocol: l4.protocol, bytes: () => inner };
         const outcome = nat.one(fromInside(ethernet(packet(shorter))));
-        expect(said(outcome)).toBe(length < 20 + NEEDED[name] ? "drop truncated" : "snat");
+        const short = name === "SCTP" ? "drop sctp-bad" : "drop truncated";
+        expect(said(outcome)).toBe(length < 20 + NEEDED[name] ? short : "snat");
         expect(nat.counters.entries).toBe(outcome.action === "snat" ? 1 : 0);
         nat.check();
       }

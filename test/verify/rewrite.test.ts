@@ -104,7 +104,12 @@ describe("a checksum keeps its rightness", () => {
     expect(faults(packet(POD, 1), packet(EGRESS_A, 2, 0x01020304))).toEqual(["transport-checksum"]);
     expect(faults(packet(POD, 1), packet(EGRESS_A, 1, 0x01020304))).toEqual(["transport-checksum"]);
     expect(faults(packet(POD, 1, 0x01020304), packet(EGRESS_A, 2))).toEqual(["transport-checksum"]);
-    expect(faults(packet(POD, 1, 0x01020304), packet(EGRESS_A, 2, 0x01020304))).toEqual([]);
+    // Off by the same bits before and after; by others; and not computed at all, which it stays.
+    const off = (frame: Uint8Array, bits = 0x40) => frame.map((byte, at) => (at === 20 + 8 ? byte ^ bits : byte));
+    expect(faults(off(packet(POD, 1)), off(packet(EGRESS_A, 2)))).toEqual([]);
+    expect(faults(off(packet(POD, 1)), off(packet(EGRESS_A, 2), 0x41))).toEqual(["transport-checksum"]);
+    expect(faults(packet(POD, 1, 0), packet(EGRESS_A, 2, 0))).toEqual([]);
+    expect(faults(packet(POD, 1, 0), packet(EGRESS_A, 2))).toEqual(["transport-checksum"]);
   });
 });
 

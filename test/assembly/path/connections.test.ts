@@ -2,7 +2,17 @@ import { describe, expect, it } from "vitest";
 import { VERDICT_FLAG_GUESSED, VERDICT_FLAG_REMAPPED } from "../../../assembly/abi.js";
 import { compilePolicy, nodeTable } from "../../../src/engine/blob.js";
 import { endpoint } from "../../engine/model.js";
-import { ethernet, icmpEcho, icmpMessage, ipv4, type Layer4, patterned, tcp, udp } from "../../support/frames.js";
+import {
+  ethernet,
+  icmpEcho,
+  icmpMessage,
+  ipv4,
+  type Layer4,
+  otherProtocol,
+  patterned,
+  tcp,
+  udp,
+} from "../../support/frames.js";
 import { GatewayRig, type RigFrame } from "./gateway-rig.js";
 import {
   EGRESS_IPS,
@@ -251,7 +261,7 @@ describe("a change of policy or owner", () => {
   });
 });
 
-describe("what cannot be translated yet", () => {
+describe("what cannot be translated", () => {
   it.each([
     [
       "fragment-without-first",
@@ -261,14 +271,8 @@ describe("what cannot be translated yet", () => {
       "fragment-unsupported",
       ipv4({ src: ENDPOINT, dst: REMOTE, moreFragments: true }, icmpMessage({ type: 3, inner: patterned(32) })),
     ],
-    [
-      "unsupported-protocol",
-      ipv4({ src: ENDPOINT, dst: REMOTE }, { protocol: () => 132, bytes: () => new Uint8Array(32) }),
-    ],
-    [
-      "unsupported-protocol",
-      ipv4({ src: ENDPOINT, dst: REMOTE }, { protocol: () => 47, bytes: () => new Uint8Array(32) }),
-    ],
+    ["sctp-bad", ipv4({ src: ENDPOINT, dst: REMOTE }, otherProtocol(132, new Uint8Array(32)))],
+    ["unsupported-protocol", ipv4({ src: ENDPOINT, dst: REMOTE }, otherProtocol(51, new Uint8Array(32)))],
   ])("%s: dropped where selected, passed where not", async (reason, packet) => {
     const gateway = await GatewayRig.start(world(1));
     const frame = ethernet(packet);
@@ -283,9 +287,7 @@ describe("what cannot be translated yet", () => {
 
   it("--unsupported pass mimics the original", async () => {
     const gateway = await GatewayRig.start(world(1), { unsupported: "pass" });
-    const frame = ethernet(
-      ipv4({ src: ENDPOINT, dst: REMOTE }, { protocol: () => 47, bytes: () => new Uint8Array(32) }),
-    );
+    const frame = ethernet(ipv4({ src: ENDPOINT, dst: REMOTE }, otherProtocol(51, new Uint8Array(32))));
     expect(gateway.one({ hook: "from-endpoint", frame })).toMatchObject({
       action: "pass",
       reason: "unsupported-passed",

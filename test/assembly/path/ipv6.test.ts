@@ -15,6 +15,7 @@ import {
   ipv6,
   ipv6FragmentsOf,
   type Layer4,
+  otherProtocol,
   patterned,
   sctp,
   tcp,
@@ -110,6 +111,7 @@ describe.each(Object.keys(PROTOCOLS))("T48: %s over IPv6", (name) => {
 });
 
 describe("T49: an IPv6 packet that cannot be read", () => {
+  const COOKIE_ACK = Uint8Array.of(11, 0, 0, 4);
   const chain = (n: number) => Array.from({ length: n }, () => OPTIONS);
   const noPayload = (): Uint8Array => {
     const frame = out(udp({ srcPort: 1, dstPort: 2 })).frame;
@@ -132,7 +134,16 @@ describe("T49: an IPv6 packet that cannot be read", () => {
       out(udp({ srcPort: 1, dstPort: 2 }), { extensions: [{ type: 43, body: Uint8Array.of(0, 1, 0, 0, 0, 0) }] }).frame,
       "unsupported-protocol",
     ],
-    ["SCTP", out(sctp({ srcPort: 1, dstPort: 2 })).frame, "unsupported-protocol"],
+    [
+      "SCTP with a tag of 0 that is no INIT",
+      out(sctp({ srcPort: 1, dstPort: 2, chunks: COOKIE_ACK })).frame,
+      "sctp-bad",
+    ],
+    [
+      "GRE of version 1",
+      out(otherProtocol(47, Uint8Array.of(0x20, 1, 0x88, 0x0b, 0, 0, 0, 0))).frame,
+      "unsupported-protocol",
+    ],
     ["an unknown ICMPv6 type", out(icmpMessage({ type: 200, code: 0 })).frame, "unsupported-protocol"],
     ["a part of a packet without the first one", fragment(1), "fragment-without-first"],
     ["an IPv4-mapped source", out(udp({ srcPort: 1, dstPort: 2 }), { src: "::ffff:10.1.0.7" }).frame, "bad-source"],
