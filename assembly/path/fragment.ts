@@ -28,6 +28,7 @@ import {
   holdFrame,
   isDone,
   isIdTaken,
+  misfit,
   openDatagram,
   releaseHeld,
   takeReleased,
@@ -77,12 +78,16 @@ function follow(p: Parsed, isBack: bool, mayHold: bool, isServed: bool, v: Verdi
   const kind = (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
   const row = rowOf(p, kind, isFirst || mayHold);
   if (row == 0) return v.drop(isIdTaken ? REASON_FRAGMENT_ID_TAKEN : REASON_FRAGMENT_WITHOUT_FIRST);
-  if (isBack) takeReleased(row);
-  else if (load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_REFUSED) {
-    const fault = addRange(row, fragmentFrom, fragmentEnd, isLastFragment);
-    if (fault == REASON_FRAGMENT_DUPLICATE) return v.drop(fault);
-    if (fault) refuse(row, fault);
+  if (load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_REFUSED) {
+    let fault = misfit(row, fragmentFrom, fragmentEnd, isLastFragment);
+    const isDuplicate = fault == REASON_FRAGMENT_DUPLICATE;
+    // What was held for an older datagram with this identification.
+    if (isBack && !isDuplicate) return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
+    if (!isBack && isDuplicate) return v.drop(fault);
+    if (!fault) fault = addRange(row, fragmentFrom, fragmentEnd, isLastFragment);
+    if (fault && !isBack) refuse(row, fault);
   }
+  if (isBack) takeReleased(row);
   const state = <u32>load<u8>(row, FRAGMENT_STATE_AT);
   if (state == FRAGMENT_REFUSED) v.drop(load<u8>(row, FRAGMENT_REASON_AT));
   else if (isFirst) lead(p, row, isServed, v, captured);

@@ -192,10 +192,10 @@ export function closeDatagram(row: usize): void {
 }
 
 /**
- * Takes bytes `from` to `end` - 1 of a datagram into account.
- * @param isLast no fragment lies behind it   @returns REASON_NONE, or why it cannot be part of what was seen
+ * Whether bytes `from` to `end` - 1 of a datagram go with what was seen of it.
+ * @param isLast no fragment lies behind it   @returns REASON_NONE, or why they do not
  */
-export function addRange(row: usize, from: u32, end: u32, isLast: bool): u32 {
+export function misfit(row: usize, from: u32, end: u32, isLast: bool): u32 {
   const first = from >> 3;
   const last = (end + 7) >> 3;
   const total = load<u32>(row, TOTAL_AT);
@@ -215,9 +215,14 @@ export function addRange(row: usize, from: u32, end: u32, isLast: bool): u32 {
       return REASON_FRAGMENT_DUPLICATE;
     if (first < ends && begins < last) return REASON_FRAGMENT_OVERLAP;
   }
-  if (isLast ? total != 0 || furthest > last : total != 0 && end >= total) return REASON_FRAGMENT_OVERLAP;
+  return (isLast ? total != 0 || furthest > last : total != 0 && end >= total) ? REASON_FRAGMENT_OVERLAP : REASON_NONE;
+}
+
+/** Takes bytes that fit into account. @returns REASON_NONE, or REASON_TABLE_FULL */
+export function addRange(row: usize, from: u32, end: u32, isLast: bool): u32 {
+  const ranges = load<u32>(row, RANGE_COUNT_AT);
   if (ranges == MAX_RANGES) return REASON_TABLE_FULL;
-  store<u32>(row + RANGES_AT + ((<usize>ranges) << 2), first | (last << 16));
+  store<u32>(row + RANGES_AT + ((<usize>ranges) << 2), (from >> 3) | (((end + 7) >> 3) << 16));
   store<u32>(row, ranges + 1, RANGE_COUNT_AT);
   store<u32>(row, load<u32>(row, RECEIVED_AT) + end - from, RECEIVED_AT);
   if (isLast) store<u32>(row, end, TOTAL_AT);

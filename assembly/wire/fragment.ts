@@ -22,7 +22,7 @@ import {
 } from "./ipv6";
 import { KIND_FAULT, KIND_ICMP_ERROR, KIND_PLAIN, KIND_REFUSED, Parsed, parseTransport } from "./parse";
 import { SCTP_MIN_SIZE } from "./sctp";
-import { ICMP_SIZE, TCP_MIN_SIZE } from "./transport";
+import { ICMP_SIZE, TCP_MIN_SIZE, TCP_OFFSET_AT } from "./transport";
 
 // One fragment of a datagram (RFC 791 section 3.2; RFC 8200 section 4.5), by itself.
 
@@ -57,6 +57,8 @@ export function readFragment(p: Parsed): u32 {
     fragmentFrom = word & ~7;
     isLastFragment = !(word & IPV6_MORE);
     fragmentId = load<u32>(start, IPV6_ID_AT);
+    // Headers before the fragment header count as payload of the whole.
+    room -= <u32>(start - l3) - IPV6_SIZE;
     start += IPV6_HEADER_SIZE;
     end += IPV6_SIZE + be16(l3 + IPV6_PAYLOAD_LENGTH_AT);
   } else {
@@ -97,6 +99,12 @@ function readTransport(p: Parsed, start: usize, end: usize): u32 {
   const kind = <u32>p.kind;
   if (kind == KIND_PLAIN) return 0;
   if (kind == KIND_REFUSED) return p.reason;
-  if (kind == KIND_FAULT) return p.reason == REASON_TRUNCATED ? REASON_FRAGMENT_TINY : <u32>p.reason;
+  if (kind == KIND_FAULT) return isCut(p, protocol) ? REASON_FRAGMENT_TINY : <u32>p.reason;
   return kind == KIND_ICMP_ERROR ? REASON_FRAGMENT_UNSUPPORTED : REASON_UNSUPPORTED_PROTOCOL;
+}
+
+/** The fault of a transport header is that it ends behind the fragment. */
+function isCut(p: Parsed, protocol: u32): bool {
+  if (p.reason == REASON_TRUNCATED) return true;
+  return p.reason == REASON_BAD_HEADER && protocol == PROTOCOL_TCP && load<u8>(p.l4, TCP_OFFSET_AT) >> 4 >= 5;
 }

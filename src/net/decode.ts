@@ -65,6 +65,8 @@ export interface IpPacket {
   /** Bytes. */
   readonly fragmentOffset: number;
   readonly moreFragments: boolean;
+  /** Where the bytes lie that `fragmentOffset` speaks of: behind the IPv4 header, or the IPv6 fragment header. */
+  readonly fragmentAt: number;
   readonly sourcePortAt: number;
   readonly destinationPortAt: number;
   /** Checksum field of the transport or ICMP header, of UDP-Lite and DCCP, where captured; for SCTP its four-byte CRC. */
@@ -178,7 +180,7 @@ function draftIpv4(bytes: Uint8Array, at: number, end: number, wireEnd: number, 
   if (headerLength < 20 || length < headerLength) return faulty(packet, "bad-header");
   if (at + length > wireEnd && depth === 0) packet.fault = "truncated";
   if (at + headerLength > end) return faulty(packet, at + headerLength > wireEnd ? "truncated" : "cut");
-  packet.transportAt = packet.payloadAt = at + headerLength;
+  packet.transportAt = packet.payloadAt = packet.fragmentAt = at + headerLength;
   if (packet.fragmentOffset > 0) packet.kind = "later-fragment";
   return packet;
 }
@@ -197,6 +199,7 @@ function draftIpv6(bytes: Uint8Array, at: number, end: number, wireEnd: number, 
   packet.fragmentId = chain.fragmentId;
   packet.fragmentOffset = chain.fragmentOffset;
   packet.moreFragments = chain.moreFragments;
+  packet.fragmentAt = chain.fragmentAt;
   if (chain.at < 0) return faulty(packet, packet.end < at + length ? "cut" : "truncated");
   packet.transportAt = packet.payloadAt = chain.at;
   if (packet.fragmentOffset > 0) packet.kind = "later-fragment";
@@ -300,6 +303,7 @@ function emptyDraft(
     fragmentId: 0,
     fragmentOffset: 0,
     moreFragments: false,
+    fragmentAt: -1,
     sourcePortAt: -1,
     destinationPortAt: -1,
     checksumAt: -1,

@@ -6,7 +6,7 @@ import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame } from "./judge.js";
 import { forgetTranslation, isToSender, ongoing } from "./lookup.js";
-import { beginsNothing, malformation } from "./malformed.js";
+import { beginsNothing, fragmentFault, malformation } from "./malformed.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
 const POLICY =
@@ -16,8 +16,8 @@ const NEEDS_POLICY = setOf(POLICY);
 /** Drops that end the mapping of the connection that the frame belongs to. */
 const REFUSALS = setOf("no-egress-gateway no-egress-ip no-nat-mapping protocol-conflict");
 
-/** Drops that speak of the frame's shape: a sound, whole, unfragmented one cannot suffer them. */
-const SHAPE = "truncated bad-header snaplen-cut fragment-unsupported fragment-without-first not-ip";
+/** Drops that speak of the frame's shape: a sound, whole one cannot suffer them. */
+const SHAPE = "truncated bad-header snaplen-cut not-ip";
 const SHAPE_REASONS = setOf(SHAPE);
 
 /** Why an ICMP error is not translated: no known connection, about an error, about a later fragment, not for or of whom it quotes. */
@@ -68,13 +68,25 @@ export function checkShapeReason(frame: Frame): void {
   const { o, packet } = frame;
   const ofHook = o.hook === "from-endpoint" ? NEEDS_POLICY : KNOWN_INBOUND;
   if (o.reason === "bad-checksum" && frame.judge.options.badChecksumsDrop) return;
+  if (o.reason.startsWith("fragment-")) return checkFragmentReason(frame);
   if (o.action === "drop" && !KNOWN.has(o.reason) && !ofHook.has(o.reason))
     frame.find("drop-reason", "a reason to drop", o.reason, `nothing is dropped for this ${o.hook}`);
   checkErrorReason(frame);
-  if (!SHAPE_REASONS.has(o.reason) || !isSound(o.given, packet)) return;
+  if (!SHAPE_REASONS.has(o.reason)) return;
+  if (!(isFragment(packet) ? isSoundFragment(o.given, packet) : isSound(o.given, packet))) return;
   if (o.reason === "bad-header" && isBadHeader(frame)) return;
   const why = `a whole ${packet.kind} packet with right checksums`;
   frame.find("drop-reason", "a sound frame is not dropped for its shape", o.reason, why);
+}
+
+/** What is untrue of any other frame, or of this fragment alone. What is said of it as a part of its datagram is judged with that. */
+function checkFragmentReason(frame: Frame): void {
+  const { o, packet, datagram } = frame;
+  if (datagram || o.reason === "fragment-tiny") return;
+  const isTranslatable =
+    packet.kind === "later-fragment" || packet.kind === "tcp" || packet.kind === "udp" || packet.kind === "echo";
+  if (o.reason === "fragment-unsupported" && isFragment(packet) && !isTranslatable) return;
+  frame.find("drop-reason", "a reason that the frame shows", o.reason, `no such thing is said of this ${packet.kind}`);
 }
 
 /** More VLAN tags than any network stacks up, or what `malformation` finds. */
@@ -107,6 +119,16 @@ export function isSound(bytes: Uint8Array, packet: IpPacket): boolean {
   if (packet.fault !== "" || isFragment(packet) || !isWhole(packet) || !hasSaneLengths(bytes, packet)) return false;
   if (ipv4HeaderSum(bytes, packet) !== 0xffff) return false;
   return packet.kind === "other" || checksumState(bytes, packet) === "right";
+}
+
+/** The same for a fragment, as far as it goes alone. */
+function isSoundFragment(bytes: Uint8Array, packet: IpPacket): boolean {
+  const { kind, transportAt, at, family } = packet;
+  if (packet.fault !== "" || !isWhole(packet) || fragmentFault(bytes, packet) !== "") return false;
+  if (ipv4HeaderSum(bytes, packet) !== 0xffff || (family === 6 && transportAt !== at + 48)) return false;
+  if (kind === "tcp") return bytes[transportAt + 12]! >> 4 >= 5;
+  if (kind === "udp") return readBe16(bytes, transportAt + 4) >= 8;
+  return kind === "later-fragment" || (kind === "echo" && packet.icmpCode === 0);
 }
 
 function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {

@@ -9,6 +9,7 @@ export const MISMATCH_FIELDS = {
   "ip-checksum": "the IPv4 header checksum did not keep its rightness",
   "transport-checksum": "the transport checksum did not keep its rightness",
   "inner-checksum": "a checksum inside a quoted packet did not keep its rightness",
+  fragment: "a fragment did not go the way of its datagram",
   untouched: "a frame that is not translated was changed",
   undecodable: "a frame without a readable IP header was translated",
   decision: "the policy decides otherwise",

@@ -1,35 +1,134 @@
+import { copyBytes, firstDifference } from "../net/bytes.js";
 import type { IpPacket } from "../net/decode.js";
-import { addressKey } from "../net/tuple.js";
-import type { Connection } from "./connections.js";
+import type { Connection, Mapping } from "./connections.js";
+import { CLOCK_GRAIN_MS } from "./lifetimes.js";
 
 /** Datagrams remembered at once; the oldest goes first. */
 const MAX_DATAGRAMS = 8192;
 
-/** A later fragment that comes this much after the first one is of another datagram (RFC 8200 section 4.5 allows 60 s). */
-const MAX_AGE_MS = 60_000;
+/** The rest of a datagram is waited for so long after its first sight: more than the 15 s of RFC 791 section 3.2, less than the 60 s of RFC 8200. */
+const DATAGRAM_MS = 30_000;
 
-/** Which connection the first fragment of a datagram belonged to, so that its later fragments can be judged. */
-export class FragmentMemory {
-  readonly #datagrams = new Map<string, { connection: Connection; atMs: number }>();
+/** Why a fragment does not fit to those before it; empty where it does. */
+export type Misfit = "" | "fragment-duplicate" | "fragment-overlap";
 
-  /** Remembers `packet`, a first fragment, under its addresses before translation. */
-  remember(bytes: Uint8Array, packet: IpPacket, connection: Connection, nowMs: number): void {
-    const key = datagramKey(bytes, packet);
-    this.#datagrams.delete(key);
-    this.#datagrams.set(key, { connection, atMs: nowMs });
-    const [oldest] = this.#datagrams.keys();
-    if (this.#datagrams.size > MAX_DATAGRAMS) this.#datagrams.delete(oldest!);
+/** Bytes `from` to `end` - 1 of a datagram. */
+interface Piece {
+  readonly from: number;
+  readonly end: number;
+  readonly isLast: boolean;
+}
+
+/** What was seen of one fragmented datagram. */
+export class Datagram {
+  /** The connection that its first fragment belonged to, and the external tuple that this left with. */
+  connection: Connection | undefined;
+  mapping: Mapping | undefined;
+  /** Its first fragment has left. */
+  hasBegun = false;
+  /** Reason under which everything that comes is dropped; empty = none. */
+  refusal = "";
+  readonly pieces: Piece[] = [];
+
+  /** @param isUnsure more may have been seen of it, or less: nothing can be demanded */
+  constructor(
+    readonly toward: string,
+    readonly own: string,
+    readonly bornMs: number,
+    readonly evictions: number,
+    readonly isUnsure: boolean,
+  ) {}
+
+  /**
+   * RFC 5722 section 3, RFC 8200 section 4.5: fragments that overlap are an attack, one that came twice is none. What contradicts the end
+   * of the datagram overlaps as well.
+   */
+  misfitOf({ from, end, isLast }: Piece): Misfit {
+    for (const piece of this.pieces) {
+      if (piece.from === from && piece.end === end && piece.isLast === isLast) return "fragment-duplicate";
+      const isBeyond = (piece.isLast && (isLast || end > piece.end)) || (isLast && piece.end > end);
+      if (isBeyond || (from < piece.end && piece.from < end)) return "fragment-overlap";
+    }
+    return "";
   }
 
-  /** The connection that a later fragment belongs to, where its first fragment was seen. */
-  find(bytes: Uint8Array, packet: IpPacket, nowMs: number): Connection | undefined {
-    const datagram = this.#datagrams.get(datagramKey(bytes, packet));
-    return datagram && nowMs - datagram.atMs <= MAX_AGE_MS ? datagram.connection : undefined;
+  /** Every byte was seen: the next fragment with its identification is another datagram's. */
+  get isComplete(): boolean {
+    const total = this.pieces.find(({ isLast }) => isLast)?.end;
+    return total !== undefined && this.pieces.reduce((sum, { from, end }) => sum + end - from, 0) === total;
   }
 }
 
-function datagramKey(bytes: Uint8Array, packet: IpPacket): string {
-  const addresses =
-    addressKey(bytes, packet.sourceAt, packet.family) + addressKey(bytes, packet.destinationAt, packet.family);
-  return addresses + String.fromCharCode(packet.protocol, packet.fragmentId & 0xffff, packet.fragmentId >>> 16);
+/** Datagrams under way, by their addresses before translation, identification and (IPv4) protocol; and the fragments held for them. */
+export class FragmentMemory {
+  /** In the order of their first sight. */
+  readonly #datagrams = new Map<string, Datagram>();
+  readonly #toward = new Map<string, Set<Datagram>>();
+  readonly #held = new Map<string, Uint8Array[]>();
+  /** Not all datagrams under way may be known. */
+  hasForgotten = false;
+
+  /** The datagram that is surely or maybe remembered. */
+  find(toward: string, own: string, nowMs: number): Datagram | undefined {
+    for (const datagram of this.#datagrams.values()) {
+      if (nowMs - datagram.bornMs <= DATAGRAM_MS + CLOCK_GRAIN_MS) break;
+      this.forget(datagram);
+    }
+    return this.#datagrams.get(toward + own);
+  }
+
+  /** True where its time may be over, or it may have made room for another one. */
+  mayBeGone({ bornMs, evictions }: Datagram, nowMs: number, evictionsNow: number): boolean {
+    return nowMs - bornMs >= DATAGRAM_MS - CLOCK_GRAIN_MS || evictions !== evictionsNow;
+  }
+
+  open(toward: string, own: string, nowMs: number, evictions: number, isUnsure: boolean): Datagram {
+    const datagram = new Datagram(toward, own, nowMs, evictions, isUnsure || this.hasForgotten);
+    this.#datagrams.set(toward + own, datagram);
+    const others = this.#toward.get(toward);
+    if (others) others.add(datagram);
+    else this.#toward.set(toward, new Set([datagram]));
+    const [oldest] = this.#datagrams.values();
+    if (this.#datagrams.size > MAX_DATAGRAMS) this.forget(oldest!);
+    this.hasForgotten ||= this.#datagrams.size === MAX_DATAGRAMS;
+    return datagram;
+  }
+
+  forget(datagram: Datagram): void {
+    const { toward, own } = datagram;
+    this.#datagrams.delete(toward + own);
+    const others = this.#toward.get(toward);
+    others?.delete(datagram);
+    if (others?.size === 0) this.#toward.delete(toward);
+  }
+
+  /** Datagrams of others to (or from) the same remote under the same identification. */
+  rivalsOf(toward: string, own: string): Datagram[] {
+    return [...(this.#toward.get(toward) ?? [])].filter((datagram) => datagram.own !== own);
+  }
+
+  hold(key: string, given: Uint8Array): void {
+    const held = this.#held.get(key);
+    if (held) held.push(copyBytes(given));
+    else this.#held.set(key, [copyBytes(given)]);
+  }
+
+  holds(key: string): boolean {
+    return this.#held.has(key);
+  }
+
+  /** True where the frame was held: it is given again, and held no longer. */
+  takeBack(key: string, given: Uint8Array): boolean {
+    const held = this.#held.get(key);
+    const at = held?.findIndex((frame) => firstDifference(frame, given) < 0) ?? -1;
+    if (!held || at < 0) return false;
+    held.splice(at, 1);
+    if (held.length === 0) this.#held.delete(key);
+    return true;
+  }
+}
+
+/** The bytes of its datagram that a fragment carries, by its own headers. */
+export function pieceOf({ at, length, fragmentAt, fragmentOffset, moreFragments }: IpPacket): Piece {
+  return { from: fragmentOffset, end: fragmentOffset + at + length - fragmentAt, isLast: !moreFragments };
 }

@@ -26,8 +26,9 @@ export function judgeReverse(frame: Frame): void {
   checkReachable(frame, gateway, connection.start.endpoint);
   checkRemembered(frame, connection, gateway);
   if (o.view === "endpoint") checkOwnReply(frame, connection, hops);
+  if (packet.kind === "later-fragment") return;
   connection.maybeAt = nowMs;
-  if (packet.kind === "icmp-error" || packet.kind === "later-fragment") return;
+  if (packet.kind === "icmp-error") return;
   judge.table.refresh(connection, packet.tcpFlags, false, nowMs);
   frame.rememberFragment(connection);
 }

@@ -1,10 +1,10 @@
 import type { Egress, Endpoint, PolicyModel } from "../config/types.js";
 import { firstDifference } from "../net/bytes.js";
-import { destinationAddress, type IpPacket, isFragment } from "../net/decode.js";
+import { destinationAddress, type IpPacket } from "../net/decode.js";
 import { addressKey, mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import { type Connection, type ConnectionStart, ConnectionTable } from "./connections.js";
 import { type Finding, type MismatchField, MismatchLog } from "./fields.js";
-import { FragmentMemory } from "./fragments.js";
+import { type Datagram, FragmentMemory } from "./fragments.js";
 import { Gateways } from "./gateways.js";
 import { type Decision, PolicyInterpreter } from "./interpreter.js";
 import { LifetimeTable, type NatProfile } from "./lifetimes.js";
@@ -90,6 +90,9 @@ export class Judge {
 
 /** One frame being judged, with what every rule needs of it. */
 export class Frame {
+  /** What is known of the datagram that it is a fragment of, where a gateway has to do with it. */
+  datagram: Datagram | undefined;
+
   /** @param packet as decoded from `o.given` */
   constructor(
     readonly judge: Judge,
@@ -171,8 +174,9 @@ export class Frame {
 
   /** Remembers which connection the later fragments of a first fragment belong to. */
   rememberFragment(connection: Connection): void {
-    const { judge, o, packet, nowMs } = this;
-    if (isFragment(packet)) judge.fragments.remember(o.given, packet, connection, nowMs);
+    if (!this.datagram) return;
+    this.datagram.connection = connection;
+    this.datagram.mapping = connection.mapping;
   }
 }
 

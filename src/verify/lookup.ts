@@ -6,18 +6,18 @@ import type { Frame } from "./judge.js";
 
 /** The connection that the frame belongs to as its endpoint knows it: by its own ports, its first fragment's, or those of the packet it quotes. */
 export function insideConnection(frame: Frame): Connection | undefined {
-  const { judge, o, packet, insideBytes: bytes, nowMs } = frame;
+  const { judge, o, packet, insideBytes: bytes } = frame;
   const { kind, inner } = packet;
   const isOut = o.hook === "from-endpoint";
-  if (kind === "later-fragment") return isOut ? judge.fragments.find(bytes, packet, nowMs) : undefined;
+  if (kind === "later-fragment") return isOut ? frame.datagram?.connection : undefined;
   if (!inner) return judge.table.get(tupleKey(bytes, frame.tuple));
   if (!isOut && !isToSender(bytes, packet, inner)) return undefined;
   return judge.table.get(tupleKey(bytes, tupleOf(bytes, inner, isOut ? "destination" : "source")));
 }
 
 /** The connection whose external tuple a frame from outside names: by its own ports, its first fragment's, or those of the packet it quotes. */
-export function externalConnection({ judge, o, packet, nowMs }: Frame): Connection | undefined {
-  if (packet.kind === "later-fragment") return judge.fragments.find(o.given, packet, nowMs);
+export function externalConnection({ judge, o, packet, datagram }: Frame): Connection | undefined {
+  if (packet.kind === "later-fragment") return datagram?.connection;
   const quoted = packet.kind === "icmp-error" ? packet.inner : undefined;
   if (quoted && !isToSender(o.given, packet, quoted)) return undefined;
   const tuple = quoted ? tupleOf(o.given, quoted, "source") : tupleOf(o.given, packet, "destination");
@@ -38,6 +38,7 @@ export function ongoing(frame: Frame, endpoint: Endpoint, known = insideConnecti
 
 /** A connection that policies no longer select, or that was refused, loses its mapping; if they select it again, it gets another. */
 export function forgetTranslation({ judge, o, packet }: Frame): void {
+  if (packet.kind === "later-fragment") return;
   const key = tupleKey(o.given, tupleOf(o.given, packet, "source"));
   if (judge.table.get(key)?.start.direction === "outbound") judge.table.forget(key);
 }

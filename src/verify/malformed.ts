@@ -1,14 +1,25 @@
-import { type IpPacket, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../net/decode.js";
+import {
+  type IpPacket,
+  isFragment,
+  PROTOCOL_ICMP,
+  PROTOCOL_ICMPV6,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
+} from "../net/decode.js";
 import type { Frame } from "./judge.js";
 
 const SOURCE_ROUTES = new Set([131, 137]);
 /** Drop reasons that name what `malformation` finds and nothing else. */
-const OWN_REASONS = new Set(["source-route", "bad-destination"]);
+const OWN_REASONS = new Set(["source-route", "bad-destination", "fragment-tiny"]);
 
 /** What no gateway may translate is dropped under the name of its fault; nothing else is dropped under that name. */
 export function checkMalformedRule(frame: Frame): void {
   const { judge, o, packet } = frame;
-  if (judge.options.foreign || packet.family !== 4) return;
+  if (judge.options.foreign) return;
   const fault = malformation(o.given, packet, o.hook);
   const isTranslated = o.action === "snat" || o.action === "reverse";
   if (isTranslated && fault !== "")
@@ -17,10 +28,11 @@ export function checkMalformedRule(frame: Frame): void {
     frame.find("drop-reason", fault || "a packet without fault", o.reason, "the packet shows nothing of the kind");
 }
 
-/** The reason name of what is wrong with an IPv4 packet's options, TCP flags or destination; empty where nothing is. */
+/** The reason name of what is wrong with a fragment, or with an IPv4 packet's options, TCP flags or destination; empty where nothing is. */
 export function malformation(bytes: Uint8Array, packet: IpPacket, hook: Frame["o"]["hook"]): string {
-  const options = optionFault(bytes, packet);
-  if (options !== "") return options;
+  const fault =
+    packet.family === 4 ? optionFault(bytes, packet) || fragmentFault(bytes, packet) : fragmentFault(bytes, packet);
+  if (fault !== "" || packet.family === 6) return fault;
   if (packet.kind === "tcp" && isImpossible(packet.tcpFlags)) return "bad-header";
   return hook === "from-endpoint" && packet.kind !== "icmp-error" && bytes[packet.destinationAt] === 0
     ? "bad-destination"
@@ -28,7 +40,7 @@ export function malformation(bytes: Uint8Array, packet: IpPacket, hook: Frame["o
 }
 
 /** SYN with FIN or RST, FIN with RST, FIN without ACK (RFC 9293 section 3.10.7). */
-function isImpossible(flags: number): boolean {
+export function isImpossible(flags: number): boolean {
   const others = [TCP_SYN, TCP_FIN, TCP_RST].filter((flag) => flags & flag);
   return others.length > 1 || ((flags & TCP_FIN) !== 0 && (flags & TCP_ACK) === 0);
 }
@@ -51,4 +63,32 @@ function optionFault(bytes: Uint8Array, packet: IpPacket): string {
 /** A segment without SYN, RST and ACK begins no connection. */
 export function beginsNothing(packet: IpPacket): boolean {
   return packet.kind === "tcp" && packet.tcpFlags >= 0 && (packet.tcpFlags & (TCP_SYN | TCP_RST | TCP_ACK)) === 0;
+}
+
+/** Longest datagram: RFC 791 counts its IPv4 header, RFC 8200 section 4.5 what lies behind the IPv6 header. */
+const MAX_DATAGRAM = 65535;
+const IPV6_SIZE = 40;
+const FRAGMENT_HEADER = 44;
+const FRAGMENT_HEADER_SIZE = 8;
+
+/** What no fragment may be: empty, in the middle with an odd end, beyond the longest datagram; a first one without its transport header. */
+export function fragmentFault(bytes: Uint8Array, packet: IpPacket): string {
+  if (!isFragment(packet) || packet.fragmentAt < 0) return "";
+  const { family, at, fragmentAt, fragmentOffset, moreFragments } = packet;
+  const length = at + packet.length - fragmentAt;
+  const before = family === 4 ? fragmentAt - at : fragmentAt - FRAGMENT_HEADER_SIZE - at - IPV6_SIZE;
+  if (length <= 0 || (moreFragments && length % 8 !== 0)) return "bad-header";
+  if (before + fragmentOffset + length > MAX_DATAGRAM) return "bad-header";
+  if (fragmentOffset > 0) return "";
+  if (family === 6 && packet.protocol === FRAGMENT_HEADER && packet.transportAt >= 0) return "bad-header";
+  return isTiny(bytes, packet) ? "fragment-tiny" : "";
+}
+
+/** RFC 1858, RFC 7112: a first fragment holds the whole chain of headers, the transport header included. */
+function isTiny(bytes: Uint8Array, { family, protocol, at, length, end, transportAt }: IpPacket): boolean {
+  if (transportAt < 0) return true;
+  const isIcmp = protocol === (family === 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
+  const offset = protocol === PROTOCOL_TCP && transportAt + 13 <= end ? (bytes[transportAt + 12]! >> 4) * 4 : 0;
+  const wanted = protocol === PROTOCOL_TCP ? Math.max(20, offset) : protocol === PROTOCOL_UDP || isIcmp ? 8 : 0;
+  return transportAt + wanted > at + length;
 }

@@ -207,20 +207,22 @@ function judgeError(frame: Frame, endpoint: Endpoint, egress: Egress): void {
   connection.maybeAt = nowMs;
 }
 
-/** A later fragment carries no port: its gateway must be that of its first fragment, or else one that the policy permits. */
+/** A later fragment carries no port: it leaves as its first one did, or else by a gateway that the policy permits, and keeps nothing alive. */
 function judgeLaterFragment(frame: Frame, endpoint: Endpoint, egress: Egress): void {
-  const { judge, o, packet, nowMs } = frame;
-  const connection = judge.fragments.find(o.given, packet, nowMs);
-  if (!connection) {
+  const { judge, o, packet, datagram, nowMs } = frame;
+  const { connection, mapping } = datagram ?? {};
+  if (!connection || !mapping) {
     judge.log.note("fragment-without-first-seen");
     const policy = judge.model.policies[checkSelected(frame, endpoint)];
     if (policy) checkGateway(frame, policy, endpoint);
     return;
   }
-  connection.maybeAt = nowMs;
-  const gateway = connection.mapping?.gateway ?? "none";
-  if (gateway !== egress.node)
-    frame.find("egress-eligible", gateway, egress.node, "the first fragment used another gateway");
+  const used = { ...mapping, address: addressKey(o.result, packet.sourceAt, packet.family), gateway: egress.node };
+  if (describe(used) !== describe(mapping))
+    frame.find("fragment", describe(mapping), describe(used), "its first fragment left by another way");
+  const isCurrent = judge.table.get(connection.start.key) === connection;
+  if (isCurrent && judge.table.mustBeDead(connection, nowMs))
+    frame.find("mapping-outlived", "drop, fragment-without-first", "snat", judge.table.describeAge(connection, nowMs));
 }
 
 function describe(mapping: Mapping): string {

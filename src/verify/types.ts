@@ -25,7 +25,8 @@ export interface FrameObservation {
   readonly result: Uint8Array;
   /** Bytes the frame had on the wire. */
   readonly wireLength: number;
-  readonly action: "pass" | "snat" | "reverse" | "drop" | "lost" | "skipped" | "hold";
+  /** `hold` is not final: the frame comes once more, with the same bytes given, when it is decided what becomes of it. */
+  readonly action: "pass" | "snat" | "reverse" | "drop" | "hold" | "lost" | "skipped";
   /** Reason name; empty for snat and reverse. */
   readonly reason: string;
   /** Index into `PolicyModel.egresses` for snat and reverse, where known for lost; -1 otherwise. */
@@ -46,6 +47,8 @@ export interface FrameObservation {
    * no longer insists that older mappings live. Left out = 0.
    */
   readonly evictions?: number;
+  /** The same for fragmented datagrams that the engine gave up for newer ones. */
+  readonly fragmentsEvicted?: number;
 }
 
 export interface Mismatch {

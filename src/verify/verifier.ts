@@ -2,6 +2,7 @@ import type { PolicyModel } from "../config/types.js";
 import { decodeFrame } from "../net/decode.js";
 import { checkChecksumRule } from "./checksums.js";
 import { judgeEndpointDrop } from "./drops.js";
+import { judgeFragment, judgeHold } from "./fragment-rules.js";
 import { judgePass, judgeSkipped } from "./from-endpoint.js";
 import { judgeEntering, judgeNetworkDrop, judgeReverse } from "./from-network.js";
 import { Frame, Judge, type VerifierOptions } from "./judge.js";
@@ -21,7 +22,7 @@ const RULES: Readonly<Record<FrameObservation["hook"], Rules>> = {
     snat: judgeSnat,
     pass: judgePass,
     drop: judgeEndpointDrop,
-    hold: () => undefined,
+    hold: judgeHold,
     lost: judgeLost,
     skipped: judgeSkipped,
   },
@@ -29,7 +30,7 @@ const RULES: Readonly<Record<FrameObservation["hook"], Rules>> = {
     reverse: judgeReverse,
     pass: judgeEntering,
     drop: judgeNetworkDrop,
-    hold: () => undefined,
+    hold: judgeHold,
     lost: judgeLostReply,
     skipped: ({ judge, o }) => judge.log.note(`skipped: ${o.reason}`),
   },
@@ -55,21 +56,23 @@ export class Verifier {
   /** Takes the next frame, in the order in which the engine took them. The arrays are read during the call only. */
   observe(o: FrameObservation): void {
     const judge = this.#judge;
-    this.#framesChecked++;
+    if (o.action !== "hold") this.#framesChecked++;
     const nowMs = judge.log.sinceStart(o.timeNs);
     judge.table.evictions = o.evictions ?? 0;
     judge.changeStatuses(o.statuses);
     const packet = decodeFrame(o.given, o.linkType, o.wireLength);
     if (packet) {
       const frame = new Frame(judge, o, packet, nowMs);
-      if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
+      if (o.action === "pass" || o.action === "drop" || o.action === "hold") frame.checkUntouched();
       checkChecksumRule(frame);
       checkMalformedRule(frame);
       checkSctpRule(frame);
+      const isSettled = judgeFragment(frame);
       const rules = RULES[o.hook];
       const rule = rules[o.action];
-      if (rule) rule(frame);
-      else frame.find("hook", Object.keys(rules).join(", "), o.action, `no frame ${o.hook} can have come to this`);
+      if (!rule)
+        frame.find("hook", Object.keys(rules).join(", "), o.action, `no frame ${o.hook} can have come to this`);
+      else if (!isSettled) rule(frame);
     } else if (o.action === "snat" || o.action === "reverse") {
       const why = "only a frame with a readable IP header can be translated";
       judge.log.add(o, { field: "undecodable", expected: "pass or drop", got: o.action, why });

@@ -32,6 +32,10 @@ export interface NatOptions {
   readonly hop?: boolean;
   /** Whose lifetimes hold. Default rfc. */
   readonly timeouts?: NatProfile;
+  /** Instead of `natModel`. */
+  readonly model?: PolicyModel;
+  /** Bytes of another build of the engine. */
+  readonly wasm?: Uint8Array;
   /** Addresses of endpoints beside INSIDE and OTHER_INSIDE. */
   readonly more?: readonly string[];
 }
@@ -75,25 +79,18 @@ export class Nat {
   }
 
   static async start(options: NatOptions = {}): Promise<Nat> {
-    const used = natModel(options);
-    return new Nat(await GatewayRig.start(used, { natProfile: "rfc", ...options.engine }), used, options);
+    const used = options.model ?? natModel(options);
+    const rig = await GatewayRig.start(used, { natProfile: "rfc", ...options.engine }, options.wasm);
+    return new Nat(rig, used, options);
   }
 
   get counters() {
     return this.rig.engine.counters();
   }
 
-  send(frames: readonly RigFrame[]): Outcome[] {
-    const before = this.rig.released.length;
-    const outcomes = this.rig.send(frames);
-    // Counted before its time for the first of a batch: the verifier then insists on less.
-    const evictions = evictionsOf(this.counters);
-    outcomes.forEach((outcome, i) => {
-      this.#judge(frames[i], outcome, evictions);
-    });
-    // In the order of the frames as they left: a first fragment before those that were held for it.
-    for (const { sent, outcome } of this.rig.released.slice(before)) this.#judge(sent, outcome, evictions);
-    return outcomes;
+  /** Every frame is judged in the order in which the engine took them: a first fragment before those that were held for it. */
+  send(frames: readonly RigFrame[], batchSize?: number): Outcome[] {
+    return this.rig.send(frames, batchSize, (sent, outcome) => this.#judge(sent, outcome));
   }
 
   one(frame: RigFrame): Outcome {
@@ -118,8 +115,10 @@ export class Nat {
     expect(Object.values(actions).reduce((sum, count) => sum + count, 0)).toBe(this.#frames);
   }
 
-  #judge(sent: RigFrame, outcome: Outcome, evictions: number): void {
+  #judge(sent: RigFrame, outcome: Outcome): void {
     this.#frames++;
+    // Counted before their time for the first ones of a batch: the verifier then insists on less.
+    const { evictedClosing, evictedUnreplied, evictedEstablished, fragmentsEvicted } = this.counters;
     const { hook, frame: given, atMs = 0, link = 1, wire = given.length, flags = 0 } = sent;
     const { action, reason, frame: result } = outcome;
     const partial = (flags & FRAME_FLAG_PARTIAL) !== 0;
@@ -141,13 +140,10 @@ export class Nat {
       egress: action === "snat" || action === "reverse" ? outcome.egress : -1,
       view: "network",
       remapped: "",
-      evictions,
+      evictions: evictedClosing + evictedUnreplied + evictedEstablished,
+      fragmentsEvicted,
     });
   }
-}
-
-function evictionsOf(counters: ReturnType<GatewayRig["engine"]["counters"]>): number {
-  return counters.evictedClosing + counters.evictedUnreplied + counters.evictedEstablished;
 }
 
 export function outbound(

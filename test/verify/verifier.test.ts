@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { formatMismatch, MISMATCH_FIELDS } from "../../src/verify/fields.js";
-import { ipv4, ipv4FragmentsOf, patterned, udp } from "../support/frames.js";
+import { udp } from "../support/frames.js";
 import {
   data,
   datagram,
   EGRESS_A,
-  EGRESS_B,
   EXCLUDED,
   egress,
   fin,
@@ -23,8 +22,6 @@ import {
   syn,
   synAck,
 } from "./scene.js";
-
-const RAW = 101;
 
 describe("a run without faults", () => {
   test("TCP, UDP and echo of both families translate and come back without a mismatch", () => {
@@ -166,43 +163,5 @@ describe("the result", () => {
   test("an egress that the model does not have is a mismatch", () => {
     const one = model({ egresses: [egress("gw-a", EGRESS_A)], policies: [{ egresses: [0] }] });
     expect(new Scene(one).snat({ egress: 7 }).faults).toEqual(["egress-eligible at 1"]);
-  });
-});
-
-describe("fragments", () => {
-  const pieces = (src: string, port: number, ttl: number) =>
-    ipv4FragmentsOf(
-      ipv4({ src, dst: REMOTE, ttl, id: 5 }, udp({ srcPort: port, dstPort: 53, payload: patterned(64) })),
-      [24, 24],
-    );
-  const [given, translated] = [pieces(POD, 40000, 64), pieces(EGRESS_A, 40001, 63)];
-  const raw = (given_: Uint8Array, result: Uint8Array, egressIndex = 0): Parameters<Scene["see"]>[0] => ({
-    action: "snat",
-    egress: egressIndex,
-    linkType: RAW,
-    captured: given_,
-    given: given_,
-    result,
-  });
-
-  test("of one datagram leave with one address, the checksum moved in the first alone", () => {
-    const scene = new Scene();
-    given.forEach((piece, i) => {
-      scene.see(raw(piece, translated[i]));
-    });
-    expect(scene.faults).toEqual([]);
-  });
-
-  test("that leave through another gateway than the first are mismatches", () => {
-    const other = pieces(EGRESS_B, 40001, 63);
-    expect(new Scene().see(raw(given[0], translated[0])).see(raw(given[1], other[1], 1)).faults).toEqual([
-      "egress-eligible at 2",
-    ]);
-  });
-
-  test("whose later piece was changed beyond its header are mismatches", () => {
-    expect(new Scene().see(raw(given[0], translated[0])).see(raw(given[1], poke(translated[1], 20, 9))).faults).toEqual(
-      ["payload at 2"],
-    );
   });
 });

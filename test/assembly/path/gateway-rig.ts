@@ -35,6 +35,9 @@ export interface RigFrame {
   flags?: number;
 }
 
+/** Is told what became of a frame. */
+export type Watcher = (sent: RigFrame, outcome: Outcome) => void;
+
 const START_NS = 1_790_000_000_000_000_000n;
 
 /** An engine with a policy in force, fed with frames in words. */
@@ -61,11 +64,14 @@ export class GatewayRig {
     return new GatewayRig(engine);
   }
 
-  /** Sends frames through in batches of `batchSize`. Nothing around a frame in the arena may change: guard bytes are checked. */
-  send(frames: readonly RigFrame[], batchSize = 1024): Outcome[] {
+  /**
+   * Sends frames through in batches of `batchSize`. Nothing around a frame in the arena may change: guard bytes are checked.
+   * @param see is told of every outcome in the order in which the engine took the frames, those that were released included
+   */
+  send(frames: readonly RigFrame[], batchSize = 1024, see?: Watcher): Outcome[] {
     const outcomes: Outcome[] = [];
     for (let first = 0; first < frames.length; first += batchSize) {
-      outcomes.push(...this.#batch(frames.slice(first, first + batchSize)));
+      outcomes.push(...this.#batch(frames.slice(first, first + batchSize), see));
     }
     return outcomes;
   }
@@ -80,18 +86,21 @@ export class GatewayRig {
   }
 
   /** As a host has to: frames that are released come before what is left of the batch. */
-  #batch(frames: readonly RigFrame[]): Outcome[] {
+  #batch(frames: readonly RigFrame[], see?: Watcher): Outcome[] {
     const outcomes: Outcome[] = [];
     while (outcomes.length < frames.length) {
-      const rest = frames.slice(outcomes.length);
-      outcomes.push(...this.#give(rest));
-      this.giveReleased(frames[outcomes.length - 1].atMs);
+      const taken = this.#give(frames.slice(outcomes.length));
+      taken.forEach((outcome, i) => {
+        see?.(frames[outcomes.length + i], outcome);
+      });
+      outcomes.push(...taken);
+      this.giveReleased(frames[outcomes.length - 1].atMs, see);
     }
     return outcomes;
   }
 
   /** Gives what is on the list of released frames again. */
-  giveReleased(atMs = 0): void {
+  giveReleased(atMs = 0, see?: Watcher): void {
     for (const number of this.engine.takeReleased()) {
       const held = this.#held.get(number);
       if (!held) throw new Error(`frame ${number} is released, and nobody holds it`);
@@ -99,6 +108,7 @@ export class GatewayRig {
       const sent = { ...held, atMs, flags: (held.flags ?? 0) | FRAME_FLAG_RELEASED };
       const [outcome] = this.#give([sent]);
       this.released.push({ sent, outcome });
+      see?.(sent, outcome);
     }
   }
 
