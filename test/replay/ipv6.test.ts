@@ -1,7 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadManifests } from "../../src/config/load.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import { readScenarioText } from "../../src/gateway/scenario.js";
 import { StateListing } from "../../src/replay/list-state.js";
@@ -19,43 +18,13 @@ import {
   tcp,
   udp,
 } from "../support/frames.js";
-import { nodeObject, podObject } from "../support/objects.js";
+import { dualStack, GATEWAYS } from "./dual-stack.js";
 import { readOutput } from "./outputs-read.js";
 import { captureOf, type TimedFrame } from "./traffic.js";
 
 const PODS = ["fd00:1::7", "fd00:1::8"] as const;
 const FAR = "2001:db8:99::9";
 const ROUTER = "2001:db8:77::1";
-const GATEWAYS: Readonly<Record<string, string>> = { "gw-a": "2001:db8:aa::10", "gw-b": "2001:db8:aa::20" };
-
-/** Two pods on a worker, two gateways with addresses of both families; manifests as a user has them. */
-function dualStack(): Promise<PolicyModel> {
-  return withFolder(async (folder) => {
-    const nodes = Object.entries(GATEWAYS).map(([name, ip], i) =>
-      nodeObject(name, `172.18.0.${i + 1}`, {
-        labels: { role: "gw" },
-        annotations: {
-          "sluicegate.io/interfaces": JSON.stringify({ eth1: [`203.0.113.${i + 10}/24`, `${ip}/64`], default: "eth1" }),
-        },
-      }),
-    );
-    const worker = nodeObject("worker", "172.18.1.1", { labels: { role: "worker" }, annotations: {} });
-    const pods = PODS.map((ip, i) => podObject(`pod-${i}`, ip, { uid: `uid-${i}`, app: "client", node: "worker" }));
-    const policy = {
-      apiVersion: "isovalent.com/v1",
-      kind: "IsovalentEgressGatewayPolicy",
-      metadata: { name: "out" },
-      spec: {
-        selectors: [{ podSelector: { matchLabels: { app: "client" } } }],
-        destinationCIDRs: ["0.0.0.0/0", "::/0"],
-        egressGroups: [{ nodeSelector: { matchLabels: { role: "gw" } }, interface: "eth1" }],
-      },
-    };
-    const path = join(folder, "all.json");
-    writeFileSync(path, JSON.stringify({ kind: "List", apiVersion: "v1", items: [...nodes, worker, ...pods, policy] }));
-    return loadManifests([path]);
-  });
-}
 
 const DYING = `apiVersion: sluicegate.io/v1
 kind: Scenario
@@ -108,7 +77,7 @@ function run(frames: readonly TimedFrame[], model: PolicyModel, options: Partial
 
 describe("IPv6 traffic of pods", () => {
   it("is translated and comes back as it was captured, verified, with the same bytes in both topologies", async () => {
-    const model = await dualStack();
+    const model = await dualStack(PODS);
     const single = await run(FRAMES, model);
     const cluster = await run(FRAMES, model, { topology: "cluster" });
     expect(single.report.frames).toMatchObject({ read: 22, snat: 12, reverse: 10, drop: 0, pass: 0, skipped: 0 });
@@ -131,7 +100,7 @@ describe("IPv6 traffic of pods", () => {
   });
 
   it("moves when its gateway dies, and is listed with both addresses as broken or rebound", async () => {
-    const model = await dualStack();
+    const model = await dualStack(PODS);
     const later = PODS.flatMap((pod) =>
       [3, 6, 9, 12].map((second) => ({
         us: second * 1e6,
@@ -159,7 +128,7 @@ describe("IPv6 traffic of pods", () => {
   });
 
   it("goes on from a saved state, and is listed from it", async () => {
-    const model = await dualStack();
+    const model = await dualStack(PODS);
     await withFolder(async (folder) => {
       const state = join(folder, "state");
       await run(FRAMES.slice(0, 11), model, { saveState: state });
