@@ -196,9 +196,9 @@ export const FLAGS = {
     name: "--mid-stream",
     argument: "pick-up|drop",
     default: "pick-up",
-    help: "what happens to a selected TCP connection whose start is not in the capture",
+    help: "what happens to a selected TCP or SCTP connection whose start is not in the capture",
     details:
-      "`pick-up`: it is translated from its first frame on, counted as direction-guessed. `drop`: its frames are dropped under `no-state`, as a gateway would that checks that connections begin with a SYN. Nothing of it leaves untranslated either way.",
+      "`pick-up`: it is translated from its first frame on, counted as direction-guessed. `drop`: its frames are dropped under `no-state`, as a gateway would that checks that connections begin with a SYN or INIT. Nothing of it leaves untranslated either way.",
     parse: oneOf("pick-up", "drop"),
   }),
   filter: flag({
@@ -217,7 +217,7 @@ export const FLAGS = {
     name: "--unsupported",
     argument: "drop|pass",
     default: "drop",
-    help: "what happens to a selected frame that cannot be translated (GRE, ESP …)",
+    help: "what happens to a selected frame that cannot be translated (AH, PPTP …)",
     details: "`drop`: nothing selected leaves with a pod's own address. `pass`: it does, as with the original.",
     parse: oneOf("drop", "pass"),
   }),

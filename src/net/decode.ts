@@ -134,6 +134,11 @@ export function isWhole(packet: IpPacket): boolean {
   return packet.end === packet.at + packet.length;
 }
 
+/** True for TCP and SCTP: connections that begin with a handshake, and break when their external tuple changes. */
+export function hasHandshake(protocol: number): boolean {
+  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_SCTP;
+}
+
 /** True for any piece of a fragmented datagram; an "atomic" IPv6 fragment (RFC 6946) is none. */
 export function isFragment(packet: IpPacket): boolean {
   return packet.fragmentOffset > 0 || packet.moreFragments;

@@ -1,5 +1,15 @@
 import type { NatProfile, Timeouts } from "../config/types.js";
-import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../net/decode.js";
+import {
+  PROTOCOL_ICMP,
+  PROTOCOL_SCTP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
+} from "../net/decode.js";
+import { SCTP_STEP } from "../net/sctp.js";
 
 /** RFC 7857 section 2.3: a mapping outlives a reset by four minutes. */
 const RFC_RESET_MS = 240_000;
@@ -31,9 +41,9 @@ export class LifetimeRules {
     this.#isRfc = profile === "rfc";
   }
 
-  /** State after a connection's first frame. @param tcpFlags flags byte of the TCP header, 0 for all else */
+  /** State after a connection's first frame. @param tcpFlags flags byte of the TCP header, of SCTP what its chunks mean, 0 for all else */
   first(protocol: number, tcpFlags: number): number {
-    if (protocol !== PROTOCOL_TCP) return 0;
+    if (!this.#changesState(protocol, tcpFlags)) return 0;
     if (this.#isRfc) return tcpFlags & TCP_RST ? RESET : nextRfc(0, tcpFlags, true);
     return (tcpFlags & TCP_SYN ? ORIGINAL_SYN : 0) | (tcpFlags & (TCP_FIN | TCP_RST) ? ORIGINAL_CLOSING : 0);
   }
@@ -41,13 +51,13 @@ export class LifetimeRules {
   /** State after one more frame. @param isOriginal seen in the direction of the connection's first frame */
   next(state: number, protocol: number, tcpFlags: number, isOriginal: boolean): number {
     const answered = isOriginal ? state : state | ANSWERED;
-    if (protocol !== PROTOCOL_TCP) return answered;
+    if (!this.#changesState(protocol, tcpFlags)) return answered;
     return this.#isRfc ? nextRfc(answered, tcpFlags, isOriginal) : nextCilium(answered, tcpFlags, isOriginal);
   }
 
   /** True for a SYN on a connection that is closing: the same five-tuple is used anew. */
   restarts(state: number, protocol: number, tcpFlags: number): boolean {
-    if (protocol !== PROTOCOL_TCP || (tcpFlags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) return false;
+    if (!this.#hasStates(protocol) || (tcpFlags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) return false;
     return this.#isRfc ? isClosed(state) : (state & BOTH_CLOSING) !== 0;
   }
 
@@ -65,11 +75,21 @@ export class LifetimeRules {
     return this.#lifetimeMs(protocol, state) * NS_PER_MS;
   }
 
+  /** To the original SCTP is one of the others. */
+  #hasStates(protocol: number): boolean {
+    return protocol === PROTOCOL_TCP || (protocol === PROTOCOL_SCTP && this.#isRfc);
+  }
+
+  /** False also for an INIT-ACK and a COOKIE-ECHO: an association is open with its COOKIE-ACK. */
+  #changesState(protocol: number, tcpFlags: number): boolean {
+    return this.#hasStates(protocol) && !(protocol === PROTOCOL_SCTP && tcpFlags & SCTP_STEP);
+  }
+
   #lifetimeMs(protocol: number, state: number): number {
     const { tcpOpening, tcpEstablished, tcpClosing, udp, icmp, other } = this.#timeouts;
     if (protocol === PROTOCOL_UDP) return udp;
     if (protocol === PROTOCOL_ICMP) return icmp;
-    if (protocol !== PROTOCOL_TCP) return other;
+    if (!this.#hasStates(protocol)) return other;
     if (state & RESET) return this.#timeouts.tcpReset ?? RFC_RESET_MS;
     if ((state & BOTH_CLOSING) === BOTH_CLOSING) return tcpClosing;
     if (!this.#isRfc) return state & SEEN_NON_SYN ? tcpEstablished : tcpOpening;
@@ -77,7 +97,7 @@ export class LifetimeRules {
   }
 }
 
-/** True for a TCP connection that both sides have closed, or that was reset in the `rfc` profile: nobody expects more of it. */
+/** True for a TCP or SCTP connection that both sides have closed, or that was reset in the `rfc` profile: nobody expects more of it. */
 export function isClosed(state: number): boolean {
   return (state & BOTH_CLOSING) === BOTH_CLOSING || (state & RESET) !== 0;
 }

@@ -1,5 +1,5 @@
 import type { PolicyModel } from "../config/types.js";
-import { PROTOCOL_TCP } from "../net/decode.js";
+import { hasHandshake } from "../net/decode.js";
 import { protocolName } from "../net/protocol-name.js";
 import { type CtLifetimes, readCtLifetimes } from "../records/ct-lifetimes.js";
 import type { ReplayReport } from "../replay/report-types.js";
@@ -56,7 +56,7 @@ export function instantEffect(
     // Pods of the dead node send nothing more.
     if (connection.owner?.node === kill) continue;
     if (!hasFailover(model, connection) || !hasOther(model, connection, kill)) continue;
-    if (connection.protocol === PROTOCOL_TCP && !isOpening(connection.state)) effect.broken.push(name);
+    if (hasHandshake(connection.protocol) && !isOpening(connection.state)) effect.broken.push(name);
     else effect.rebound.push(name);
   }
   return effect;

@@ -1,7 +1,7 @@
 import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
 import { formatAddress } from "../net/address.js";
-import { PROTOCOL_TCP, TCP_ACK, TCP_SYN } from "../net/decode.js";
+import { hasHandshake, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import type { Pin } from "../records/pins.js";
 import type { ReplayReport } from "../replay/report-types.js";
 import type { LoggedFrame } from "./connection-log.js";
@@ -161,7 +161,7 @@ export class PinnedTraffic {
     const lost = next - first;
     // Of what opened on the dead gateway nobody outside has seen a tuple that could change.
     if (first === 0 || !hasOther(this.#model, connection, node)) return { lost, move: undefined };
-    const isOpen = connection.protocol === PROTOCOL_TCP && !(kinds[next]! & OPENS);
+    const isOpen = hasHandshake(connection.protocol) && !(kinds[next]! & OPENS);
     return { lost, move: isOpen ? ("broken" as const) : ("rebound" as const) };
   }
 }

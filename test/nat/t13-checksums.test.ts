@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { concat, ethernet, icmpEcho, ipv4, type Layer4, tcp, text, udp } from "../support/frames.js";
 import { startProbe } from "../support/probe.js";
+import { sctpData } from "../support/sctp.js";
 import { EXT, INSIDE, Nat, OTHER_INSIDE, outbound, REMOTE, randomBytes, randomNumbers } from "./rig.js";
 
 /** Of a frame without options: where its transport checksum lies. */
@@ -133,12 +134,13 @@ function sameButZero(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 describe("T19 the byte mask", () => {
-  it("100,000 random packets of TCP, UDP and echo: nothing changes but what a NAT may change", async () => {
+  it("100,000 random packets of TCP, UDP, SCTP and echo: nothing changes but what a NAT may change", async () => {
     const nat = await Nat.start({ hop: true, engine: { connections: 1 << 17 } });
     const random = randomNumbers(19);
     const build = (kind: number, own: number, payload: Uint8Array): Layer4 => {
       if (kind === 0) return udp({ srcPort: own, dstPort: 53, payload, ...(random(4) === 0 && { checksum: 0 }) });
       if (kind === 1) return icmpEcho({ id: own, seq: random(65_536), payload });
+      if (kind === 2) return sctpData({ srcPort: own, dstPort: 9899, payload });
       const options = randomBytes(random, random(11) * 4);
       return tcp({ srcPort: own, dstPort: 443, flags: "ACK PSH", seq: random(2 ** 31), options, payload });
     };
@@ -156,7 +158,7 @@ describe("T19 the byte mask", () => {
             trafficClass: random(256),
             options: new Uint8Array(random(5) * 4).fill(1),
           },
-          build(random(3), own, randomBytes(random, random(64))),
+          build(random(4), own, randomBytes(random, random(64))),
         );
         return { hook: "from-endpoint" as const, frame: concat(ethernet(packet), randomBytes(random, random(8))) };
       });

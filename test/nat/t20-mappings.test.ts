@@ -10,6 +10,7 @@ import {
   TIMEOUT_HOLD,
 } from "../../assembly/abi.js";
 import { ethernet, icmpEcho, ipv4, type Layer4, tcp, text, udp } from "../support/frames.js";
+import { sctpData } from "../support/sctp.js";
 import {
   EXT,
   INSIDE,
@@ -41,6 +42,10 @@ const KINDS: Record<string, Kind> = {
     request: (own, payload) => icmpEcho({ id: own, payload }),
     reply: (own, payload) => icmpEcho({ id: own, reply: true, payload }),
   },
+  SCTP: {
+    request: (own, payload) => sctpData({ srcPort: own, dstPort: 9899, payload }),
+    reply: (own, payload) => sctpData({ srcPort: 9899, dstPort: own, payload }),
+  },
 };
 const NAMES = Object.keys(KINDS);
 
@@ -51,8 +56,8 @@ it("T20 round trip: 100,000 flows out, and the mirrored reply of each comes back
   for (let round = 0; round < 100; round++) {
     const flows = Array.from({ length: 1000 }, (_, i) => {
       const number = round * 1000 + i;
-      const kind = KINDS[NAMES[number % 3]];
-      const own = number % 3 === 2 ? number % 65_536 : 1 + (number % 65_535);
+      const kind = KINDS[NAMES[number % 4]];
+      const own = number % 4 === 2 ? number % 65_536 : 1 + (number % 65_535);
       // A flow of its own each time: (remote, endpoint, port) never repeat.
       const remote = `198.18.${number >> 10}.${1 + (number & 127)}`;
       const src = random(2) ? INSIDE : OTHER_INSIDE;
@@ -154,7 +159,7 @@ it("T28 after every packet each line of the table has a partner that points back
   for (let i = 0, atMs = 0; i < 3000; i++) {
     atMs += random(3) === 0 ? random(20_000) : 0;
     const own = 500 + random(40);
-    const kind = KINDS[NAMES[random(3)]];
+    const kind = KINDS[NAMES[random(4)]];
     const flags = ["SYN", "ACK", "FIN ACK", "RST"][random(4)];
     const out = random(2) === 0;
     const src = random(2) ? INSIDE : OTHER_INSIDE;

@@ -62,7 +62,7 @@ const FRAMES = PODS.flatMap((pod, i) => conversation(pod, i * 1000));
 
 describe("IPv6 traffic of pods", () => {
   it("is translated and comes back as it was captured, verified, with the same bytes in both topologies", async () => {
-    const model = await dualStack();
+    const model = await dualStack(PODS);
     const single = await run(FRAMES, model);
     const cluster = await run(FRAMES, model, { topology: "cluster" });
     expect(single.report.frames).toMatchObject({ read: 22, snat: 12, reverse: 10, drop: 0, pass: 0, skipped: 0 });
@@ -85,7 +85,7 @@ describe("IPv6 traffic of pods", () => {
   });
 
   it("moves when its gateway dies, and is listed with both addresses as broken or rebound", async () => {
-    const model = await dualStack();
+    const model = await dualStack(PODS);
     const later = PODS.flatMap((pod) =>
       [3, 6, 9, 12].map((second) => ({
         us: second * 1e6,
@@ -113,7 +113,7 @@ describe("IPv6 traffic of pods", () => {
   });
 
   it("goes on from a saved state, and is listed from it", async () => {
-    const model = await dualStack();
+    const model = await dualStack(PODS);
     await withFolder(async (folder) => {
       const state = join(folder, "state");
       await run(FRAMES.slice(0, 11), model, { saveState: state });

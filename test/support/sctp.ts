@@ -37,6 +37,12 @@ export function chunk(name: ChunkName | number, fields: { flags?: number; body?:
   return padTo(concat(Uint8Array.of(type, flags), be16(fields.length ?? 4 + bytes.length), bytes), 4);
 }
 
+/** One DATA chunk that ends in `payload`. */
+export function sctpData(fields: { srcPort: number; dstPort: number; payload: Uint8Array }): Layer4 {
+  const padding = new Uint8Array((4 - (fields.payload.length % 4)) % 4);
+  return sctp({ ...fields, tag: 0x0102_0304, chunks: chunk("DATA", { body: concat(padding, fields.payload) }) });
+}
+
 /** A packet with one chunk of each name; the tag is 0 in an INIT and not else. */
 export function sctpPacket(
   srcPort: number,

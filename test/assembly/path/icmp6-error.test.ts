@@ -9,9 +9,11 @@ import {
   ipv6,
   type Layer4,
   patterned,
+  sctp,
   tcp,
   udp,
 } from "../../support/frames.js";
+import { sctpData } from "../../support/sctp.js";
 import { GatewayRig, type RigFrame } from "./gateway-rig.js";
 import { EGRESS_IPS, world } from "./worlds.js";
 
@@ -59,6 +61,7 @@ const KINDS: Record<string, (own: number) => Layer4> = {
   UDP: (srcPort) => udp({ srcPort, dstPort: 53, payload: patterned(20) }),
   "UDP without a checksum": (srcPort) => udp({ srcPort, dstPort: 53, payload: patterned(20), checksum: 0 }),
   "an echo request": (id) => icmpEcho({ id, payload: patterned(20) }),
+  SCTP: (srcPort) => sctp({ srcPort, dstPort: 9899 }),
 };
 const ALL: Told[] = [
   ...[0, 1, 2, 3, 4, 5, 6].map((code) => ({ type: 1, code })),
@@ -95,6 +98,7 @@ describe.each(Object.keys(KINDS))("an ICMPv6 error about %s", (name) => {
       const inner = meant.slice(0, length);
       // Half a checksum says nothing about the other half: it stays.
       if (name === "TCP" && length === 57) inner[56] = seen[56]!;
+      if (name === "SCTP" && length < 52) inner.set(seen.subarray(48, length), 48);
       const wanted = error("from-network", { src: ROUTER, dst: POD, hopLimit: 63 }, TOO_BIG, inner);
       expect(outcome.frame, `${length} bytes`).toEqual(wanted.frame);
     }
@@ -105,6 +109,7 @@ describe.each(Object.keys(KINDS))("an ICMPv6 error about %s", (name) => {
     const reply = (own: number): Layer4 => {
       if (name === "TCP") return tcp({ srcPort: 443, dstPort: own, flags: "SYN ACK" });
       if (name === "an echo request") return icmpEcho({ id: own, reply: true });
+      if (name === "SCTP") return sctpData({ srcPort: 9899, dstPort: own, payload: patterned(9) });
       return udp({ srcPort: 53, dstPort: own, payload: patterned(9) });
     };
     const got = ipv6({ src: FAR, dst: POD, hopLimit: 50 }, reply(PORT));
