@@ -19,6 +19,9 @@ import { addressCount, addressesAt, addressHeadsAt, addressMask, linesAt, stateA
 // a number where IPv4 has the address itself, so one table and one code serve both families and IPv4 pays nothing. Rows are chained by
 // hash, never move, and go when nothing refers to them any longer.
 
+/** Goes up with every number that is given away or taken back: while it stands still, numbers found earlier are right. */
+export let renumberings: u32 = 0;
+
 function headOf(addressHigh: u64, addressLow: u64): usize {
   const hash = <u32>(finish(absorb(absorb(tableSeed, addressHigh), addressLow)) >> 32);
   return addressHeadsAt + ((<usize>(hash & addressMask)) << 2);
@@ -48,6 +51,7 @@ export function takeAddress(addressHigh: u64, addressLow: u64): u32 {
   }
   const number = newRow();
   if (!number) return 0;
+  renumberings++;
   const row = addressRow(number);
   const head = headOf(addressHigh, addressLow);
   store<u64>(row, bswap<u64>(addressHigh));
@@ -81,6 +85,7 @@ export function releaseAddress(number: u32): void {
   const left = load<u32>(row, ADDRESS_USES_AT) - 1;
   store<u32>(row, left, ADDRESS_USES_AT);
   if (left) return;
+  renumberings++;
   unlink(number, row);
   store<u64>(row, 0);
   store<u64>(row, 0, 8);
