@@ -31,6 +31,7 @@ import {
   REASON_UNSUPPORTED_PROTOCOL,
   VERDICT_SIZE,
 } from "../abi";
+import { renumberings } from "../tables/addresses";
 import {
   bumpEpoch,
   epoch,
@@ -99,6 +100,9 @@ import { Verdict } from "./verdict";
 // lines it will need, which is a prefetch that WebAssembly lacks: stores retire without waiting, so the cache misses overlap. Pass 2 takes
 // the frames in order; whatever is not the straight line is a call out of it, so the result is that of one frame at a time.
 
+/** Value of `renumberings` when the addresses of the block were looked up. */
+let lookedUpAt: u32 = 0;
+
 /**
  * Processes frame records 0 … count-1, up to and with the first one by which held frames were released: the host gives these before it goes
  * on. On an error nothing was processed. @returns how many were processed, or ERROR_*
@@ -145,15 +149,35 @@ export function recordFault(record: usize): i32 {
 function prepare(record: usize, size: u32, touch: bool): void {
   const arena = arenaAt;
   let scratch = scratchAt;
+  let isMixed = false;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
     if (load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_OVERLAY) p.setKind(KIND_OVERLAY, 0);
-    else if (!PlainFrame.parse(record, arena, p)) parseFrame(record, arena, p);
+    else if (!PlainFrame.parse(record, arena, p)) {
+      parseFrame(record, arena, p);
+      isMixed = true;
+    }
     if (p.kind == KIND_PLAIN) p.line = homeLine(p.addresses, p.key);
     record += FRAME_SIZE;
     scratch += PARSED_SIZE;
   }
+  if (isMixed && maxConnections6) lookUpIpv6(size, touch);
   if (touch) touchLines(size);
+}
+
+/** Numbers of IPv6 addresses and the lines that they lead to, for a whole block: its cache misses overlap. Any other frame may change them. */
+function lookUpIpv6(size: u32, touch: bool): void {
+  lookedUpAt = renumberings;
+  let scratch = scratchAt;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    if (p.kind == KIND_PLAIN6) {
+      lookUp(p);
+      p.line = homeLine(p.addresses, p.key);
+      if (touch) store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
+    }
+    scratch += PARSED_SIZE;
+  }
 }
 
 /**
@@ -264,12 +288,15 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
   stateless(p, REASON_UNSUPPORTED_PROTOCOL, v);
 }
 
-/** The same as `plain` for IPv6. Its addresses are looked up here: what frames before it in the batch do may change their numbers. */
+/** The same as `plain` for IPv6. Its addresses are looked up again where frames before it in the block have changed any number. */
 function plain6(p: Parsed, v: Verdict, captured: u32): void {
   if (!maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
-  lookUp(p);
+  if (lookedUpAt != renumberings) {
+    lookUp(p);
+    p.line = homeLine(p.addresses, p.key);
+  }
   p.kind = <u8>KIND_PLAIN;
-  plain(p, find(homeLine(p.addresses, p.key), p.addresses, p.key), v, captured);
+  plain(p, find(p.line, p.addresses, p.key), v, captured);
 }
 
 /** Time has come to the next millisecond or to a change of owners. */

@@ -51,7 +51,7 @@ export function onLink(packet: Uint8Array, link: number): Uint8Array {
   }
 }
 
-/** Around 200 frames: every protocol, direction, link type and oddity that this code names. */
+/** Around 300 frames: every protocol, direction, link type and oddity that this code names. */
 export function seedFrames(): FuzzRecord[] {
   return [
     ...conversations(),

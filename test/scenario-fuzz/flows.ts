@@ -1,11 +1,12 @@
-import { ethernet, icmpEcho, icmpMessage, ipv4, patterned, tcp, udp } from "../support/frames.js";
+import { ethernet, icmpEcho, icmpMessage, ipv4, ipv6, type Layer4, patterned, tcp, udp } from "../support/frames.js";
 import type { Dice } from "./dice.js";
+import { twinOf } from "./dual-stack.js";
 
 export const TCP = 6;
 export const UDP = 17;
 export const ICMP = 1;
 
-/** One five-tuple as the endpoint sees it. An echo has its identifier as `port`, and no `remotePort`. */
+/** One five-tuple as the endpoint sees it, in words of IPv4: frames of some have the twins of both addresses. An echo has its identifier as `port`, and no `remotePort`. */
 export interface Flow {
   readonly protocol: typeof TCP | typeof UDP | typeof ICMP;
   readonly ip: string;
@@ -22,6 +23,7 @@ export interface FuzzFrame {
   readonly us: number;
   readonly bytes: Uint8Array;
   readonly flow: Flow;
+  readonly isIpv6: boolean;
   /** `out` = sent by the endpoint. */
   readonly side: "out" | "in";
   /** `error`: an ICMP error about a frame of the flow. */
@@ -35,9 +37,11 @@ export class FlowWriter {
   readonly frames: FuzzFrame[] = [];
   #id = 1;
   readonly #dice: Dice;
+  readonly #isIpv6: (flow: Flow) => boolean;
 
-  constructor(dice: Dice) {
+  constructor(dice: Dice, isIpv6: (flow: Flow) => boolean) {
     this.#dice = dice;
+    this.#isIpv6 = isIpv6;
   }
 
   /** TCP with these flags, a datagram or an echo. */
@@ -54,19 +58,21 @@ export class FlowWriter {
           ? udp({ srcPort, dstPort, payload })
           : icmpEcho({ id: port, seq: this.#id, reply: isReply, payload });
     const [src, dst] = isOut ? [ip, remote] : [remote, ip];
-    const packet = ipv4({ src, dst, id: this.#id++, ttl: this.#ttl(isOut) }, body);
-    return this.#add({ us, flow, side, kind: "plain", flags: protocol === TCP ? flags : "", bytes: ethernet(packet) });
+    const words = protocol === TCP ? flags : "";
+    return this.#add({ us, flow, side, kind: "plain", flags: words }, src, dst, body, this.#ttl(isOut));
   }
 
   /** An ICMP error about `about`, by whoever received it or, where an endpoint receives it, by a router. */
   error(us: number, about: FuzzFrame): FuzzFrame {
     const { flow } = about;
     const side = about.side === "out" ? "in" : "out";
-    const inner = about.bytes.subarray(14, Math.min(about.bytes.length, 14 + this.#dice.pick([28, 40, 200])));
-    const message = icmpMessage({ type: 3, code: this.#dice.pick([1, 3, 4]), word: 1280, inner });
+    const size = this.#dice.pick([28, 40, 200]) + (about.isIpv6 ? 20 : 0);
+    const inner = about.bytes.subarray(14, Math.min(about.bytes.length, 14 + size));
+    const code = this.#dice.pick([1, 3, 4]);
+    const told = !about.isIpv6 ? { type: 3, code } : code === 4 ? { type: 2 } : { type: 1, code };
+    const message = icmpMessage({ ...told, word: 1280, inner });
     const [src, dst] = side === "in" ? [this.#dice.pick(["192.0.2.33", flow.remote]), flow.ip] : [flow.ip, flow.remote];
-    const packet = ipv4({ src, dst, id: this.#id++ }, message);
-    return this.#add({ us, flow, side, kind: "error", flags: "", bytes: ethernet(packet) });
+    return this.#add({ us, flow, side, kind: "error", flags: "" }, src, dst, message, 64);
   }
 
   #ttl(isOut: boolean): number {
@@ -74,7 +80,13 @@ export class FlowWriter {
     return isOut ? 64 : 57;
   }
 
-  #add(frame: FuzzFrame): FuzzFrame {
+  #add(words: Omit<FuzzFrame, "bytes" | "isIpv6">, src: string, dst: string, body: Layer4, ttl: number): FuzzFrame {
+    const isIpv6 = this.#isIpv6(words.flow);
+    const id = this.#id++;
+    const packet = isIpv6
+      ? ipv6({ src: twinOf(src), dst: twinOf(dst), flowLabel: id, hopLimit: ttl }, body)
+      : ipv4({ src, dst, id, ttl }, body);
+    const frame = { ...words, isIpv6, bytes: ethernet(packet) };
     this.frames.push(frame);
     return frame;
   }

@@ -8,6 +8,7 @@ import type { ReplayOptions } from "../../src/replay/options.js";
 import { pcap } from "../support/capture-bytes.js";
 import { rollCluster } from "./cluster.js";
 import { Dice } from "./dice.js";
+import { isDualStack, usesTwins } from "./dual-stack.js";
 import type { FuzzFrame } from "./flows.js";
 import { rollScript, type Script } from "./script.js";
 import { rollTraffic } from "./traffic.js";
@@ -50,7 +51,7 @@ export function rollCase(seed: number): FuzzCase {
   return {
     seed,
     script,
-    frames: rollTraffic(dice, script.clusters),
+    frames: rollTraffic(dice, script.clusters, (flow) => usesTwins(seed, flow)),
     natProfile: dice.chance(80) ? "cilium" : "rfc",
     balance: dice.chance(80) ? "rendezvous" : "random",
     ...(dice.chance(25) && { snatPorts: { low: 50_000, high: 50_000 + dice.pick([0, 2, 7]) } }),
@@ -64,7 +65,7 @@ export function writeCase(fuzz: FuzzCase, folder: string): Omit<ReplayOptions, "
   const folders = script.clusters.map((words, number) => {
     const path = join(folder, `manifests-${number}`);
     mkdirSync(path);
-    writeFileSync(join(path, "all.json"), manifestsOf(words));
+    writeFileSync(join(path, "all.json"), manifestsOf(words, isDualStack(seed)));
     return path;
   });
   const capture = join(folder, "capture.pcap");

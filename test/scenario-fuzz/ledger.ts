@@ -1,5 +1,7 @@
+import { formatAddress } from "../../src/net/address.js";
 import type { ReplayReport } from "../../src/replay/report-types.js";
 import type { OutputFrame } from "../replay/outputs-read.js";
+import { twinOf } from "./dual-stack.js";
 import { type FuzzFrame, ICMP } from "./flows.js";
 import type { FuzzCase } from "./fuzz-case.js";
 import type { PodWords } from "./words.js";
@@ -71,15 +73,24 @@ export function trialOf(
 }
 
 /** The five-tuple of a frame's flow, as reports print it. */
-export function tupleText({ flow }: FuzzFrame): string {
-  const { protocol, ip, port, remote, remotePort } = flow;
-  if (protocol === ICMP) return `icmp ${ip} -> ${remote} id ${port}`;
-  return `${protocol === 6 ? "tcp" : "udp"} ${ip}:${port} -> ${remote}:${remotePort}`;
+export function tupleText({ flow, isIpv6 }: FuzzFrame): string {
+  const { protocol, port, remotePort } = flow;
+  const [ip, remote] = isIpv6 ? [twinOf(flow.ip), twinOf(flow.remote)] : [flow.ip, flow.remote];
+  if (protocol === ICMP) return `${isIpv6 ? "icmpv6" : "icmp"} ${ip} -> ${remote} id ${port}`;
+  const socket = (address: string, number: number) => (isIpv6 ? `[${address}]:${number}` : `${address}:${number}`);
+  return `${protocol === 6 ? "tcp" : "udp"} ${socket(ip, port)} -> ${socket(remote, remotePort)}`;
 }
 
-function externalOf({ kind, flow }: FuzzFrame, { bytes, interfaceName }: OutputFrame): External {
-  const port = kind === "error" ? 0 : bytes.readUInt16BE(flow.protocol === ICMP ? 38 : 34);
-  return { gateway: interfaceName, ip: bytes.subarray(26, 30).join("."), port };
+/** Bytes of an Ethernet frame in front of what follows the IP header. */
+export function transportAt({ isIpv6 }: FuzzFrame): number {
+  return isIpv6 ? 54 : 34;
+}
+
+function externalOf(frame: FuzzFrame, { bytes, interfaceName }: OutputFrame): External {
+  const at = transportAt(frame);
+  const port = frame.kind === "error" ? 0 : bytes.readUInt16BE(frame.flow.protocol === ICMP ? at + 4 : at);
+  const ip = frame.isIpv6 ? formatAddress(bytes.subarray(22, 38)) : bytes.subarray(26, 30).join(".");
+  return { gateway: interfaceName, ip, port };
 }
 
 export function describe({ gateway, ip, port }: External): string {

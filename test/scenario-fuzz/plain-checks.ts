@@ -1,8 +1,9 @@
 import type { BrokenConnection } from "../../src/replay/report-types.js";
 import { readOutput } from "../replay/outputs-read.js";
+import { twinOf } from "./dual-stack.js";
 import { ICMP } from "./flows.js";
 import type { Entry, Finding, Trial } from "./ledger.js";
-import { tupleText } from "./ledger.js";
+import { transportAt, tupleText } from "./ledger.js";
 import { externalKey } from "./replies.js";
 
 /** A frame that can only be translated or not leave at all, and left with the address of its pod. */
@@ -11,7 +12,7 @@ export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
   /** Datagrams that came before the endpoint had asked for any: their flow is inbound. */
   const unasked = new Set<string>();
   const asked = new Set<string>();
-  const podIPs = new Set(fuzz.script.clusters.flatMap(({ pods }) => pods.map(({ ip }) => ip)));
+  const podIPs = new Set(fuzz.script.clusters.flatMap(({ pods }) => pods.flatMap(({ ip }) => [ip, twinOf(ip)])));
   const { low, high } = fuzz.snatPorts ?? { low: fuzz.natProfile === "rfc" ? 1024 : 32_768, high: 65_535 };
   for (const entry of entries) {
     const { frame, external, inside, pod, ns, number, output } = entry;
@@ -41,7 +42,7 @@ export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
 /** Of plain frames: what follows the transport header. */
 function hasSamePayload({ frame, output }: Entry): boolean {
   if (frame.kind === "error") return true;
-  const from = 34 + (frame.flow.protocol === 6 ? 20 : 8);
+  const from = transportAt(frame) + (frame.flow.protocol === 6 ? 20 : 8);
   return Buffer.compare(output!.bytes.subarray(from), frame.bytes.subarray(from)) === 0;
 }
 

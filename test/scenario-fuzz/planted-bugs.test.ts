@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildMutant, type Mutation } from "../verify/mutant.js";
+import { DUAL_STACK_FROM } from "./dual-stack.js";
 import { runSeed } from "./run.js";
 
 /** Most trials that a planted bug may survive. */
 const MOST_TRIALS = 60;
 
 /** Ways to be wrong, each planted in the engine's source, with the check that must see it without the verifier's help. */
-const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
+const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[]; first?: number }[] = [
   {
     bug: "a node that goes down keeps its memory",
     caughtBy: /^reply$/,
@@ -95,6 +96,12 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[] }[] = [
     ],
   },
   {
+    bug: "IPv6 replies are restored to half of the pod's address",
+    caughtBy: /^endpoint-bytes$/,
+    first: DUAL_STACK_FROM,
+    mutations: [{ file: "assembly/path/rewrite.ts", search: "  store<u64>(at, load<u64>(row, 8), 8);\n", replace: "" }],
+  },
+  {
     bug: "a gateway of its own engine chooses among its egresses in another way",
     caughtBy: /^cluster: external\.pcapng$/,
     mutations: [
@@ -115,11 +122,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 it.each(BUGS.map((bug, number) => ({ ...bug, number })))(
   "$bug: a check names it",
-  async ({ caughtBy, mutations, number }) => {
+  async ({ caughtBy, mutations, number, first = 1 }) => {
     const engineWasm = join(folder, `${number}.wasm`);
     writeFileSync(engineWasm, await buildMutant(mutations));
     const seen = new Set<string>();
-    for (let seed = 1; seed <= MOST_TRIALS && ![...seen].some((check) => caughtBy.test(check)); seed++) {
+    for (let seed = first; seed < first + MOST_TRIALS && ![...seen].some((check) => caughtBy.test(check)); seed++) {
       const { findings } = await runSeed(seed, join(folder, `${number}-${seed}`), { replay: { engineWasm } });
       for (const { check } of findings) seen.add(check);
     }

@@ -53,7 +53,8 @@ export function externalKey({ frame: { flow } }: Entry, { ip, port }: External):
 
 /** A TTL of 255 in front of a hop cannot be told: it, and the header checksum with it, may differ then. */
 export function isAsCaptured(bytes: Uint8Array, captured: Uint8Array): boolean {
-  const blind = captured[22] === 255 ? [22, 24, 25] : [];
+  const [ttlAt, ...sum] = captured[14] >> 4 === 6 ? [21] : [22, 24, 25];
+  const blind = captured[ttlAt] === 255 ? [ttlAt, ...sum] : [];
   return bytes.length === captured.length && bytes.every((byte, i) => byte === captured[i] || blind.includes(i));
 }
 

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { DUAL_STACK_FROM } from "./dual-stack.js";
 import { rollCase } from "./fuzz-case.js";
 import { runTrial, runTrials } from "./trials.js";
 
 const SCRIPTS = 300;
+/** More of them, with pods, gateways and traffic of both families. */
+const DUAL_STACK_SCRIPTS = 100;
 const PER_TEST = 50;
 /** Scripts of long runs that have failed. */
 const ONCE_FAILED = [
@@ -16,6 +19,23 @@ describe.runIf(alone === undefined)("random scripts over random traffic, in both
     async (first) => expect(await runTrials(first, PER_TEST)).toEqual([]),
     600_000,
   );
+
+  it.each(Array.from({ length: DUAL_STACK_SCRIPTS / PER_TEST }, (_, i) => DUAL_STACK_FROM + 1 + i * PER_TEST))(
+    "hold it in both families: seeds from %i on",
+    async (first) => expect(await runTrials(first, PER_TEST)).toEqual([]),
+    600_000,
+  );
+
+  it("have traffic of both families where they are to", () => {
+    const frames = (first: number) => Array.from({ length: 20 }, (_, i) => rollCase(first + i).frames).flat();
+    expect(frames(1).some(({ isIpv6 }) => isIpv6)).toBe(false);
+    const both = frames(DUAL_STACK_FROM);
+    const six = both.filter(({ isIpv6 }) => isIpv6);
+    expect(six.length).toBeGreaterThan(both.length / 3);
+    expect(six.length).toBeLessThan((both.length * 2) / 3);
+    // Frames and errors, either way, of three protocols; but nobody inside tells of an error about an echo.
+    expect(new Set(six.map(({ kind, side, flow }) => `${kind} ${side} ${flow.protocol}`)).size).toBe(11);
+  });
 
   it.each(ONCE_FAILED)("hold it under seed %i, too", async (seed) => expect(await runTrial(seed)).toBeUndefined());
 

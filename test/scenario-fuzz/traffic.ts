@@ -16,9 +16,16 @@ interface Mix {
   readonly lengthMs: number;
 }
 
-/** A capture at the endpoints of all these clusters: frames in order of time, replies as the endpoints saw them. */
-export function rollTraffic(dice: Dice, clusters: readonly ClusterWords[]): FuzzFrame[] {
-  const writer = new FlowWriter(dice);
+/**
+ * A capture at the endpoints of all these clusters: frames in order of time, replies as the endpoints saw them.
+ * @param isIpv6 of a flow: whether its frames are those of its twin
+ */
+export function rollTraffic(
+  dice: Dice,
+  clusters: readonly ClusterWords[],
+  isIpv6: (flow: Flow) => boolean,
+): FuzzFrame[] {
+  const writer = new FlowWriter(dice, isIpv6);
   const ips = [...new Set(clusters.flatMap(({ pods }) => pods.map(({ ip }) => ip)))];
   const mix: Mix = {
     ips,

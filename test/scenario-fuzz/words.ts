@@ -1,5 +1,6 @@
 import type { AzAffinity } from "../../src/config/types.js";
 import { nodeObject, podObject } from "../support/objects.js";
+import { twinOf, twinOfCidr } from "./dual-stack.js";
 
 // A cluster in words: what manifests are made from, and what naive checks read instead of the product's model.
 
@@ -66,14 +67,25 @@ export function timeText(ms: number): string {
   return new Date(START_SECONDS * 1000 + ms).toISOString();
 }
 
-/** The manifests as one list. */
-export function manifestsOf({ nodes, pods, policies }: ClusterWords): string {
-  const items = [...nodes.map(nodeOf), ...pods.map(podOf), ...policies.map(policyObject)];
+/** The manifests as one list. @param dual with a twin in IPv6 of every address but those of nodes */
+export function manifestsOf({ nodes, pods, policies }: ClusterWords, dual = false): string {
+  const items = [
+    ...nodes.map((node) => nodeOf(node, dual)),
+    ...pods.map((pod) => podOf(pod, dual)),
+    ...policies.map((policy) => policyObject(dual ? inBothFamilies(policy) : policy)),
+  ];
   return JSON.stringify({ kind: "List", apiVersion: "v1", items }, undefined, 1);
 }
 
-function nodeOf({ name, internalIP, zone, tier, addresses, drain }: NodeWords): object {
-  const interfaces = addresses && JSON.stringify({ eth1: addresses.map((ip) => `${ip}/24`), default: "eth1" });
+function inBothFamilies(policy: PolicyWords): PolicyWords {
+  const both = (cidrs: readonly string[]) => [...cidrs, ...cidrs.map(twinOfCidr)];
+  const { destinations, excluded, pool } = policy;
+  return { ...policy, destinations: both(destinations), excluded: both(excluded), ...(pool && { pool: both(pool) }) };
+}
+
+function nodeOf({ name, internalIP, zone, tier, addresses, drain }: NodeWords, dual: boolean): object {
+  const eth1 = addresses?.flatMap((ip) => [`${ip}/24`, ...(dual ? [`${twinOf(ip)}/120`] : [])]);
+  const interfaces = eth1 && JSON.stringify({ eth1, default: "eth1" });
   return nodeObject(name, internalIP, {
     labels: { name, ...(tier && { tier }), ...(zone && { [ZONE_LABEL]: zone }) },
     annotations: {
@@ -83,9 +95,14 @@ function nodeOf({ name, internalIP, zone, tier, addresses, drain }: NodeWords): 
   });
 }
 
-function podOf({ name, ip, createdMs, deletedMs, ...words }: PodWords): object {
+function podOf({ name, ip, createdMs, deletedMs, ...words }: PodWords, dual: boolean): object {
   const time = (ms: number | undefined) => (ms === undefined ? undefined : timeText(ms));
-  return podObject(name, ip, { ...words, created: time(createdMs), deleted: time(deletedMs) });
+  return podObject(name, ip, {
+    ...words,
+    created: time(createdMs),
+    deleted: time(deletedMs),
+    ...(dual && { otherIP: twinOf(ip) }),
+  });
 }
 
 function policyObject(policy: PolicyWords): object {

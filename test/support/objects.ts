@@ -27,11 +27,13 @@ interface PodParts {
   readonly deleted?: string | undefined;
   /** Of its container, TCP. */
   readonly ports?: readonly number[] | undefined;
+  /** Its address of the other family. */
+  readonly otherIP?: string | undefined;
 }
 
-/** A running Pod with one address. */
+/** A running Pod with one address, or one of each family. */
 export function podObject(name: string, ip: string, parts: PodParts): object {
-  const { uid, app, node, created = LONG_AGO, deleted, ports = [] } = parts;
+  const { uid, app, node, created = LONG_AGO, deleted, ports = [], otherIP } = parts;
   const containerPorts = ports.map((containerPort) => ({ containerPort, protocol: "TCP" }));
   return {
     apiVersion: "v1",
@@ -48,6 +50,6 @@ export function podObject(name: string, ip: string, parts: PodParts): object {
       ...(node !== undefined && { nodeName: node }),
       containers: [{ name: "main", image: "none", ports: containerPorts }],
     },
-    status: { phase: "Running", podIP: ip, podIPs: [{ ip }] },
+    status: { phase: "Running", podIP: ip, podIPs: [{ ip }, ...(otherIP === undefined ? [] : [{ ip: otherIP }])] },
   };
 }

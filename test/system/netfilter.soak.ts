@@ -12,7 +12,7 @@ const PROFILES: readonly NatProfile[] = ["rfc", "cilium"];
 const lacking = missing(["ip", "nft", "ethtool", "unshare", "setpriv", "python3"], [], true);
 if (lacking !== "") throw new Error(`missing: ${lacking}`);
 
-test.each(PROFILES)(`the kernel and the engine do the same to ${packets} packets (%s)`, async (profile) => {
+test.each(PROFILES)(`T57: the kernel and the engine do the same to ${packets} packets (%s)`, async (profile) => {
   const compared = await runDifferential(profile, { seed, packets, conversations: 0 });
   console.log(summary(profile, compared));
   console.log(`differences seen: ${[...seenNames([compared])].map(([name, times]) => `${name} ${times}`).join(", ")}`);

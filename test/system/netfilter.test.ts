@@ -65,7 +65,7 @@ function captureOf(packets: readonly Uint8Array[]): string {
   return file;
 }
 
-describe.skipIf(lacking !== "")("the Linux kernel's source NAT and the engine do the same", () => {
+describe.skipIf(lacking !== "")("T57: the Linux kernel's source NAT and the engine do the same", () => {
   const runs = new Map<NatProfile, Compared>();
 
   beforeAll(async () => {
