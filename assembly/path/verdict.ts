@@ -20,7 +20,7 @@ import {
   VERDICT_REASON_AT,
   VERDICT_TARGET_AT,
 } from "../abi";
-import { highOf, lowOf } from "../tables/addresses";
+import { addressRow, isIpv6Line } from "../tables/addresses";
 import { count } from "../tables/counters";
 
 /** `::ffff:` as the third 32-bit word of a mapped address in memory. */
@@ -72,8 +72,12 @@ export class Verdict {
     store<u8>(at, <u8>action, VERDICT_ACTION_AT);
     store<u32>(at, egress, VERDICT_EGRESS_AT);
     store<u16>(at, bswap<u16>(<u16>port), VERDICT_NAT_PORT_AT);
-    store<u64>(at, bswap<u64>(highOf(line, address)), VERDICT_EGRESS_IP_AT);
-    store<u64>(at, bswap<u64>(lowOf(line, address)), VERDICT_EGRESS_IP_AT + 8);
+    if (isIpv6Line(line)) {
+      store<u64>(at, load<u64>(addressRow(address)), VERDICT_EGRESS_IP_AT);
+      store<u64>(at, load<u64>(addressRow(address), 8), VERDICT_EGRESS_IP_AT + 8);
+    } else {
+      store<u64>(at, <u64>MAPPED_WORD | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
+    }
     count(<usize>COUNTER_ACTIONS_AT + ((<usize>action) << 3));
   }
 
