@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { EngineConfig } from "../../src/engine/engine-config.js";
-import { GatewayRig, type RigFrame } from "../assembly/path/gateway-rig.js";
-import { address, egress, endpoint, model, node, policy, policySet, prefix } from "../engine/model.js";
+import type { RigFrame } from "../assembly/path/gateway-rig.js";
+import { address } from "../engine/model.js";
 import {
   ethernet,
   type Ipv6Extension,
@@ -14,26 +13,12 @@ import {
   text,
   udp,
 } from "../support/frames.js";
+import { EXT, gateway6, INSIDE, REMOTE } from "./rig6.js";
 
 // The IPv6 half of T01 and T02. What comes out untouched but for its source is built a second time, with the egress IP in it, and compared
 // byte for byte: no checksum, mask or leak is judged by code that the engine has a part in.
 
-const INSIDE = "fd00:1::2";
-const EXT = "2001:db8:2::1";
-const REMOTE = "2001:db8:9::9";
-const OWN = 40_000;
-
-function start(config: Partial<EngineConfig> = {}, hop = false): Promise<GatewayRig> {
-  const dualStack = model({
-    nodes: [node("gw", "172.18.0.11"), node("worker", "172.18.0.5")],
-    egresses: [egress("gw", "192.0.2.1", { egressIPv6: address(EXT) })],
-    policies: [policy("out", [0], { destinations: [prefix("0.0.0.0/0"), prefix("::/0")] })],
-    policySets: [policySet({ "0.0.0.0/0": 0, "::/0": 0 })],
-    endpoints: [endpoint("pod", [INSIDE, "10.0.0.2"], { node: hop ? "worker" : "gw" })],
-    clusterPrefixes: [{ prefix: prefix("fd00:1::/64"), why: "pod-cidr" }],
-  });
-  return GatewayRig.start(dualStack, { natProfile: "rfc", connections6: 4096, ...config });
-}
+const OWN = 4000;
 
 const SYN = tcp({ srcPort: OWN, dstPort: 443, flags: "SYN", payload: text("hello") });
 const QUERY = udp({ srcPort: OWN, dstPort: 53, payload: text("question") });
@@ -126,7 +111,7 @@ const fromInside = (frame: Uint8Array): RigFrame => ({ hook: "from-endpoint", fr
 
 describe("T01 malformed IPv6 packets of nat-requirements section 4, sent from inside", () => {
   it.each(ROWS)("%s", async (_, build, verdict) => {
-    const rig = await start();
+    const rig = await gateway6();
     const outcome = rig.one(fromInside(build(INSIDE)));
     expect(said(outcome)).toBe(verdict);
     expect(outcome.frame).toEqual(build(verdict === "snat" ? EXT : INSIDE));
@@ -135,14 +120,14 @@ describe("T01 malformed IPv6 packets of nat-requirements section 4, sent from in
 
   it.each([0, 1])("V13 hop limit %i ends before a routed hop, and does not matter without one", async (hopLimit) => {
     const build = packet(QUERY, { hopLimit });
-    const near = (await start()).one(fromInside(build(INSIDE)));
+    const near = (await gateway6()).one(fromInside(build(INSIDE)));
     expect(near).toMatchObject({ action: "snat", frame: build(EXT) });
-    const far = (await start({}, true)).one(fromInside(build(INSIDE)));
+    const far = (await gateway6({ hop: true })).one(fromInside(build(INSIDE)));
     expect(far).toMatchObject({ action: "drop", reason: "ttl-exceeded", frame: build(INSIDE) });
   });
 
   it("all of them together: every frame counts as translated or under its one reason", async () => {
-    const rig = await start();
+    const rig = await gateway6();
     rig.send(ROWS.map(([, build]) => fromInside(build(INSIDE))));
     const { actions, reasons } = rig.engine.counters();
     const explained = Object.values(reasons).reduce((sum, count) => sum + count, 0);
@@ -162,7 +147,7 @@ describe("T02 IPv6 cut at every byte", () => {
     const whole = packet(l4)(INSIDE);
 
     it("V01 with the lengths as they were: truncated from the first missing byte on", async () => {
-      const rig = await start();
+      const rig = await gateway6();
       for (let length = 0; length < whole.length; length++) {
         expect(said(rig.one(fromInside(whole.slice(0, length)))), `${length} bytes`).toBe("drop truncated");
       }
@@ -172,7 +157,7 @@ describe("T02 IPv6 cut at every byte", () => {
     it("with the lengths made consistent: dropped with a reason until the header is complete, then translated", async () => {
       const size = whole.length - 54;
       for (let length = 1; length < size; length++) {
-        const rig = await start();
+        const rig = await gateway6();
         const cut: Build = (src) => {
           const bytes = packet(l4)(src).slice(54, 54 + length);
           if (l4 === QUERY && length >= 6) bytes.set([length >> 8, length & 255], 4);
