@@ -1,6 +1,6 @@
 /**
- * Runs all NAT tests (test/nat, test/assembly) against an engine without a bug and then, until one fails, against each mutant of
- * test/mutants/mutants.ts. Prints a row for each: what is wrong, and the test that failed first.
+ * Runs all NAT tests (test/nat, test/assembly) against an engine without a bug, then against each mutant of
+ * test/mutants/mutants.ts until one fails, first those of the file that is meant to. Prints a row for each: what is wrong, and that test.
  * Usage: node test/soak/mutants.mjs
  * Exits with 1 where a mutant survives or cannot be planted.
  */
