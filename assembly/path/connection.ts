@@ -53,7 +53,7 @@ import { countOpened, expire, find, homeLine, insertPair, setAddress } from "../
 import { count, egressStats } from "../tables/counters";
 import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
-import { buildAhead, findPort, mappingKey, NO_PORT } from "../tables/nat-ports";
+import { buildAhead, findPort, isOwnFree, mappingHome, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32, delta128 } from "../wire/checksum";
@@ -74,9 +74,16 @@ export function swapAddresses(addresses: u64): u64 {
   return rotl<u64>(addresses, 32);
 }
 
-/** Port hash of an original five-tuple: what the search for a NAT port starts from. */
-function portHash(p: Parsed): u64 {
-  return hashTuple(portSeed, p);
+/**
+ * NAT port for a frame's connection, host order, or NO_PORT. Most keep their own, for which no hash is needed.
+ * @param address egress IP   @param own host order   @param home `mappingHome` of the mapping that keeps it
+ */
+function choosePort(p: Parsed, address: u32, own: u32, home: usize): u32 {
+  const remote = <u32>(p.addresses >> 32);
+  const remotePort = p.ports >> 16;
+  const transport = p.transport;
+  if (isOwnFree(address, remote, remotePort, transport, own, home, nowMs())) return own;
+  return findPort(address, remote, remotePort, transport, hashTuple(portSeed, p), nowMs());
 }
 
 /** True where the first frame of a connection shows that it began before. */
@@ -147,12 +154,11 @@ function begin(line: usize, flags: u32, row: u32): void {
 
 /**
  * Blind stores into what the search for a port and the new mapping read next, so that the two cache misses overlap. Right only where the
- * endpoint keeps its port, which most do.
+ * endpoint keeps its port, which most do. @param home `mappingHome` of that mapping
  */
-function touchMapping(address: u32, remote: u32, remotePort: u32, own: u32, protocol: u32): void {
+function touchMapping(home: usize, address: u32, remote: u32, remotePort: u32, protocol: u32): void {
   if (!(configFlags & CONFIG_FLAG_TOUCH)) return;
-  const key = mappingKey(remotePort, own, protocol);
-  store<u16>(homeLine(<u64>remote | ((<u64>address) << 32), key), 0, LINE_TOUCH_AT);
+  store<u16>(home, 0, LINE_TOUCH_AT);
   touchGroup(address, remote, remotePort, protocol);
 }
 
@@ -183,12 +189,14 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
   const ownPort = <u32>bswap<u16>(<u16>own);
   const remotePort = p.ports >> 16;
   const transport = p.transport;
-  touchMapping(address, remote, remotePort, ownPort, transport);
-  const found = findPort(address, remote, remotePort, transport, ownPort, portHash(p), nowMs());
+  const home = mappingHome(remote, address, mappingKey(remotePort, ownPort, transport));
+  touchMapping(home, address, remote, remotePort, transport);
+  const found = choosePort(p, address, ownPort, home);
   if (found == NO_PORT) return v.drop(noPortReason(p));
   const port = <u32>bswap<u16>(<u16>found);
   const replyKey = mappingKey(remotePort, found, transport);
-  const line = insertPair(p.addresses, p.key, <u64>remote | ((<u64>address) << 32), replyKey, nowMs());
+  const replyHome = found == ownPort ? home : mappingHome(remote, address, replyKey);
+  const line = insertPair(p.addresses, p.key, <u64>remote | ((<u64>address) << 32), replyKey, replyHome, nowMs());
   if (line == 0) return v.drop(REASON_TABLE_FULL);
   const network = otherLine(line);
   const hopFlag: u32 = hop ? LINE_FLAG_HOP : 0;
@@ -225,8 +233,8 @@ export function mappingFault(p: Parsed): u32 {
   const remote = <u32>(p.addresses >> 32);
   if (address == remote) return REASON_BAD_SOURCE;
   const own = <u32>bswap<u16>(<u16>(p.ports & 0xffff));
-  const port = findPort(address, remote, p.ports >> 16, p.transport, own, portHash(p), nowMs());
-  return port == NO_PORT ? noPortReason(p) : REASON_NONE;
+  const home = mappingHome(remote, address, mappingKey(p.ports >> 16, own, p.transport));
+  return choosePort(p, address, own, home) == NO_PORT ? noPortReason(p) : REASON_NONE;
 }
 
 /** Why a frame gets no NAT port: of what has none there is one mapping to each remote. */
@@ -303,12 +311,13 @@ function rememberPair(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, p
   const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
   const otherKey = answerKey(p.key, otherHook);
   const otherAddresses = swapAddresses(p.addresses);
-  const holder = find(homeLine(otherAddresses, otherKey), otherAddresses, otherKey);
+  const home = homeLine(otherAddresses, otherKey);
+  const holder = find(home, otherAddresses, otherKey);
   if (holder != 0) {
     if (!isExpired(holder, nowMs())) return TAKEN;
     expire(holder, nowMs());
   }
-  const line = insertPair(p.addresses, p.key, otherAddresses, otherKey, nowMs());
+  const line = insertPair(p.addresses, p.key, otherAddresses, otherKey, home, nowMs());
   if (line == 0) return NO_ROOM;
   const other = otherLine(line);
   begin(line, primary ? LINE_FLAG_PRIMARY : 0, 0);

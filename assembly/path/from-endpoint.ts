@@ -125,15 +125,19 @@ function isNowhere(p: Parsed): bool {
 /** The first frame of a connection, as far as we know. */
 function first(p: Parsed, v: Verdict): void {
   if (isLand(p)) return v.drop(REASON_BAD_SOURCE);
-  const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
+  const srcUpper = srcHigh(p);
+  const srcLower = srcLow(p);
+  const endpoint = findEndpoint(srcUpper, srcLower, nowNs());
   if (endpoint == NO_INDEX)
-    return isSpoofed(srcHigh(p), srcLow(p)) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
-  const never = neverSelected(dstHigh(p), dstLow(p));
+    return isSpoofed(srcUpper, srcLower) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
+  const dstUpper = dstHigh(p);
+  const dstLower = dstLow(p);
+  const never = neverSelected(dstUpper, dstLower);
   if (never) return v.pass(never);
   const fault = openingFault(p);
   if (fault) return stateless(p, fault, v);
   if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);
-  resolve(endpoint, dstHigh(p), dstLow(p), placementHash(p), NO_INDEX, false);
+  resolve(endpoint, dstUpper, dstLower, placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {
     if (configFlags & CONFIG_FLAG_NO_PICK_UP && isMidStream(p)) return v.drop(REASON_NO_STATE);
     if (isSelectedLost()) return loseFrame(p, 0, endpoint, v);

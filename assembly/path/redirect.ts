@@ -35,7 +35,7 @@ import {
 } from "../abi";
 
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { insertPair, removeCounted, takePin } from "../tables/conntrack";
+import { homeLine, insertPair, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
@@ -124,7 +124,8 @@ export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
 function insertPin(p: Parsed): usize {
   if (p.isIpv6 && !borrow(p)) return 0;
   const replyKey = answerKey(p.key, HOOK_FROM_OVERLAY);
-  const line = insertPair(p.addresses, p.key, swapAddresses(p.addresses), replyKey, nowMs());
+  const addresses = swapAddresses(p.addresses);
+  const line = insertPair(p.addresses, p.key, addresses, replyKey, homeLine(addresses, replyKey), nowMs());
   if (p.isIpv6) giveBack(p.addresses);
   return line;
 }

@@ -74,11 +74,12 @@ export class Verdict {
     store<u8>(at, <u8>action, VERDICT_ACTION_AT);
     store<u32>(at, egress, VERDICT_EGRESS_AT);
     store<u16>(at, bswap<u16>(<u16>port), VERDICT_NAT_PORT_AT);
-    const row = addressRow(address);
-    const isIpv6 = isIpv6Line(line);
-    const low: u64 = <u64>MAPPED_WORD | ((<u64>address) << 32);
-    store<u64>(at, isIpv6 ? load<u64>(row) : 0, VERDICT_EGRESS_IP_AT);
-    store<u64>(at, isIpv6 ? load<u64>(row, 8) : low, VERDICT_EGRESS_IP_AT + 8);
+    if (isIpv6Line(line)) {
+      store<u64>(at, load<u64>(addressRow(address)), VERDICT_EGRESS_IP_AT);
+      store<u64>(at, load<u64>(addressRow(address), 8), VERDICT_EGRESS_IP_AT + 8);
+    } else {
+      store<u64>(at, <u64>MAPPED_WORD | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
+    }
     count(<usize>COUNTER_ACTIONS_AT + ((<usize>action) << 3));
   }
 

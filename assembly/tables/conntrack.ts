@@ -32,7 +32,7 @@ import {
   LINE_TIMEOUT_ROW_AT,
   TIMEOUT_HOLD,
 } from "../abi";
-import { KEY_MASK } from "../wire/parse";
+import { FAMILY_IPV6, KEY_MASK } from "../wire/parse";
 import { holdAddress, isIpv6Line, releaseAddress, releaseLine } from "./addresses";
 import { HELD_AT, nowMs, SWEEP_AT, timeOf } from "./clock";
 import { count, egressStats, uncount } from "./counters";
@@ -95,9 +95,8 @@ export function find(home: usize, addresses: u64, key: u64): usize {
   return 0;
 }
 
-/** First free slot for a key, or NONE within the probe limit. */
-function freeSlot(addresses: u64, key: u64): u32 {
-  const home = homeSlot(addresses, key);
+/** First free slot for a key whose home slot this is, or NONE within the probe limit. */
+function freeSlot(home: u32): u32 {
   for (let slot = home; slot < home + PROBE_LIMIT; slot++) if (!isUsed(lineAt(slot))) return slot;
   return NONE;
 }
@@ -123,7 +122,7 @@ function claim(slot: u32, addresses: u64, key: u64): usize {
   clearLine(line);
   store<u64>(line, addresses, LINE_SRC_AT);
   store<u64>(line, key, LINE_PORTS_AT);
-  if (load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_IPV6) {
+  if (<u32>(key >> 32) & FAMILY_IPV6) {
     holdAddress(<u32>addresses);
     holdAddress(<u32>(addresses >> 32));
   }
@@ -138,27 +137,29 @@ export function setAddress(line: usize, address: u32): void {
 
 /**
  * Two linked lines for a new connection; neither key may be in the table. Makes room where the table is full.
- * @returns the line of the first key, or 0 where nothing could be given up (table-full)
+ * @param homeB `homeLine` of the second key   @returns the line of the first key, or 0 where nothing could be given up (table-full)
  */
-export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, now: u32): usize {
+export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, homeB: usize, now: u32): usize {
+  const homeOfA = homeSlot(addressesA, keyA);
+  const homeOfB = slotOf(homeB);
   // From three quarters on the sweep runs ahead of new connections, so that no live one is given up while dead ones take the room.
   if (load<u64>(countersAt + COUNTER_ENTRIES_AT) * 4 >= <u64>maxConnections * 3) sweep(SWEEP_PER_INSERTION, now);
   if (
     load<u64>(countersAt + COUNTER_ENTRIES_AT) >= <u64>maxConnections &&
-    !evict(evictionStart(homeSlot(addressesA, keyA)), EVICTION_WINDOW, now)
+    !evict(evictionStart(homeOfA), EVICTION_WINDOW, now)
   )
     return 0;
-  let slotA = freeSlot(addressesA, keyA);
-  let slotB = freeSlot(addressesB, keyB);
+  let slotA = freeSlot(homeOfA);
+  let slotB = freeSlot(homeOfB);
   if (slotA == NONE || slotB == NONE) {
-    while (freeSlot(addressesA, keyA) == NONE) if (!makeSlot(homeSlot(addressesA, keyA), now)) return 0;
-    while (freeSlot(addressesB, keyB) == NONE) if (!makeSlot(homeSlot(addressesB, keyB), now)) return 0;
-    slotA = freeSlot(addressesA, keyA);
+    while (freeSlot(homeOfA) == NONE) if (!makeSlot(homeOfA, now)) return 0;
+    while (freeSlot(homeOfB) == NONE) if (!makeSlot(homeOfB, now)) return 0;
+    slotA = freeSlot(homeOfA);
     if (slotA == NONE) return 0;
     slotB = slotA;
   }
   const lineA = claim(slotA, addressesA, keyA);
-  if (slotB == slotA) slotB = freeSlot(addressesB, keyB);
+  if (slotB == slotA) slotB = freeSlot(homeOfB);
   if (slotB == NONE) {
     removeLine(slotA, NONE);
     return 0;

@@ -49,11 +49,22 @@ export function mappingKey(remotePort: u32, port: u32, protocol: u32): u64 {
   return makeKey(remotePort | (ours << 16), protocol, HOOK_FROM_NETWORK | mark);
 }
 
-/** Network-side line of a port: of a live connection, or of one that ended and is held down (`isHeld`). 0 = free; the expired are removed. */
-function occupant(remote: u32, egressIp: u32, key: u64, now: u32): usize {
-  const addresses = <u64>remote | ((<u64>egressIp) << 32);
-  const line = find(homeLine(addresses, key), addresses, key);
+/** Line at which probing starts for the network side of a mapping; addresses as on the wire. @param key `mappingKey` */
+export function mappingHome(remote: u32, egressIp: u32, key: u64): usize {
+  return homeLine(<u64>remote | ((<u64>egressIp) << 32), key);
+}
+
+/**
+ * Network-side line of a port: of a live connection, or of one that ended and is held down (`isHeld`). 0 = free; the expired are removed.
+ * @param home `mappingHome`
+ */
+function occupantAt(home: usize, remote: u32, egressIp: u32, key: u64, now: u32): usize {
+  const line = find(home, <u64>remote | ((<u64>egressIp) << 32), key);
   return line == 0 || !isExpired(line, now) ? line : expire(line, now);
+}
+
+function occupant(remote: u32, egressIp: u32, key: u64, now: u32): usize {
+  return occupantAt(mappingHome(remote, egressIp, key), remote, egressIp, key, now);
 }
 
 /** @returns 0 when no live connection has a port, else when the one that has it expires */
@@ -74,7 +85,12 @@ let heldUntil: u32 = 0;
 
 /** True for a port that nothing speaks against; of those held down, the one that is free first is remembered in `heldPort`. */
 function isFree(remote: u32, egressIp: u32, remotePort: u32, protocol: u32, port: u32, now: u32): bool {
-  const line = occupant(remote, egressIp, mappingKey(remotePort, port, protocol), now);
+  const key = mappingKey(remotePort, port, protocol);
+  return isFreeAt(mappingHome(remote, egressIp, key), remote, egressIp, key, port, now);
+}
+
+function isFreeAt(home: usize, remote: u32, egressIp: u32, key: u64, port: u32, now: u32): bool {
+  const line = occupantAt(home, remote, egressIp, key, now);
   if (line == 0) return true;
   if (!isHeld(line)) return false;
   const until = expiryOf(line);
@@ -86,26 +102,38 @@ function isFree(remote: u32, egressIp: u32, remotePort: u32, protocol: u32, port
 }
 
 /**
- * A free port for a new connection, host order, or NO_PORT. Expired holders that are met are removed: pointers to lines are void.
- * @param egressIp, remote, remotePort as on the wire   @param own the endpoint's port or id, host order   @param random the tuple's port hash
+ * Step 1, before `findPort`: true where a new connection can have the endpoint's own port or id. Expired holders that are met are removed:
+ * pointers to lines are void. @param egressIp, remote, remotePort as on the wire   @param own host order
+ * @param home `mappingHome` of the mapping that this would be
  */
-export function findPort(
+export function isOwnFree(
   egressIp: u32,
   remote: u32,
   remotePort: u32,
   protocol: u32,
   own: u32,
-  random: u64,
+  home: usize,
   now: u32,
-): u32 {
-  if (isExhausted(egressIp, remote, remotePort, protocol, now)) return NO_PORT;
+): bool {
   heldPort = NO_PORT;
   const low = lowest(protocol);
   const ports = portCount(protocol);
-  if (own - low < ports && isFree(remote, egressIp, remotePort, protocol, own, now)) {
+  if (isExhausted(egressIp, remote, remotePort, protocol, now)) return false;
+  if (own - low < ports && isFreeAt(home, remote, egressIp, mappingKey(remotePort, own, protocol), own, now)) {
     count(COUNTER_PORT_PROBES_AT);
-    return own;
+    return true;
   }
+  return false;
+}
+
+/**
+ * Steps 2 to 4: another free port, host order, or NO_PORT. Expired holders that are met are removed: pointers to lines are void.
+ * @param egressIp, remote, remotePort as on the wire   @param random the tuple's port hash
+ */
+export function findPort(egressIp: u32, remote: u32, remotePort: u32, protocol: u32, random: u64, now: u32): u32 {
+  if (isExhausted(egressIp, remote, remotePort, protocol, now)) return NO_PORT;
+  const low = lowest(protocol);
+  const ports = portCount(protocol);
   let offset = scale(random, ports);
   const stride = strideFor(random, ports);
   const tries = ports < CANDIDATES ? ports : CANDIDATES;

@@ -5,8 +5,11 @@ export interface Mutant extends Mutation {
   /** What is wrong with such an engine. */
   readonly what: string;
   readonly killer: string;
-  /** Part of the short run of the system tests; all of them are in `test/soak/mutants.mjs`. */
-  readonly isShort?: boolean;
+  /**
+   * Part of the names of the tests in there that must fail: then the mutant is one of the short run, in the system tests. All of them are
+   * in `test/soak/mutants.mjs`, where every test of every file may notice them.
+   */
+  readonly test?: string;
 }
 
 const CHECKSUM = "assembly/wire/checksum.ts";
@@ -42,7 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "const sum = (~checksum & 0xffff) + delta;",
     replace: "const sum = (~checksum & 0xffff) + (~delta & 0xffff);",
     killer: CHECKSUM_TESTS,
-    isShort: true,
+    test: "T13",
   },
   {
     what: "a UDP checksum that comes to 0 is sent as 0",
@@ -50,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "return next == 0 ? 0xffff : next;",
     replace: "return next;",
     killer: CHECKSUM_TESTS,
-    isShort: true,
+    test: "T13",
   },
   {
     what: "a UDP datagram without a checksum gets one",
@@ -58,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "if (checksum == 0) return 0;",
     replace: "",
     killer: CHECKSUM_TESTS,
-    isShort: true,
+    test: "T16",
   },
   {
     what: "source and destination of the packet that an ICMP error quotes are swapped",
@@ -66,7 +69,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "fromEndpoint ? inner + IPV4_DST_AT : inner + IPV4_SRC_AT",
     replace: "fromEndpoint ? inner + IPV4_SRC_AT : inner + IPV4_DST_AT",
     killer: ERROR_TESTS,
-    isShort: true,
+    test: "T04",
   },
   {
     what: "the checksum of an ICMP error does not follow the quoted address",
@@ -81,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "if (own - low < ports &&",
     replace: "if (own + 1 - low <= ports &&",
     killer: PORT_TESTS,
-    isShort: true,
+    test: "just outside of it",
   },
   {
     what: "an endpoint's own port one above the range is kept",
@@ -89,7 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "if (own - low < ports &&",
     replace: "if (own - low <= ports &&",
     killer: PORT_TESTS,
-    isShort: true,
+    test: "just outside of it",
   },
   {
     what: "the last port of the range is never given",
@@ -97,7 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "65536 : snatHigh - snatLow + 1;",
     replace: "65536 : snatHigh - snatLow;",
     killer: PORT_TESTS,
-    isShort: true,
+    test: "T21",
   },
   {
     what: "the table gets no entry for the reply",
@@ -105,15 +108,15 @@ export const MUTANTS: readonly Mutant[] = [
     search: "claim(slotB, addressesB, keyB)",
     replace: "claim(slotB, addressesA, keyA)",
     killer: MAPPING_TESTS,
-    isShort: true,
+    test: "T26",
   },
   {
     what: "the IPv4 header's checksum does not follow the TTL",
     file: CONNECTION,
     search: "<u16>(hop ? combine(addressDelta, TTL_DELTA) : addressDelta)",
     replace: "<u16>addressDelta",
-    killer: CHECKSUM_TESTS,
-    isShort: true,
+    killer: MAPPING_TESTS,
+    test: "T20 an established",
   },
   {
     what: "the TTL is not put down on the straight line",
@@ -135,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "isIpv6 ? delta128(addressRow(was), addressRow(address))",
     replace: "isIpv6 ? 0",
     killer: IPV6_TESTS,
-    isShort: true,
+    test: "T48",
   },
   {
     what: "the hop limit is not put down",
@@ -143,7 +146,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "load<u8>(l3, IPV6_HOP_LIMIT_AT) - 1",
     replace: "load<u8>(l3, IPV6_HOP_LIMIT_AT)",
     killer: IPV6_TESTS,
-    isShort: true,
+    test: "T48",
   },
   {
     what: "a ninth extension header is stepped over",
@@ -165,7 +168,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "return makeKey(id << 16, PROTOCOL_ICMP, hook | LINE_HOOK_ANSWER);",
     replace: "return makeKey(id, PROTOCOL_ICMP, hook);",
     killer: MAPPING_TESTS,
-    isShort: true,
+    test: "T26",
   },
   {
     what: "a connection lives one tick too long",
@@ -173,7 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: ">= lifetime && now - load<u32>(otherLine(line), LINE_SEEN_AT) >= lifetime;",
     replace: "> lifetime && now - load<u32>(otherLine(line), LINE_SEEN_AT) > lifetime;",
     killer: LIFETIME_TESTS,
-    isShort: true,
+    test: "to the millisecond",
   },
   {
     what: "a connection lives one tick too long on the straight line",
@@ -195,7 +198,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "const lifetime = lifetimeOf(line);",
     replace: "const lifetime = load<u8>(line, LINE_STATE_AT) & STATE_RESET ? <u32>0 : lifetimeOf(line);",
     killer: LIFETIME_TESTS,
-    isShort: true,
+    test: "T29 one RST",
   },
   {
     what: "data after an RST does not bring a connection back",
@@ -210,7 +213,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "return isReplied(line) ? ESTABLISHED : 2;",
     replace: "return isReplied(line) ? 2 : ESTABLISHED;",
     killer: FLOOD_TESTS,
-    isShort: true,
+    test: "half-open flows of a flood",
   },
   {
     what: "a freed TCP port is not held down",
@@ -218,7 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "== TCP ? timeoutOf(line, TIMEOUT_HOLD) : 0;",
     replace: "== TCP ? 0 : 0;",
     killer: PORT_TESTS,
-    isShort: true,
+    test: "is given to nobody for 120 s",
   },
   {
     what: "what arrives for a port that is held down is translated",
@@ -240,7 +243,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "~outsideMask(word, low, high);",
     replace: "~outsideMask(word, low, high) & ~bit(17);",
     killer: PORT_TESTS,
-    isShort: true,
+    test: "T21",
   },
   {
     what: "a port is not given away again when its connection has expired",
@@ -262,7 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "for (let slot = home; slot < home + PROBE_LIMIT; slot++) if (!isUsed(lineAt(slot))) return slot;",
     replace: "for (let slot = home; slot < lineCount + PROBE_LIMIT; slot++) if (!isUsed(lineAt(slot))) return slot;",
     killer: FLOOD_TESTS,
-    isShort: true,
+    test: "T54 under the same seed",
   },
   {
     what: "places in the table do not depend on the seed",
@@ -284,7 +287,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "if (pair >= total || load<u32>(lineAt(pair), LINE_PAIR_AT) != slot) return false;",
     replace: "if (pair >= total) return false;",
     killer: RESTORE_TESTS,
-    isShort: true,
+    test: "partner belongs to another",
   },
   {
     what: "a saved state may hold IPv6 lines whose addresses do not exist",
@@ -306,7 +309,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "  rebasePorts();\n  bumpEpoch();",
     replace: "  rebasePorts();",
     killer: "test/assembly/path/reload.test.ts",
-    isShort: true,
+    test: "a lifetime that a reload makes shorter",
   },
   {
     what: "a packet with one address as source and destination passes",
@@ -314,7 +317,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "if (isLand(p)) return v.drop(REASON_BAD_SOURCE);",
     replace: "",
     killer: MALFORMED_TESTS,
-    isShort: true,
+    test: "I16",
   },
   {
     what: "an endpoint may send with a multicast source",
@@ -336,7 +339,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "if (memory.compare(p.l3 + dst, inner + src, size) != 0) return true;",
     replace: "",
     killer: ERROR_TESTS,
-    isShort: true,
+    test: "T10",
   },
   {
     what: "an endpoint may send ICMP errors about another's connection",
@@ -365,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "count(<usize>COUNTER_REASONS_AT + ((<usize>reason) << 3));",
     replace: "",
     killer: MALFORMED_TESTS,
-    isShort: true,
+    test: "counts as passed or under its one reason",
   },
   {
     what: "translated frames count as restored ones on the straight line",
@@ -380,7 +383,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "const ipDelta = <u32>load<u16>(line, LINE_IP_DELTA_AT);",
     replace: "const ipDelta = <u32>load<u16>(line, LINE_IP_DELTA_AT); store<u8>(p.end, 0x5a);",
     killer: MAPPING_TESTS,
-    isShort: true,
+    test: "T20 an established",
   },
   {
     what: "a checksum that was not captured is written all the same",

@@ -24,12 +24,14 @@ interface JsonReport {
 /**
  * Builds the engine with the bugs of `mutations`, none for a control, and runs test files against it.
  * @param files of test/nat and test/assembly; none = all   @param bail tests that may fail before the run ends, 0 = all
+ * @param names parts of the names of the tests to run; none = all
  * @throws Error where a bug cannot be planted, the engine does not compile, or the run ends without a result
  */
 export async function runAgainst(
   mutations: readonly Mutation[],
   files: readonly string[],
   bail: number,
+  names: readonly string[] = [],
 ): Promise<TestRun> {
   const wasm = await buildMutant(mutations);
   const folder = await mkdtemp(join(tmpdir(), "sluicegate-mutants-"));
@@ -37,7 +39,8 @@ export async function runAgainst(
     const engine = join(folder, "engine.wasm");
     await writeFile(engine, wasm);
     const report = join(folder, "report.json");
-    const output = await runVitest(files, bail, engine, report);
+    const selected = names.length > 0 ? ["--testNamePattern", names.map((name) => `(${name})`).join("|")] : [];
+    const output = await runVitest([...files, `--bail=${bail}`, ...selected], engine, report);
     const text = await readFile(report, "utf8").catch(() => {
       throw new Error(`the test run left no report:\n${output}`);
     });
@@ -48,17 +51,13 @@ export async function runAgainst(
 }
 
 /** @returns what it printed; how it ended shows in the report */
-function runVitest(files: readonly string[], bail: number, engine: string, report: string): Promise<string> {
+function runVitest(which: readonly string[], engine: string, report: string): Promise<string> {
   const options = ["--config", "test/mutants/vitest.config.ts", "--reporter=json", `--outputFile=${report}`];
   const env = { ...process.env, SLUICEGATE_MUTANT: engine };
-  const child = spawn(
-    process.execPath,
-    ["node_modules/vitest/vitest.mjs", "run", ...options, `--bail=${bail}`, ...files],
-    {
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+  const child = spawn(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...options, ...which], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => (output += piece.toString()));
   return new Promise((resolve, reject) => {

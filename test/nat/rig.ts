@@ -10,6 +10,7 @@ import { GatewayRig, type Outcome, type RigFrame } from "../assembly/path/gatewa
 import { egress, endpoint, model, node, policy, policySet, prefix, withSettings } from "../engine/model.js";
 import { ethernet, ipv4, type Layer4 } from "../support/frames.js";
 import { faultsOf } from "./oracles.js";
+import { pairsIn } from "./pairs.js";
 
 export type { Outcome } from "../assembly/path/gateway-rig.js";
 
@@ -107,8 +108,9 @@ export class Nat {
     return this.one(inbound(l4, fields));
   }
 
-  /** Fails where any frame so far broke a rule that holds of all. */
+  /** Fails where any frame so far broke a rule that holds of all, or lines of the table are not in pairs (T28). */
   check(): void {
+    pairsIn(this.rig.engine);
     expect(this.faults.slice(0, 5)).toEqual([]);
     expect(this.verifier.finish().mismatches.slice(0, 5)).toEqual([]);
     const { actions } = this.counters;

@@ -1,6 +1,6 @@
 /**
- * Runs all NAT tests (test/nat, test/assembly) against an engine without a bug and then against each mutant of test/mutants/mutants.ts, and
- * prints a row of docs/mutants.md for each: how many tests failed, in which files.
+ * Runs all NAT tests (test/nat, test/assembly) against an engine without a bug, then against each mutant of
+ * test/mutants/mutants.ts until one fails, first those of the file that is meant to. Prints a row for each: what is wrong, and that test.
  * Usage: node test/soak/mutants.mjs
  * Exits with 1 where a mutant survives or cannot be planted.
  */
