@@ -11,7 +11,7 @@ import { addressRow } from "../tables/addresses";
 import { applyDelta, applyPartialDelta, applyUdpDelta, delta32, delta128 } from "../wire/checksum";
 import { IPV4_CHECKSUM_AT, IPV4_DST_AT, IPV4_SRC_AT, IPV4_TTL_AT, PROTOCOL_ICMP, PROTOCOL_UDP } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
-import { checksumAt, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { checksumAt, PARSED_NO_CHECKSUM, PARSED_PARTIAL, Parsed } from "../wire/parse";
 import { ICMP_ID_AT } from "../wire/transport";
 
 // Rewriting in place. Only the source (from-endpoint) or destination (from-network) address and port or ICMP id, the TTL of a routed
@@ -43,7 +43,7 @@ export function rewrite(p: Parsed, line: usize): void {
   const protocol = p.protocol;
   const portAt = protocol == PROTOCOL_ICMP ? p.l4 + ICMP_ID_AT : fromEndpoint ? p.l4 : p.l4 + 2;
   store<u16>(portAt, load<u16>(line, LINE_PORT_AT));
-  if (p.flags == 0) {
+  if (!(p.flags & (PARSED_PARTIAL | PARSED_NO_CHECKSUM))) {
     const at = checksumAt(p);
     const checksum = <u32>load<u16>(at);
     const delta = <u32>load<u16>(line, LINE_L4_DELTA_AT);

@@ -78,6 +78,7 @@ export const PARSED_PARTIAL: u32 = 1;
 export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not captured
 export const PARSED_IPV6: u32 = 4;
 export const PARSED_UPLINK: u32 = 8; // taken off again before the frame is translated
+export const PARSED_LONG: u32 = 128; // may be too long for a link, and must not be fragmented
 
 /** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
 export const KEY_MASK: u64 = 0x0000ffffffffffff;

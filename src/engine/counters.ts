@@ -29,6 +29,9 @@ export interface EngineCounters {
   /** Candidates that the port search looked at, and searches that went to a bitmap. */
   readonly portProbes: number;
   readonly bitmapSearches: number;
+  /** ICMP errors of the engine's own, and those that were not sent as too many were before. */
+  readonly generated: number;
+  readonly untold: number;
 }
 
 /** What one egress of the policy blob has carried. Frames and bytes as on the wire. */
@@ -70,6 +73,8 @@ export function readCounters(memory: EngineMemory, at: number): EngineCounters {
     directionGuessed: count(abi.COUNTER_GUESSED_AT),
     portProbes: count(abi.COUNTER_PORT_PROBES_AT),
     bitmapSearches: count(abi.COUNTER_BITMAP_SEARCHES_AT),
+    generated: count(abi.COUNTER_GENERATED_AT),
+    untold: count(abi.COUNTER_UNTOLD_AT),
   };
 }
 

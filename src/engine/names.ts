@@ -43,6 +43,7 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_SOURCE_ROUTE, "source-route"],
   [abi.REASON_BAD_DESTINATION, "bad-destination"],
   [abi.REASON_NO_STATE, "no-state"],
+  [abi.REASON_PACKET_TOO_BIG, "packet-too-big"],
 ]);
 
 /** ACTION_* to name. */

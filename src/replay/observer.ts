@@ -57,6 +57,12 @@ export class Observer {
     }
   }
 
+  /** The ICMP error of a gateway's own about frame `i`. */
+  #told(i: number): { told?: Uint8Array } {
+    const told = this.#machine.errors?.of(i);
+    return told ? { told } : {};
+  }
+
   #observeFrame(i: number, frame: number, file: number, face: Face): void {
     const { offset, captured, wire, flags, verdictFlags, action, reason, egress, oldEgress, hook, link } =
       this.#columns;
@@ -82,6 +88,7 @@ export class Observer {
       statuses: this.#course.statuses,
       unreachable: this.#course.unreachable,
       evictions: this.#columns.evictions[i]!,
+      ...this.#told(i),
     });
   }
 }

@@ -7,6 +7,7 @@ import { Verifier } from "../verify/verifier.js";
 import type { Cluster } from "./cluster.js";
 import type { Columns } from "./columns.js";
 import { Course } from "./course.js";
+import { answerFrame, kindOfError } from "./gateway-errors.js";
 import { knownAddresses } from "./known-addresses.js";
 import { movedConnection } from "./moved.js";
 import { SourceCounts } from "./no-match.js";
@@ -86,6 +87,7 @@ export class Session {
         resumed: notes !== undefined,
         unsupportedPasses: options.unsupported === "pass",
         badChecksumsDrop: options.badChecksum === "drop",
+        icmpErrors: options.icmpErrors,
         propagationMs: options.scenario?.propagationMs ?? 0,
       });
       for (const { picture, change } of machine.passed) this.verifier.policiesChanged(picture.model, change.atNs);
@@ -170,6 +172,7 @@ export class Session {
     this.#observer?.observe(first, end, this.framesPassed, index, faces);
     if (this.#outputs) this.#write(this.#outputs, first, end, faces);
     this.#count(first, end);
+    this.machine.errors?.clear();
   }
 
   /** Virtual time of frame `slot`, where all frames before it have been taken. */
@@ -268,6 +271,7 @@ export class Session {
     const { action, reason, flags, verdictFlags } = this.#columns;
     const { tally } = this;
     let matched = 0;
+    for (const error of this.machine.errors?.all() ?? []) tally.addGenerated(kindOfError(error));
     for (let i = first; i < end; i++) {
       const why = reason[i]!;
       tally.add(action[i]!, why, flags[i]!, verdictFlags[i]!);
@@ -289,15 +293,21 @@ export class Session {
       timeHigh,
       interface: numbers,
     } = this.#columns;
+    const { errors } = this.machine;
     for (let i = first; i < end; i++) {
       const what = action[i]!;
-      if (what !== ACTION_SNAT && what !== ACTION_REVERSE && what !== ACTION_PASS) continue;
+      const error = errors?.of(i);
+      if (!error && what !== ACTION_SNAT && what !== ACTION_REVERSE && what !== ACTION_PASS) continue;
       const number = this.framesPassed + i + 1;
       const linkType =
         flags[i]! & layout.SLOT_DECAPSULATED
           ? outputLinkType(faces[numbers[i]!]!, link[i]!, true)
           : this.#linkTypes[numbers[i]!]!;
-      if (what === ACTION_SNAT) {
+      if (error) {
+        const at = offset[i]!;
+        const frame = answerFrame(this.#arena.subarray(at, at + captured[i]!), linkType, error);
+        outputs.endpoint(linkType, timeLow[i]!, timeHigh[i]!, frame.length, frame.length, number, frame, 0);
+      } else if (what === ACTION_SNAT) {
         outputs.external(
           egress[i]!,
           linkType,

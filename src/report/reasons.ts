@@ -37,6 +37,7 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   "bad-destination": "a destination address that nobody has",
   "bad-overlay": "an overlay frame that no node of the cluster sends",
   "no-state": "a TCP segment in mid-stream of a connection that is not known (`--mid-stream drop`)",
+  "packet-too-big": "too long for a link on its way, and must not be fragmented (`--icmp-errors`)",
   "bad-source": "a source address that no frame may have",
   duplicate: "another copy of a frame that was already seen on another interface",
   "already-translated": "the source is a node or an egress IP: captured behind the gateway (see sluicegate verify)",

@@ -46,6 +46,8 @@ export interface FrameObservation {
    * no longer insists that older mappings live. Left out = 0.
    */
   readonly evictions?: number;
+  /** The ICMP error (an IP packet) that the engine made about this frame; undefined = none. */
+  readonly told?: Uint8Array;
 }
 
 export interface Mismatch {

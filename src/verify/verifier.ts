@@ -8,6 +8,7 @@ import { Frame, Judge, type VerifierOptions } from "./judge.js";
 import { judgeLost, judgeLostReply } from "./lost.js";
 import { checkMalformedRule } from "./malformed.js";
 import { judgeSnat } from "./snat.js";
+import { judgeTold } from "./told.js";
 import type { FrameObservation, VerificationResult } from "./types.js";
 
 export type { VerifierOptions } from "./judge.js";
@@ -62,6 +63,7 @@ export class Verifier {
       if (o.action === "pass" || o.action === "drop") frame.checkUntouched();
       checkChecksumRule(frame);
       checkMalformedRule(frame);
+      judgeTold(frame);
       const rules = RULES[o.hook];
       const rule = rules[o.action];
       if (rule) rule(frame);

@@ -132,6 +132,7 @@ export class Nat {
       view: "network",
       remapped: "",
       evictions,
+      ...(outcome.told && { told: outcome.told }),
     });
   }
 }

@@ -17,6 +17,8 @@ export interface Outcome {
   flags: number;
   egress: number;
   frame: Uint8Array;
+  /** The ICMP error that the engine made about it, an IP packet. */
+  told?: Uint8Array;
 }
 
 export interface RigFrame {
@@ -90,10 +92,12 @@ export class GatewayRig {
       );
     });
     this.engine.process(frames.length);
-    return frames.map((sent, i) => {
+    const outcomes = frames.map((sent, i) => {
       this.#checkGuards(offsets[i], sent.frame.length);
       return this.#outcome(i, arena.slice(offsets[i], offsets[i] + sent.frame.length));
     });
+    for (const { frame, packet } of this.engine.generated()) outcomes[frame].told = packet.slice();
+    return outcomes;
   }
 
   #checkGuards(offset: number, length: number): void {
