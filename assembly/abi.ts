@@ -45,7 +45,8 @@ export const CONFIG_PLACEMENT_SEED_AT = CONFIG_TABLE_SEED_AT + 8; // u64, keys t
 export const CONFIG_PORT_SEED_AT = CONFIG_PLACEMENT_SEED_AT + 8; // u64, keys the choice of NAT ports
 export const CONFIG_TUNNEL_PORT_AT = CONFIG_PORT_SEED_AT + 8; // u32, UDP port of the overlay
 export const CONFIG_FRAGMENTS_AT = CONFIG_TUNNEL_PORT_AT + 4; // u32, fragmented datagrams followed at a time, and frames held for them; 0 = none is translated
-export const CONFIG_SIZE = CONFIG_FRAGMENTS_AT + 4;
+export const CONFIG_MTU_AT = CONFIG_FRAGMENTS_AT + 4; // u32, longest IP packet of a link, bytes; counts with CONFIG_FLAG_ICMP_ERRORS; 0 = any
+export const CONFIG_SIZE = CONFIG_MTU_AT + 8;
 
 export const CONFIG_FLAG_TOUCH = 1; // blind-store prefetch in pass 1
 export const CONFIG_FLAG_RFC_PROFILE = 2; // lifetimes follow RFC 5382/7857 transitions instead of the original's
@@ -53,7 +54,8 @@ export const CONFIG_FLAG_UNSUPPORTED_PASS = 4; // pass what cannot be translated
 export const CONFIG_FLAG_BAD_CHECKSUM_DROP = 8; // drop frames with a wrong checksum instead of translating them as wrong as they are
 export const CONFIG_FLAG_NO_PICK_UP = 16; // drop a selected TCP connection that is first seen in mid-stream instead of translating it
 export const CONFIG_FLAG_HOLD_FRAGMENTS = 32; // give later fragments back until their first one comes, instead of dropping them
-export const CONFIG_FLAG_MASK = 63;
+export const CONFIG_FLAG_ICMP_ERRORS = 64; // say by ICMP errors why frames of endpoints were dropped, and drop those too long for a link
+export const CONFIG_FLAG_MASK = 127;
 
 // ---- Regions of memory: `regionAt(id)` and `regionSize(id)`. -------------------------------------------------------------------------
 
@@ -68,7 +70,8 @@ export const REGION_HOST = 7;
 export const REGION_OUTER = 8; // OUTER_SIZE bytes per frame record: what goes in front of a redirected frame
 export const REGION_ADDRESSES = 9; // ADDRESS_SIZE bytes per IPv6 address that connections refer to, by number
 export const REGION_RELEASED = 10; // u32 count, then u32 each: frames that were held and are to be given again now; the host sets the count to 0
-export const REGION_COUNT = 11;
+export const REGION_GENERATED = 11; // ICMP errors of the engine's own, with CONFIG_FLAG_ICMP_ERRORS
+export const REGION_COUNT = 12;
 
 // ---- Frame record: one per frame of a batch; host writes, engine reads. ---------------------------------------------------------------
 
@@ -113,6 +116,19 @@ export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay
 export const VERDICT_INNER_AT = VERDICT_TARGET_AT + 16; // u32, redirect: where the IP packet starts in the frame; from-overlay: where the inner frame; hold: number in the list of released frames does
 export const VERDICT_NODE_AT = VERDICT_INNER_AT + 4; // u32, node: of a redirect's target, or what `locate` found
 export const VERDICT_SIZE = VERDICT_NODE_AT + 4;
+
+// ---- Frames of the engine's own, at REGION_GENERATED: a count, then a row for each one that the last `process` call made. -----------------
+
+export const GENERATED_COUNT_AT = 0; // u32, at most one for each frame of the batch
+export const GENERATED_ROWS_AT = 16;
+export const GENERATED_FRAME_AT = 0; // u32, frame record of what the error is about
+export const GENERATED_LENGTH_AT = GENERATED_FRAME_AT + 4; // u32, bytes of the packet
+export const GENERATED_EGRESS_AT = GENERATED_LENGTH_AT + 4; // u32, index of the egress whose address it comes from
+export const GENERATED_PACKET_AT = GENERATED_EGRESS_AT + 8; // an IP packet, for the endpoint; at most GENERATED_MAX bytes
+export const GENERATED_MAX = 1280;
+export const GENERATED_SIZE = GENERATED_PACKET_AT + GENERATED_MAX;
+export const GENERATED_BURST = 10; // errors of one kind that a node sends at once
+export const GENERATED_INTERVAL_NS = 100000000; // nanoseconds of virtual time after which it may send one more
 
 export const NO_INDEX = 0xffffffff;
 
@@ -182,7 +198,8 @@ export const REASON_FRAGMENT_TINY = 41; // a first fragment that does not show i
 export const REASON_FRAGMENT_ID_TAKEN = 42; // another endpoint's datagram under way to the same remote has its identification (RFC 6864)
 export const REASON_SCTP_BAD = 43; // an SCTP packet that no receiver takes: too short, bad chunks; with CONFIG_FLAG_BAD_CHECKSUM_DROP a wrong CRC, too
 export const REASON_PROTOCOL_CONFLICT = 44; // a protocol without ports: another endpoint has its one mapping to this remote
-export const REASON_COUNT = 45;
+export const REASON_PACKET_TOO_BIG = 45; // with CONFIG_FLAG_ICMP_ERRORS only: too long for a link on its way, and must not be fragmented
+export const REASON_COUNT = 46;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 
@@ -205,6 +222,8 @@ export const COUNTER_PORT_PROBES_AT = COUNTER_GUESSED_AT + 8; // steps of the po
 export const COUNTER_BITMAP_SEARCHES_AT = COUNTER_PORT_PROBES_AT + 8;
 export const COUNTER_REMOVED_AT = COUNTER_BITMAP_SEARCHES_AT + 8; // translated connections dropped by a policy or owner change
 export const COUNTER_FRAGMENTS_EVICTED_AT = COUNTER_REMOVED_AT + 8; // datagrams given up for newer ones before their fragments were complete
+export const COUNTER_GENERATED_AT = COUNTER_FRAGMENTS_EVICTED_AT + 8; // ICMP errors of the engine's own
+export const COUNTER_UNTOLD_AT = COUNTER_GENERATED_AT + 8; // those that were not sent, as too many were before
 export const COUNTERS_SIZE = 1024;
 
 // ---- Egress statistics: one row per egress of the blob, at REGION_EGRESS_STATS. ---------------------------------------------------------

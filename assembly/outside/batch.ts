@@ -349,14 +349,16 @@ function flush(): i32 {
   size = 0;
   batch++;
   if (count == 0) return 0;
-  for (let done: u32 = 0; done < count; ) {
-    const code = process(count - done);
+  for (let left = count; left > 0; ) {
+    const code = process(left);
     if (code <= 0) return code;
-    learnAll(done, <u32>code);
-    done += <u32>code;
+    const taken = <u32>code;
+    learnAll(taken);
+    left -= taken;
     // What was released by time alone is dropped, whenever that comes: the rest need not wait for it.
-    if (done < count)
-      memory.copy(engineFrames, engineFrames + <usize>code * FRAME_SIZE, <usize>(count - done) * FRAME_SIZE);
+    if (!left) break;
+    memory.copy(engineFrames, engineFrames + <usize>taken * FRAME_SIZE, <usize>left * FRAME_SIZE);
+    memory.copy(pendingAt, pendingAt + <usize>taken * PENDING_SIZE, <usize>left * PENDING_SIZE);
   }
   putField(CONTROL_GIVEN_COUNT_AT, field(CONTROL_GIVEN_COUNT_AT) + count);
   putField(CONTROL_BATCHES_AT, field(CONTROL_BATCHES_AT) + 1);
@@ -364,11 +366,11 @@ function flush(): i32 {
   return 0;
 }
 
-/** @param first place in the batch of the first of `count` frames that the engine has just taken */
-function learnAll(first: u32, count: u32): void {
+/** @param count frames from the start of the batch that the engine has just taken */
+function learnAll(count: u32): void {
   let record = engineFrames;
   let verdict = engineVerdicts;
-  let pending = pendingAt + <usize>first * PENDING_SIZE;
+  let pending = pendingAt;
   for (let k: u32 = 0; k < count; k++) {
     note(load<u32>(pending, PENDING_SLOT_AT), verdict);
     if (load<u32>(pending, PENDING_KIND_AT) != PENDING_KIND_OTHER)

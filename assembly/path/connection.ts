@@ -41,7 +41,6 @@ import {
   REASON_REPLY_OF_INBOUND,
   REASON_REPLY_WITHOUT_CONNECTION,
   REASON_TABLE_FULL,
-  REASON_TTL_EXCEEDED,
   VERDICT_FLAG_CREATED,
   VERDICT_FLAG_GUESSED,
   VERDICT_FLAG_HOP,
@@ -60,6 +59,7 @@ import { combine, delta16, delta32, delta128 } from "../wire/checksum";
 import { hasHandshake, isPortless, PROTOCOL_ICMP } from "../wire/ipv4";
 import { answerKey, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_SYN } from "../wire/transport";
+import { faultOnWay } from "./generate";
 import { isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
 import { borrow, borrowEgress, egressAddress, giveBack, hashTuple, ttlOf } from "./tuple";
@@ -120,15 +120,21 @@ export function hopEnds(l3: usize, line: usize): bool {
   return (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0 && ttlOf(l3) <= 1;
 }
 
+/** Why a frame of a translated or redirected line cannot come to its gateway and leave it: REASON_*, 0 = it can. */
+export function wayFault(p: Parsed, line: usize): u32 {
+  return faultOnWay(p, load<u16>(line, LINE_EGRESS_AT), (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) != 0);
+}
+
 /** The same of a frame that goes to the gateway which `resolve` selected. @param endpoint row of its source */
-export function endsOnWay(p: Parsed, endpoint: u32): bool {
-  return isHop(endpoint, selectedEgress) && ttlOf(p.l3) <= 1;
+export function newWayFault(p: Parsed, endpoint: u32): u32 {
+  return faultOnWay(p, selectedEgress, isHop(endpoint, selectedEgress));
 }
 
 /** One more frame of a live connection whose decision stands. */
 export function follow(p: Parsed, line: usize, v: Verdict): void {
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
-  if (translated && hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
+  const fault = translated ? wayFault(p, line) : 0;
+  if (fault) return v.drop(fault);
   age(p, line);
   if (!translated) {
     countFrame(p, line);
@@ -169,7 +175,8 @@ function touchMapping(home: usize, address: u32, remote: u32, remotePort: u32, p
 export function openTranslated(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): void {
   const egress = selectedEgress;
   const hop = isHop(endpoint, egress);
-  if (hop && ttlOf(p.l3) <= 1) return v.drop(REASON_TTL_EXCEEDED);
+  const fault = faultOnWay(p, egress, hop);
+  if (fault) return v.drop(fault);
   if (!p.isIpv6) return openMapping(p, endpoint, egress, egressAddress(egress, false), hop, isNew, v);
   if (!borrow(p)) return v.drop(REASON_TABLE_FULL);
   const addresses = p.addresses;

@@ -19,7 +19,7 @@ import {
   resetGateways,
 } from "../tables/gateways";
 import { forgetFormerOwners, forgetMoved, forgetNode, unpinNode } from "../tables/loss";
-import { arenaAt, arenaSize, isConfigured, maxZones, stateAt } from "../tables/memory";
+import { arenaAt, arenaSize, isConfigured, limitsAt, limitsSize, maxZones, stateAt } from "../tables/memory";
 import { changesAt, changeTotal, findMove, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 import { rebindLines, rememberPolicy } from "../tables/reload";
@@ -45,6 +45,8 @@ export function loadPolicy(offset: u32, length: u32): i32 {
     forgetFormerOwners();
   }
   resetGateways();
+  // Nodes may have other numbers now.
+  memory.fill(limitsAt, 0, <usize>limitsSize());
   let next: u32 = 0;
   while (next < changeTotal && load<u64>(changesAt + ((<usize>next) << 3)) <= nowNs()) next++;
   store<u32>(stateAt, next, NEXT_CHANGE_AT);

@@ -28,7 +28,6 @@ import {
   REASON_ENDPOINT_UNKNOWN,
   REASON_NO_STATE,
   REASON_NONE,
-  REASON_TTL_EXCEEDED,
   VERDICT_FLAG_CREATED,
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_POLICY_CHANGE,
@@ -49,12 +48,12 @@ import { Parsed } from "../wire/parse";
 import { isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
 import {
   age,
-  endsOnWay,
   follow,
   isMidStream,
   isOfOwner,
   lineOf,
   mappingFault,
+  newWayFault,
   openInbound,
   openPassed,
   openTranslated,
@@ -245,7 +244,8 @@ function causeOf(egress: u32, flags: u32, isIpv6: bool): u32 {
  * first frame never arrived. @param line 0 = the connection is new
  */
 function loseFrame(p: Parsed, line: usize, endpoint: u32, v: Verdict): void {
-  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
+  const fault = newWayFault(p, endpoint);
+  if (fault) return v.drop(fault);
   const flags = line == 0 ? 0 : <u32>load<u8>(line, LINE_FLAGS_AT);
   if (!(flags & LINE_FLAG_TRANSLATED)) {
     if (line != 0) removeCounted(line, COUNTER_REMOVED_AT);
@@ -279,7 +279,8 @@ export function keep(p: Parsed, line: usize, v: Verdict): void {
  * broken + rebound + removed holds; a connection that was passed before counts as opened twice.
  */
 export function remap(p: Parsed, line: usize, endpoint: u32, cause: u32, v: Verdict): void {
-  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
+  const wayFault = newWayFault(p, endpoint);
+  if (wayFault) return v.drop(wayFault);
   const translated = (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_TRANSLATED) != 0;
   // Not by number: that may be another address's when this one's last line is gone.
   const wasHigh = highOf(line, load<u32>(line, LINE_ADDRESS_AT));

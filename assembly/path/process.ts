@@ -1,5 +1,6 @@
 import {
   CONFIG_FLAG_BAD_CHECKSUM_DROP,
+  CONFIG_FLAG_ICMP_ERRORS,
   CONFIG_FLAG_TOUCH,
   ERROR_BAD_HOOK,
   ERROR_BAD_LINK_TYPE,
@@ -14,6 +15,7 @@ import {
   FRAME_OFFSET_AT,
   FRAME_SIZE,
   FRAME_TIME_AT,
+  GENERATED_COUNT_AT,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
   HOOK_FROM_OVERLAY,
@@ -56,9 +58,11 @@ import {
   countersAt,
   egressStatsAt,
   framesAt,
+  generatedAt,
   isConfigured,
   maxBatch,
   maxConnections6,
+  mtu,
   PARSED_SIZE,
   scratchAt,
   stateAt,
@@ -77,6 +81,7 @@ import {
   KIND_PLAIN,
   KIND_PLAIN6,
   KIND_REFUSED,
+  PARSED_LONG,
   PARSED_UPLINK,
   Parsed,
   parseFrame,
@@ -89,6 +94,7 @@ import { fragment } from "./fragment";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
 import { fromOverlay } from "./from-overlay";
+import { isLong, tell } from "./generate";
 import { icmpError } from "./icmp-error";
 import { sendHome } from "./redirect";
 import { stateless } from "./stateless";
@@ -112,10 +118,13 @@ export function process(count: u32): i32 {
   if (error != OK) return error;
   const touch = (configFlags & CONFIG_FLAG_TOUCH) != 0;
   const recount = (configFlags & CONFIG_FLAG_BAD_CHECKSUM_DROP) != 0;
+  const tells = (configFlags & CONFIG_FLAG_ICMP_ERRORS) != 0;
+  if (tells) store<u32>(generatedAt, 0, GENERATED_COUNT_AT);
   for (let first: u32 = 0; first < count; first += BLOCK) {
     const left = count - first;
     const size = left < BLOCK ? left : BLOCK;
     prepare(framesAt + <usize>first * FRAME_SIZE, size, touch);
+    if (tells && mtu) markLong(framesAt + <usize>first * FRAME_SIZE, size);
     if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
     const done = settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
     if (done < size) return first + done;
@@ -196,6 +205,18 @@ function touchLines(size: u32): void {
   }
 }
 
+/** Between the passes, where ICMP errors are asked for: what may be too long leaves the straight line. */
+function markLong(record: usize, size: u32): void {
+  let scratch = scratchAt;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    const flags = load<u16>(record, FRAME_FLAGS_AT);
+    if (isLong(p, flags)) p.flags |= <u8>PARSED_LONG;
+    record += FRAME_SIZE;
+    scratch += PARSED_SIZE;
+  }
+}
+
 /** Between the passes, where it is asked for: wherever a frame comes in first, so that all topologies drop the same ones. */
 function refuseBadChecksums(record: usize, size: u32): void {
   let scratch = scratchAt;
@@ -262,6 +283,11 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
 /** What has a five-tuple, off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */
 export function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
+  takePlain(p, line, v);
+  if (configFlags & CONFIG_FLAG_ICMP_ERRORS) tell(p, v);
+}
+
+function takePlain(p: Parsed, line: usize, v: Verdict): void {
   // Without such flags a segment changes nothing, and what it is worth is for its receiver to say.
   if (p.protocol == PROTOCOL_TCP && isNonsense(p.tcpFlags)) return stateless(p, REASON_BAD_HEADER, v);
   const isDirect = (p.flags & PARSED_UPLINK) != 0;
@@ -274,7 +300,11 @@ export function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
 function odd(record: usize, p: Parsed, v: Verdict): void {
   const kind = <u32>p.kind;
   if (kind == KIND_PLAIN6) return plain6(p, v, load<u32>(record, FRAME_CAPTURED_AT));
-  if (kind == KIND_OVERLAY) return fromOverlay(record, p, v);
+  if (kind == KIND_OVERLAY) {
+    fromOverlay(record, p, v);
+    if (configFlags & CONFIG_FLAG_ICMP_ERRORS) tell(p, v);
+    return;
+  }
   if (kind == KIND_FAULT) return v.drop(p.reason);
   if (kind == KIND_NOT_IP) return v.pass(REASON_NOT_IP);
   if (kind == KIND_DISCOVERY) return stateless(p, REASON_LINK_LOCAL, v);

@@ -48,13 +48,14 @@ import { Outer, writeOuter } from "../wire/vxlan";
 import {
   age,
   countFrame,
-  endsOnWay,
   hopEnds,
   isMidStream,
   lineOf,
   mappingFault,
+  newWayFault,
   openTranslated,
   swapAddresses,
+  wayFault,
 } from "./connection";
 import { isHop, isSelectedElsewhere, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { borrow, dstHigh, dstLow, giveBack, srcHigh, srcLow } from "./tuple";
@@ -97,8 +98,9 @@ function entropyOf(p: Parsed): u32 {
  * @param isNew false where the endpoint has had the connection for a while   @returns its line, 0 = the frame was dropped
  */
 export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict): usize {
-  if (endsOnWay(p, endpoint)) {
-    v.drop(REASON_TTL_EXCEEDED);
+  const fault = newWayFault(p, endpoint);
+  if (fault) {
+    v.drop(fault);
     return 0;
   }
   const line = insertPin(p);
@@ -152,7 +154,8 @@ function send(p: Parsed, line: usize, v: Verdict): void {
 
 /** One more frame of a pinned connection. */
 export function followPin(p: Parsed, line: usize, v: Verdict): void {
-  if (hopEnds(p.l3, line)) return v.drop(REASON_TTL_EXCEEDED);
+  const fault = wayFault(p, line);
+  if (fault) return v.drop(fault);
   age(p, line);
   send(p, line, v);
 }
@@ -177,7 +180,8 @@ export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: 
     v.oldEgress = before;
     return flagMoved(p, cause, v);
   }
-  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
+  const endsOnWay = newWayFault(p, endpoint);
+  if (endsOnWay) return v.drop(endsOnWay);
   v.release(before);
   const fault = isSelectedElsewhere() ? <u32>REASON_NONE : mappingFault(p);
   line = lineOf(p);
@@ -197,7 +201,8 @@ export function settlePin(p: Parsed, line: usize, endpoint: u32, cause: u32, v: 
 
 /** A connection of this node's own, translated or passed, goes to a gateway elsewhere from now on. */
 export function redirectAnew(p: Parsed, line: usize, endpoint: u32, oldEgress: u32, cause: u32, v: Verdict): void {
-  if (endsOnWay(p, endpoint)) return v.drop(REASON_TTL_EXCEEDED);
+  const fault = newWayFault(p, endpoint);
+  if (fault) return v.drop(fault);
   v.oldEgress = oldEgress;
   const state = <u32>load<u8>(line, LINE_STATE_AT);
   removeCounted(line, COUNTER_REMOVED_AT);

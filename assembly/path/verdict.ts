@@ -20,10 +20,12 @@ import {
   VERDICT_NODE_AT,
   VERDICT_OLD_EGRESS_AT,
   VERDICT_REASON_AT,
+  VERDICT_SIZE,
   VERDICT_TARGET_AT,
 } from "../abi";
 import { addressRow, isIpv6Line } from "../tables/addresses";
 import { count } from "../tables/counters";
+import { verdictsAt } from "../tables/memory";
 
 /** `::ffff:` as the third 32-bit word of a mapped address in memory. */
 const MAPPED_WORD: u32 = 0xffff0000;
@@ -148,6 +150,11 @@ export class Verdict {
 
   get reason(): u32 {
     return load<u8>(changetype<usize>(this), VERDICT_REASON_AT);
+  }
+
+  /** Number of its frame in the batch. */
+  get slot(): u32 {
+    return <u32>(changetype<usize>(this) - verdictsAt) / VERDICT_SIZE;
   }
 
   /** NAT port, host order. */

@@ -7,11 +7,13 @@ import {
   CONFIG_CONNECTIONS6_AT,
   CONFIG_EGRESSES_AT,
   CONFIG_ENDPOINTS_AT,
+  CONFIG_FLAG_ICMP_ERRORS,
   CONFIG_FLAG_MASK,
   CONFIG_FLAGS_AT,
   CONFIG_FRAGMENTS_AT,
   CONFIG_HOST_SIZE_AT,
   CONFIG_MAX_BATCH_AT,
+  CONFIG_MTU_AT,
   CONFIG_NODES_AT,
   CONFIG_PLACEMENT_SEED_AT,
   CONFIG_POLICIES_AT,
@@ -27,6 +29,8 @@ import {
   ERROR_CONFIG_RANGE,
   ERROR_MEMORY,
   FRAME_SIZE,
+  GENERATED_ROWS_AT,
+  GENERATED_SIZE,
   LINE_SIZE,
   OK,
   OUTER_SIZE,
@@ -36,6 +40,7 @@ import {
   REGION_COUNTERS,
   REGION_EGRESS_STATS,
   REGION_FRAMES,
+  REGION_GENERATED,
   REGION_HOST,
   REGION_OUTER,
   REGION_RELEASED,
@@ -46,8 +51,9 @@ import {
 
 // Where everything lies. Sized once by `configure`, in one growth of the memory, so that views which hosts take afterwards stay valid.
 //
-//   static data | scratch | frames | verdicts | outer | policy A | policy B | [ clock | gateways | active members | counters | egress stats |
-//   conntrack | port groups | bitmaps | IPv6 addresses | fragments ] | released | host | arena  [ … ] = REGION_STATE: what a saved state holds
+//   static data | scratch | frames | verdicts | outer | generated | policy A | policy B | [ clock | gateways | active members | error
+//   limits | counters | egress stats | conntrack | port groups | bitmaps | IPv6 addresses | fragments ] | released | host | arena
+//   [ … ] = REGION_STATE: what a saved state holds
 //
 // Behind the arena lie GUARD bytes that nobody uses: a load of a few bytes at the end of the last frame stays inside the memory.
 
@@ -95,6 +101,8 @@ export let maxEgresses: u32 = 0;
 export let maxNodes: u32 = 0;
 export let maxZones: u32 = 0;
 export let tunnelPort: u32 = 0;
+/** Longest IP packet of a link, bytes. */
+export let mtu: u32 = 0;
 export let maxBlob: u32 = 0;
 export let maxBitmaps: u32 = 0;
 export let maxFragments: u32 = 0;
@@ -110,11 +118,14 @@ export let scratchAt: usize = 0;
 export let framesAt: usize = 0;
 export let verdictsAt: usize = 0;
 export let outerAt: usize = 0;
+export let generatedAt: usize = 0;
 export let policyAAt: usize = 0;
 export let policyBAt: usize = 0;
 export let stateAt: usize = 0;
 export let gatewaysAt: usize = 0;
 export let activeAt: usize = 0;
+/** Two rate limits for each node, and for no node: see path/generate.ts. */
+export let limitsAt: usize = 0;
 export let countersAt: usize = 0;
 export let egressStatsAt: usize = 0;
 export let linesAt: usize = 0;
@@ -168,6 +179,15 @@ export function activeSize(): u64 {
   return <u64>maxPolicies * (maxZones + 1) * 8;
 }
 
+/** Of the region of frames of the engine's own. */
+function generatedSize(): u64 {
+  return configFlags & CONFIG_FLAG_ICMP_ERRORS ? GENERATED_ROWS_AT + <u64>maxBatch * GENERATED_SIZE : 0;
+}
+
+export function limitsSize(): u64 {
+  return <u64>(maxNodes + 1) * 16;
+}
+
 function align8(size: u64): u64 {
   return (size + 7) & ~7;
 }
@@ -194,6 +214,7 @@ export function configure(): i32 {
   maxNodes = config(CONFIG_NODES_AT);
   maxZones = config(CONFIG_ZONES_AT);
   tunnelPort = config(CONFIG_TUNNEL_PORT_AT);
+  mtu = config(CONFIG_MTU_AT);
   maxBlob = config(CONFIG_BLOB_SIZE_AT);
   maxBitmaps = config(CONFIG_BITMAPS_AT);
   maxFragments = config(CONFIG_FRAGMENTS_AT);
@@ -223,11 +244,13 @@ function layOut(): void {
   framesAt = take(<u64>maxBatch * FRAME_SIZE);
   verdictsAt = take(<u64>maxBatch * VERDICT_SIZE);
   outerAt = take(<u64>maxBatch * OUTER_SIZE);
+  generatedAt = take(generatedSize());
   policyAAt = take(policySize());
   policyBAt = take(policySize());
   stateAt = take(CLOCK_SIZE);
   gatewaysAt = take(maxNodes);
   activeAt = take(activeSize());
+  limitsAt = take(limitsSize());
   countersAt = take(COUNTERS_SIZE);
   // One row more, for connections whose egress a new policy no longer has.
   egressStatsAt = take(<u64>(maxEgresses + 1) * EGRESS_STATS_SIZE);
@@ -254,6 +277,7 @@ export function regionAt(id: u32): usize {
   if (id == REGION_FRAMES) return framesAt;
   if (id == REGION_VERDICTS) return verdictsAt;
   if (id == REGION_OUTER) return outerAt;
+  if (id == REGION_GENERATED) return generatedAt;
   if (id == REGION_COUNTERS) return countersAt;
   if (id == REGION_EGRESS_STATS) return egressStatsAt;
   if (id == REGION_CONNTRACK) return linesAt;
@@ -270,6 +294,7 @@ export function regionSize(id: u32): u32 {
   if (id == REGION_FRAMES) return maxBatch * FRAME_SIZE;
   if (id == REGION_VERDICTS) return maxBatch * VERDICT_SIZE;
   if (id == REGION_OUTER) return maxBatch * OUTER_SIZE;
+  if (id == REGION_GENERATED) return <u32>generatedSize();
   if (id == REGION_COUNTERS) return isConfigured ? COUNTERS_SIZE : 0;
   if (id == REGION_EGRESS_STATS) return maxEgresses * EGRESS_STATS_SIZE;
   if (id == REGION_CONNTRACK) return isConfigured ? (lineCount + PROBE_LIMIT + 1) * LINE_SIZE : 0;

@@ -92,6 +92,7 @@ export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not capt
 export const PARSED_IPV6: u32 = 4;
 export const PARSED_UPLINK: u32 = 8; // taken off again before the frame is translated
 export const PARSED_LATER: u32 = 16; // a later fragment: its ports are those of its first one, and it has no transport header
+export const PARSED_LONG: u32 = 128; // may be too long for a link, and must not be fragmented
 
 /** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
 export const KEY_MASK: u64 = 0x0000ffffffffffff;

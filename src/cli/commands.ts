@@ -39,6 +39,7 @@ const NAT_FLAGS = [
   "midStream",
   "unsupported",
   "badChecksum",
+  "icmpErrors",
   "connections",
 ] as const;
 const WHATIF_FLAGS = ["allowNoMatch", "failOn", "redact", "json", "verbose"] as const;

@@ -230,6 +230,12 @@ export const FLAGS = {
       "`keep`: it is translated, and is as wrong afterwards as before. `drop`: it is dropped as `bad-checksum`: IPv4 headers, TCP, UDP and ICMP, and in ICMP errors the quoted IPv4 header. Checksums that were not captured, or that a sender left to its network card, are not judged.",
     parse: oneOf("keep", "drop"),
   }),
+  icmpErrors: switchFlag({
+    name: "--icmp-errors",
+    help: "gateways tell pods by ICMP and ICMPv6 errors why they drop a frame",
+    details:
+      "No NAT port is free: ICMP 3/13, ICMPv6 1/1. TTL or hop limit ends on the way to the gateway: 11/0, 3/0. A packet of more than 1,450 bytes to a gateway on another node, which the overlay has no room for, and which must not be fragmented: 3/4, 2/0 with that MTU; without this flag such frames are translated and counted. At most ten at once and ten a second for each node and cause. They stand in `endpoint.pcapng` under the number and time of the frame that they are about, and count as `generated`.",
+  }),
   workers: flag({
     name: "--workers",
     argument: "1",

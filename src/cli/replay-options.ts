@@ -21,6 +21,7 @@ export function replayOptions(captures: readonly string[], model: PolicyModel, f
     unsupported: flags.unsupported,
     badChecksum: flags.badChecksum,
     midStream: flags.midStream,
+    icmpErrors: flags.icmpErrors,
     fromFrame: frames?.from,
     toFrame: frames?.to,
     loadState: flags.loadState,

@@ -31,6 +31,9 @@ export interface EngineCounters {
   readonly bitmapSearches: number;
   /** Fragmented datagrams given up for newer ones before they were complete. */
   readonly fragmentsEvicted: number;
+  /** ICMP errors of the engine's own, and those that were not sent as too many were before. */
+  readonly generated: number;
+  readonly untold: number;
 }
 
 /** What one egress of the policy blob has carried. Frames and bytes as on the wire. */
@@ -73,6 +76,8 @@ export function readCounters(memory: EngineMemory, at: number): EngineCounters {
     portProbes: count(abi.COUNTER_PORT_PROBES_AT),
     bitmapSearches: count(abi.COUNTER_BITMAP_SEARCHES_AT),
     fragmentsEvicted: count(abi.COUNTER_FRAGMENTS_EVICTED_AT),
+    generated: count(abi.COUNTER_GENERATED_AT),
+    untold: count(abi.COUNTER_UNTOLD_AT),
   };
 }
 

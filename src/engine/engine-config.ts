@@ -38,6 +38,10 @@ export interface EngineConfig {
   readonly badChecksum: "keep" | "drop";
   /** What happens to a selected TCP connection that is first seen in mid-stream. */
   readonly midStream: "pick-up" | "drop";
+  /** ICMP errors of the engine's own, to endpoints whose frames were dropped. */
+  readonly icmpErrors: boolean;
+  /** Longest IP packet of a link, bytes; 0 = any. Counts with `icmpErrors` only: what is longer is dropped then. */
+  readonly mtu: number;
   /** Blind-store prefetch: changes speed, never a result. */
   readonly touch: boolean;
   /** 64-bit seeds. The table seed never shows in results while no table is full. */
@@ -67,6 +71,8 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   unsupported: "drop",
   badChecksum: "keep",
   midStream: "pick-up",
+  icmpErrors: false,
+  mtu: 1500,
   touch: true,
   tableSeed: 0x5175_6963_6b67_6174n,
   placementSeed: 0n,
@@ -89,6 +95,7 @@ const U32_FIELDS = [
   ["hostSize", abi.CONFIG_HOST_SIZE_AT],
   ["zones", abi.CONFIG_ZONES_AT],
   ["tunnelPort", abi.CONFIG_TUNNEL_PORT_AT],
+  ["mtu", abi.CONFIG_MTU_AT],
 ] as const;
 
 const SEED_FIELDS = [
@@ -135,6 +142,7 @@ export function decodeEngineConfig(bytes: Uint8Array): EngineConfig {
     unsupported: flags & abi.CONFIG_FLAG_UNSUPPORTED_PASS ? "pass" : "drop",
     badChecksum: flags & abi.CONFIG_FLAG_BAD_CHECKSUM_DROP ? "drop" : "keep",
     midStream: flags & abi.CONFIG_FLAG_NO_PICK_UP ? "drop" : "pick-up",
+    icmpErrors: (flags & abi.CONFIG_FLAG_ICMP_ERRORS) !== 0,
     touch: (flags & abi.CONFIG_FLAG_TOUCH) !== 0,
   };
 }
@@ -152,5 +160,6 @@ function configFlags(config: EngineConfig): number {
   const recount = config.badChecksum === "drop" ? abi.CONFIG_FLAG_BAD_CHECKSUM_DROP : 0;
   const hold = config.natProfile === "rfc" ? abi.CONFIG_FLAG_HOLD_FRAGMENTS : 0;
   const drop = config.midStream === "drop" ? abi.CONFIG_FLAG_NO_PICK_UP : 0;
-  return touch | rfc | pass | recount | hold | drop;
+  const tell = config.icmpErrors ? abi.CONFIG_FLAG_ICMP_ERRORS : 0;
+  return touch | rfc | pass | recount | hold | drop | tell;
 }

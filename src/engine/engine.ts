@@ -42,6 +42,16 @@ export async function createEngine(config: EngineConfig, wasmFile?: string): Pro
   return new Engine(config, exports);
 }
 
+/** An ICMP error of the engine's own. */
+export interface GeneratedPacket {
+  /** Number in the batch of the frame that it is about. */
+  readonly frame: number;
+  /** Index of the egress whose address it comes from. */
+  readonly egress: number;
+  /** An IP packet: a window, overwritten by the next `process`. */
+  readonly packet: Uint8Array;
+}
+
 /**
  * One node's packet engine. Frames go in by batches: put bytes into `arena`, describe each frame with `setFrame`, call `process`, read
  * the verdicts; frames are rewritten in place. Nothing here makes an object per frame. Not for use from several threads.
@@ -274,6 +284,34 @@ export class Engine {
   /** A window onto the 16 bytes of a redirect's overlay target. */
   target(i: number): Uint8Array {
     return this.memory.bytes(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_TARGET_AT, 16);
+  }
+
+  /** ICMP errors that the last `process` call made, in the order of their frames. None without `config.icmpErrors`. */
+  generated(): GeneratedPacket[] {
+    if (!this.config.icmpErrors) return [];
+    const { at } = this.#region(abi.REGION_GENERATED);
+    return Array.from({ length: this.memory.u32(at + abi.GENERATED_COUNT_AT) }, (_, i) => {
+      const row = at + abi.GENERATED_ROWS_AT + i * abi.GENERATED_SIZE;
+      return {
+        frame: this.memory.u32(row + abi.GENERATED_FRAME_AT),
+        egress: this.memory.u32(row + abi.GENERATED_EGRESS_AT),
+        packet: this.memory.bytes(row + abi.GENERATED_PACKET_AT, this.memory.u32(row + abi.GENERATED_LENGTH_AT)),
+      };
+    });
+  }
+
+  /** Forgets the errors of the last call, or gives this engine one that another one made. */
+  putGenerated(error: GeneratedPacket | undefined): void {
+    if (!this.config.icmpErrors) return;
+    const { at } = this.#region(abi.REGION_GENERATED);
+    const count = error ? this.memory.u32(at + abi.GENERATED_COUNT_AT) : 0;
+    this.memory.putU32(at + abi.GENERATED_COUNT_AT, error ? count + 1 : 0);
+    if (!error) return;
+    const row = at + abi.GENERATED_ROWS_AT + count * abi.GENERATED_SIZE;
+    this.memory.putU32(row + abi.GENERATED_FRAME_AT, error.frame);
+    this.memory.putU32(row + abi.GENERATED_EGRESS_AT, error.egress);
+    this.memory.putU32(row + abi.GENERATED_LENGTH_AT, error.packet.length);
+    this.memory.bytes(row + abi.GENERATED_PACKET_AT, error.packet.length).set(error.packet);
   }
 
   /** One counter, exact below 2^32. @param offset COUNTER_*_AT */

@@ -65,7 +65,7 @@ export class Fabric {
   #live = 0;
   /** Of the frame that was held last, at any node. */
   #holdNumber = 0;
-  /** Bytes of a frame that engines are given; IPv6 extension headers may be of any length. */
+  /** Bytes of a frame that engines are given; IPv6 extension headers may be of any length, and errors quote more than headers. */
   readonly #head: number;
   readonly #front: Engine;
   readonly #framesAt: number;
@@ -82,7 +82,8 @@ export class Fabric {
   /** @param front holds frames, verdicts and counters; its own tables stay empty   @param nowhere for endpoints without a node */
   constructor(front: Engine, nowhere: Engine) {
     this.#front = front;
-    this.#head = front.config.connections6 > 0 ? Number.MAX_SAFE_INTEGER : HEAD;
+    const { connections6, icmpErrors } = front.config;
+    this.#head = connections6 > 0 || icmpErrors ? Number.MAX_SAFE_INTEGER : HEAD;
     this.#verdicts = front.regionBytes(abi.REGION_VERDICTS);
     this.#verdictsAt = this.#verdicts.byteOffset;
     this.#framesAt = front.regionBytes(abi.REGION_FRAMES).byteOffset;
@@ -115,6 +116,7 @@ export class Fabric {
    */
   process(count: number): number {
     this.#front.locate(count);
+    this.#front.putGenerated(undefined);
     for (let i = 0; i < count; i++) {
       this.#frame(i);
       if (this.#front.memory.u32(this.#releasedAt) !== 0) return i + 1;
@@ -138,17 +140,18 @@ export class Fabric {
   /** Puts frame `i` as it is into a station's arena and lets its engine have it. */
   #give(i: number, station: Station, hook: number): void {
     this.#place(i, station, hook);
-    this.#run(station);
+    this.#run(i, station);
   }
 
   /**
    * Lets an engine have the frame in its arena. Those who share the front's memory see there how many live entries were evicted, in one
    * counter for all kinds, and how full the fullest table has been.
    */
-  #run(station: Station): void {
+  #run(i: number, station: Station): void {
     const { engine } = station;
     engine.process(1);
     this.#passReleased(station);
+    for (const error of engine.generated()) this.#front.putGenerated({ ...error, frame: i });
     const { memory } = this.#front;
     const fullestAt = this.#countersAt + abi.COUNTER_ENTRIES_AT;
     const entries = engine.counter(abi.COUNTER_ENTRIES_AT);
@@ -306,7 +309,7 @@ export class Fabric {
       memory.u32(record + abi.FRAME_TIME_AT),
       memory.u32(record + abi.FRAME_TIME_AT + 4),
     );
-    this.#run(receiver);
+    this.#run(i, receiver);
   }
 
   /**

@@ -50,6 +50,7 @@ export const REASON_NAMES: NameTable = table([
   [abi.REASON_FRAGMENT_ID_TAKEN, "fragment-id-taken"],
   [abi.REASON_SCTP_BAD, "sctp-bad"],
   [abi.REASON_PROTOCOL_CONFLICT, "protocol-conflict"],
+  [abi.REASON_PACKET_TOO_BIG, "packet-too-big"],
 ]);
 
 /** ACTION_* to name. */

@@ -65,6 +65,12 @@ export class Observer {
     }
   }
 
+  /** The ICMP error of a gateway's own about frame `i`. */
+  #told(i: number): { told?: Uint8Array } {
+    const told = this.#machine.errors?.of(i);
+    return told ? { told } : {};
+  }
+
   /** A held frame that was given again, in place `i`. @param link LINKTYPE_* of its bytes */
   observeReleased(i: number, held: HeldFrame): void {
     const at = this.#columns.offset[i]!;
@@ -102,6 +108,7 @@ export class Observer {
       statuses: this.#course.statuses,
       unreachable: this.#course.unreachable,
       evictions: this.#columns.evictions[i]!,
+      ...this.#told(i),
     });
   }
 }

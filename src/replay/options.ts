@@ -43,6 +43,8 @@ export interface ReplayOptions {
   readonly badChecksum?: "keep" | "drop";
   /** What happens to a selected TCP connection that is first seen in mid-stream. */
   readonly midStream?: "pick-up" | "drop";
+  /** ICMP errors of the gateways' own, to endpoints whose frames they drop. */
+  readonly icmpErrors?: boolean;
   /** First and last frame to be replayed, 1-based, inclusive. */
   readonly fromFrame?: number;
   readonly toFrame?: number;

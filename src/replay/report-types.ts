@@ -41,6 +41,8 @@ export interface ReplayReport {
     hold: number;
     generated: number;
   };
+  /** With `--icmp-errors` what gateways told pods, by ICMP type and code (`icmp 3/13`, `icmpv6 1/1`); `untold` were too many at once. */
+  generated?: { kinds: Record<string, number>; untold: number };
   /** Every read frame that is not snat or reverse, under exactly one reason. */
   reasons: Record<string, number>;
   /** For each reason how many of its frames count under which action. */

@@ -23,7 +23,8 @@ export function buildReport(session: Session, merged: MergedCapture, wallMs: num
     seed: options.seed,
     natProfile: options.natProfile,
     input: inputOf(session, merged),
-    frames: { read, bytes: tally.bytes, ...actions, generated: 0 },
+    frames: { read, bytes: tally.bytes, ...actions, generated: sumOf(tally.generated) },
+    ...(options.icmpErrors && { generated: { kinds: tally.generated, untold: counters.untold } }),
     reasons,
     reasonActions,
     ciliumWould: Object.fromEntries(
@@ -56,6 +57,10 @@ export function buildReport(session: Session, merged: MergedCapture, wallMs: num
       wallMs,
     },
   };
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 function inputOf({ options, framesOfFile, tally }: Session, merged: MergedCapture): ReplayReport["input"] {
@@ -160,6 +165,7 @@ function settingsOf(options: ResolvedOptions): ReplayReport["settings"] {
     connections: { value: String(options.connections), source: given(options.connections !== 512 << 10) },
     unsupported: { value: options.unsupported, source: given(options.unsupported !== "drop") },
     badChecksum: { value: options.badChecksum, source: given(options.badChecksum !== "keep") },
+    icmpErrors: { value: options.icmpErrors ? "on" : "off", source: given(options.icmpErrors) },
     midStream: { value: options.midStream, source: given(options.midStream !== "pick-up") },
   };
   for (const [name, ms] of Object.entries(settings.timeouts.value)) {

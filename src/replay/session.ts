@@ -15,6 +15,7 @@ import { Verifier } from "../verify/verifier.js";
 import type { Cluster } from "./cluster.js";
 import type { Columns } from "./columns.js";
 import { Course } from "./course.js";
+import { answerFrame, kindOfError } from "./gateway-errors.js";
 import { type HeldFrame, HeldFrames, type SavedFrame } from "./held-frames.js";
 import { knownAddresses } from "./known-addresses.js";
 import { movedConnection } from "./moved.js";
@@ -104,6 +105,7 @@ export class Session {
         resumed: notes !== undefined,
         unsupportedPasses: options.unsupported === "pass",
         badChecksumsDrop: options.badChecksum === "drop",
+        icmpErrors: options.icmpErrors,
         propagationMs: options.scenario?.propagationMs ?? 0,
       });
       for (const { picture, change } of machine.passed) this.verifier.policiesChanged(picture.model, change.atNs);
@@ -209,6 +211,7 @@ export class Session {
     this.#observer?.observe(first, end, this.framesPassed, index, faces);
     if (this.#outputs) this.#write(this.#outputs, first, end, faces);
     this.#count(first, end, index, faces);
+    this.machine.errors?.clear();
   }
 
   /** A held frame that the engine has released, whose piece of the capture may be gone. @param hold number that the engine knew it by */
@@ -332,6 +335,7 @@ export class Session {
     const { action, reason, flags, verdictFlags } = this.#columns;
     const { tally } = this;
     let matched = 0;
+    for (const error of this.machine.errors?.all() ?? []) tally.addGenerated(kindOfError(error));
     for (let i = first; i < end; i++) {
       const why = reason[i]!;
       if (action[i] === ACTION_HOLD) this.#keep(i, index, faces);
@@ -352,15 +356,27 @@ export class Session {
 
   #write(outputs: Outputs, first: number, end: number, faces: readonly Face[]): void {
     const { action, flags, interface: numbers } = this.#columns;
+    const { errors } = this.machine;
     for (let i = first; i < end; i++) {
       const what = action[i]!;
-      if (what !== ACTION_SNAT && what !== ACTION_REVERSE && what !== ACTION_PASS) continue;
+      const error = errors?.of(i);
+      if (!error && what !== ACTION_SNAT && what !== ACTION_REVERSE && what !== ACTION_PASS) continue;
+      const number = this.framesPassed + i + 1;
       const linkType =
         flags[i]! & layout.SLOT_DECAPSULATED
           ? outputLinkTypeOf(i, this.#columns, faces[numbers[i]!]!)
           : this.#linkTypes[numbers[i]!]!;
-      this.#writeFrame(outputs, i, this.framesPassed + i + 1, linkType);
+      if (error) this.#writeError(outputs, i, number, linkType, error);
+      else this.#writeFrame(outputs, i, number, linkType);
     }
+  }
+
+  /** The ICMP error of a gateway's own about the frame in place `i`, as its sender gets it. */
+  #writeError(outputs: Outputs, i: number, number: number, linkType: number, error: Uint8Array): void {
+    const { offset, captured, timeLow, timeHigh } = this.#columns;
+    const at = offset[i]!;
+    const frame = answerFrame(this.#arena.subarray(at, at + captured[i]!), linkType, error);
+    outputs.endpoint(linkType, timeLow[i]!, timeHigh[i]!, frame.length, frame.length, number, frame, 0);
   }
 
   #writeFrame(outputs: Outputs, i: number, number: number, linkType: number): void {

@@ -12,6 +12,7 @@ import { Cluster } from "./cluster.js";
 import { type Engines, oneEngine } from "./engines.js";
 import { compileFilter, type FilterInstruction } from "./filter.js";
 import { GatewayDriver } from "./gateway-driver.js";
+import { GatewayErrors } from "./gateway-errors.js";
 import { GatewayPlan, type Step } from "./gateway-plan.js";
 import { type HostRegion, type OutsideSizes, planHostRegion } from "./host-region.js";
 import {
@@ -49,6 +50,7 @@ export interface ResolvedOptions extends ReplayOptions {
   readonly batchSize: number;
   readonly unsupported: "drop" | "pass";
   readonly badChecksum: "keep" | "drop";
+  readonly icmpErrors: boolean;
   readonly midStream: "pick-up" | "drop";
   readonly fromFrame: number;
   readonly toFrame: number;
@@ -62,6 +64,8 @@ export interface Machine {
   /** In topology `cluster` the same as `engines`; `engine` is its front then. */
   readonly cluster?: Cluster;
   readonly outside: Outside;
+  /** ICMP errors of the gateways' own; undefined = they send none. */
+  readonly errors?: GatewayErrors;
   readonly region: HostRegion;
   /** Flags of all addresses; whose they are when is settled with the first frame. */
   readonly addresses: ReadonlyMap<string, KnownAddress>;
@@ -92,6 +96,7 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
     unsupported: options.unsupported ?? "drop",
     badChecksum: options.badChecksum ?? "keep",
     midStream: options.midStream ?? "pick-up",
+    icmpErrors: options.icmpErrors ?? false,
     fromFrame: options.fromFrame ?? 1,
     toFrame: options.toFrame ?? Number.MAX_SAFE_INTEGER,
   };
@@ -148,11 +153,13 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const engines = cluster ?? oneEngine(engine, blobAt);
   engines.loadPolicy(blob, plan.picture.model);
   if (state) putState(state, engine, options);
-  const process = cluster && ((count: number) => cluster.fabric.process(count));
-  const outside = await startOutside(blueprint, engine, options, process);
+  const whole = cluster ? (count: number) => cluster.fabric.process(count) : undefined;
+  const errors = options.icmpErrors ? new GatewayErrors(engine, whole) : undefined;
+  const outside = await startOutside(blueprint, engine, options, errors?.process ?? whole);
+  errors?.attach(outside);
   const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
   const machine = { engine, engines, outside, region, addresses, nodes, plan, first, passed, driver };
-  return { ...machine, ...(cluster && { cluster }), notes: state?.notes };
+  return { ...machine, ...(cluster && { cluster }), ...(errors && { errors }), notes: state?.notes };
 }
 
 function draw(options: ResolvedOptions): Blueprint {
@@ -165,6 +172,7 @@ function draw(options: ResolvedOptions): Blueprint {
     unsupported,
     badChecksum,
     midStream,
+    icmpErrors,
   } = options;
   const plan = new GatewayPlan({ model, scenario, later, seed: options.seed });
   const blob = compilePolicy(plan.picture.model, { natProfile });
@@ -190,6 +198,7 @@ function draw(options: ResolvedOptions): Blueprint {
       unsupported,
       badChecksum,
       midStream,
+      icmpErrors,
       tunnelPort: tunnelPort(model),
     },
     blob,

@@ -25,6 +25,8 @@ export interface TallyState {
   readonly rebound: readonly BrokenConnection[];
   readonly brokenCount: number;
   readonly reboundCount: number;
+  /** ICMP errors of the gateways' own, by kind. */
+  readonly generated?: Record<string, number>;
 }
 
 /** Broken and rebound connections listed in full, each; all are counted. */
@@ -44,6 +46,16 @@ export class Tally {
   rebound: BrokenConnection[] = [];
   brokenCount = 0;
   reboundCount = 0;
+  readonly #generated = new Map<string, number>();
+
+  /** ICMP errors of the gateways' own, by kind: `icmp 3/13`. */
+  get generated(): Record<string, number> {
+    return sorted(Object.fromEntries(this.#generated));
+  }
+
+  addGenerated(kind: string): void {
+    this.#generated.set(kind, (this.#generated.get(kind) ?? 0) + 1);
+  }
 
   /** A connection's external tuple changed. */
   addMoved(row: BrokenConnection, isBroken: boolean): void {
@@ -109,6 +121,7 @@ export class Tally {
       rebound: this.rebound,
       brokenCount: this.brokenCount,
       reboundCount: this.reboundCount,
+      ...(this.#generated.size > 0 && { generated: this.generated }),
     };
   }
 
@@ -125,6 +138,7 @@ export class Tally {
     this.rebound = [...state.rebound];
     this.brokenCount = state.brokenCount;
     this.reboundCount = state.reboundCount;
+    for (const [kind, count] of Object.entries(state.generated ?? {})) this.#generated.set(kind, count);
   }
 
   #filled(): [number, number][] {

@@ -43,6 +43,7 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   "no-state": "a TCP segment or SCTP packet in mid-stream of a connection that is not known (`--mid-stream drop`)",
   "sctp-bad": "an SCTP packet that no receiver takes: cut, bad chunks, or (`--bad-checksum drop`) a wrong CRC",
   "protocol-conflict": "a protocol without ports (GRE, ESP …), and another pod already speaks it with this remote",
+  "packet-too-big": "too long for a link on its way, and must not be fragmented (`--icmp-errors`)",
   "bad-source": "a source address that no frame may have",
   duplicate: "another copy of a frame that was already seen on another interface",
   "already-translated": "the source is a node or an egress IP: captured behind the gateway (see sluicegate verify)",

@@ -7,10 +7,11 @@ import { checkSelected, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame } from "./judge.js";
 import { forgetTranslation, isToSender, ongoing } from "./lookup.js";
 import { beginsNothing, fragmentFault, malformation } from "./malformed.js";
+import { mtuFor, mustStayWhole } from "./told.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
 const POLICY =
-  "no-egress-gateway no-egress-ip no-nat-mapping no-state ttl-exceeded unsupported-protocol protocol-conflict sctp-bad ipv6-unsupported source-route bad-destination";
+  "no-egress-gateway no-egress-ip no-nat-mapping no-state ttl-exceeded unsupported-protocol protocol-conflict sctp-bad ipv6-unsupported source-route bad-destination packet-too-big";
 const NEEDS_POLICY = setOf(POLICY);
 
 /** Drops that end the mapping of the connection that the frame belongs to. */
@@ -184,6 +185,12 @@ function refutation(frame: Frame, endpoint: Endpoint, index: number): string | u
       if ((packet.kind !== "tcp" && packet.kind !== "sctp") || packet.tcpFlags & TCP_SYN)
         return "no segment in mid-stream";
       return current?.mapping && frame.surelyLives(current) ? judge.table.describeAge(current, frame.nowMs) : undefined;
+    case "packet-too-big":
+      return judge.options.icmpErrors &&
+        mtuFor(frame, endpoint, egresses) < packet.length &&
+        mustStayWhole(o.given, packet)
+        ? undefined
+        : `${packet.length} bytes fit the way to a gateway, or may be cut up`;
     case "unsupported-protocol":
       return isSound(o.given, packet) ? `${packet.kind} is translated` : undefined;
     case "ipv6-unsupported":

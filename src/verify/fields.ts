@@ -34,6 +34,7 @@ export const MISMATCH_FIELDS = {
   "refused-while-free": "a connection was refused while NAT ports were free",
   "drop-reason": "a frame was dropped for a reason that does not hold",
   "lost-reason": "a frame was lost for a reason that does not hold",
+  told: "an ICMP error of the gateway's own is not what the dropped frame calls for",
   hook: "an action that this hook does not have",
 } as const;
 

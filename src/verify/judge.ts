@@ -20,6 +20,8 @@ export interface VerifierOptions {
   readonly unsupportedPasses?: boolean;
   /** True where `--bad-checksum drop` asked for frames with a wrong checksum to be dropped. */
   readonly badChecksumsDrop?: boolean;
+  /** True where `--icmp-errors` asked for errors of the gateways' own. */
+  readonly icmpErrors?: boolean;
   /**
    * True where another system did the translation: TTL may fall by any number of hops, NAT ports may come from any range, and its
    * lifetimes are unknown. Default false.

@@ -49,6 +49,8 @@ export interface FrameObservation {
   readonly evictions?: number;
   /** The same for fragmented datagrams that the engine gave up for newer ones. */
   readonly fragmentsEvicted?: number;
+  /** The ICMP error (an IP packet) that the engine made about this frame; undefined = none. */
+  readonly told?: Uint8Array;
 }
 
 export interface Mismatch {

@@ -10,6 +10,7 @@ import { judgeLost, judgeLostReply } from "./lost.js";
 import { checkMalformedRule } from "./malformed.js";
 import { checkSctpRule } from "./sctp.js";
 import { judgeSnat } from "./snat.js";
+import { judgeTold } from "./told.js";
 import type { FrameObservation, VerificationResult } from "./types.js";
 
 export type { VerifierOptions } from "./judge.js";
@@ -67,6 +68,7 @@ export class Verifier {
       checkChecksumRule(frame);
       checkMalformedRule(frame);
       checkSctpRule(frame);
+      judgeTold(frame);
       const isSettled = judgeFragment(frame);
       const rules = RULES[o.hook];
       const rule = rules[o.action];

@@ -29,6 +29,8 @@ const DISTINCT: EngineConfig = {
   midStream: "drop",
   unsupported: "pass",
   badChecksum: "drop",
+  icmpErrors: true,
+  mtu: 16,
   touch: true,
   tableSeed: 0xffff_ffff_ffff_ffffn,
   placementSeed: 13n,

@@ -144,6 +144,7 @@ export class Nat {
       remapped: "",
       evictions: evictedClosing + evictedUnreplied + evictedEstablished,
       fragmentsEvicted,
+      ...(outcome.told && { told: outcome.told }),
     });
   }
 }

@@ -84,6 +84,33 @@ describe("IPv6 traffic of pods", () => {
     expect(replies.map(({ bytes }) => Buffer.from(bytes))).toEqual(captured.map(({ frame }) => Buffer.from(frame)));
   });
 
+  it("is told by --icmp-errors of a hop limit that ends and of the overlay's MTU, the same in both topologies", async () => {
+    const model = await dualStack();
+    const pod = PODS[0];
+    const long = udp({ srcPort: 41_000, dstPort: 53, payload: patterned(1452 - 48) });
+    const frames = [
+      {
+        us: 0,
+        frame: ethernet(ipv6({ src: pod, dst: FAR, hopLimit: 1 }, tcp({ srcPort: 1, dstPort: 2, flags: "SYN" }))),
+      },
+      { us: 10, frame: ethernet(ipv6({ src: pod, dst: FAR }, long)) },
+      { us: 20, frame: ethernet(ipv6({ src: pod, dst: FAR }, udp({ srcPort: 41_000, dstPort: 53 }))) },
+    ];
+    const single = await run(frames, model, { icmpErrors: true });
+    const cluster = await run(frames, model, { icmpErrors: true, topology: "cluster" });
+    for (const { report } of [single, cluster]) {
+      expect(report.verification.mismatches).toEqual([]);
+      expect(report.frames).toMatchObject({ snat: 1, drop: 2, generated: 2 });
+      expect(report.generated).toEqual({ kinds: { "icmpv6 2/0": 1, "icmpv6 3/0": 1 }, untold: 0 });
+    }
+    expect(single.endpoint.map(({ number, bytes }) => [number, bytes.length])).toEqual([
+      [1, 14 + 48 + 60],
+      [2, 14 + 1280],
+    ]);
+    expect(cluster.endpoint).toEqual(single.endpoint);
+    expect(Buffer.compare(single.external, cluster.external)).toBe(0);
+  });
+
   it("moves when its gateway dies, and is listed with both addresses as broken or rebound", async () => {
     const model = await dualStack(PODS);
     const later = PODS.flatMap((pod) =>

@@ -18,6 +18,7 @@ const DEFRAGMENTATION: readonly Defragmentation[] = ["as-is", "defragmented"];
 /** Ways to replay a capture other than the plain one, which scapy-checksums and tshark-checksums look at. */
 const WAYS: readonly (readonly [string, ...string[]])[] = [
   ["few ports of profile rfc", "--nat-profile", "rfc", "--snat-ports", "50000-50063"],
+  ["few ports and errors of the gateways' own", "--icmp-errors", "--snat-ports", "50000-50003"],
   ["one engine per node and a gateway that dies", "--topology", "cluster", "-s", SCENARIO],
 ];
 

@@ -23,6 +23,8 @@ export interface Outcome {
   flags: number;
   egress: number;
   frame: Uint8Array;
+  /** The ICMP error that the engine made about it, an IP packet. */
+  told?: Uint8Array;
 }
 
 export interface RigFrame {
@@ -138,11 +140,13 @@ export class GatewayRig {
       );
     });
     const taken = this.engine.process(frames.length);
-    return frames.slice(0, taken).map((sent, i) => {
+    const outcomes = frames.slice(0, taken).map((sent, i) => {
       if (this.engine.action(i) === ACTION_HOLD) this.#held.set(this.engine.holdNumber(i), sent);
       this.#checkGuards(offsets[i], sent.frame.length);
       return this.#outcome(i, arena.slice(offsets[i], offsets[i] + sent.frame.length));
     });
+    for (const { frame, packet } of this.engine.generated()) outcomes[frame].told = packet.slice();
+    return outcomes;
   }
 
   #checkGuards(offset: number, length: number): void {

@@ -124,6 +124,36 @@ describe.each(Object.keys(KINDS))("an ICMPv6 error about %s", (name) => {
   });
 });
 
+describe("ICMPv6 extensions (RFC 4884 section 4: the length stands in byte 4 and counts 64-bit words)", () => {
+  const extension = Uint8Array.of(0x20, 0, 0, 0, 0, 8, 1, 1, 0x12, 0x34, 0x51, 0x01);
+  const padded = (packet: Uint8Array) =>
+    Uint8Array.from([...packet, ...new Uint8Array(128 - packet.length), ...extension]);
+
+  it.each([
+    ["0", 0],
+    ["right", 16],
+    ["too large", 255],
+  ])("T12 length %s: translated both ways; the pad and the extension stay byte for byte", async (_, words) => {
+    const query = KINDS.UDP!;
+    const { rig, port } = await twoConnections(query);
+    for (const type of [1, 3]) {
+      const told = { type, code: 0, word: words * 2 ** 24 };
+      const seen = padded(ipv6({ src: EXT, dst: FAR, hopLimit: 50 }, query(port)));
+      const meant = padded(ipv6({ src: POD, dst: FAR, hopLimit: 50 }, query(PORT)));
+      const inwards = rig.one(error("from-network", { src: ROUTER, dst: EXT }, told, seen));
+      const wanted = error("from-network", { src: ROUTER, dst: POD, hopLimit: 63 }, told, meant).frame;
+      expect(inwards).toMatchObject({ action: "reverse", natPort: port, frame: wanted });
+      const answer = (own: number) => udp({ srcPort: 53, dstPort: own, payload: patterned(9) });
+      const got = padded(ipv6({ src: FAR, dst: POD }, answer(PORT)));
+      const sent = padded(ipv6({ src: FAR, dst: EXT }, answer(port)));
+      const outwards = rig.one(error("from-endpoint", { src: POD, dst: FAR }, told, got));
+      const left = error("from-endpoint", { src: EXT, dst: FAR, hopLimit: 63 }, told, sent).frame;
+      expect(outwards).toMatchObject({ action: "snat", natPort: port, frame: left });
+      expect(outwards.frame.slice(-extension.length)).toEqual(extension);
+    }
+  });
+});
+
 describe("an ICMPv6 error that is not translated", () => {
   const query = KINDS.UDP!;
   const rows: [string, string, (port: number) => RigFrame][] = [
