@@ -102,10 +102,16 @@ function keysOf({ o, packet }: Frame): [toward: string, own: string] {
 }
 
 /** Impossible TCP flags are what a frame is dropped for after it was taken for a fragment. */
-function isByItself({ o, packet }: Frame): boolean {
+function isByItself(frame: Frame): boolean {
+  const { o, packet } = frame;
   const isByFlags = packet.kind === "tcp" && (isImpossible(packet.tcpFlags) || beginsNothing(packet));
   if (o.reason === "bad-header" && isByFlags) return fragmentFault(o.given, packet) !== "";
-  return BY_ITSELF.has(o.reason);
+  return BY_ITSELF.has(o.reason) && !isUnfinished(frame);
+}
+
+/** A CRC over all fragments cannot follow a new port from the first one alone: SCTP's datagrams may be given up for it. */
+function isUnfinished({ o, packet }: Frame): boolean {
+  return packet.kind === "sctp" && o.reason === "fragment-unsupported";
 }
 
 /** A fragment of a datagram that nobody knows, and that does not make it known. */
@@ -131,7 +137,8 @@ function checkFate(frame: Frame, datagram: Datagram, wanted: string, isBack: boo
     const why = datagram.refusal ? "its datagram was given up" : "its bytes were seen before";
     if (!isGone || reason !== wanted) frame.find(field, `drop, ${wanted}`, isGone ? reason : action, why);
   } else if (isGone) {
-    const refuted = isFirst ? reason.startsWith("fragment-") && "it is the first" : refutation(frame, datagram, isBack);
+    const isOdd = reason.startsWith("fragment-") && !isUnfinished(frame);
+    const refuted = isFirst ? isOdd && "it is the first" : refutation(frame, datagram, isBack);
     if (refuted) frame.find(field, "it goes the way of its datagram", reason, refuted);
   } else if (isFirst) checkRivals(frame, datagram);
   else if (action !== "hold" && !datagram.hasBegun)

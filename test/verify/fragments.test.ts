@@ -10,6 +10,7 @@ import {
   otherProtocol,
   type PseudoHeader,
   patterned,
+  sctp,
   tcp,
   udp,
 } from "../support/frames.js";
@@ -343,6 +344,15 @@ describe("a fragment by itself", () => {
     expect(faults([{ ...MIDDLE, fate: UNSUPPORTED }])).toEqual(["drop-reason at 1"]);
     const error = icmpMessage({ type: 3, code: 1, inner: patterned(64) });
     expect(faults([{ ...FIRST, l4: error, fate: UNSUPPORTED }])).toEqual([]);
+    const chunks = sctp({ srcPort: PORT, dstPort: 53, chunks: patterned(LENGTH - 12) });
+    const refused = { l4: chunks, fate: UNSUPPORTED };
+    expect(
+      faults([
+        { ...FIRST, ...refused },
+        { ...MIDDLE, ...refused },
+        { ...LAST, ...refused, fate: WITHOUT_FIRST },
+      ]),
+    ).toEqual(["drop-reason at 3"]);
     for (const reason of [OVERLAP, DUPLICATE, TAKEN, WITHOUT_FIRST, TINY, UNSUPPORTED])
       expect(new Scene().fromEndpoint("drop", reason).faults, reason).toEqual(["drop-reason at 1"]);
   });
