@@ -1,8 +1,12 @@
 import {
   ACTION_DROP,
   CONFIG_FLAG_HOLD_FRAGMENTS,
+  EGRESS_KEY_AT,
   FRAME_FLAG_RELEASED,
   FRAME_FLAGS_AT,
+  LINE_ADDRESS_AT,
+  LINE_EGRESS_AT,
+  LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
@@ -24,6 +28,7 @@ import {
   FRAGMENT_REASON_AT,
   FRAGMENT_REFUSED,
   FRAGMENT_STATE_AT,
+  FRAGMENT_WAY_AT,
   findDatagram,
   holdFrame,
   isDone,
@@ -35,6 +40,7 @@ import {
 } from "../tables/fragments";
 import { isExpired, isHeld } from "../tables/lifetime";
 import { configFlags, maxConnections6, maxFragments } from "../tables/memory";
+import { egressAt, egressTotal } from "../tables/policy";
 import { fragmentEnd, fragmentFrom, fragmentId, isLastFragment, readFragment } from "../wire/fragment";
 import { hasHandshake, PROTOCOL_SCTP } from "../wire/ipv4";
 import { makeKey, PARSED_LATER, Parsed } from "../wire/parse";
@@ -123,6 +129,7 @@ function lead(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32):
   store<u32>(row, <u32>key, FRAGMENT_PORTS_AT);
   store<u8>(row, <u8>(key >> 32), FRAGMENT_PROTOCOL_AT);
   store<u8>(row, <u8>(<u32>(key >> 40) & LINE_HOOK_ANSWER), FRAGMENT_ANSWER_AT);
+  store<u32>(row, wayOf(lineAt(p)), FRAGMENT_WAY_AT);
   store<u8>(row, <u8>FRAGMENT_KNOWN, FRAGMENT_STATE_AT);
   releaseHeld(row);
 }
@@ -137,6 +144,15 @@ function isLive(line: usize): bool {
   return line != 0 && !isHeld(line) && !isExpired(line, nowMs());
 }
 
+/** Gateway and address that a line's frames go by, in 32 bits; 0 = they pass as they are. Not by its number, which a new policy changes. */
+function wayOf(line: usize): u32 {
+  if (line == 0 || !(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return 0;
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  if (egress >= egressTotal) return 0;
+  const gateway = load<u64>(egressAt(egress), EGRESS_KEY_AT);
+  return load<u32>(line, LINE_ADDRESS_AT) ^ <u32>gateway ^ <u32>(gateway >> 32);
+}
+
 /** A later fragment whose first one has left. */
 function trail(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32): void {
   const protocol = <u32>load<u8>(row, FRAGMENT_PROTOCOL_AT);
@@ -145,7 +161,8 @@ function trail(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32)
   p.flags |= <u8>PARSED_LATER;
   const line = lineOf(p);
   // It cannot open a connection, nor say where one goes from now on.
-  if (!isLive(line) || !staysPut(p, line)) return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
+  if (!isLive(line) || !staysPut(p, line) || wayOf(line) != load<u32>(row, FRAGMENT_WAY_AT))
+    return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
   take(p, line, isServed, v, captured);
 }
 
@@ -164,5 +181,10 @@ function take(p: Parsed, line: usize, isServed: bool, v: Verdict, captured: u32)
 /** Conntrack's line of a frame, or 0. */
 function lineOf(p: Parsed): usize {
   if (p.isIpv6) lookUp(p);
+  return lineAt(p);
+}
+
+/** The same where the numbers of its addresses are known: in its header another one may stand by now. */
+function lineAt(p: Parsed): usize {
   return find(homeLine(p.addresses, p.key), p.addresses, p.key);
 }

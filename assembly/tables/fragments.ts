@@ -64,10 +64,12 @@ const TOTAL_AT: usize = 72; // u32, bytes of the datagram behind the IP header; 
 const RECEIVED_AT: usize = 76; // u32, bytes of it that were seen
 const PENDING_AT: usize = 80; // u32, released frames that have not come back
 const RANGE_COUNT_AT: usize = 84; // u32
-const RANGES_AT: usize = 88; // { u16 from, u16 to } each, in units of 8 bytes
+/** What the first fragment left by; 0 = as it came. */
+export const FRAGMENT_WAY_AT: usize = 88; // u32
+const RANGES_AT: usize = 92; // { u16 from, u16 to } each, in units of 8 bytes
 
 /** Fragments of one datagram: 65,535 bytes in packets of 1,280 (RFC 8200 section 5) are 54. */
-export const MAX_RANGES: u32 = 58;
+export const MAX_RANGES: u32 = 57;
 
 export const FRAGMENT_WAITING: u32 = 1; // for its first fragment
 export const FRAGMENT_KNOWN: u32 = 2;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FRAGMENT_MS } from "../../assembly/abi.js";
+import { compilePolicy } from "../../src/engine/blob.js";
 import type { Outcome, RigFrame } from "../assembly/path/gateway-rig.js";
 import {
   ethernet,
@@ -13,7 +14,7 @@ import {
   tcp,
   udp,
 } from "../support/frames.js";
-import { EXT, INSIDE, Nat, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
+import { EXT, INSIDE, Nat, natModel, OTHER_EXT, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
 
 const ORDERS = [
   [0, 1, 2],
@@ -317,4 +318,19 @@ it("T44 a flood of a million first fragments: memory and plain traffic are as wi
   expect(engine.memory.size).toBe(size);
   const { fragmentsEvicted } = flooded.counters;
   expect(fragmentsEvicted).toBe(FLOOD - 256);
+});
+
+it("a datagram whose connection moves between its fragments ends there: none of them leaves under another address", async () => {
+  const both = natModel();
+  const nat = await Nat.start({ model: both });
+  const [first, second, third] = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) }));
+  expect(nat.one(first)).toMatchObject({ action: "snat", egressIP: EXT });
+  const moved = { ...both, policySets: [both.policySets[1], both.policySets[0]] };
+  nat.rig.engine.loadPolicy(compilePolicy(moved, { natProfile: "rfc" }));
+  expect(nat.rig.one(second)).toMatchObject({ action: "drop", reason: "fragment-without-first" });
+  expect(nat.rig.one(outbound(udp({ srcPort: 700, dstPort: 53 })))).toMatchObject({
+    action: "snat",
+    egressIP: OTHER_EXT,
+  });
+  expect(nat.rig.one(third)).toMatchObject({ action: "drop", reason: "fragment-without-first" });
 });
