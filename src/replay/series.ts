@@ -4,7 +4,7 @@ import type { ReplayReport } from "./report-types.js";
 import { formatTime } from "./time.js";
 
 /** Steps that a series has at most; a step is as short as that allows. */
-const MAX_STEPS = 480;
+export const MAX_STEPS = 480;
 const FIRST_STEP_MS = 10;
 
 /** One number per step. */

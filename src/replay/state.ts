@@ -8,6 +8,7 @@ import type { SavedStats } from "./egress-totals.js";
 import type { SavedFrame } from "./held-frames.js";
 import type { HostRegion } from "./host-region.js";
 import type { SavedIncidents } from "./incidents.js";
+import { areNotes } from "./notes-shape.js";
 import type { SavedSeries } from "./series.js";
 import type { TallyState } from "./tally.js";
 
@@ -153,11 +154,14 @@ export function checkKept(
 }
 
 function readNotes(json: Uint8Array): HostNotes {
+  let notes: unknown;
   try {
-    return JSON.parse(Buffer.from(json).toString("utf8")) as HostNotes;
+    notes = JSON.parse(Buffer.from(json).toString("utf8"));
   } catch (cause) {
     throw damaged("has notes that are no JSON", cause);
   }
+  if (!areNotes(notes)) throw damaged("has notes that are not those of a replay");
+  return notes as HostNotes;
 }
 
 const MAX_KEPT = 2 ** 31;

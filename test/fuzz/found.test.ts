@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import * as abi from "../../assembly/abi.js";
+import { decodeReplayState, encodeReplayState } from "../../src/replay/state.js";
 import { ethernet, icmpEcho, ipv4, udp, vxlan } from "../support/frames.js";
 import { FrameRun } from "./frame-run.js";
+import { StatesTarget } from "./targets/states.js";
 import { ENDPOINTS, NODES, REMOTES, WORLDS } from "./worlds.js";
 
 // What the fuzzer has found and no other test would see.
@@ -26,4 +28,26 @@ it("a frame of another node that says it came over an uplink is translated like 
   const { HOOK_FROM_OVERLAY: hook, LINK_ETHERNET: link, FRAME_FLAG_UPLINK: flags } = abi;
   const [line] = gateway.runSingly([{ hook, link, flags, gapMs: 0, extra: 0, bytes }], new Set());
   expect(line.startsWith(`${abi.ACTION_SNAT} `)).toBe(true);
+});
+
+it("a state is refused whose notes lack something, or say a time or a number that is none", async () => {
+  const [seed] = (await StatesTarget.start()).seeds();
+  const state = decodeReplayState(seed);
+  const { notes } = state;
+  const [totals] = notes.egressTotals;
+  const wrong: readonly object[] = [
+    { egressTotals: [{ ...totals, lastEndNs: undefined }] },
+    { egressTotals: [{ ...totals, lastEndNs: "soon" }] },
+    { startClockNs: "-1" },
+    { framesPassed: -1 },
+    { tally: { ...notes.tally, cells: [7] } },
+    { series: { ...notes.series, stepMs: 0 } },
+    { series: { ...notes.series, step: 1e15 } },
+    { nodes: "gw-a" },
+    { incidents: [] },
+  ];
+  const written = (change: object) => encodeReplayState({ ...state, notes: { ...notes, ...change } });
+  expect(decodeReplayState(written({})).notes).toEqual(notes);
+  for (const change of wrong)
+    expect(() => decodeReplayState(written(change)), JSON.stringify(change)).toThrow("has notes that are not those");
 });

@@ -9,7 +9,7 @@ import { EgressError } from "../../../src/errors.js";
 import { StateListing } from "../../../src/replay/list-state.js";
 import type { ReplayOptions } from "../../../src/replay/options.js";
 import { replay } from "../../../src/replay/replay.js";
-import { decodeReplayState, encodeReplayState } from "../../../src/replay/state.js";
+import { decodeReplayState, encodeReplayState, type HostNotes } from "../../../src/replay/state.js";
 import type { Dice } from "../../scenario-fuzz/dice.js";
 import { pcap } from "../../support/capture-bytes.js";
 import { ethernet, icmpEcho, ipv4, ipv6, tcp, udp } from "../../support/frames.js";
@@ -165,10 +165,23 @@ function listed(path: string): string {
 /** Words of the engine's tables, or of the host's, changed; the rest is as it was, and every checksum is right. */
 function deepChange(file: Uint8Array, dice: Dice): Uint8Array {
   const state = decodeReplayState(file);
+  if (dice.chance(25)) return encodeReplayState({ ...state, notes: changedLeaf(state.notes, dice) as HostNotes });
   if (dice.chance(25)) return encodeReplayState({ ...state, kept: scattered(state.kept, dice) });
   if (dice.chance(10)) return encodeReplayState({ ...state, blob: scattered(state.blob, dice) });
   const saved = decodeState(state.engine, MAX_LENGTH);
   return encodeReplayState({ ...state, engine: encodeState(scattered(saved.region, dice), saved) });
+}
+
+const ODD_LEAVES = [undefined, null, -1, 0, 1, 0.5, 479, 2 ** 53, "", "0", "99999999999999999999", "x", [], {}, true];
+
+/** The same value of JSON with something else in one place. */
+function changedLeaf(value: unknown, dice: Dice): unknown {
+  if (typeof value !== "object" || value === null || dice.chance(5)) return dice.pick(ODD_LEAVES);
+  const keys = Object.keys(value);
+  if (keys.length === 0) return dice.pick(ODD_LEAVES);
+  const key = dice.pick(keys);
+  const changed = changedLeaf((value as Record<string, unknown>)[key], dice);
+  return Array.isArray(value) ? value.with(Number(key), changed) : { ...value, [key]: changed };
 }
 
 /** Some words changed, mostly ones that say something. */

@@ -75,8 +75,9 @@ const SPOOFED = {
   6: [EGRESS_IPS[6], "::1", "ff02::1", "::"],
 };
 
+/** Destination options that are nothing but padding. */
+const PAD: Ipv6Extension = { type: 60 };
 /** Chains of extension headers (RFC 8200 section 4) that do not change where a packet goes. */
-const PAD = { type: 60 };
 const CHAINS: readonly (readonly Ipv6Extension[])[] = [
   [PAD],
   [{ type: 0 }],
