@@ -14,14 +14,16 @@ logging.getLogger("scapy").setLevel(logging.ERROR)
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP, ICMPerror, IPerror, TCPerror, UDPerror  # noqa: E402
 from scapy.layers.inet6 import IPerror6, IPv6, _ICMPv6, _ICMPv6Error  # noqa: E402
+from scapy.layers.sctp import SCTP  # noqa: E402
 from scapy.packet import Padding, Raw  # noqa: E402
 
 import epb  # noqa: E402
 from packets import ip_offset  # noqa: E402
 
-CHECKED = (IP, IPerror, TCP, TCPerror, UDP, UDPerror, ICMP, _ICMPv6)
+CHECKED = (IP, IPerror, TCP, TCPerror, UDP, UDPerror, ICMP, _ICMPv6, SCTP)
 ICMP_HEADER_BYTES = 8
 IPV6_HEADER_BYTES = 40
+SCTP_HEADER_BYTES = 12
 QUOTED_L4 = (TCPerror, UDPerror, ICMPerror)
 
 
@@ -67,6 +69,10 @@ def recounted_checksum(packet, index):
     """What scapy puts into the checksum field of this layer while all other bytes stay as they are."""
     copy = packet.copy()
     layer = list(copy.iterpayloads())[index]
+    if isinstance(layer, SCTP):
+        # Its chunks as they are, whatever scapy makes of them.
+        chunks = bytes(packet.original)[packet.ihl * 4 + SCTP_HEADER_BYTES:packet.len]
+        return SCTP(bytes(SCTP(sport=layer.sport, dport=layer.dport, tag=layer.tag) / Raw(chunks))).chksum
     if isinstance(layer, (ICMP, _ICMPv6Error)) and Padding in layer:
         # scapy leaves out of the sum what stands behind a quoted packet (RFC 4884), as if it were a link trailer.
         data = bytes(layer)[ICMP_HEADER_BYTES:]
