@@ -8,7 +8,7 @@ const MTU = 1500;
 /** Under `--bad-checksum drop` exactly the frames with a wrong checksum are dropped for it. */
 export function checkChecksumRule(frame: Frame): void {
   const { judge, o, packet } = frame;
-  if (!judge.options.badChecksumsDrop || packet.family !== 4) return;
+  if (!judge.options.badChecksumsDrop) return;
   const wrong = wrongChecksum(o.given, packet);
   const isTranslated = o.action === "snat" || o.action === "reverse";
   if (isTranslated && wrong !== "")
@@ -24,9 +24,10 @@ export function checkChecksumRule(frame: Frame): void {
 
 /** Which checksum is wrong; empty where none surely is. What an ICMP error quotes counts as far as its IPv4 header goes (RFC 5508 REQ-3). */
 function wrongChecksum(bytes: Uint8Array, packet: IpPacket): string {
+  const lengthAt = packet.at + (packet.family === 4 ? 2 : 4);
   const isOffloaded =
-    packet.length > MTU || readBe16(bytes, packet.at + 2) === 0 || checksumState(bytes, packet) === "partial";
-  const isUnset = readBe16(bytes, packet.headerChecksumAt) === 0;
+    packet.length > MTU || readBe16(bytes, lengthAt) === 0 || checksumState(bytes, packet) === "partial";
+  const isUnset = packet.family === 4 && readBe16(bytes, packet.headerChecksumAt) === 0;
   if (!(isOffloaded && isUnset) && ipv4HeaderSum(bytes, packet) !== 0xffff) return "the IPv4 header";
   if (isOffloaded) return "";
   const { inner } = packet;

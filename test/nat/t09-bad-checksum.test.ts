@@ -1,7 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { FRAME_FLAG_GSO, FRAME_FLAG_PARTIAL } from "../../assembly/abi.js";
-import { ethernet, icmpEcho, icmpMessage, ipv4, type Layer4, patterned, tcp, text, udp } from "../support/frames.js";
+import type { RigFrame } from "../assembly/path/gateway-rig.js";
+import {
+  ethernet,
+  icmpEcho,
+  icmpMessage,
+  ipv4,
+  ipv6,
+  type Layer4,
+  patterned,
+  tcp,
+  text,
+  udp,
+} from "../support/frames.js";
 import { EXT, INSIDE, Nat, OUTSIDE_ROUTER, outbound, REMOTE } from "./rig.js";
+import * as six from "./rig6.js";
 
 type Wrong = { readonly wrongBy: number };
 const STRICT = { engine: { badChecksum: "drop" as const }, verifier: { badChecksumsDrop: true } };
@@ -146,5 +159,60 @@ describe("what --bad-checksum drop leaves alone", () => {
     const fields = { srcPort: 9002, dstPort: 80, flags: "SYN", window: 8192, urgent: 0x9fff };
     expect(nat.out(tcp({ ...fields, checksum: 0xffff }))).toMatchObject({ action: "snat" });
     nat.check();
+  });
+});
+
+describe("IPv6 under --bad-checksum drop (RFC 8200 section 8.1, RFC 4443 section 2.3)", () => {
+  const port = 4000;
+  const KINDS6: Record<string, (checksum?: Wrong) => Layer4> = {
+    TCP: (checksum) => tcp({ srcPort: port, dstPort: 443, flags: "SYN", payload: text("odd"), checksum }),
+    UDP: (checksum) => udp({ srcPort: port, dstPort: 53, payload: text("odd"), checksum }),
+    echo: (checksum) => icmpEcho({ id: port, payload: text("odd"), checksum }),
+  };
+  const sent = (l4: Layer4): RigFrame => ({
+    hook: "from-endpoint",
+    frame: ethernet(ipv6({ src: six.INSIDE, dst: six.REMOTE, extensions: [{ type: 60, body: patterned(6) }] }, l4)),
+  });
+
+  it.each(Object.entries(KINDS6))(
+    "T18 %s: any wrong checksum is dropped and opens nothing, the right one is translated",
+    async (_, build) => {
+      const rig = await six.gateway6({ badChecksum: "drop" });
+      for (let wrongBy = 1; wrongBy < 0xffff; wrongBy += 257) {
+        const frame = sent(build({ wrongBy }));
+        expect(rig.one(frame)).toMatchObject({ ...DROPPED, frame: frame.frame });
+      }
+      expect(rig.engine.counters()).toMatchObject({ entries: 0, opened: 0 });
+      expect(rig.one(sent(build()))).toMatchObject({ action: "snat" });
+    },
+  );
+
+  it("T09 an ICMPv6 error: a wrong checksum of its own drops it, one in the packet that it quotes stays wrong", async () => {
+    const rig = await six.gateway6({ badChecksum: "drop" });
+    expect(rig.one(sent(KINDS6.UDP()))).toMatchObject({ natPort: port });
+    const error6 = (own: string, inner?: Wrong, checksum?: Wrong): RigFrame => {
+      const quoted = ipv6({ src: own, dst: six.REMOTE }, KINDS6.UDP(inner));
+      const message = icmpMessage({ type: 2, code: 0, word: 1280, inner: quoted, checksum });
+      return { hook: "from-network", frame: ethernet(ipv6({ src: six.OUTSIDE_ROUTER, dst: own }, message)) };
+    };
+    expect(rig.one(error6(six.EXT, undefined, { wrongBy: 1 }))).toMatchObject(DROPPED);
+    const wrong = { wrongBy: 0x1234 };
+    expect(rig.one(error6(six.EXT, wrong))).toMatchObject({
+      action: "reverse",
+      frame: error6(six.INSIDE, wrong).frame,
+    });
+  });
+
+  it("what has no checksum, was cut by the capture or left to a network card is not judged", async () => {
+    const rig = await six.gateway6({ badChecksum: "drop" });
+    const none = sent(udp({ srcPort: port, dstPort: 53, checksum: 0 }));
+    const whole = sent(KINDS6.TCP({ wrongBy: 7 }));
+    const cut = { ...whole, frame: whole.frame.slice(0, -1), wire: whole.frame.length };
+    const partial = {
+      ...sent(tcp({ srcPort: 4001, dstPort: 443, flags: "SYN", checksum: "partial" })),
+      flags: FRAME_FLAG_PARTIAL,
+    };
+    const large = { ...sent(KINDS6.TCP({ wrongBy: 9 })), flags: FRAME_FLAG_GSO };
+    for (const frame of [none, cut, partial, large]) expect(rig.one(frame)).toMatchObject({ action: "snat" });
   });
 });

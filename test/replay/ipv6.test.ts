@@ -84,8 +84,26 @@ describe("IPv6 traffic of pods", () => {
     expect(replies.map(({ bytes }) => Buffer.from(bytes))).toEqual(captured.map(({ frame }) => Buffer.from(frame)));
   });
 
+  it("with a wrong checksum is dropped where that is asked for, in both topologies, and the verifier agrees", async () => {
+    const model = await dualStack(PODS);
+    const wrong = { wrongBy: 3 };
+    const bad = [
+      tcp({ srcPort: 40_000, dstPort: 443, flags: "ACK", checksum: wrong }),
+      udp({ srcPort: 41_000, dstPort: 53, payload: patterned(30), checksum: wrong }),
+      icmpEcho({ id: 77, checksum: wrong }),
+    ].map((l4, i) => ({ us: 5000 + i, frame: ethernet(ipv6({ src: PODS[0], dst: FAR }, l4)) }));
+    for (const topology of ["single", "cluster"] as const) {
+      const dropped = await run([...FRAMES, ...bad], model, { topology, badChecksum: "drop" });
+      expect(dropped.report.verification.mismatches).toEqual([]);
+      expect(dropped.report.reasons).toEqual({ "bad-checksum": 3 });
+      const kept = await run([...FRAMES, ...bad], model, { topology });
+      expect(kept.report.verification.mismatches).toEqual([]);
+      expect(kept.report.frames).toMatchObject({ snat: 15, drop: 0 });
+    }
+  });
+
   it("is told by --icmp-errors of a hop limit that ends and of the overlay's MTU, the same in both topologies", async () => {
-    const model = await dualStack();
+    const model = await dualStack(PODS);
     const pod = PODS[0];
     const long = udp({ srcPort: 41_000, dstPort: 53, payload: patterned(1452 - 48) });
     const frames = [
