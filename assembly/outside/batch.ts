@@ -281,9 +281,9 @@ function takeInbound(i: u32, p: Parsed): u32 {
   return answer(i, p, rotl<u64>(p.addresses, 32), rotl<u32>(p.ports, 16), protocolOf(p));
 }
 
-/** A SYN or an echo request from outside answers nobody. */
+/** A SYN or an ICMP request from outside answers nobody. */
 function opens(p: Parsed): bool {
-  return opensTcp(p) || (p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) != 0);
+  return opensTcp(p) || (p.protocol == PROTOCOL_ICMP && !p.isEchoReply);
 }
 
 /** Builds what the outside would have sent, where the connection has an external tuple. */

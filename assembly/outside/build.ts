@@ -18,9 +18,9 @@ import {
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from "../wire/ipv4";
-import { checksumAt, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
+import { checksumAt, PARSED_NO_CHECKSUM, Parsed, queryKey } from "../wire/parse";
 import { rewriteQuoted } from "../wire/quoted";
-import { ICMP_CHECKSUM_AT, ICMP_ECHO_REQUEST, ICMP_ID_AT, ICMP_SIZE } from "../wire/transport";
+import { ICMP_CHECKSUM_AT, ICMP_ECHO_REQUEST, ICMP_ID_AT, ICMP_SIZE, ICMP_TIMESTAMP_REQUEST } from "../wire/transport";
 import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT } from "./layout";
 
 // What the outside would have sent: a frame that an endpoint received, with the external tuple of its connection put back in place.
@@ -89,9 +89,14 @@ export function innerConnection(p: Parsed): bool {
   innerAddresses = ip.addresses;
   innerProtocol = ip.protocol;
   if (innerProtocol == PROTOCOL_TCP || innerProtocol == PROTOCOL_UDP) innerPorts = load<u32>(l4);
-  else if (innerProtocol == PROTOCOL_ICMP && load<u8>(l4) == ICMP_ECHO_REQUEST) innerPorts = load<u16>(l4, ICMP_ID_AT);
+  else if (innerProtocol == PROTOCOL_ICMP && isRequest(load<u8>(l4)))
+    innerPorts = <u32>queryKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4), 0);
   else return false;
   return true;
+}
+
+function isRequest(type: u32): bool {
+  return type == ICMP_ECHO_REQUEST || type == ICMP_TIMESTAMP_REQUEST;
 }
 
 /** An ICMP error whose quoted packet `innerConnection` has read: both headers as they were in front of the gateway. */

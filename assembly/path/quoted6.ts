@@ -26,7 +26,7 @@ import {
   WALKED,
   walkHeaders,
 } from "../wire/ipv6";
-import { answerKey, echoKey, FAMILY_IPV6, makeKey, Parsed } from "../wire/parse";
+import { answerKey, FAMILY_IPV6, makeKey, Parsed, queryKey } from "../wire/parse";
 import { isChecksumCut, rewriteQuoted } from "../wire/quoted";
 import { ICMP_CHECKSUM_AT, ICMP_ID_AT, ICMP6_ECHO_REPLY, ICMP6_ECHO_REQUEST, TCP_MIN_SIZE } from "../wire/transport";
 import { Verdict } from "./verdict";
@@ -72,8 +72,7 @@ export function fault6(p: Parsed, inner: usize): u32 {
 export function find6(hook: u32, inner: usize): usize {
   let key: u64 = 0;
   if (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP) key = makeKey(load<u32>(l4), protocol | FAMILY_IPV6, hook);
-  else if (isEcho())
-    key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP6_ECHO_REQUEST, hook | (FAMILY_IPV6 >> 8));
+  else if (isEcho()) key = queryKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4), hook | (FAMILY_IPV6 >> 8));
   else return 0;
   const addresses = <u64>findAddress(inner + IPV6_DST_AT) | ((<u64>findAddress(inner + IPV6_SRC_AT)) << 32);
   key = answerKey(key, hook);

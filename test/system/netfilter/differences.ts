@@ -55,10 +55,6 @@ const KNOWN: readonly Known[] = [
     matches: (difference) => difference.note === "land" && isDropOfEngine(difference),
   },
   {
-    name: "icmp-queries",
-    matches: (difference) => difference.note === "timestamp" && isDropOfEngine(difference),
-  },
-  {
     name: "wrong-icmp-checksum",
     matches: (difference) => difference.note === "wrong ICMP checksum" && isDropOfKernel(difference),
   },
