@@ -242,7 +242,7 @@ export const EGRESS_STATS_SIZE = 64;
 
 export const LINE_SRC_AT = 0; // u32, source address as in the frame (network order bytes); IPv6: the number of an address row
 export const LINE_DST_AT = LINE_SRC_AT + 4; // u32
-export const LINE_PORTS_AT = LINE_DST_AT + 4; // source and destination port as in the frame; ICMP: id as source (request) or destination (reply)
+export const LINE_PORTS_AT = LINE_DST_AT + 4; // source and destination port as in the frame; ICMP: id as source (request) or destination (reply), beside 0 (echo) or 13 (timestamp)
 export const LINE_PROTOCOL_AT = LINE_PORTS_AT + 4; // u8; ICMP for the echoes of both families
 export const LINE_HOOK_AT = LINE_PROTOCOL_AT + 1; // u8, HOOK_* the key is seen at, | LINE_HOOK_ANSWER | LINE_HOOK_IPV6; 0 = empty slot
 export const LINE_STATE_AT = LINE_HOOK_AT + 1; // u8, STATE_* bits

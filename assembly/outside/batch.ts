@@ -305,9 +305,9 @@ function numberAddresses(p: Parsed): void {
   if (p.isIpv6) p.addresses = <u64>findWide(p.l3 + IPV6_SRC_AT) | ((<u64>findWide(p.l3 + IPV6_DST_AT)) << 32);
 }
 
-/** A SYN, an INIT or an echo request from outside answers nobody. */
+/** A SYN, an INIT or an ICMP request from outside answers nobody. */
 function opens(p: Parsed): bool {
-  return opensAnew(p) || (p.protocol == PROTOCOL_ICMP && (p.ports & 0xffff) != 0);
+  return opensAnew(p) || (p.protocol == PROTOCOL_ICMP && !p.isEchoReply);
 }
 
 /** Builds what the outside would have sent, where the connection has an external tuple. */

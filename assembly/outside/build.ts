@@ -20,10 +20,18 @@ import {
   PROTOCOL_SCTP,
   zeroMeansNone,
 } from "../wire/ipv4";
-import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, PARSED_PARTIAL, Parsed, transportLength } from "../wire/parse";
+import {
+  checksumAt,
+  PARSED_LATER,
+  PARSED_NO_CHECKSUM,
+  PARSED_PARTIAL,
+  Parsed,
+  queryKey,
+  transportLength,
+} from "../wire/parse";
 import { quotedLength, rewriteQuoted } from "../wire/quoted";
 import { putSctpPort } from "../wire/sctp";
-import { ICMP_CHECKSUM_AT, ICMP_ECHO_REQUEST, ICMP_ID_AT, ICMP_SIZE } from "../wire/transport";
+import { ICMP_CHECKSUM_AT, ICMP_ECHO_REQUEST, ICMP_ID_AT, ICMP_SIZE, ICMP_TIMESTAMP_REQUEST } from "../wire/transport";
 import { MAPPING_ADDRESS_AT, MAPPING_FLAG_HOP, MAPPING_FLAGS_AT, MAPPING_NAT_PORT_AT } from "./layout";
 
 // What the outside would have sent: a frame that an endpoint received, with the external tuple of its connection put back in place.
@@ -102,9 +110,13 @@ export function innerConnection(p: Parsed): bool {
   innerAddresses = ip.addresses;
   innerProtocol = ip.protocol;
   if (innerProtocol != PROTOCOL_ICMP) innerPorts = hasPorts(innerProtocol) ? load<u32>(l4) : 0;
-  else if (load<u8>(l4) == ICMP_ECHO_REQUEST) innerPorts = load<u16>(l4, ICMP_ID_AT);
+  else if (isRequest(load<u8>(l4))) innerPorts = <u32>queryKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4), 0);
   else return false;
   return true;
+}
+
+function isRequest(type: u32): bool {
+  return type == ICMP_ECHO_REQUEST || type == ICMP_TIMESTAMP_REQUEST;
 }
 
 /** An ICMP error whose quoted packet `innerConnection` has read: both headers as they were in front of the gateway. */

@@ -54,16 +54,15 @@ import {
   PROTOCOL_TCP,
 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
-import { answerKey, echoKey, makeKey, Parsed } from "../wire/parse";
+import { answerKey, makeKey, Parsed, queryKey } from "../wire/parse";
 import { isChecksumCut, quotedLength, rewriteQuoted } from "../wire/quoted";
 import {
   ICMP_CHECKSUM_AT,
-  ICMP_ECHO_REPLY,
-  ICMP_ECHO_REQUEST,
   ICMP_ID_AT,
   ICMP_REDIRECT,
   ICMP_SIZE,
   isIcmpError,
+  isIcmpQuery,
   TCP_MIN_SIZE,
 } from "../wire/transport";
 import { hopEnds, isOfOwner, TTL_DELTA } from "./connection";
@@ -211,15 +210,11 @@ function findInner(hook: u32, inner: usize): usize {
   const l4 = inner + ip.headerLength;
   let key: u64 = 0;
   if (protocol != PROTOCOL_ICMP) key = makeKey(hasPorts(protocol) ? load<u32>(l4) : 0, protocol, hook);
-  else if (isEcho(protocol, l4)) key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP_ECHO_REQUEST, hook);
+  else if (isIcmpQuery(load<u8>(l4))) key = queryKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4), hook);
   else return 0;
   const addresses = rotl<u64>(ip.addresses, 32);
   key = answerKey(key, hook);
   return find(homeLine(addresses, key), addresses, key);
-}
-
-function isEcho(protocol: u32, l4: usize): bool {
-  return protocol == PROTOCOL_ICMP && (load<u8>(l4) == ICMP_ECHO_REQUEST || load<u8>(l4) == ICMP_ECHO_REPLY);
 }
 
 function rewriteError(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, v: Verdict): void {

@@ -26,7 +26,7 @@ import {
   WALKED,
   walkHeaders,
 } from "../wire/ipv6";
-import { answerKey, echoKey, FAMILY_IPV6, makeKey, Parsed } from "../wire/parse";
+import { answerKey, FAMILY_IPV6, makeKey, Parsed, queryKey } from "../wire/parse";
 import { isChecksumCut, rewriteQuoted } from "../wire/quoted";
 import { ICMP_CHECKSUM_AT, ICMP_ID_AT, ICMP6_ECHO_REPLY, ICMP6_ECHO_REQUEST, TCP_MIN_SIZE } from "../wire/transport";
 import { Verdict } from "./verdict";
@@ -73,11 +73,10 @@ export function fault6(p: Parsed, inner: usize): u32 {
 /** The conntrack line of the quoted packet's connection, by the key that an answer to it would show at this hook; 0 = none. */
 export function find6(hook: u32, inner: usize): usize {
   let key: u64 = 0;
-  // The numbers of ICMP stand for echoes in keys, and no others are in the table.
+  // The numbers of ICMP stand for queries in keys, and no others are in the table.
   if (protocol != PROTOCOL_ICMP6 && protocol != PROTOCOL_ICMP)
     key = makeKey(hasPorts(protocol) ? load<u32>(l4) : 0, protocol | FAMILY_IPV6, hook);
-  else if (isEcho())
-    key = echoKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4) == ICMP6_ECHO_REQUEST, hook | (FAMILY_IPV6 >> 8));
+  else if (isEcho()) key = queryKey(load<u16>(l4, ICMP_ID_AT), load<u8>(l4), hook | (FAMILY_IPV6 >> 8));
   else return 0;
   const addresses = <u64>findAddress(inner + IPV6_DST_AT) | ((<u64>findAddress(inner + IPV6_SRC_AT)) << 32);
   key = answerKey(key, hook);

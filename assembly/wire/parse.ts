@@ -54,15 +54,18 @@ import { chunkFlags, SCTP_BAD, SCTP_CHECKSUM_AT } from "./sctp";
 import {
   ICMP_CHECKSUM_AT,
   ICMP_CODE_AT,
-  ICMP_ECHO_REPLY,
   ICMP_ECHO_REQUEST,
   ICMP_ID_AT,
   ICMP_SIZE,
+  ICMP_TIMESTAMP_REPLY,
+  ICMP_TIMESTAMP_REQUEST,
+  ICMP_TIMESTAMP_SIZE,
   ICMP6_ECHO_REPLY,
   ICMP6_ECHO_REQUEST,
   ICMP6_FIRST_DISCOVERY,
   ICMP6_LAST_DISCOVERY,
   isIcmpError,
+  isIcmpQuery,
   PORTS_SIZE,
   TCP_ACK,
   TCP_CHECKSUM_AT,
@@ -75,7 +78,7 @@ import {
 } from "./transport";
 
 /** What a parsed frame is. Only PLAIN frames have a five-tuple key of their own. */
-export const KIND_PLAIN: u32 = 0; // TCP, UDP, SCTP, ICMP echo, protocols without ports
+export const KIND_PLAIN: u32 = 0; // TCP, UDP, SCTP, ICMP queries, protocols without ports
 export const KIND_ICMP_ERROR: u32 = 1;
 export const KIND_FRAGMENT: u32 = 2;
 export const KIND_UNSUPPORTED: u32 = 3;
@@ -100,6 +103,8 @@ export const KEY_MASK: u64 = 0x0000ffffffffffff;
 export const TRANSPORT_MASK: u32 = 0xff | (LINE_HOOK_IPV6 << 8);
 export const FAMILY_IPV6: u32 = LINE_HOOK_IPV6 << 8;
 const IPV4_MAPPED: u64 = 0xffff;
+/** Its request type, as a port on the wire. */
+const TIMESTAMP_PORT: u32 = 0x0d00;
 /** Hop limit of a packet that no router has passed on: neighbour discovery has no other (RFC 4861 section 7.1). */
 const UNROUTED: u32 = 255;
 
@@ -161,7 +166,7 @@ export class Parsed {
     return (this.flags & PARSED_IPV6) != 0;
   }
 
-  /** An echo reply, by its key: its identifier stands for the destination's port, so it can open no mapping. */
+  /** An echo or timestamp reply, by its key: its identifier stands for the destination's port, so it can open no mapping. */
   get isEchoReply(): bool {
     return (<u32>(this.key >> HOOK_SHIFT) & LINE_HOOK_ANSWER) != 0;
   }
@@ -180,12 +185,15 @@ export function makeKey(ports: u32, protocol: u32, hook: u32): u64 {
 }
 
 /**
- * Key of an ICMP echo: the id stands where the side that pinged has its port, and the hook says whether it asks or answers.
- * @param hook HOOK_*, with LINE_HOOK_IPV6 for ICMPv6
+ * Key of an ICMP query: the id stands where the side that asks has its port, and the hook says whether it asks or answers. Where the other
+ * side would have its port stands 0 for an echo and 13 for a timestamp: an answer to the one never is an answer to the other.
+ * @param type of ICMPv4, or of ICMPv6 for echoes   @param hook HOOK_*, with LINE_HOOK_IPV6 for ICMPv6
  */
-export function echoKey(id: u32, isRequest: bool, hook: u32): u64 {
-  if (isRequest) return makeKey(id, PROTOCOL_ICMP, hook);
-  return makeKey(id << 16, PROTOCOL_ICMP, hook | LINE_HOOK_ANSWER);
+export function queryKey(id: u32, type: u32, hook: u32): u64 {
+  const other: u32 = type == ICMP_TIMESTAMP_REQUEST || type == ICMP_TIMESTAMP_REPLY ? TIMESTAMP_PORT : 0;
+  if (type == ICMP_ECHO_REQUEST || type == ICMP_TIMESTAMP_REQUEST || type == ICMP6_ECHO_REQUEST)
+    return makeKey(id | (other << 16), PROTOCOL_ICMP, hook);
+  return makeKey((id << 16) | other, PROTOCOL_ICMP, hook | LINE_HOOK_ANSWER);
 }
 
 /** Key that the answer to a frame with this key shows at `hook`, a HOOK_* alone: the family stays. */
@@ -376,7 +384,13 @@ function parseIcmp(p: Parsed, length: u32, held: u32, hook: u32): void {
     p.kind = <u8>KIND_ICMP_ERROR;
     return;
   }
-  parseEcho(p, type == ICMP_ECHO_REQUEST, type == ICMP_ECHO_REPLY, hook);
+  if (!isIcmpQuery(type)) {
+    p.kind = <u8>KIND_UNSUPPORTED;
+    return;
+  }
+  const isTimestamp = type == ICMP_TIMESTAMP_REQUEST || type == ICMP_TIMESTAMP_REPLY;
+  if (isTimestamp && length < ICMP_TIMESTAMP_SIZE) return fault(p, REASON_TRUNCATED);
+  parseQuery(p, type, hook);
 }
 
 function parseIcmp6(p: Parsed, length: u32, held: u32, hook: u32): void {
@@ -391,15 +405,16 @@ function parseIcmp6(p: Parsed, length: u32, held: u32, hook: u32): void {
     p.kind = <u8>KIND_DISCOVERY;
     return;
   }
-  parseEcho(p, type == ICMP6_ECHO_REQUEST, type == ICMP6_ECHO_REPLY, hook);
+  if (type == ICMP6_ECHO_REQUEST || type == ICMP6_ECHO_REPLY) parseQuery(p, type, hook);
+  else p.kind = <u8>KIND_UNSUPPORTED;
 }
 
-function parseEcho(p: Parsed, isRequest: bool, isReply: bool, hook: u32): void {
-  if ((!isRequest && !isReply) || load<u8>(p.l4, ICMP_CODE_AT) != 0) {
+function parseQuery(p: Parsed, type: u32, hook: u32): void {
+  if (load<u8>(p.l4, ICMP_CODE_AT) != 0) {
     p.kind = <u8>KIND_UNSUPPORTED;
     return;
   }
-  p.key = echoKey(load<u16>(p.l4, ICMP_ID_AT), isRequest, hook);
+  p.key = queryKey(load<u16>(p.l4, ICMP_ID_AT), type, hook);
   p.kind = <u8>KIND_PLAIN;
 }
 

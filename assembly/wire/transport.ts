@@ -41,6 +41,10 @@ export const ICMP_REDIRECT: u32 = 5;
 export const ICMP_ECHO_REQUEST: u32 = 8;
 export const ICMP_TIME_EXCEEDED: u32 = 11;
 export const ICMP_PARAMETER_PROBLEM: u32 = 12;
+export const ICMP_TIMESTAMP_REQUEST: u32 = 13;
+export const ICMP_TIMESTAMP_REPLY: u32 = 14;
+/** With its three times. */
+export const ICMP_TIMESTAMP_SIZE: u32 = 20;
 
 /** The first query: all types below it are errors, also those that nobody has defined yet (RFC 4443 sections 2.1 and 2.4(a)). */
 export const ICMP6_ECHO_REQUEST: u32 = 128;
@@ -48,6 +52,16 @@ export const ICMP6_ECHO_REPLY: u32 = 129;
 /** RFC 4861: router and neighbour solicitations and advertisements, redirects. They never leave a link. */
 export const ICMP6_FIRST_DISCOVERY: u32 = 133;
 export const ICMP6_LAST_DISCOVERY: u32 = 137;
+
+/** Queries of ICMPv4 that are in use and have an identifier: echo and timestamp (RFC 6918 puts the others out of it). */
+export function isIcmpQuery(type: u32): bool {
+  return (
+    type == ICMP_ECHO_REQUEST ||
+    type == ICMP_ECHO_REPLY ||
+    type == ICMP_TIMESTAMP_REQUEST ||
+    type == ICMP_TIMESTAMP_REPLY
+  );
+}
 
 /** ICMP errors quote the packet they are about (RFC 792); redirects and queries do not count. */
 export function isIcmpError(type: u32): bool {

@@ -22,7 +22,7 @@ export const TCP_RST = 4;
 export const TCP_ACK = 16;
 
 /**
- * `echo` has an identifier in place of ports; `later-fragment` has no transport header; `other` has no ports by its nature;
+ * `echo` has an identifier in place of ports, and so have timestamps, which count as such; `later-fragment` has no transport header; `other` has no ports by its nature;
  * `unreadable` should have ports but they are not in the captured bytes.
  */
 export type PacketKind =
@@ -144,9 +144,9 @@ export function isFragment(packet: IpPacket): boolean {
   return packet.fragmentOffset > 0 || packet.moreFragments;
 }
 
-/** An echo request opens a connection, an echo reply never does. */
+/** An echo or timestamp request opens a connection, a reply never does. */
 export function isEchoRequest(packet: IpPacket): boolean {
-  return packet.kind === "echo" && packet.icmpType === (packet.family === 4 ? 8 : 128);
+  return packet.kind === "echo" && (packet.icmpType === (packet.family === 4 ? 8 : 128) || packet.icmpType === 13);
 }
 
 /** Quoted packets are one level deep; an ICMP error about an ICMP error is not followed further (RFC 1122 section 3.2.2). */
@@ -252,6 +252,9 @@ function readPorts(
   if (kind === "sctp") packet.tcpFlags = sctpFlags(bytes, packet.transportAt, packet.end);
 }
 
+/** Echo and timestamp, requests and replies. */
+const V4_QUERIES: ReadonlySet<number> = new Set([0, 8, 13, 14]);
+
 /** RFC 792, RFC 4443. Echo identifiers stand at byte 4; errors quote a packet from byte 8 on. */
 function readIcmp(bytes: Uint8Array, packet: Draft, wireEnd: number, depth: number, have: number): void {
   if (have < 4) return unreadable(packet);
@@ -260,7 +263,7 @@ function readIcmp(bytes: Uint8Array, packet: Draft, wireEnd: number, depth: numb
   packet.icmpCode = bytes[packet.transportAt + 1]!;
   packet.checksumAt = packet.transportAt + 2;
   packet.payloadAt = Math.min(packet.end, packet.transportAt + 8);
-  if (packet.family === 4 ? type === 8 || type === 0 : type === 128 || type === 129) {
+  if (packet.family === 4 ? V4_QUERIES.has(type) : type === 128 || type === 129) {
     if (have < 6) return unreadable(packet);
     packet.kind = "echo";
     packet.sourcePortAt = packet.transportAt + 4;

@@ -5,7 +5,7 @@ import { type IpPacket, readBe16 } from "./decode.js";
 export type InsideEnd = "source" | "destination";
 
 /**
- * A connection as seen at one side of the gateway. Echo identifiers are `insidePort` with `remotePort` 0, and protocols without
+ * A connection as seen at one side of the gateway. Echo identifiers are `insidePort` with `remotePort` 0 (13 of timestamps), and protocols without
  * ports have 0 for both, so that "one connection per tuple" means the same for all.
  */
 export interface Tuple {
@@ -28,8 +28,13 @@ export function tupleOf(bytes: Uint8Array, packet: IpPacket, inside: InsideEnd):
     insideAt: isSource ? packet.sourceAt : packet.destinationAt,
     insidePort: insidePortAt < 0 ? 0 : readBe16(bytes, insidePortAt),
     remoteAt: isSource ? packet.destinationAt : packet.sourceAt,
-    remotePort: remotePortAt < 0 ? 0 : readBe16(bytes, remotePortAt),
+    remotePort: remotePortAt < 0 ? queryOf(packet) : readBe16(bytes, remotePortAt),
   };
+}
+
+/** What keeps the identifiers of timestamps and echoes apart: 13 for a timestamp, else 0. */
+function queryOf({ kind, icmpType }: IpPacket): number {
+  return kind === "echo" && (icmpType === 13 || icmpType === 14) ? 13 : 0;
 }
 
 /** Offset of the port, or of the echo identifier, that NAT rewrites when `end` is the inside one; -1 where there is none. */

@@ -142,7 +142,8 @@ function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {
     case "udp":
       return length >= 8 && readBe16(bytes, transportAt + 4) === length;
     case "echo":
-      return length >= 8 && packet.icmpCode === 0;
+      // RFC 792: a timestamp has three times behind its identifier.
+      return length >= (packet.icmpType === 13 || packet.icmpType === 14 ? 20 : 8) && packet.icmpCode === 0;
     case "sctp":
       return sctpFault(bytes, transportAt, packet.end, length) === "";
     case "other":

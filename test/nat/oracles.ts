@@ -53,10 +53,10 @@ function isLeak({ hook, action, reason, result }: Judged, at: number): boolean {
   return reason === "reply-of-inbound" ? !looksLikeAnswer(result.subarray(at)) : !STAYS_INSIDE.has(reason);
 }
 
-/** Exactly SYN and ACK of the flags that change a connection's state, or an echo reply. */
+/** Exactly SYN and ACK of the flags that change a connection's state, or an echo or timestamp reply. */
 function looksLikeAnswer(packet: Uint8Array): boolean {
   const l4 = (packet[0] & 15) * 4;
-  if (packet[9] === 1) return packet[l4] === 0;
+  if (packet[9] === 1) return packet[l4] === 0 || packet[l4] === 14;
   return packet[9] === 6 && (packet[l4 + 13] & 0x17) === 0x12;
 }
 

@@ -6,6 +6,7 @@ import {
   destinationAddress,
   destinationPort,
   type IpPacket,
+  isEchoRequest,
   isFragment,
   isWhole,
   sourceAddress,
@@ -221,8 +222,16 @@ describe("ICMP", () => {
     expect([inner?.kind, inner?.inner]).toEqual(["icmp-error", undefined]);
   });
 
-  test("timestamp requests and neighbour discovery are neither echo nor error", () => {
-    expect(decoded(four(icmpMessage({ type: 13 }))).kind).toBe("icmp-other");
+  test("timestamps have an identifier as echoes do, and ask or answer", () => {
+    const [request, reply] = [13, 14].map((type) => decoded(four(icmpMessage({ type, word: 7 * 0x10000 }))));
+    expect([request!.kind, isEchoRequest(request!), reply!.kind, isEchoRequest(reply!)]).toEqual([
+      ...["echo", true],
+      ...["echo", false],
+    ]);
+  });
+
+  test("deprecated queries and neighbour discovery are neither echo nor error", () => {
+    for (const type of [15, 16, 17, 18]) expect(decoded(four(icmpMessage({ type }))).kind).toBe("icmp-other");
     expect(decoded(six(icmpMessage({ type: 135 }))).kind).toBe("icmp-other");
   });
 });

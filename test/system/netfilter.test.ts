@@ -31,9 +31,9 @@ const BUGS: readonly (readonly [string, Mutation])[] = [
   [
     "the quoted checksum of an ICMP error does not count for the outer one",
     {
-      file: "assembly/path/icmp-error.ts",
-      search: "return combine(portDelta, delta16(was, now));",
-      replace: "return portDelta;",
+      file: "assembly/wire/quoted.ts",
+      search: "return combine(portDelta, replaceUdpChecksum(l4 + UDP_CHECKSUM_AT, delta));",
+      replace: "return portDelta + (replaceUdpChecksum(l4 + UDP_CHECKSUM_AT, delta) & 0);",
     },
   ],
   [

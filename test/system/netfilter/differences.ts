@@ -65,10 +65,6 @@ const KNOWN: readonly Known[] = [
     matches: (difference) => difference.note === "land" && isDropOfEngine(difference),
   },
   {
-    name: "icmp-queries",
-    matches: (difference) => difference.note === "timestamp" && isDropOfEngine(difference),
-  },
-  {
     name: "node-information",
     matches: (difference) => difference.note === "type 139" && isDropOfEngine(difference),
   },

@@ -317,13 +317,15 @@ export const ICMP_KINDS: readonly Kind[] = [
     name: "icmp-timestamp",
     weight: 1,
     families: [4],
-    steps: (flow) => [
-      {
-        from: "pod",
-        note: "timestamp",
-        packets: () => fromPod(flow, icmpMessage({ type: 13, word: flow.port * 0x10000 + 1, inner: patterned(12, 3) })),
-      },
-    ],
+    steps(flow) {
+      const query = (id: number, type: number) =>
+        icmpMessage({ type, word: id * 0x10000 + 1, inner: patterned(12, 3) });
+      return [
+        { from: "pod", packets: () => fromPod(flow, query(flow.port, 13)) },
+        { from: "remote", packets: (view) => fromRemote(flow, query(view.port, 14)) },
+        { from: "pod", packets: () => fromPod(flow, query(flow.port, 13)) },
+      ];
+    },
   },
   {
     name: "icmp-other-types",
