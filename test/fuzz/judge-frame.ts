@@ -9,7 +9,7 @@ import {
   sourceAddress,
   sourcePort,
 } from "../../src/net/decode.js";
-import { checksumState, isSameSum, transportSum } from "../../src/net/recount.js";
+import { checksumState, isSameSum, readLe32, sctpCrc, transportSum } from "../../src/net/recount.js";
 import { portAtOf, tupleKey, tupleOf } from "../../src/net/tuple.js";
 import { rewriteFindings } from "../../src/verify/rewrite.js";
 import { Finding } from "./finding.js";
@@ -128,7 +128,13 @@ function checkPartner({ action, given, result }: Processed, packet: IpPacket, { 
 function isAsTold({ given, result, isPartial }: Processed, packet: IpPacket): boolean {
   const looksPartial = checksumState(given, packet) === "partial";
   if (isPartial === looksPartial) return false;
+  if (packet.kind === "sctp" && !isPartial) return crcError(given, packet) === crcError(result, packet);
   return isPartial || isSameSum(transportSum(given, packet), transportSum(result, packet));
+}
+
+/** The bits by which the CRC of a whole SCTP packet is off. */
+function crcError(bytes: Uint8Array, packet: IpPacket): number {
+  return readLe32(bytes, packet.checksumAt) ^ sctpCrc(bytes, packet);
 }
 
 /** Nothing that a policy selects goes out with an endpoint's own address. */
@@ -149,7 +155,7 @@ function checkPassed(world: World, p: Processed, seen: Seen): void {
 
 /** What it says is an answer by its form, or it serves on this port. */
 function isAnswer(bytes: Uint8Array, packet: IpPacket): boolean {
-  const isSynAck = packet.kind === "tcp" && (packet.tcpFlags & 0x12) === 0x12;
+  const isSynAck = (packet.kind === "tcp" || packet.kind === "sctp") && (packet.tcpFlags & 0x12) === 0x12;
   const isEchoReply = packet.kind === "echo" && !isEchoRequest(packet);
   return isSynAck || isEchoReply || [8080, 53].includes(sourcePort(bytes, packet));
 }

@@ -21,6 +21,7 @@ import {
   udp,
   vxlan,
 } from "../support/frames.js";
+import { sctpPacket } from "../support/sctp.js";
 import type { FuzzRecord } from "./frame-input.js";
 import { EGRESS_IP6, EGRESS_IPS, ENDPOINT6, ENDPOINTS, NODES, REMOTES, REMOTES6 } from "./worlds.js";
 
@@ -93,6 +94,11 @@ function transports(srcPort: number, dstPort: number, isReply = false): Layer4[]
     udp({ srcPort, dstPort, payload }),
     icmpEcho({ id, reply: isReply, payload }),
     sctp({ srcPort, dstPort }),
+    sctpPacket(srcPort, dstPort, "INIT-ACK"),
+    sctpPacket(srcPort, dstPort, ["COOKIE-ECHO", "DATA"]),
+    sctpPacket(srcPort, dstPort, ["COOKIE-ACK", "SACK", "DATA"]),
+    sctpPacket(srcPort, dstPort, "SHUTDOWN"),
+    sctpPacket(srcPort, dstPort, "ABORT", { flags: 1 }),
   ];
 }
 
