@@ -9,7 +9,7 @@ import {
   sourceAddress,
   sourcePort,
 } from "../../src/net/decode.js";
-import { checksumState, isSameSum, transportSum } from "../../src/net/recount.js";
+import { checksumState, isSameSum, readLe32, sctpCrc, transportSum } from "../../src/net/recount.js";
 import { portAtOf, tupleKey, tupleOf } from "../../src/net/tuple.js";
 import { rewriteFindings } from "../../src/verify/rewrite.js";
 import { addressOctets } from "../support/frames.js";
@@ -129,6 +129,7 @@ function checkPartner({ action, given, result }: Processed, packet: IpPacket, { 
 function isAsTold({ given, result, isPartial }: Processed, packet: IpPacket): boolean {
   const looksPartial = checksumState(given, packet) === "partial";
   if (isPartial === looksPartial) return false;
+  if (packet.kind === "sctp" && !isPartial) return crcError(given, packet) === crcError(result, packet);
   return isPartial || isSameSum(transportSum(given, packet), transportSum(result, packet));
 }
 
@@ -138,6 +139,11 @@ function isNeighbourMessage(bytes: Uint8Array, { family, icmpType, ttlAt }: IpPa
 }
 
 const [SYN, SYN_ACK, HANDSHAKE] = [0x02, 0x12, 0x17];
+
+/** The bits by which the CRC of a whole SCTP packet is off. */
+function crcError(bytes: Uint8Array, packet: IpPacket): number {
+  return readLe32(bytes, packet.checksumAt) ^ sctpCrc(bytes, packet);
+}
 
 /** Nothing that a policy selects goes out with an endpoint's own address. */
 function checkPassed(world: World, p: Processed, seen: Seen): void {
@@ -156,12 +162,15 @@ function checkPassed(world: World, p: Processed, seen: Seen): void {
   throw new Finding("leak", `${source} to ${destination} passes as ${reasonName(p.reason)} (${packet.kind})`);
 }
 
-/** What can begin as an answer: an echo reply, a SYN with ACK and neither FIN nor RST, a TCP segment in mid-stream from where a pod serves. */
+/**
+ * What can begin as an answer: an echo reply, a SYN with ACK and neither FIN nor RST (SCTP's INIT-ACK counts as one), a segment in mid-stream
+ * from where a pod serves.
+ */
 function isAnswer(bytes: Uint8Array, packet: IpPacket, source: string): boolean {
   if (packet.kind === "echo") return !isEchoRequest(packet);
-  if (packet.kind !== "tcp") return false;
+  if (packet.kind !== "tcp" && packet.kind !== "sctp") return false;
   const [isSyn, serves] = [(packet.tcpFlags & SYN) !== 0, [ENDPOINTS[0], ENDPOINTS6[0]].includes(source)];
-  return isSyn ? (packet.tcpFlags & HANDSHAKE) === SYN_ACK : serves && sourcePort(bytes, packet) === 8080;
+  return isSyn ? (packet.tcpFlags & HANDSHAKE) === SYN_ACK : serves && [8080, 53].includes(sourcePort(bytes, packet));
 }
 
 /** The same in IPv6: loopback, multicast, link-local, the cluster's pods and an exclusion are not selected. */

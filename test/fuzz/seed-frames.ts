@@ -21,6 +21,7 @@ import {
   udp,
   vxlan,
 } from "../support/frames.js";
+import { sctpPacket } from "../support/sctp.js";
 import type { FuzzRecord } from "./frame-input.js";
 import { EGRESS_IPS, EGRESS_IPS6, ENDPOINTS, ENDPOINTS6, NODES, REMOTES, REMOTES6 } from "./worlds.js";
 
@@ -95,6 +96,11 @@ function transports(srcPort: number, dstPort: number, isReply = false): Layer4[]
     udp({ srcPort, dstPort, payload }),
     icmpEcho({ id, reply: isReply, payload }),
     sctp({ srcPort, dstPort }),
+    sctpPacket(srcPort, dstPort, "INIT-ACK"),
+    sctpPacket(srcPort, dstPort, ["COOKIE-ECHO", "DATA"]),
+    sctpPacket(srcPort, dstPort, ["COOKIE-ACK", "SACK", "DATA"]),
+    sctpPacket(srcPort, dstPort, "SHUTDOWN"),
+    sctpPacket(srcPort, dstPort, "ABORT", { flags: 1 }),
   ];
 }
 
