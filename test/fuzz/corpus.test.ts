@@ -6,7 +6,7 @@ import { TARGET_NAMES, TARGETS } from "./targets/index.js";
 const TWICE_EVERY = 4;
 
 it.each(TARGET_NAMES)(
-  "%s: every seed and every input of the corpus is taken without a finding, and comes to the same again",
+  "T59 %s: every seed and every input of the corpus is taken without a finding, and comes to the same again",
   async (name) => {
     const target = await TARGETS[name].start();
     const inputs = [...target.seeds(), ...readCorpus(name)];
