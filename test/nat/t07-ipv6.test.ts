@@ -9,12 +9,13 @@ import {
   ipv6,
   type Layer4,
   tcp,
+  text,
   udp,
 } from "../support/frames.js";
 import { randomBytes, randomNumbers } from "./rig.js";
-import { EXT, gateway6, INSIDE, OTHER_INSIDE, OUTSIDE_ROUTER } from "./rig6.js";
+import { EXT, gateway6, INSIDE, OTHER_INSIDE, OUTSIDE_ROUTER, REMOTE } from "./rig6.js";
 
-// T07 and T19 for IPv6. Every frame that comes out is built a second time from what a NAT may change, checksums counted anew, and compared
+// T07, T12 and T19 for IPv6. Every frame that comes out is built a second time from what a NAT may change, checksums counted anew, and compared
 // byte for byte.
 
 type Random = (below: number) => number;
@@ -82,6 +83,38 @@ describe.each(Object.entries(INNER))(
     });
   },
 );
+
+describe("T12 ICMPv6 extensions (RFC 4884 section 4.5)", () => {
+  const extension = Uint8Array.of(0x20, 0, 0, 0, 0, 8, 1, 1, 0x12, 0x34, 0x51, 0x01);
+  const datagram = (port: number) => udp({ srcPort: port, dstPort: 53, payload: text("a question") });
+  const padded = (packet: Uint8Array) => concat(packet, new Uint8Array(128 - packet.length), extension);
+
+  it.each([
+    ["0", 0],
+    ["right", 16],
+    ["too large", 255],
+  ])("T12 length %s: translated; the pad and the extension stay byte for byte", async (_, words) => {
+    const rig = await gateway6();
+    const own = 700;
+    const { natPort } = rig.one({
+      hook: "from-endpoint",
+      frame: ethernet(ipv6({ src: INSIDE, dst: REMOTE }, datagram(own))),
+    });
+    for (const type of [1, 3]) {
+      // The first of the four bytes behind the checksum is the length in 64-bit words.
+      const error = (dst: string, inner: Uint8Array): RigFrame => ({
+        hook: "from-network",
+        frame: ethernet(
+          ipv6({ src: OUTSIDE_ROUTER, dst }, icmpMessage({ type, code: 0, word: words * 2 ** 24, inner })),
+        ),
+      });
+      const outcome = rig.one(error(EXT, padded(ipv6({ src: EXT, dst: REMOTE }, datagram(natPort)))));
+      const expected = error(INSIDE, padded(ipv6({ src: INSIDE, dst: REMOTE }, datagram(own)))).frame;
+      expect(outcome).toMatchObject({ action: "reverse", frame: expected });
+      expect(outcome.frame.slice(-extension.length)).toEqual(extension);
+    }
+  });
+});
 
 describe("T19 the byte mask of IPv6", () => {
   const EXTENSIONS: readonly ((random: Random) => Ipv6Extension)[] = [

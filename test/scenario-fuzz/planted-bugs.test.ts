@@ -90,7 +90,8 @@ const BUGS: { bug: string; caughtBy: RegExp; mutations: Mutation[]; first?: numb
     mutations: [
       {
         file: "assembly/tables/nat-ports.ts",
-        search: "if (own - low < ports && isFree(remote, egressIp, remotePort, protocol, own, now)) {",
+        search:
+          "if (own - low < ports && isFreeAt(home, remote, egressIp, mappingKey(remotePort, own, protocol), own, now)) {",
         replace: "if (own - low < ports) {",
       },
     ],

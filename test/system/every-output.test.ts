@@ -40,7 +40,7 @@ const combinations = CASES.filter(({ offloads }) => !offloads).flatMap(({ captur
   WAYS.map(([way, ...options]) => [capture, way, options] as const),
 );
 
-describe.skipIf(lacking !== "")("tshark and scapy find no fault in any output", () => {
+describe.skipIf(lacking !== "")("T03 tshark and scapy find no fault in any output", () => {
   test.each(combinations)("of %s with %s", (capture, _way, options) => {
     const files = outputs(capture, options);
     expect(files).toHaveLength(2);
