@@ -71,7 +71,7 @@ export const WORLDS: readonly World[] = [
   world("every node, original profile", {}),
   world("every node, RFC profile", { natProfile: "rfc" }),
   world("unsupported frames pass", { unsupported: "pass" }),
-  world("four NAT ports", { bitmaps: 1 }, { low: 40_000, high: 40_003 }),
+  world("four NAT ports, and errors that say so", { bitmaps: 1, icmpErrors: true }, { low: 40_000, high: 40_003 }),
   world("sixteen connections", { connections: 16, connections6: 8, natProfile: "rfc" }),
   { ...world("a worker of a cluster", {}), ownNode: 2 },
   { ...world("a gateway of a cluster", {}), ownNode: 0 },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FRAME_FLAG_GSO } from "../../assembly/abi.js";
 import { PROFILE_TIMEOUTS } from "../../src/config/settings.js";
+import { compilePolicy } from "../../src/engine/blob.js";
 import type { ReplayOptions } from "../../src/replay/options.js";
 import { GatewayRig } from "../assembly/path/gateway-rig.js";
 import { EGRESS_IPS, world } from "../assembly/path/worlds.js";
@@ -58,6 +59,20 @@ describe("T22 no port is free (RFC 5508 REQ-8)", () => {
     ]);
     expect(nat.counters).toMatchObject({ generated: 24, untold: 41 });
     nat.check();
+  });
+
+  it("what is left of the allowance is part of a saved state, and a new policy gives all of it back", async () => {
+    const nat = await full();
+    const refuse = ({ rig }: Nat, count: number) =>
+      rig
+        .send(Array.from({ length: count }, (_, i) => outbound(udp({ srcPort: 6000 + i, dstPort: 53 }))))
+        .filter(({ told }) => told !== undefined).length;
+    expect(refuse(nat, 7)).toBe(7);
+    const later = await Nat.start(SMALL);
+    later.rig.engine.loadState(nat.rig.engine.saveState());
+    expect(refuse(later, 7)).toBe(3);
+    later.rig.engine.loadPolicy(compilePolicy(later.model, { natProfile: "rfc" }));
+    expect(refuse(later, 12)).toBe(10);
   });
 
   it("without the flag nothing is said, whatever is dropped", async () => {
