@@ -31,6 +31,8 @@ export class Observer {
   readonly #captured: Uint8Array;
   readonly #given: Uint8Array;
   #clock = 0n;
+  /** Fragmented datagrams given up by the end of the frames at hand: the verifier then insists on less. */
+  #fragmentsEvicted = 0;
 
   constructor(verifier: Verifier, machine: Machine, course: Course, captures: readonly string[]) {
     const { engine, outside, region } = machine;
@@ -56,6 +58,7 @@ export class Observer {
   /** @param passed frames of the captures before this piece */
   observe(first: number, end: number, passed: number, index: MergedIndex, faces: readonly Face[]): void {
     const { hook, timeLow, timeHigh, interface: numbers } = this.#columns;
+    this.#fragmentsEvicted = this.#machine.engines.counters().fragmentsEvicted;
     for (let i = first; i < end; i++) {
       const time = nanoseconds(timeLow[i]!, timeHigh[i]!);
       if (time > this.#clock) this.#clock = time;
@@ -108,6 +111,7 @@ export class Observer {
       statuses: this.#course.statuses,
       unreachable: this.#course.unreachable,
       evictions: this.#columns.evictions[i]!,
+      fragmentsEvicted: this.#fragmentsEvicted,
       ...this.#told(i),
     });
   }
