@@ -1,19 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { FRAGMENT_MS } from "../../assembly/abi.js";
 import { compilePolicy } from "../../src/engine/blob.js";
-import type { Outcome, RigFrame } from "../assembly/path/gateway-rig.js";
-import {
-  ethernet,
-  icmpEcho,
-  ipv4,
-  ipv4FragmentsOf,
-  type Layer4,
-  onesSum,
-  otherProtocol,
-  patterned,
-  tcp,
-  udp,
-} from "../support/frames.js";
+import type { Outcome } from "../assembly/path/gateway-rig.js";
+import { icmpEcho, onesSum, patterned, tcp, udp } from "../support/frames.js";
+import { head, piece, pieces } from "./pieces.js";
 import { EXT, INSIDE, Nat, natModel, OTHER_EXT, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
 
 const ORDERS = [
@@ -24,30 +14,6 @@ const ORDERS = [
   [2, 0, 1],
   [2, 1, 0],
 ];
-
-/** Pieces of one datagram, as frames. */
-function pieces(
-  l4: Layer4,
-  { src = INSIDE, dst = REMOTE, id = 0x4242, sizes = [1000, 1000], atMs = 0 } = {},
-): RigFrame[] {
-  const hook = dst === EXT ? ("from-network" as const) : ("from-endpoint" as const);
-  return ipv4FragmentsOf(ipv4({ src, dst, id }, l4), sizes).map((packet) => ({ hook, frame: ethernet(packet), atMs }));
-}
-
-/** One piece made by hand: `from` in bytes. */
-function piece(from: number, payload: Uint8Array, more: boolean, fields: { src?: string; id?: number } = {}): RigFrame {
-  const { src = INSIDE, id = 0x4242 } = fields;
-  const packet = ipv4({ src, dst: REMOTE, id, fragmentOffset: from, moreFragments: more }, otherProtocol(17, payload));
-  return { hook: "from-endpoint", frame: ethernet(packet) };
-}
-
-/** The first `length` bytes of a datagram that says it is longer. */
-function head(length: number): Uint8Array {
-  const whole = udp({ srcPort: 5000, dstPort: 53, payload: patterned(4000) });
-  return whole
-    .bytes({ family: 4, src: Uint8Array.of(10, 0, 0, 2), dst: Uint8Array.of(192, 0, 2, 102) })
-    .slice(0, length);
-}
 
 /** What a receiver makes of the fragments that left: the payload behind the IP header, complete or not at all. */
 function reassemble(frames: readonly Uint8Array[]): { src: string; dst: string; body: Uint8Array } | undefined {
