@@ -71,7 +71,10 @@ def recounted_checksum(packet, index):
     layer = list(copy.iterpayloads())[index]
     if isinstance(layer, SCTP):
         # Its chunks as they are, whatever scapy makes of them.
-        chunks = bytes(packet.original)[packet.ihl * 4 + SCTP_HEADER_BYTES:packet.len]
+        is_ipv6 = isinstance(packet, IPv6)
+        start = IPV6_HEADER_BYTES if is_ipv6 else packet.ihl * 4
+        end = IPV6_HEADER_BYTES + packet.plen if is_ipv6 else packet.len
+        chunks = bytes(packet.original)[start + SCTP_HEADER_BYTES:end]
         return SCTP(bytes(SCTP(sport=layer.sport, dport=layer.dport, tag=layer.tag) / Raw(chunks))).chksum
     if isinstance(layer, (ICMP, _ICMPv6Error)) and Padding in layer:
         # scapy leaves out of the sum what stands behind a quoted packet (RFC 4884), as if it were a link trailer.
