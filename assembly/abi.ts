@@ -82,7 +82,7 @@ export const FRAME_HOOK_AT = FRAME_WIRE_AT + 4; // u8, HOOK_*
 export const FRAME_LINK_AT = FRAME_HOOK_AT + 1; // u8, LINK_*
 export const FRAME_FLAGS_AT = FRAME_LINK_AT + 1; // u16, FRAME_FLAG_*
 export const FRAME_TIME_AT = FRAME_FLAGS_AT + 2; // u64, nanoseconds since the epoch
-export const FRAME_TAG_AT = FRAME_TIME_AT + 8; // u64, the host's own; the engine never reads it
+export const FRAME_TAG_AT = FRAME_TIME_AT + 8; // u64, the host's own; with FRAME_FLAG_RELEASED the low half is the number under which the frame was held
 export const FRAME_SIZE = FRAME_TAG_AT + 8;
 
 export const FRAME_FLAG_PARTIAL = 1; // transport checksum field holds the pseudo-header sum (transmit offload); SCTP: its CRC is not computed
@@ -389,6 +389,7 @@ export const VNI_WORLD = 2; // replies
 
 export const FEEDBACK_FORGET = 1; // its connection ends here: it was refused, or has gone to another gateway
 export const FEEDBACK_RESTART = 2; // its gateway made a new mapping: the connection's state begins with this frame
+export const FEEDBACK_REFUSED = 3; // | REASON_* << 8: it was dropped there; of a first fragment, so is the rest of its datagram
 
 // ---- Gateway state: `setGateway(node, state)`. ---------------------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
 import {
   COUNTER_ENTRIES_AT,
   FRAME_CAPTURED_AT,
+  FRAME_FLAG_RELEASED,
   FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
   FRAME_SIZE,
+  FRAME_TAG_AT,
   FRAME_TIME_AT,
   FRAME_WIRE_AT,
   HOOK_FROM_ENDPOINT,
@@ -215,6 +217,7 @@ function describe(i: u32, record: usize, clock: u64): void {
   store<u8>(record, load<u8>(links + i), FRAME_LINK_AT);
   store<u16>(record, load<u16>(slotFlags + ((<usize>i) << 1)) & 0xff, FRAME_FLAGS_AT);
   store<u64>(record, clock, FRAME_TIME_AT);
+  if (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) store<u64>(record, load<u32>(hashes + at), FRAME_TAG_AT);
 }
 
 /** From the first change of an address's owner on, connections may be moved at any frame. */

@@ -34,6 +34,7 @@ import {
   NODE_SIZE,
   SKIP_GATEWAY_DOWN,
   SKIP_NODE_DOWN,
+  SLOT_BUILT,
   SLOT_REPLY,
 } from "./layout";
 import { dstFirst, dstSecond, look, srcFirst, srcSecond } from "./packet";
@@ -74,7 +75,7 @@ export function losesFrame(i: u32, time: u64): bool {
     lose(i, SKIP_NODE_DOWN, node);
     return true;
   }
-  if (load<u16>(slotFlags + ((<usize>i) << 1)) & SLOT_REPLY) return false;
+  if (load<u16>(slotFlags + ((<usize>i) << 1)) & (SLOT_REPLY | SLOT_BUILT)) return false;
   node = holderOf(dstFirst, dstSecond);
   if (node == NO_NODE) return false;
   lose(i, SKIP_GATEWAY_DOWN, node);

@@ -19,7 +19,16 @@ import {
   resetGateways,
 } from "../tables/gateways";
 import { forgetFormerOwners, forgetMoved, forgetNode, unpinNode } from "../tables/loss";
-import { arenaAt, arenaSize, isConfigured, limitsAt, limitsSize, maxZones, stateAt } from "../tables/memory";
+import {
+  arenaAt,
+  arenaSize,
+  isConfigured,
+  limitsAt,
+  limitsSize,
+  maxZones,
+  releasedAt,
+  stateAt,
+} from "../tables/memory";
 import { changesAt, changeTotal, findMove, isPolicyLoaded, loadBlob, nodeTotal, policyTotal } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 import { rebindLines, rememberPolicy } from "../tables/reload";
@@ -135,5 +144,7 @@ export function restore(size: u32): i32 {
     resetGateways();
   }
   findMove(nowNs());
+  // It named frames of the state before.
+  store<u32>(releasedAt, 0);
   return error;
 }

@@ -1,22 +1,29 @@
 import {
   ACTION_DROP,
   CONFIG_FLAG_HOLD_FRAGMENTS,
+  EGRESS_IPV4_AT,
+  EGRESS_IPV6_AT,
   EGRESS_KEY_AT,
   FRAME_FLAG_RELEASED,
   FRAME_FLAGS_AT,
-  LINE_ADDRESS_AT,
+  FRAME_TAG_AT,
+  HOOK_FROM_ENDPOINT,
   LINE_EGRESS_AT,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
+  NO_INDEX,
   REASON_FRAGMENT_DUPLICATE,
   REASON_FRAGMENT_ID_TAKEN,
   REASON_FRAGMENT_UNSUPPORTED,
   REASON_FRAGMENT_WITHOUT_FIRST,
+  REASON_GATEWAY_DOWN,
   REASON_IPV6_UNSUPPORTED,
+  REASON_NONE,
 } from "../abi";
-import { nowMs } from "../tables/clock";
+import { isIpv6Line } from "../tables/addresses";
+import { nowMs, nowNs } from "../tables/clock";
 import { find, homeLine } from "../tables/conntrack";
 import {
   addRange,
@@ -33,21 +40,24 @@ import {
   holdFrame,
   isDone,
   isIdTaken,
+  isStale,
   misfit,
   openDatagram,
   releaseHeld,
+  renewDatagram,
   takeReleased,
 } from "../tables/fragments";
 import { isExpired, isHeld } from "../tables/lifetime";
 import { configFlags, maxConnections6, maxFragments } from "../tables/memory";
-import { egressAt, egressTotal } from "../tables/policy";
+import { egressAt, egressTotal, findEndpoint } from "../tables/policy";
 import { fragmentEnd, fragmentFrom, fragmentId, isLastFragment, readFragment } from "../wire/fragment";
 import { hasHandshake, PROTOCOL_SCTP } from "../wire/ipv4";
 import { makeKey, PARSED_LATER, Parsed } from "../wire/parse";
 import { TCP_ACK } from "../wire/transport";
-import { staysPut } from "./from-endpoint";
+import { placementHash, staysPut } from "./from-endpoint";
 import { serve } from "./from-overlay";
 import { plain } from "./process";
+import { decision, isSelectedElsewhere, resolve, resolveHere, selectedEgress } from "./resolve";
 import { changesPort } from "./rewrite";
 import { concernsGateway, stateless } from "./stateless";
 import { dstHigh, dstLow, lookUp, srcHigh, srcLow } from "./tuple";
@@ -55,6 +65,9 @@ import { Verdict } from "./verdict";
 
 // Fragments are translated one by one. The first one shows the ports and goes the way of any frame; the others go where it went, by its
 // ports. One that comes before its first is held, or dropped where nothing is held.
+
+/** No frame is held under it. */
+const NOT_HELD: u32 = NO_INDEX;
 
 /** @param captured bytes of the frame */
 export function fragment(record: usize, p: Parsed, v: Verdict, captured: u32): void {
@@ -68,26 +81,28 @@ export function fragment(record: usize, p: Parsed, v: Verdict, captured: u32): v
   }
   if (!maxFragments) return stateless(p, REASON_FRAGMENT_UNSUPPORTED, v);
   const isBack = (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) != 0;
-  follow(p, isBack, !isBack && (configFlags & CONFIG_FLAG_HOLD_FRAGMENTS) != 0, false, v, captured);
+  const number = isBack ? load<u32>(record, FRAME_TAG_AT) : NOT_HELD;
+  follow(p, number, !isBack && (configFlags & CONFIG_FLAG_HOLD_FRAGMENTS) != 0, false, v, captured);
 }
 
 /** The inner frame of an overlay packet: the endpoint's own node has put fragments into order. @param captured bytes of the inner frame */
 export function fragmentFromOverlay(p: Parsed, v: Verdict, captured: u32): void {
   const fault = maxFragments ? readFragment(p) : <u32>REASON_FRAGMENT_UNSUPPORTED;
   if (fault) v.drop(fault);
-  else follow(p, false, false, true, v, captured);
+  else follow(p, NOT_HELD, false, true, v, captured);
 }
 
-/** @param isBack it was held   @param mayHold whether it may be */
-function follow(p: Parsed, isBack: bool, mayHold: bool, isServed: bool, v: Verdict, captured: u32): void {
+/** @param number under which it was held, or NOT_HELD   @param mayHold whether it may be */
+function follow(p: Parsed, number: u32, mayHold: bool, isServed: bool, v: Verdict, captured: u32): void {
   const isFirst = fragmentFrom == 0;
+  const isBack = number != NOT_HELD;
   const kind = (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
   const row = rowOf(p, kind, isFirst || mayHold);
-  if (row == 0) return v.drop(isIdTaken ? REASON_FRAGMENT_ID_TAKEN : REASON_FRAGMENT_WITHOUT_FIRST);
+  // What was held for an older datagram with this identification has no row, either.
+  if (row == 0 || (isBack && isStale(row, number))) return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
   if (load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_REFUSED) {
     let fault = misfit(row, fragmentFrom, fragmentEnd, isLastFragment);
     const isDuplicate = fault == REASON_FRAGMENT_DUPLICATE;
-    // What was held for an older datagram with this identification.
     if (isBack && !isDuplicate) return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
     if (!isBack && isDuplicate) return v.drop(fault);
     if (!fault) fault = addRange(row, fragmentFrom, fragmentEnd, isLastFragment);
@@ -95,9 +110,10 @@ function follow(p: Parsed, isBack: bool, mayHold: bool, isServed: bool, v: Verdi
   }
   if (isBack) takeReleased(row);
   const state = <u32>load<u8>(row, FRAGMENT_STATE_AT);
-  if (state == FRAGMENT_REFUSED) v.drop(load<u8>(row, FRAGMENT_REASON_AT));
+  if (state == FRAGMENT_REFUSED) endAs(row, v);
   else if (isFirst) lead(p, row, isServed, v, captured);
   else if (state == FRAGMENT_KNOWN) trail(p, row, isServed, v, captured);
+  else if (isBack) v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
   else hold(row, v);
   if (isDone(row)) closeDatagram(row);
 }
@@ -105,7 +121,7 @@ function follow(p: Parsed, isBack: bool, mayHold: bool, isServed: bool, v: Verdi
 /** Row of a fragment's datagram, or 0. @param mayOpen a new one where there is none */
 function rowOf(p: Parsed, kind: u32, mayOpen: bool): usize {
   const row = findDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
-  if (row || isIdTaken || !mayOpen) return row;
+  if (row || !mayOpen) return row;
   return openDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
 }
 
@@ -116,6 +132,24 @@ function refuse(row: usize, reason: u32): void {
   releaseHeld(row);
 }
 
+/** What became of its first fragment becomes of a later one. */
+function endAs(row: usize, v: Verdict): void {
+  const reason = <u32>load<u8>(row, FRAGMENT_REASON_AT);
+  if (reason == REASON_GATEWAY_DOWN) v.lose(load<u32>(row, FRAGMENT_WAY_AT));
+  else v.drop(reason);
+}
+
+/**
+ * A first fragment, as `readFragment` has read it, was refused at its gateway: so is the rest of its datagram.
+ * @param line of its connection here, 0 = none
+ */
+export function refuseFirst(p: Parsed, reason: u32, line: usize): void {
+  const row = rowOf(p, (p.isIpv6 ? 0 : p.protocol) | (p.side << 8), false);
+  if (row == 0 || load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_KNOWN) return;
+  store<u32>(row, line ? load<u16>(line, LINE_EGRESS_AT) : NO_INDEX, FRAGMENT_WAY_AT);
+  refuse(row, reason);
+}
+
 /** A first fragment: what becomes of it becomes of all. */
 function lead(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32): void {
   const key = p.key;
@@ -124,13 +158,22 @@ function lead(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32):
     refuse(row, REASON_FRAGMENT_UNSUPPORTED);
     return v.drop(REASON_FRAGMENT_UNSUPPORTED);
   }
+  const ahead = wayAhead(p, line, isServed);
+  if (ahead && isIdTaken(row, ahead)) {
+    refuse(row, REASON_FRAGMENT_ID_TAKEN);
+    return v.drop(REASON_FRAGMENT_ID_TAKEN);
+  }
   take(p, line, isServed, v, captured);
-  if (v.action == ACTION_DROP) return refuse(row, v.reason);
+  if (v.action == ACTION_DROP) {
+    store<u32>(row, v.egress, FRAGMENT_WAY_AT);
+    return refuse(row, v.reason);
+  }
   store<u32>(row, <u32>key, FRAGMENT_PORTS_AT);
   store<u8>(row, <u8>(key >> 32), FRAGMENT_PROTOCOL_AT);
   store<u8>(row, <u8>(<u32>(key >> 40) & LINE_HOOK_ANSWER), FRAGMENT_ANSWER_AT);
   store<u32>(row, wayOf(lineAt(p)), FRAGMENT_WAY_AT);
   store<u8>(row, <u8>FRAGMENT_KNOWN, FRAGMENT_STATE_AT);
+  renewDatagram(row);
   releaseHeld(row);
 }
 
@@ -147,10 +190,27 @@ function isLive(line: usize): bool {
 /** Gateway and address that a line's frames go by, in 32 bits; 0 = they pass as they are. Not by its number, which a new policy changes. */
 function wayOf(line: usize): u32 {
   if (line == 0 || !(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return 0;
-  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  return wayOfEgress(load<u16>(line, LINE_EGRESS_AT), isIpv6Line(line));
+}
+
+function wayOfEgress(egress: u32, isIpv6: bool): u32 {
   if (egress >= egressTotal) return 0;
-  const gateway = load<u64>(egressAt(egress), EGRESS_KEY_AT);
-  return load<u32>(line, LINE_ADDRESS_AT) ^ <u32>gateway ^ <u32>(gateway >> 32);
+  const row = egressAt(egress);
+  const at = row + (isIpv6 ? EGRESS_IPV6_AT : EGRESS_IPV4_AT);
+  const folded = load<u64>(at) ^ load<u64>(at, 8) ^ load<u64>(row, EGRESS_KEY_AT);
+  return <u32>folded ^ <u32>(folded >> 32);
+}
+
+/** The way that the first fragment of an endpoint is about to leave by, 0 = not from this node. */
+function wayAhead(p: Parsed, line: usize, isServed: bool): u32 {
+  if (p.hook != HOOK_FROM_ENDPOINT) return 0;
+  if (isLive(line) && staysPut(p, line)) return load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_REDIRECT ? 0 : wayOf(line);
+  const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
+  if (endpoint == NO_INDEX) return 0;
+  if (isServed) resolveHere(endpoint, dstHigh(p), dstLow(p), placementHash(p), NO_INDEX);
+  else resolve(endpoint, dstHigh(p), dstLow(p), placementHash(p), NO_INDEX, false);
+  if (decision != REASON_NONE || (!isServed && isSelectedElsewhere())) return 0;
+  return wayOfEgress(selectedEgress, p.isIpv6);
 }
 
 /** A later fragment whose first one has left. */

@@ -194,10 +194,12 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
 export function staysPut(p: Parsed, line: usize): bool {
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
   if (flags & LINE_FLAG_LOST) return false;
-  if (load<u32>(line, LINE_EPOCH_AT) == epoch() || p.hook != HOOK_FROM_ENDPOINT || !(flags & LINE_FLAG_PRIMARY))
-    return true;
+  if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
+  if (p.hook != HOOK_FROM_ENDPOINT)
+    return (flags & LINE_FLAG_TRANSLATED) != 0 || isOfOwner(<u32>(p.addresses >> 32), line);
+  if (!(flags & LINE_FLAG_PRIMARY)) return isOfOwner(<u32>p.addresses, line);
   const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
-  if (endpoint == NO_INDEX) return false;
+  if (endpoint == NO_INDEX || !isOwner(endpoint, line) || neverSelected(dstHigh(p), dstLow(p))) return false;
   const leaves = (flags & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT)) != 0;
   const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
   const isPinned = leaves && !(flags & LINE_FLAG_UNPINNED);

@@ -44,7 +44,15 @@ import {
   PROTOCOL_ICMP6,
 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_PAYLOAD_LENGTH_AT, IPV6_SIZE, IPV6_SRC_AT } from "../wire/ipv6";
-import { KIND_PLAIN, KIND_PLAIN6, PARSED_LONG, Parsed } from "../wire/parse";
+import {
+  KIND_FRAGMENT,
+  KIND_ICMP_ERROR,
+  KIND_PLAIN,
+  KIND_PLAIN6,
+  PARSED_LATER,
+  PARSED_LONG,
+  Parsed,
+} from "../wire/parse";
 import { ICMP_CHECKSUM_AT, ICMP_SIZE } from "../wire/transport";
 import { selectedEgress } from "./resolve";
 import { hasAddress, srcHigh, srcLow, ttlOf } from "./tuple";
@@ -88,7 +96,8 @@ function packetLength(p: Parsed): u32 {
 /** True for a frame of an endpoint that some way to a gateway may be too short for. @param frameFlags FRAME_FLAG_* */
 export function isLong(p: Parsed, frameFlags: u32): bool {
   const kind = <u32>p.kind;
-  if ((kind != KIND_PLAIN && kind != KIND_PLAIN6) || p.hook != HOOK_FROM_ENDPOINT) return false;
+  if ((kind != KIND_PLAIN && kind != KIND_PLAIN6 && kind != KIND_FRAGMENT) || p.hook != HOOK_FROM_ENDPOINT)
+    return false;
   if (frameFlags & FRAME_FLAG_GSO || packetLength(p) <= longestOn(true, p.isIpv6)) return false;
   return p.isIpv6 || (be16(p.l3 + IPV4_FRAGMENT_AT) & DONT_FRAGMENT) != 0;
 }
@@ -139,7 +148,7 @@ function headOf6(isRefused: bool, isLongPacket: bool): u32 {
 
 /** RFC 1122 section 3.2.2, beyond what no policy selects anyway: no later fragment, nothing sent to a whole link; 8 bytes to quote. */
 function isTellable(p: Parsed, record: usize): bool {
-  if (p.l4 + QUOTED_DATA > p.end) return false;
+  if (p.kind == KIND_ICMP_ERROR || p.flags & PARSED_LATER || p.l4 + QUOTED_DATA > p.end) return false;
   if (!p.isIpv6 && be16(p.l3 + IPV4_FRAGMENT_AT) & OFFSET_MASK) return false;
   if (load<u8>(record, FRAME_LINK_AT) != LINK_ETHERNET) return true;
   return (load<u8>(arenaAt + load<u32>(record, FRAME_OFFSET_AT)) & 1) == 0;

@@ -64,12 +64,13 @@ const TOTAL_AT: usize = 72; // u32, bytes of the datagram behind the IP header; 
 const RECEIVED_AT: usize = 76; // u32, bytes of it that were seen
 const PENDING_AT: usize = 80; // u32, released frames that have not come back
 const RANGE_COUNT_AT: usize = 84; // u32
-/** What the first fragment left by; 0 = as it came. */
+/** What the first fragment left by, 0 = as it came; where its gateway was dead, the egress. */
 export const FRAGMENT_WAY_AT: usize = 88; // u32
-const RANGES_AT: usize = 92; // { u16 from, u16 to } each, in units of 8 bytes
+const OPENED_AT: usize = 92; // u32, number of the frame that had been held last by then
+const RANGES_AT: usize = 96; // { u16 from, u16 to } each, in units of 8 bytes
 
 /** Fragments of one datagram: 65,535 bytes in packets of 1,280 (RFC 8200 section 5) are 54. */
-export const MAX_RANGES: u32 = 57;
+export const MAX_RANGES: u32 = 56;
 
 export const FRAGMENT_WAITING: u32 = 1; // for its first fragment
 export const FRAGMENT_KNOWN: u32 = 2;
@@ -107,9 +108,6 @@ function headOfRow(row: usize): usize {
   return headOf(load<u64>(remote), load<u64>(remote, 8), load<u32>(row, ID_AT), kind);
 }
 
-/** The last `findDatagram` found none, but another endpoint's on the way to the same remote with the same identification. */
-export let isIdTaken: bool = false;
-
 /**
  * Row of a datagram, or 0. Addresses as two big-endian halves.
  * @param id as on the wire   @param kind protocol | hook << 8, as keys have them; the protocol of IPv6 fragments is 0
@@ -117,16 +115,29 @@ export let isIdTaken: bool = false;
 export function findDatagram(srcHigh: u64, srcLow: u64, dstHigh: u64, dstLow: u64, id: u32, kind: u32): usize {
   const outbound = isOutbound(kind);
   const head = outbound ? headOf(dstHigh, dstLow, id, kind) : headOf(srcHigh, srcLow, id, kind);
-  isIdTaken = false;
   for (let number = load<u32>(head); number; number = load<u32>(rowAt(number), NEXT_AT)) {
     const row = rowAt(number);
     if (load<u32>(row, ID_AT) != id || load<u32>(row, KIND_AT) != kind) continue;
     const isSource = load<u64>(row, SRC_LOW_AT) == srcLow && load<u64>(row, SRC_HIGH_AT) == srcHigh;
     const isDestination = load<u64>(row, DST_LOW_AT) == dstLow && load<u64>(row, DST_HIGH_AT) == dstHigh;
     if (isSource && isDestination) return row;
-    if (outbound && isDestination) isIdTaken = true;
   }
   return 0;
+}
+
+/** True where another endpoint's datagram leaves the same way to the same remote with the identification of this one. */
+export function isIdTaken(row: usize, way: u32): bool {
+  for (let number = load<u32>(headOfRow(row)); number; number = load<u32>(rowAt(number), NEXT_AT)) {
+    const other = rowAt(number);
+    if (other == row || load<u8>(other, FRAGMENT_STATE_AT) != FRAGMENT_KNOWN) continue;
+    if (load<u32>(other, FRAGMENT_WAY_AT) != way || load<u64>(other, ID_AT) != load<u64>(row, ID_AT)) continue;
+    if (
+      load<u64>(other, DST_LOW_AT) == load<u64>(row, DST_LOW_AT) &&
+      load<u64>(other, DST_HIGH_AT) == load<u64>(row, DST_HIGH_AT)
+    )
+      return true;
+  }
+  return false;
 }
 
 /** A row for a datagram that `findDatagram` did not find; the oldest one makes room where all are in use. */
@@ -138,18 +149,46 @@ export function openDatagram(srcHigh: u64, srcLow: u64, dstHigh: u64, dstLow: u6
   store<u64>(row, dstLow, DST_LOW_AT);
   store<u32>(row, id, ID_AT);
   store<u32>(row, kind, KIND_AT);
-  store<u32>(row, nowMs(), BORN_AT);
+  store<u32>(row, load<u32>(stateAt, HOLD_NUMBER_AT), OPENED_AT);
   store<u8>(row, <u8>FRAGMENT_WAITING, FRAGMENT_STATE_AT);
   const number = numberOf(row);
   const head = headOfRow(row);
   store<u32>(row, load<u32>(head), NEXT_AT);
   store<u32>(head, number);
+  appendByAge(row);
+  return row;
+}
+
+/** The youngest row from now on. */
+function appendByAge(row: usize): void {
+  const number = numberOf(row);
   const newest = load<u32>(stateAt, FRAGMENT_NEWEST_AT);
+  store<u32>(row, nowMs(), BORN_AT);
   store<u32>(row, newest, OLDER_AT);
+  store<u32>(row, 0, NEWER_AT);
   if (newest) store<u32>(rowAt(newest), number, NEWER_AT);
   else store<u32>(stateAt, number, FRAGMENT_OLDEST_AT);
   store<u32>(stateAt, number, FRAGMENT_NEWEST_AT);
-  return row;
+}
+
+function removeByAge(row: usize): void {
+  const older = load<u32>(row, OLDER_AT);
+  const newer = load<u32>(row, NEWER_AT);
+  if (older) store<u32>(rowAt(older), newer, NEWER_AT);
+  else store<u32>(stateAt, newer, FRAGMENT_OLDEST_AT);
+  if (newer) store<u32>(rowAt(newer), older, OLDER_AT);
+  else store<u32>(stateAt, older, FRAGMENT_NEWEST_AT);
+}
+
+/** The first fragment has left: the rest is waited for from now on, at every node that it passed. */
+export function renewDatagram(row: usize): void {
+  removeByAge(row);
+  appendByAge(row);
+}
+
+/** True for the number of a frame that was held before the row was opened: for an older datagram with the same identification. */
+export function isStale(row: usize, number: u32): bool {
+  return number <= load<u32>(row, OPENED_AT);
 }
 
 /** A row that is all zero. There is at least one in the table. */
@@ -158,7 +197,9 @@ function newRow(): u32 {
     count(COUNTER_FRAGMENTS_EVICTED_AT);
     closeDatagram(rowAt(load<u32>(stateAt, FRAGMENT_OLDEST_AT)));
   }
-  return pop(FRAGMENT_FREE_AT, FRAGMENTS_USED_AT, fragmentsAt + NEXT_AT, FRAGMENT_SIZE);
+  const number = pop(FRAGMENT_FREE_AT, FRAGMENTS_USED_AT, fragmentsAt + NEXT_AT, FRAGMENT_SIZE);
+  memory.fill(rowAt(number), 0, FRAGMENT_SIZE);
+  return number;
 }
 
 /** Number of a row from a free list, or of one never used. @param links of number 0, `size` bytes apart */
@@ -182,12 +223,7 @@ export function closeDatagram(row: usize): void {
   let at = headOfRow(row);
   while (load<u32>(at) != number) at = rowAt(load<u32>(at)) + NEXT_AT;
   store<u32>(at, load<u32>(row, NEXT_AT));
-  const older = load<u32>(row, OLDER_AT);
-  const newer = load<u32>(row, NEWER_AT);
-  if (older) store<u32>(rowAt(older), newer, NEWER_AT);
-  else store<u32>(stateAt, newer, FRAGMENT_OLDEST_AT);
-  if (newer) store<u32>(rowAt(newer), older, OLDER_AT);
-  else store<u32>(stateAt, older, FRAGMENT_NEWEST_AT);
+  removeByAge(row);
   memory.fill(row, 0, FRAGMENT_SIZE);
   store<u32>(row, load<u32>(stateAt, FRAGMENT_FREE_AT), NEXT_AT);
   store<u32>(stateAt, number, FRAGMENT_FREE_AT);
@@ -245,6 +281,7 @@ export function holdFrame(row: usize): u32 {
   const number = load<u32>(stateAt, HOLD_NUMBER_AT) + 1;
   store<u32>(stateAt, number, HOLD_NUMBER_AT);
   store<u32>(stateAt, held + 1, NOTES_HELD_AT);
+  store<u32>(noteAt(note), 0, NOTE_NEXT_AT);
   store<u32>(noteAt(note), number, NOTE_NUMBER_AT);
   store<u32>(noteAt(note), numberOf(row), NOTE_OWNER_AT);
   const last = load<u32>(row, HELD_LAST_AT);

@@ -7,7 +7,7 @@ import {
   REASON_UNSUPPORTED_PROTOCOL,
 } from "../abi";
 import { be16 } from "./bytes";
-import { IPV4_FRAGMENT_AT, Ipv4, PROTOCOL_SCTP, PROTOCOL_TCP } from "./ipv4";
+import { IPV4_FRAGMENT_AT, Ipv4, isCarried, isPortless, PROTOCOL_ICMP, PROTOCOL_SCTP, PROTOCOL_TCP } from "./ipv4";
 import {
   IPV6_PAYLOAD_LENGTH_AT,
   IPV6_SIZE,
@@ -74,7 +74,10 @@ export function readFragment(p: Parsed): u32 {
   const length = <u32>(end - start);
   fragmentEnd = fragmentFrom + length;
   if (fragmentEnd > room || (!isLastFragment && length & 7)) return REASON_BAD_HEADER;
-  return fragmentFrom ? 0 : readTransport(p, start, end);
+  if (!fragmentFrom) return readTransport(p, start, end);
+  // The protocol of IPv6 shows in the first one.
+  const isRefused = !p.isIpv6 && p.protocol != PROTOCOL_ICMP && isPortless(p.protocol) && !isCarried(p.protocol, false);
+  return isRefused ? REASON_UNSUPPORTED_PROTOCOL : 0;
 }
 
 /** The transport header of a first fragment, which has to be in it whole (RFC 1858, RFC 7112). */

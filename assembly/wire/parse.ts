@@ -358,6 +358,7 @@ function parseUdp(p: Parsed, length: u32, held: u32, hook: u32, gso: bool): void
 /** SCTP, and what has no ports. The key says 0 for those. */
 function parseOther(p: Parsed, protocol: u32, length: u32, held: u32, hook: u32): void {
   if (protocol == PROTOCOL_SCTP) return parseSctp(p, length, held, hook);
+  p.key = makeKey(0, protocol, hook);
   const isGre = protocol == PROTOCOL_GRE;
   const least: u32 = isGre ? GRE_SIZE : protocol == PROTOCOL_ESP || coversAddresses(protocol) ? PORTLESS_SIZE : 0;
   if (length < least) return fault(p, REASON_TRUNCATED);

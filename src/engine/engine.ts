@@ -199,6 +199,13 @@ export class Engine {
     memory.putU32(at + abi.FRAME_TIME_AT + 4, timeHigh);
   }
 
+  /** Says of frame `i`, after `setFrame`, that it was held under a number which `takeReleased` has named. */
+  setReleased(i: number, number: number): void {
+    const at = this.#framesAt + i * abi.FRAME_SIZE;
+    this.memory.putU16(at + abi.FRAME_FLAGS_AT, this.memory.u16(at + abi.FRAME_FLAGS_AT) | abi.FRAME_FLAG_RELEASED);
+    this.memory.putU32(at + abi.FRAME_TAG_AT, number);
+  }
+
   /**
    * Processes frames 0 … count-1 in order, up to and with the first one by which held fragments were released.
    * @returns how many were processed; fewer than `count` where `takeReleased` names frames that come before the others
@@ -216,7 +223,7 @@ export class Engine {
   }
 
   /**
-   * Numbers of held fragments that are to be given again now, in order, with FRAME_FLAG_RELEASED and the present time: their first fragment
+   * Numbers of held fragments that are to be given again now, in order, with `setReleased` and the present time: their first fragment
    * has come, or their time is over. Every number is named once.
    */
   takeReleased(): number[] {

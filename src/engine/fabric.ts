@@ -22,15 +22,11 @@ const OF_SOURCE =
   abi.VERDICT_FLAG_RESTART |
   abi.VERDICT_FLAG_NEW_CONNECTION_KIND;
 const OF_GATEWAY = 0xffff & ~(abi.VERDICT_FLAG_GUESSED | abi.VERDICT_FLAG_RELEASE);
-/**
- * Bytes of a frame that an engine can have any use for: link header with tags, and twice the longest IP and transport header of an ICMP
- * error. What lies behind them is carried along only where somebody looks at packets.
- */
-const HEAD = 320;
 const IPV4_PROTOCOL_AT = 9;
 const IPV6_NEXT_HEADER_AT = 6;
 const IPV6_SIZE = 40;
-const TCP = 6;
+/** TCP and SCTP: their connections break when their external tuple changes. */
+const BREAKING: ReadonlySet<number> = new Set([6, 132]);
 /** No node of the policy's. */
 const NOWHERE = -1;
 
@@ -65,8 +61,8 @@ export class Fabric {
   #live = 0;
   /** Of the frame that was held last, at any node. */
   #holdNumber = 0;
-  /** Bytes of a frame that engines are given; IPv6 extension headers may be of any length, and errors quote more than headers. */
-  readonly #head: number;
+  /** By number that the front has named: under which its station knows the frame. */
+  readonly #numbers = new Map<number, number>();
   readonly #front: Engine;
   readonly #framesAt: number;
   readonly #verdicts: Uint8Array;
@@ -82,8 +78,6 @@ export class Fabric {
   /** @param front holds frames, verdicts and counters; its own tables stay empty   @param nowhere for endpoints without a node */
   constructor(front: Engine, nowhere: Engine) {
     this.#front = front;
-    const { connections6, icmpErrors } = front.config;
-    this.#head = connections6 > 0 || icmpErrors ? Number.MAX_SAFE_INTEGER : HEAD;
     this.#verdicts = front.regionBytes(abi.REGION_VERDICTS);
     this.#verdictsAt = this.#verdicts.byteOffset;
     this.#framesAt = front.regionBytes(abi.REGION_FRAMES).byteOffset;
@@ -178,6 +172,7 @@ export class Fabric {
       held.delete(number);
       const count = memory.u32(this.#releasedAt) + 1;
       if (known === undefined || count > this.#front.config.fragments) continue;
+      this.#numbers.set(known, number);
       memory.putU32(this.#releasedAt + count * 4, known);
       memory.putU32(this.#releasedAt, count);
     }
@@ -188,12 +183,11 @@ export class Fabric {
     const record = this.#framesAt + i * abi.FRAME_SIZE;
     const offset = memory.u32(record + abi.FRAME_OFFSET_AT);
     const captured = memory.u32(record + abi.FRAME_CAPTURED_AT);
-    const head = Math.min(captured, this.#head);
-    engine.arena.set(arena.subarray(offset, offset + head));
+    engine.arena.set(arena.subarray(offset, offset + captured));
     engine.setFrame(
       0,
       0,
-      head,
+      captured,
       Math.max(captured, memory.u32(record + abi.FRAME_WIRE_AT)),
       hook,
       memory.u8(record + abi.FRAME_LINK_AT),
@@ -201,6 +195,8 @@ export class Fabric {
       memory.u32(record + abi.FRAME_TIME_AT),
       memory.u32(record + abi.FRAME_TIME_AT + 4),
     );
+    if (memory.u16(record + abi.FRAME_FLAGS_AT) & abi.FRAME_FLAG_RELEASED)
+      engine.setReleased(0, this.#numbers.get(memory.u32(record + abi.FRAME_TAG_AT)) ?? 0);
   }
 
   /** A frame of an endpoint, at the endpoint's node. */
@@ -233,7 +229,7 @@ export class Fabric {
     this.#carry(i, node, source, gateway, inner);
     const answer = gateway.engine.flags(0);
     const isNew = (flags & abi.VERDICT_FLAG_CREATED) !== 0;
-    if (gateway.engine.action(0) === abi.ACTION_DROP) this.#refused(source, flags);
+    if (gateway.engine.action(0) === abi.ACTION_DROP) this.#refused(source, flags, gateway.engine.reason(0));
     else if (answer & abi.VERDICT_FLAG_CREATED && !isNew) engine.feedback(0, abi.FEEDBACK_RESTART);
     let told = (flags & OF_SOURCE) | (answer & OF_GATEWAY);
     const isMade = (answer & abi.VERDICT_FLAG_CREATED) !== 0;
@@ -246,19 +242,20 @@ export class Fabric {
   /** Flags of a connection that its gateway had forgotten. */
   #restarted(i: number, inner: number): number {
     const offset = this.#front.memory.u32(this.#framesAt + i * abi.FRAME_SIZE + abi.FRAME_OFFSET_AT);
-    const isTcp = protocolAt(this.#front.arena, offset + inner) === TCP;
-    return abi.VERDICT_FLAG_REMAPPED | abi.VERDICT_FLAG_RESTART | (isTcp ? abi.VERDICT_FLAG_NEW_CONNECTION_KIND : 0);
+    const breaks = BREAKING.has(protocolAt(this.#front.arena, offset + inner));
+    return abi.VERDICT_FLAG_REMAPPED | abi.VERDICT_FLAG_RESTART | (breaks ? abi.VERDICT_FLAG_NEW_CONNECTION_KIND : 0);
   }
 
   /** Nothing came of the frame at the gateway: a connection that begins with that leaves no pin. */
-  #refused({ engine }: Station, flags: number): void {
+  #refused({ engine }: Station, flags: number, reason: number): void {
+    engine.feedback(0, abi.FEEDBACK_REFUSED | (reason << 8));
     const wasPassed = engine.oldEgress(0) === 0xffff || !(flags & abi.VERDICT_FLAG_REMAPPED);
     if (flags & abi.VERDICT_FLAG_CREATED && wasPassed) engine.feedback(0, abi.FEEDBACK_FORGET);
   }
 
   /** The gateway is dead: nothing arrives. */
   #lose(i: number, source: Station, egress: number, flags: number): void {
-    this.#refused(source, flags);
+    this.#refused(source, flags, abi.REASON_GATEWAY_DOWN);
     const { memory } = this.#front;
     const at = this.#verdictsAt + i * abi.VERDICT_SIZE;
     this.#verdicts.fill(0, i * abi.VERDICT_SIZE, (i + 1) * abi.VERDICT_SIZE);
@@ -292,10 +289,9 @@ export class Fabric {
     const wire = Math.max(memory.u32(record + abi.FRAME_WIRE_AT), end - offset) - inner + abi.OUTER_SIZE;
     const { engine } = receiver;
     const { watcher } = this;
-    const head = watcher?.seesAll ? end : Math.min(end, offset + this.#head);
-    const captured = head - offset - inner + abi.OUTER_SIZE;
+    const captured = end - offset - inner + abi.OUTER_SIZE;
     engine.arena.set(sender.outer);
-    engine.arena.set(arena.subarray(offset + inner, head), abi.OUTER_SIZE);
+    engine.arena.set(arena.subarray(offset + inner, end), abi.OUTER_SIZE);
     if (watcher && sender !== this.#nowhere && receiver !== this.#nowhere)
       watcher.packet(i, from, captured, wire, engine.arena);
     engine.setFrame(
@@ -331,7 +327,7 @@ export class Fabric {
       held.set(engine.holdNumber(0), ++this.#holdNumber);
       return memory.putU32(to + abi.VERDICT_INNER_AT, this.#holdNumber);
     }
-    const changed = Math.min(captured, this.#head) - inner;
+    const changed = captured - inner;
     arena.set(engine.arena.subarray(at, at + changed), offset);
   }
 

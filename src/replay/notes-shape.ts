@@ -1,4 +1,6 @@
+import { HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK } from "../engine/codes.js";
 import { MAX_STEPS } from "./series.js";
+import { SPARE_BYTES } from "./sources.js";
 
 // What the notes of a saved state have to look like before anything is taken from them: a file may have been written by anybody.
 
@@ -63,9 +65,25 @@ const series = object({
   ...{ seen: column, lost: column, broken: column, rebound: column },
 });
 
+const within = (least: number, most: number): Check => {
+  return (value) => count(value) && (value as number) >= least && (value as number) <= most;
+};
+const byte = within(0, 0xff);
+const word = within(0, 0xffff);
+const long = within(0, 0xffff_ffff);
+/** Base 64 of no more bytes than a frame may have. */
+const frameBytes: Check = (value) => text(value) && (value as string).length <= Math.ceil(SPARE_BYTES / 3) * 4;
+const held = list(
+  object({
+    ...{ hold: long, number: count, file: count, interface: word, linkType: word, link: byte },
+    ...{ hook: within(HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK), flags: word, wire: long, timeLow: long, timeHigh: long },
+    ...{ given: frameBytes, captured: frameBytes },
+  }),
+);
+
 /** True for what `HostNotes` describes. Which seed, scenario and names they are is for others to say. */
 export const areNotes = object({
   ...{ framesPassed: count, startClockNs: time, startNs: optional(time), seed: number, balance: text, scenario: text },
-  ...{ tally, egressTotals: list(totals), incidents, series: optional(series) },
+  ...{ tally, held, egressTotals: list(totals), incidents, series: optional(series) },
   ...{ nodes: list(text), policies: list(text) },
 });

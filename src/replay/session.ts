@@ -230,6 +230,7 @@ export class Session {
     columns.interface[slot] = held.interface;
     columns.link[slot] = held.link;
     columns.hook[slot] = held.hook;
+    columns.holdNumber[slot] = hold;
     // A reply was built when it came.
     columns.flags[slot] = (held.flags & ~layout.SLOT_REPLY) | FRAME_FLAG_RELEASED;
     this.#run(slot, slot + 1);
@@ -237,6 +238,7 @@ export class Session {
     this.#observer?.observeReleased(slot, held);
     if (this.#outputs) this.#writeFrame(this.#outputs, slot, held.number, held.linkType);
     this.tally.add(columns.action[slot]!, columns.reason[slot]!, held.flags, columns.verdictFlags[slot]!);
+    this.machine.errors?.clear();
   }
 
   /** Virtual time of frame `slot`, where all frames before it have been taken. */

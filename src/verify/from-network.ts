@@ -72,7 +72,11 @@ function checkDestination(frame: Frame, connection: Connection): void {
 
 /** A reply may come so late that its external tuple serves another connection by now: then it is that one's, as it would really be. */
 function checkOwnReply(frame: Frame, holder: Connection, hops: number): void {
-  const own = frame.packet.kind === "later-fragment" ? holder : insideConnection(frame);
+  const { packet, o } = frame;
+  const isLater = packet.kind === "later-fragment";
+  const isOthers =
+    isLater && addressKey(o.captured, packet.destinationAt, packet.family) !== holder.start.insideAddress;
+  const own = isOthers ? undefined : isLater ? holder : insideConnection(frame);
   if (own === holder || (own && frame.surelyLives(own))) return checkRestored(frame, hops);
   frame.judge.log.note("reply after its external tuple passed to another connection");
 }

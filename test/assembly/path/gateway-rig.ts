@@ -35,6 +35,8 @@ export interface RigFrame {
   link?: number;
   wire?: number;
   flags?: number;
+  /** Under which it was held. */
+  number?: number;
 }
 
 /** Is told what became of a frame. */
@@ -107,7 +109,7 @@ export class GatewayRig {
       const held = this.#held.get(number);
       if (!held) throw new Error(`frame ${number} is released, and nobody holds it`);
       this.#held.delete(number);
-      const sent = { ...held, atMs, flags: (held.flags ?? 0) | FRAME_FLAG_RELEASED };
+      const sent = { ...held, atMs, flags: (held.flags ?? 0) | FRAME_FLAG_RELEASED, number };
       const [outcome] = this.#give([sent]);
       this.released.push({ sent, outcome });
       see?.(sent, outcome);
@@ -138,6 +140,7 @@ export class GatewayRig {
         Number(time & 0xffffffffn),
         Number(time >> 32n),
       );
+      if (sent.number !== undefined) this.engine.setReleased(i, sent.number);
     });
     const taken = this.engine.process(frames.length);
     const outcomes = frames.slice(0, taken).map((sent, i) => {
