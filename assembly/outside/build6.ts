@@ -7,11 +7,13 @@ import {
   IPV6_PAYLOAD_LENGTH_AT,
   IPV6_SIZE,
   IPV6_SRC_AT,
+  isLaterPart,
   isPart,
   lastAt,
   lastProtocol,
   WALKED,
   walkHeaders,
+  walkPart,
 } from "../wire/ipv6";
 import { checksumAt, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { rewriteQuoted } from "../wire/quoted";
@@ -66,12 +68,18 @@ export let inner6Protocol: u32 = 0;
 /** Transport header of the quoted packet, and its IP protocol number. */
 let innerL4: usize = 0;
 let innerNext: u32 = 0;
+/** It is the first fragment of the quoted packet. */
+let innerIsPart: bool = false;
 
 /** The same as `innerConnection`. */
 export function innerConnection6(p: Parsed): bool {
   const inner = p.l4 + ICMP_SIZE;
   if (inner + IPV6_SIZE + NEEDED > p.end || load<u8>(inner) >> 4 != 6) return false;
-  if (walkHeaders(inner, p.end, p.end) != WALKED || isPart || lastAt + NEEDED > p.end) return false;
+  let walked = walkHeaders(inner, p.end, p.end);
+  if (isLaterPart()) return false;
+  innerIsPart = isPart;
+  if (innerIsPart) walked = walkPart(p.end, p.end);
+  if (walked != WALKED || isPart || lastAt + NEEDED > p.end) return false;
   if (memory.compare(p.l3 + IPV6_DST_AT, inner + IPV6_SRC_AT, 16) != 0) return false;
   innerL4 = lastAt;
   innerNext = lastProtocol;
@@ -99,8 +107,9 @@ export function buildError6(p: Parsed, mapping: usize): void {
   store<u16>(at, <u16>applyDelta(load<u16>(at), sum));
 }
 
-/** Bytes of the quoted packet from its transport header on, when it was sent. */
+/** Bytes of the quoted packet from its transport header on, when it was sent; 0 = not known. */
 function quotedLength(p: Parsed): u32 {
+  if (innerIsPart) return 0;
   const inner = p.l4 + ICMP_SIZE;
   return <u32>(inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT) - innerL4);
 }

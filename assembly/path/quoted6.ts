@@ -18,6 +18,7 @@ import {
   IPV6_PAYLOAD_LENGTH_AT,
   IPV6_SIZE,
   IPV6_SRC_AT,
+  isLaterPart,
   isPart,
   lastAt,
   lastProtocol,
@@ -25,6 +26,7 @@ import {
   WALK_PAST_END,
   WALKED,
   walkHeaders,
+  walkPart,
 } from "../wire/ipv6";
 import { answerKey, FAMILY_IPV6, makeKey, Parsed, queryKey } from "../wire/parse";
 import { isChecksumCut, rewriteQuoted } from "../wire/quoted";
@@ -53,11 +55,13 @@ export function fault6(p: Parsed, inner: usize): u32 {
   if (inner + IPV6_SIZE + NEEDED > end) return REASON_TRUNCATED;
   if (inner + IPV6_SIZE > p.end) return REASON_SNAPLEN_CUT;
   if (load<u8>(inner) >> 4 != 6) return REASON_ICMP_ERROR_UNMATCHED;
-  const walked = walkHeaders(inner, end, p.end);
+  let walked = walkHeaders(inner, end, p.end);
+  if (isLaterPart()) return REASON_ICMP_ERROR_FRAGMENT;
+  const isFirst = isPart;
+  if (isFirst) walked = walkPart(end, p.end);
   if (walked == WALK_NOT_CAPTURED) return REASON_SNAPLEN_CUT;
   if (walked == WALK_PAST_END) return REASON_TRUNCATED;
-  if (walked != WALKED) return REASON_ICMP_ERROR_UNMATCHED;
-  if (isPart) return REASON_ICMP_ERROR_FRAGMENT;
+  if (walked != WALKED || isPart) return REASON_ICMP_ERROR_UNMATCHED;
   l4 = lastAt;
   protocol = lastProtocol;
   if (l4 + NEEDED > end) return REASON_TRUNCATED;
@@ -66,7 +70,8 @@ export function fault6(p: Parsed, inner: usize): u32 {
   const least = <usize>(protocol == PROTOCOL_TCP ? TCP_MIN_SIZE : NEEDED);
   const sentEnd = inner + IPV6_SIZE + be16(inner + IPV6_PAYLOAD_LENGTH_AT);
   if (sentEnd < l4 + least) return REASON_ICMP_ERROR_UNMATCHED;
-  quotedLength = <u32>(sentEnd - l4);
+  // Of a packet in parts no header says it.
+  quotedLength = isFirst ? 0 : <u32>(sentEnd - l4);
   return protocol == PROTOCOL_ICMP6 && load<u8>(l4) < ICMP6_ECHO_REQUEST ? REASON_ICMP_ERROR_NESTED : 0;
 }
 

@@ -21,6 +21,7 @@ const FRAGMENT_OFFSET_AT: usize = 2;
 const SEGMENTS_LEFT_AT: usize = 3;
 /** Offset and more-fragments flag. */
 const FRAGMENT_MASK: u32 = 0xfff9;
+const FRAGMENT_OFFSET: u32 = 0xfff8;
 /** More than any sender has use for (RFC 8200 section 4.1 knows six kinds). */
 const MAX_HEADERS: u32 = 8;
 
@@ -44,6 +45,16 @@ export let isPart: bool = false;
  */
 export function walkHeaders(l3: usize, end: usize, captured: usize): u32 {
   return walkFrom(load<u8>(l3, IPV6_NEXT_HEADER_AT), l3 + IPV6_SIZE, end, captured);
+}
+
+/** True where the part that the last walk came to is not the first one of its packet. */
+export function isLaterPart(): bool {
+  return isPart && (be16(lastAt + FRAGMENT_OFFSET_AT) & FRAGMENT_OFFSET) != 0;
+}
+
+/** The same as `walkHeaders` behind the fragment header that it came to. */
+export function walkPart(end: usize, captured: usize): u32 {
+  return walkFrom(load<u8>(lastAt), lastAt + FRAGMENT_SIZE, end, captured);
 }
 
 /** The same from a header of `protocol` at `at` on. */

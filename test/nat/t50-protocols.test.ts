@@ -7,11 +7,15 @@ import {
   ethernet,
   icmpMessage,
   ipv4,
+  ipv4FragmentsOf,
+  ipv6,
+  ipv6FragmentsOf,
   type Layer4,
   onesSum,
   otherProtocol,
   patterned,
 } from "../support/frames.js";
+import { dualModel, EXT6, INSIDE6, OTHER_INSIDE6, REMOTE6 } from "./dual-stack.js";
 import { EXT, INSIDE, inbound, Nat, OTHER_INSIDE, OTHER_REMOTE, OUTSIDE_ROUTER, outbound, REMOTE } from "./rig.js";
 
 const GRE = (words = 0x0000_0800) => otherProtocol(47, concat(be32(words), patterned(24)));
@@ -43,6 +47,38 @@ const PROTOCOLS: [string, Layer4, Layer4][] = [
   ["IPv4 in IPv4", otherProtocol(4, patterned(40)), otherProtocol(4, patterned(40))],
   ["a protocol without a byte of payload", otherProtocol(253, new Uint8Array(0)), otherProtocol(253, patterned(1))],
 ];
+
+/** A packet of a protocol without ports and its two fragments, in either family. */
+const FAMILIES = {
+  IPv4: (src: string, l4: Layer4) => {
+    const whole = ipv4({ src, dst: REMOTE, ttl: 64 }, l4);
+    return { whole, parts: ipv4FragmentsOf(whole, [16]), own: INSIDE, other: OTHER_INSIDE, ext: EXT };
+  },
+  IPv6: (src: string, l4: Layer4) => {
+    const whole = ipv6({ src, dst: REMOTE6 }, l4);
+    return { whole, parts: ipv6FragmentsOf(whole, [16], 7), own: INSIDE6, other: OTHER_INSIDE6, ext: EXT6 };
+  },
+};
+
+describe.each(["IPv4", "IPv6"] as const)("T50 in fragments, %s", (family) => {
+  it.each([
+    ["GRE", GRE()],
+    ["ESP", ESP()],
+    ["IPv4 in IP", otherProtocol(4, patterned(40))],
+  ])("%s: they and whole packets are one connection, and another host's is refused", async (_, l4) => {
+    const nat = await Nat.start({ model: dualModel(), engine: { connections6: 4096 } });
+    const of = FAMILIES[family];
+    const { own, other, ext, parts } = of(family === "IPv4" ? INSIDE : INSIDE6, l4);
+    const send = (packet: Uint8Array) => nat.one({ hook: "from-endpoint", frame: ethernet(packet) });
+    const left = parts.map((packet) => send(packet).frame);
+    expect(left).toEqual(of(ext, l4).parts.map((packet) => ethernet(packet)));
+    expect(send(of(own, l4).whole)).toMatchObject({ action: "snat", frame: ethernet(of(ext, l4).whole) });
+    expect(nat.counters).toMatchObject({ entries: 1, opened: 1 });
+    const refused = { action: "drop", reason: "protocol-conflict" };
+    for (const packet of [of(other, l4).whole, ...of(other, l4).parts]) expect(send(packet)).toMatchObject(refused);
+    nat.check();
+  });
+});
 
 describe("T50 a second inside host that speaks a protocol without ports to the same remote", () => {
   it.each(PROTOCOLS)("%s: is refused as protocol-conflict, and the first is unaffected", async (_, first, second) => {

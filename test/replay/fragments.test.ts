@@ -1,7 +1,16 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withFolder } from "../support/capture-read.js";
-import { ethernet, ipv4, ipv4FragmentsOf, ipv6, ipv6FragmentsOf, patterned, udp } from "../support/frames.js";
+import {
+  ethernet,
+  icmpMessage,
+  ipv4,
+  ipv4FragmentsOf,
+  ipv6,
+  ipv6FragmentsOf,
+  patterned,
+  udp,
+} from "../support/frames.js";
 import { dualStack, GATEWAYS, run } from "./dual-stack.js";
 import { readOutput } from "./outputs-read.js";
 import type { TimedFrame } from "./traffic.js";
@@ -92,6 +101,24 @@ describe("fragmented datagrams of pods", () => {
       expect(report.reasons).toEqual({ "fragment-without-first": 16 });
     }
     expect(Buffer.compare(single.external, cluster.external)).toBe(0);
+  });
+
+  it.each([
+    ["IPv4", POD4, FAR4, "198.51.100.1", { type: 3, code: 4, word: 1280 }],
+    ["IPv6", POD6, FAR6, "2001:db8:99::1", { type: 2, code: 0, word: 1280 }],
+  ])("%s: a router's word that the first one was too big comes back to the pod", async (_, pod, far, router, told) => {
+    const pieces = datagram(pod, far, 40_000, 5000, 100);
+    const error = icmpMessage({ ...told, inner: pieces[0]!.subarray(14, 214) });
+    const fields = { src: router, dst: pod };
+    const tooBig = ethernet(pod.includes(":") ? ipv6({ ...fields, hopLimit: 60 }, error) : ipv4(fields, error));
+    const frames = [...pieces, tooBig].map((frame, i) => ({ us: i * 1000, frame }));
+    const model = await dualStack([POD4, POD6]);
+    for (const topology of ["single", "cluster"] as const) {
+      const { report, endpoint } = await run(frames, model, { natProfile: "rfc", topology });
+      expect(report.verification.mismatches).toEqual([]);
+      expect(report.frames).toMatchObject({ read: 4, snat: 3, reverse: 1 });
+      expect(endpoint.map(({ bytes }) => bytes.toString("hex"))).toContain(Buffer.from(tooBig).toString("hex"));
+    }
   });
 
   it("is the same for every batch size", async () => {

@@ -13,8 +13,8 @@ import sys
 logging.getLogger("scapy").setLevel(logging.ERROR)
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP, ICMPerror, IPerror, TCPerror, UDPerror  # noqa: E402
-from scapy.layers.inet6 import IPerror6, IPv6, _ICMPv6, _ICMPv6Error  # noqa: E402
-from scapy.layers.sctp import SCTP  # noqa: E402
+from scapy.layers.inet6 import IPerror6, IPv6, IPv6ExtHdrFragment, _ICMPv6, _ICMPv6Error  # noqa: E402
+from scapy.layers.sctp import SCTP, SCTPerror  # noqa: E402
 from scapy.packet import Padding, Raw  # noqa: E402
 
 import epb  # noqa: E402
@@ -23,8 +23,9 @@ from packets import ip_offset  # noqa: E402
 CHECKED = (IP, IPerror, TCP, TCPerror, UDP, UDPerror, ICMP, _ICMPv6, SCTP)
 ICMP_HEADER_BYTES = 8
 IPV6_HEADER_BYTES = 40
+IPV6_FRAGMENT_BYTES = 8
 SCTP_HEADER_BYTES = 12
-QUOTED_L4 = (TCPerror, UDPerror, ICMPerror)
+QUOTED_L4 = (TCPerror, UDPerror, ICMPerror, SCTPerror)
 
 
 def ip_bytes(frame):
@@ -42,7 +43,13 @@ def ip_bytes(frame):
 def parsed(data):
     """As scapy sees it; what a fragment carries stays uninterpreted."""
     if data[0] >> 4 == 6:
-        return IPv6(data)
+        packet = IPv6(data)
+        part = packet.getlayer(IPv6ExtHdrFragment)
+        if part is not None and (part.m or part.offset):
+            content = bytes(part.original)[IPV6_FRAGMENT_BYTES:]
+            part.remove_payload()
+            part.add_payload(Raw(content))
+        return packet
     packet = IP(data)
     if packet.flags.MF or packet.frag:
         packet.remove_payload()
@@ -54,6 +61,8 @@ def recountable(layer, packet):
     if not isinstance(layer, CHECKED):
         return False
     if isinstance(layer, (UDP, UDPerror)) and layer.chksum == 0:
+        return False
+    if isinstance(layer, SCTPerror) and IPerror not in packet:
         return False
     if isinstance(layer, QUOTED_L4):
         quoted = packet[IPerror]
@@ -71,10 +80,7 @@ def recounted_checksum(packet, index):
     layer = list(copy.iterpayloads())[index]
     if isinstance(layer, SCTP):
         # Its chunks as they are, whatever scapy makes of them.
-        is_ipv6 = isinstance(packet, IPv6)
-        start = IPV6_HEADER_BYTES if is_ipv6 else packet.ihl * 4
-        end = IPV6_HEADER_BYTES + packet.plen if is_ipv6 else packet.len
-        chunks = bytes(packet.original)[start + SCTP_HEADER_BYTES:end]
+        chunks = bytes(list(packet.iterpayloads())[index].original)[SCTP_HEADER_BYTES:]
         return SCTP(bytes(SCTP(sport=layer.sport, dport=layer.dport, tag=layer.tag) / Raw(chunks))).chksum
     if isinstance(layer, (ICMP, _ICMPv6Error)) and Padding in layer:
         # scapy leaves out of the sum what stands behind a quoted packet (RFC 4884), as if it were a link trailer.

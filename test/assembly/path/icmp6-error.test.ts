@@ -86,6 +86,21 @@ describe.each(Object.keys(KINDS))("an ICMPv6 error about %s", (name) => {
     }
   });
 
+  it("is translated when it quotes the first fragment of a packet: path-MTU discovery depends on it", async () => {
+    const { rig, port } = await twoConnections(l4);
+    const first = (address: string, own: number) => {
+      const fragment = { id: 7, more: true };
+      return ipv6({ src: address, dst: FAR, extensions: [{ type: 60 }], fragment }, l4(own));
+    };
+    const outcome = rig.one(error("from-network", { src: ROUTER, dst: EXT }, TOO_BIG, first(EXT, port)));
+    const meant = first(POD, PORT);
+    // SCTP's CRC covers bytes that lie in other fragments: it stays.
+    if (name === "SCTP") meant.set(first(EXT, port).subarray(64, 68), 64);
+    const wanted = error("from-network", { src: ROUTER, dst: POD, hopLimit: 63 }, TOO_BIG, meant);
+    expect(outcome).toMatchObject({ action: "reverse", natPort: port });
+    expect(outcome.frame).toEqual(wanted.frame);
+  });
+
   it("T05, T06: is translated as far as it quotes, and refused where it quotes less than 8 bytes of the transport header", async () => {
     const { rig, port } = await twoConnections(l4);
     const [seen, meant] = [ipv6({ src: EXT, dst: FAR }, l4(port)), ipv6({ src: POD, dst: FAR }, l4(PORT))];
@@ -163,10 +178,15 @@ describe("an ICMPv6 error that is not translated", () => {
       "icmp-error-nested",
       () => about(icmpMessage({ type: 1, code: 0, inner: patterned(48) })),
     ],
+    ["about a later fragment", "icmp-error-fragment", (port) => about(query(port), { fragment: { id: 1, offset: 8 } })],
     [
-      "about a part of a packet",
-      "icmp-error-fragment",
-      (port) => about(query(port), { fragment: { id: 1, offset: 8 } }),
+      "about a first fragment with another fragment header in it",
+      "icmp-error-unmatched",
+      (port) =>
+        about(query(port), {
+          extensions: [{ type: 44, body: Uint8Array.of(0, 1, 0, 0, 0, 1) }],
+          fragment: { id: 2, more: true },
+        }),
     ],
     ["to an endpoint, not to the egress IP", "icmp-error-misdirected", (port) => about(query(port), {}, POD)],
     ["with an IPv4 packet in it", "icmp-error-unmatched", () => withInner(patterned(60).fill(0x45, 0, 1))],

@@ -34,6 +34,9 @@ const REMOTES: PerFamily<readonly string[]> = {
   4: ["198.51.100.10", "198.51.100.11", "192.0.2.102", "8.8.8.8", "100.64.9.9"],
   6: ["2001:db8:6433::10", "2001:db8:6433::11", "2001:db8:6433:0:1::10", "2001:4860:4860::8888", "64:ff9b::808:808"],
 };
+const IPV6_FRAGMENT_HEADER = 44;
+/** What identifies a datagram of IPv6 in fragments: this and its mark. */
+export const FRAGMENT_ID = 0x5eed_0000;
 /** How many of a hundred conversations are in IPv6, of the kinds that there are in both. */
 const IPV6_PERCENT = 45;
 
@@ -49,7 +52,7 @@ export interface Flow {
 export interface View {
   /** NAT port or ICMP id; the pod's own one until a packet came through. */
   port: number;
-  /** The last packets that reached either side. */
+  /** The last packets that reached either side; of a datagram in fragments the first one. */
   atRemote: Uint8Array | undefined;
   atPod: Uint8Array | undefined;
 }
@@ -200,11 +203,15 @@ export function headerOf(dice: Dice): Header {
   };
 }
 
-/** Writes the identification into an IPv4 header, or the flow label of an IPv6 one; a header checksum keeps its error. */
+/**
+ * Writes the identification into an IPv4 header, or the flow label of an IPv6 one and what identifies its datagram, if it is a fragment;
+ * a header checksum keeps its error.
+ */
 export function stamp(packet: Uint8Array, mark: number): Uint8Array {
   const out = packet.slice();
   if (out[0]! >> 4 === 6) {
     out.set(be16(mark), 2);
+    if (out[6] === IPV6_FRAGMENT_HEADER) out.set(be16(mark), 46);
     return out;
   }
   const was = out.slice(4, 6);

@@ -1,3 +1,4 @@
+import type { NatProfile } from "../../../src/config/types.js";
 import type { Family } from "../../../src/net/address.js";
 import { addressOctets } from "../../support/frames.js";
 import {
@@ -5,6 +6,7 @@ import {
   EGRESS_IPS,
   type Flow,
   Flows,
+  FRAGMENT_ID,
   familyOf,
   type Kind,
   markOf,
@@ -12,7 +14,7 @@ import {
   stamp,
   type View,
 } from "./conversation.js";
-import { dissect, type Fields } from "./dissect.js";
+import { assembled, dissect, type Fields, fragmentOffset, isFragment } from "./dissect.js";
 import type { Delivery, Exchanged, Gateway, Packet } from "./gateway.js";
 
 /** Where the two gateways did not do the same. */
@@ -25,6 +27,9 @@ export interface Difference {
   readonly field: string;
   readonly kernel: string;
   readonly engine: string;
+  readonly natProfile: NatProfile;
+  /** The engine could or did not keep the pod's port. */
+  readonly isPortChanged: boolean;
 }
 
 export interface Compared {
@@ -52,6 +57,7 @@ export interface Plan {
   readonly conversations: number;
   /** How many go on at a time. */
   readonly active: number;
+  readonly natProfile: NatProfile;
 }
 
 interface Conversation {
@@ -104,10 +110,13 @@ class Run {
   #started = 0;
   #planned = 0;
   #rounds = 0;
+  #mark = 0;
   #packets = 0;
   #compared = 0;
   readonly #families = { 4: 0, 6: 0 };
   readonly #changed = { kernel: 0, engine: 0 };
+  /** Marks of fragments. */
+  readonly #fragmented = new Set<number>();
   readonly #kinds = new Map<string, number>();
   readonly #differences: Difference[] = [];
   readonly #outputs: Uint8Array[] = [];
@@ -124,13 +133,19 @@ class Run {
     const { packets, conversations, active } = this.#plan;
     while (this.#active.length < active && (this.#planned < packets || this.#started < conversations)) this.#begin();
     this.#rounds++;
-    // Marks tell the packets of a round apart; 0 is what the kernel writes into resets of its own.
-    return this.#active.map((conversation, i) => ({
+    return this.#active.map((conversation) => ({
       conversation,
       step: conversation.steps[conversation.next++]!,
-      mark: 1 + i,
+      mark: this.#nextMark(),
       sent: [],
     }));
+  }
+
+  /** Marks tell packets apart; 0 is what the kernel writes into resets of its own. One that a fragment had may lie in its queue for long. */
+  #nextMark(): number {
+    do this.#mark = (this.#mark % 0xffff) + 1;
+    while (this.#fragmented.has(this.#mark));
+    return this.#mark;
   }
 
   #begin(): void {
@@ -147,6 +162,7 @@ class Run {
 
   judge(moves: readonly Move[], kernel: Exchanged, engine: Exchanged): void {
     this.#packets += kernel.times.length;
+    for (const { mark, sent } of moves) if (sent.some(isFragment)) this.#fragmented.add(mark);
     const [byKernel, byEngine] = [byMove(moves, kernel.deliveries), byMove(moves, engine.deliveries)];
     for (const [i, move] of moves.entries()) this.#judgeMove(move, byKernel[i]!, byEngine[i]!);
     for (const stray of byKernel.strays) this.#strange(moves, "kernel", stray);
@@ -157,7 +173,8 @@ class Run {
     const [byKernel, byEngine] = [told(kernel, move.conversation.kernel), told(engine, move.conversation.engine)];
     const [wasKernel, wasEngine] = [describe(byKernel), describe(byEngine)];
     if (wasKernel !== wasEngine) this.#differ(move, "delivered", wasKernel, wasEngine);
-    else for (const [i, one] of byKernel.entries()) this.#comparePair(move, one, byEngine[i]!);
+    for (const [one, other] of pairs(byKernel, byEngine)) this.#comparePair(move, one, other);
+    this.#compareWhole(move, byKernel, byEngine);
     const own = [describeOwn(kernel), describeOwn(engine)] as const;
     if (own[0] !== own[1]) this.#differ(move, "gateway's own", ...own);
     for (const of of ["kernel", "engine"] as const) {
@@ -185,10 +202,23 @@ class Run {
       this.#differ(move, "bytes", Buffer.from(kernel.bytes).toString("hex"), Buffer.from(engine.bytes).toString("hex"));
   }
 
+  /** Checksums that only all fragments of a datagram show to be right. */
+  #compareWhole(move: Move, kernel: readonly Told[], engine: readonly Told[]): void {
+    const [was, is] = [kernel, engine].map((told) => assembled(told.map(({ bytes }) => bytes)));
+    if (!was || !is) return;
+    const [fields, others] = [dissect(was), dissect(is)];
+    for (const name of ["checksum", "icmp.checksum"]) {
+      const [one, other] = [fields.get(name), others.get(name)];
+      if (one !== other) this.#differ(move, `${name} of the whole`, `${one}`, `${other}`);
+    }
+  }
+
   #differ({ conversation, step }: Move, field: string, kernel: string, engine: string): void {
     const { number, kind, next } = conversation;
     const place = { conversation: number, step: next - 1 };
-    this.#differences.push({ kind, note: step.note ?? "", ...place, field, kernel, engine });
+    const isPortChanged = conversation.engine.port !== conversation.flow.port;
+    const more = { natProfile: this.#plan.natProfile, isPortChanged };
+    this.#differences.push({ kind, note: step.note ?? "", ...place, field, kernel, engine, ...more });
   }
 
   /** A packet that came out although nothing that went in explains it. */
@@ -236,6 +266,7 @@ function told(deliveries: readonly Delivery[], view: View): Told[] {
   const forwarded = deliveries.filter(({ own }) => !own);
   return forwarded.map((delivery) => {
     const fields = dissect(delivery.bytes);
+    if (fields.get("ip.fragment id") === FRAGMENT_ID + markOf(delivery.bytes)) fields.set("ip.fragment id", "as sent");
     for (const [address, names] of PORT_FIELDS) {
       const name = names.find((candidate) => fields.has(candidate));
       if (!EGRESS_FIELDS.has(fields.get(address)) || name === undefined) continue;
@@ -250,14 +281,35 @@ function told(deliveries: readonly Delivery[], view: View): Told[] {
 
 function learn(view: View, deliveries: readonly Told[]): void {
   for (const { side, bytes, port } of deliveries) {
+    if (fragmentOffset(bytes) > 0) continue;
     if (side === "pod") view.atPod = bytes;
     else view.atRemote = bytes;
     if (port !== undefined) view.port = port;
   }
 }
 
+/**
+ * What to compare with what: packets in their order. Fragments by what they carry, as the kernel puts datagrams together and sends their
+ * fragments in order; of some the other gateway may have sent none.
+ */
+function pairs(kernel: readonly Told[], engine: readonly Told[]): [Told, Told][] {
+  if (![...kernel, ...engine].some(({ bytes }) => isFragment(bytes))) {
+    return kernel.length === engine.length ? kernel.map((one, i) => [one, engine[i]!]) : [];
+  }
+  return kernel.flatMap((one): [Told, Told][] => {
+    const other = engine.find(({ bytes }) => fragmentOffset(bytes) === fragmentOffset(one.bytes));
+    return other ? [[one, other]] : [];
+  });
+}
+
+/** Fragments by their bytes of the datagram, in the order of these. */
 function describe(deliveries: readonly Delivery[]): string {
-  return deliveries.map(({ side }) => `to the ${side}`).join(", ") || "nothing";
+  const parts = deliveries.map(({ side, bytes }) => {
+    const offset = fragmentOffset(bytes);
+    return { offset, text: isFragment(bytes) ? `from ${offset} (${bytes.length}) to the ${side}` : `to the ${side}` };
+  });
+  const inOrder = parts.sort((one, other) => one.offset - other.offset);
+  return inOrder.map(({ text }) => text).join(", ") || "nothing";
 }
 
 function describeOwn(deliveries: readonly Delivery[]): string {
@@ -280,7 +332,8 @@ function byMove(moves: readonly Move[], deliveries: readonly Delivery[]): ByMove
   const lists: Delivery[][] = moves.map(() => []);
   const strays: Delivery[] = [];
   for (const delivery of deliveries) {
-    const index = delivery.own ? causeOf(moves, delivery, lists) : markOf(delivery.bytes) - 1;
+    const mark = markOf(delivery.bytes);
+    const index = delivery.own ? causeOf(moves, delivery, lists) : moves.findIndex((move) => move.mark === mark);
     const list = lists[index];
     if (list) list.push(delivery);
     else strays.push(delivery);
@@ -292,7 +345,7 @@ function byMove(moves: readonly Move[], deliveries: readonly Delivery[]): ByMove
 function causeOf(moves: readonly Move[], { bytes }: Delivery, lists: readonly Delivery[][]): number {
   const own = dissect(bytes);
   const quoted = own.get("quoted ip.id") ?? own.get("quoted ip.version, class and label");
-  if (quoted !== undefined) return (Number(quoted) & 0xffff) - 1;
+  if (quoted !== undefined) return moves.findIndex(({ mark }) => mark === (Number(quoted) & 0xffff));
   const asked = ({ sent }: Move) => sent.some((packet) => isAnswer(own, dissect(packet)));
   const unanswered = moves.findIndex((move, i) => lists[i]!.length === 0 && asked(move));
   return unanswered < 0 ? moves.findIndex(asked) : unanswered;

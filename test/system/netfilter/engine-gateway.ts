@@ -23,6 +23,11 @@ const RFC_TIMEOUTS: Timeouts = {
   icmp: 60_000,
   other: 300_000,
 };
+/** Linux's for protocols that it does not know: no run may outlive those, as few remotes serve many pods. */
+const OTHER_MS = 600_000;
+
+/** What is left of a batch is given again behind frames that were held: not many at a time. */
+const BATCH = 64;
 
 /** The product's engine in the place of lab.sh's gateway: same pods, same egress IP, same ports, one routed hop. */
 export class EngineGateway implements Gateway {
@@ -54,9 +59,9 @@ export class EngineGateway implements Gateway {
       atMs: Number(times[i]! - start) / 1e6,
     }));
     const deliveries: Delivery[] = [];
-    this.#rig.send(frames).forEach(({ action, frame }, i) => {
-      if (action === "drop") return;
-      deliveries.push({ side: packets[i]!.side === "pod" ? "remote" : "pod", bytes: frame, own: false });
+    this.#rig.send(frames, BATCH, ({ hook }, { action, frame }) => {
+      if (action === "drop" || action === "hold") return;
+      deliveries.push({ side: hook === "from-endpoint" ? "remote" : "pod", bytes: frame, own: false });
     });
     return { times, deliveries };
   }
@@ -74,5 +79,6 @@ function labModel(
     policySets: [policySet({ "0.0.0.0/0": 0, "::/0": 0 })],
     endpoints: pods.map((addresses, i) => endpoint(`pod-${i}`, [...addresses], { node: "worker" })),
   });
-  return withSettings(lab, { low, high }, natProfile === "rfc" ? RFC_TIMEOUTS : CILIUM_TIMEOUTS);
+  const timeouts = natProfile === "rfc" ? RFC_TIMEOUTS : CILIUM_TIMEOUTS;
+  return withSettings(lab, { low, high }, { ...timeouts, other: OTHER_MS });
 }

@@ -96,7 +96,11 @@ table inet rules {
   }
 }
 NFT
-  in_gateway sysctl -qw net.netfilter.nf_conntrack_checksum=0
+  in_gateway sysctl -qw net.netfilter.nf_conntrack_checksum=0 \
+    net.netfilter.nf_conntrack_gre_timeout=600 net.netfilter.nf_conntrack_gre_timeout_stream=600
+  # Datagrams of which a fragment is missing stay to the end: their queues say something when they run out of time.
+  in_gateway sysctl -qw net.ipv4.ipfrag_time=3600 net.ipv4.ipfrag_high_thresh=67108864 \
+    net.netfilter.nf_conntrack_frag6_timeout=3600 net.netfilter.nf_conntrack_frag6_high_thresh=67108864
 }
 
 # isolate: runs this script again inside namespaces of its own. Killing `unshare` kills all that is in them.

@@ -26,7 +26,7 @@ export async function runDifferential(
       options,
       wasm,
     );
-    return await compareGateways(kernel, engine, { ...plan, kinds: KINDS, active: ACTIVE });
+    return await compareGateways(kernel, engine, { ...plan, natProfile, kinds: KINDS, active: ACTIVE });
   } finally {
     await kernel.stop();
   }
