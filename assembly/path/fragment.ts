@@ -81,8 +81,10 @@ export function fragmentFromOverlay(p: Parsed, v: Verdict, captured: u32): void 
 /** @param isBack it was held   @param mayHold whether it may be */
 function follow(p: Parsed, isBack: bool, mayHold: bool, isServed: bool, v: Verdict, captured: u32): void {
   const isFirst = fragmentFrom == 0;
-  const kind = (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
-  const row = rowOf(p, kind, isFirst || mayHold);
+  // What came over the overlay follows nothing that came from an endpoint here: it goes another way.
+  const kind = (p.isIpv6 ? 0 : p.protocol) | (p.side << 8) | (isServed ? 0x10000 : 0);
+  // No first fragment is ever held: what says that it was opens nothing.
+  const row = rowOf(p, kind, (isFirst && !isBack) || mayHold);
   if (row == 0) return v.drop(isIdTaken ? REASON_FRAGMENT_ID_TAKEN : REASON_FRAGMENT_WITHOUT_FIRST);
   if (load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_REFUSED) {
     let fault = misfit(row, fragmentFrom, fragmentEnd, isLastFragment);
@@ -98,6 +100,7 @@ function follow(p: Parsed, isBack: bool, mayHold: bool, isServed: bool, v: Verdi
   if (state == FRAGMENT_REFUSED) v.drop(load<u8>(row, FRAGMENT_REASON_AT));
   else if (isFirst) lead(p, row, isServed, v, captured);
   else if (state == FRAGMENT_KNOWN) trail(p, row, isServed, v, captured);
+  else if (isBack) v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
   else hold(row, v);
   if (isDone(row)) closeDatagram(row);
 }

@@ -20,7 +20,7 @@ import {
   WALKED,
   walkFrom,
 } from "./ipv6";
-import { KIND_FAULT, KIND_ICMP_ERROR, KIND_PLAIN, KIND_REFUSED, Parsed, parseTransport } from "./parse";
+import { KIND_FAULT, KIND_ICMP_ERROR, KIND_PLAIN, KIND_REFUSED, makeKey, Parsed, parseTransport } from "./parse";
 import { SCTP_MIN_SIZE } from "./sctp";
 import { ICMP_SIZE, TCP_MIN_SIZE, TCP_OFFSET_AT } from "./transport";
 
@@ -88,6 +88,8 @@ function readTransport(p: Parsed, start: usize, end: usize): u32 {
     if (walked != WALKED || isPart) return REASON_BAD_HEADER;
     start = lastAt;
     protocol = lastProtocol;
+    // What has no ports keeps this key.
+    p.key = makeKey(0, protocol, p.side);
   }
   p.l4 = start;
   const length = <u32>(end - start);

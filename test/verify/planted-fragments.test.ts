@@ -46,7 +46,7 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
   },
   {
     bug: "a held fragment is released before the first one",
-    caughtAs: "fragment",
+    caughtAs: "drop-reason",
     mutation: {
       file: "assembly/path/fragment.ts",
       search: "  if (number) return v.hold(number);\n",
