@@ -1,4 +1,5 @@
 import { MAX_STEPS } from "./series.js";
+import { SPARE_BYTES } from "./sources.js";
 
 // What the notes of a saved state have to look like before anything is taken from them: a file may have been written by anybody.
 
@@ -51,6 +52,16 @@ const incidents = object({
   ),
   draining: list(object({ node: text, fromNs: time, connectionsAtStart: count })),
 });
+const below = (limit: number): Check => {
+  return (value) => count(value) && (value as number) < limit;
+};
+const [u8, u16, u32] = [8, 16, 32].map((bits) => below(2 ** bits));
+/** Base64 of what there is room for behind a piece of a capture. */
+const frame: Check = (value) => text(value) && (value as string).length <= SPARE_BYTES;
+const held = object({
+  ...{ hold: u32, number: count, file: u16, interface: u32, linkType: u16, link: u8, hook: u8, flags: u16, wire: u32 },
+  ...{ timeLow: u32, timeHigh: u32, given: frame, captured: frame },
+});
 const column = list(number);
 const row = object({
   ...{ connections: column, frames: column, bytes: column, replies: column, ports: column, live: column },
@@ -66,6 +77,6 @@ const series = object({
 /** True for what `HostNotes` describes. Which seed, scenario and names they are is for others to say. */
 export const areNotes = object({
   ...{ framesPassed: count, startClockNs: time, startNs: optional(time), seed: number, balance: text, scenario: text },
-  ...{ tally, egressTotals: list(totals), incidents, series: optional(series) },
+  ...{ tally, held: list(held), egressTotals: list(totals), incidents, series: optional(series) },
   ...{ nodes: list(text), policies: list(text) },
 });
