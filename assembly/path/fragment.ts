@@ -36,6 +36,7 @@ import {
   FRAGMENT_REFUSED,
   FRAGMENT_STATE_AT,
   FRAGMENT_WAY_AT,
+  FROM_OVERLAY,
   findDatagram,
   holdFrame,
   isDone,
@@ -96,8 +97,10 @@ export function fragmentFromOverlay(p: Parsed, v: Verdict, captured: u32): void 
 function follow(p: Parsed, number: u32, mayHold: bool, isServed: bool, v: Verdict, captured: u32): void {
   const isFirst = fragmentFrom == 0;
   const isBack = number != NOT_HELD;
-  const kind = (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
-  const row = rowOf(p, kind, isFirst || mayHold);
+  // What came over the overlay follows nothing that came from an endpoint here: it goes another way.
+  const kind = kindOf(p) | (isServed ? FROM_OVERLAY : 0);
+  // No first fragment is ever held: what says that it was opens nothing.
+  const row = rowOf(p, kind, (isFirst && !isBack) || mayHold);
   // What was held for an older datagram with this identification has no row, either.
   if (row == 0 || (isBack && isStale(row, number))) return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
   if (load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_REFUSED) {
@@ -116,6 +119,11 @@ function follow(p: Parsed, number: u32, mayHold: bool, isServed: bool, v: Verdic
   else if (isBack) v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
   else hold(row, v);
   if (isDone(row)) closeDatagram(row);
+}
+
+/** Protocol, which IPv6 shows in the first one only, and hook. */
+function kindOf(p: Parsed): u32 {
+  return (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
 }
 
 /** Row of a fragment's datagram, or 0. @param mayOpen a new one where there is none */
@@ -144,7 +152,7 @@ function endAs(row: usize, v: Verdict): void {
  * @param line of its connection here, 0 = none
  */
 export function refuseFirst(p: Parsed, reason: u32, line: usize): void {
-  const row = rowOf(p, (p.isIpv6 ? 0 : p.protocol) | (p.side << 8), false);
+  const row = rowOf(p, kindOf(p), false);
   if (row == 0 || load<u8>(row, FRAGMENT_STATE_AT) != FRAGMENT_KNOWN) return;
   store<u32>(row, line ? load<u16>(line, LINE_EGRESS_AT) : NO_INDEX, FRAGMENT_WAY_AT);
   refuse(row, reason);

@@ -75,7 +75,6 @@ const QUOTED_DATA: usize = 8;
 const PRECEDENCE: u32 = 0xc0;
 const TYPE_OF_SERVICE: u32 = 0x1e;
 const DONT_FRAGMENT: u32 = 0x4000;
-const OFFSET_MASK: u32 = 0x1fff;
 const TTL: u32 = 64;
 
 /** Egress of the way on which `faultOnWay` found a fault, and the longest packet of that way. */
@@ -149,7 +148,6 @@ function headOf6(isRefused: bool, isLongPacket: bool): u32 {
 /** RFC 1122 section 3.2.2, beyond what no policy selects anyway: no later fragment, nothing sent to a whole link; 8 bytes to quote. */
 function isTellable(p: Parsed, record: usize): bool {
   if (p.kind == KIND_ICMP_ERROR || p.flags & PARSED_LATER || p.l4 + QUOTED_DATA > p.end) return false;
-  if (!p.isIpv6 && be16(p.l3 + IPV4_FRAGMENT_AT) & OFFSET_MASK) return false;
   if (load<u8>(record, FRAME_LINK_AT) != LINK_ETHERNET) return true;
   return (load<u8>(arenaAt + load<u32>(record, FRAME_OFFSET_AT)) & 1) == 0;
 }

@@ -78,7 +78,7 @@ import { Verdict } from "./verdict";
 
 /** RFC 792: at least 8 bytes of the inner packet's data. */
 const INNER_DATA: u32 = 8;
-/** Adds nothing to a checksum. */
+/** Flags of lines whose frames leave by a gateway. */
 const LEAVES: u32 = LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT;
 
 /** @param v gets the verdict; the frame is rewritten in place where the connection is translated */

@@ -72,6 +72,10 @@ const RANGES_AT: usize = 96; // { u16 from, u16 to } each, in units of 8 bytes
 /** Fragments of one datagram: 65,535 bytes in packets of 1,280 (RFC 8200 section 5) are 54. */
 export const MAX_RANGES: u32 = 56;
 
+/** In the kind of a datagram: its fragments come from another node. */
+export const FROM_OVERLAY: u32 = 0x10000;
+const PROTOCOL_AND_HOOK: u32 = 0xffff;
+
 export const FRAGMENT_WAITING: u32 = 1; // for its first fragment
 export const FRAGMENT_KNOWN: u32 = 2;
 export const FRAGMENT_REFUSED: u32 = 3;
@@ -94,7 +98,9 @@ function noteAt(number: u32): usize {
 
 /** Chains are by the remote: who else sends to it under the same identification lies in the same chain. */
 function headOf(remoteHigh: u64, remoteLow: u64, id: u32, kind: u32): usize {
-  const hash = finish(absorb(absorb(absorb(tableSeed, remoteHigh), remoteLow), <u64>id | ((<u64>kind) << 32)));
+  const hash = finish(
+    absorb(absorb(absorb(tableSeed, remoteHigh), remoteLow), <u64>id | ((<u64>(kind & PROTOCOL_AND_HOOK)) << 32)),
+  );
   return fragmentHeadsAt + ((<usize>(<u32>(hash >> 32) & fragmentMask)) << 2);
 }
 
@@ -130,7 +136,8 @@ export function isIdTaken(row: usize, way: u32): bool {
   for (let number = load<u32>(headOfRow(row)); number; number = load<u32>(rowAt(number), NEXT_AT)) {
     const other = rowAt(number);
     if (other == row || load<u8>(other, FRAGMENT_STATE_AT) != FRAGMENT_KNOWN) continue;
-    if (load<u32>(other, FRAGMENT_WAY_AT) != way || load<u64>(other, ID_AT) != load<u64>(row, ID_AT)) continue;
+    if (load<u32>(other, FRAGMENT_WAY_AT) != way || load<u32>(other, ID_AT) != load<u32>(row, ID_AT)) continue;
+    if ((load<u32>(other, KIND_AT) ^ load<u32>(row, KIND_AT)) & PROTOCOL_AND_HOOK) continue;
     if (
       load<u64>(other, DST_LOW_AT) == load<u64>(row, DST_LOW_AT) &&
       load<u64>(other, DST_HIGH_AT) == load<u64>(row, DST_HIGH_AT)

@@ -91,6 +91,7 @@ function readTransport(p: Parsed, start: usize, end: usize): u32 {
     if (walked != WALKED || isPart) return REASON_BAD_HEADER;
     start = lastAt;
     protocol = lastProtocol;
+    // What has no ports keeps this key.
     p.key = makeKey(0, protocol, p.side);
   }
   p.l4 = start;

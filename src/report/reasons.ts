@@ -29,7 +29,7 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   "bad-header": "a header contradicts itself",
   "ttl-exceeded": "the TTL ran out on the way to the gateway",
   "unsupported-protocol": "a protocol that cannot be translated must not leave untranslated",
-  "ipv6-unsupported": "translation of IPv6 is not supported yet",
+  "ipv6-unsupported": "IPv6, and the engine was given no room for it",
   "table-full": "the connection table has no room left",
   "not-yet-programmed": "the pod or policy is too new to be in force",
   "icmp-error-unmatched": "an ICMP error about a packet of no known connection",

@@ -52,7 +52,7 @@ export function judgeFragment(frame: Frame): boolean {
   }
   const isFirst = packet.fragmentOffset === 0;
   const mayOpen = isFirst || judge.options.natProfile === "rfc" || isUnsure;
-  if (!datagram && (!mayOpen || isBack || reason === TAKEN)) {
+  if (!datagram && (!mayOpen || isBack)) {
     if (!isUnsure && !memory.hasForgotten) checkUnknown(frame, toward, own);
     return isGone;
   }
@@ -137,7 +137,8 @@ function checkFate(frame: Frame, datagram: Datagram, wanted: string, isBack: boo
     const why = datagram.refusal ? "its datagram was given up" : "its bytes were seen before";
     if (!isGone || reason !== wanted) frame.find(field, `drop, ${wanted}`, isGone ? reason : action, why);
   } else if (isGone) {
-    const isOdd = reason.startsWith("fragment-") && !isUnfinished(frame);
+    const isRivalled = reason === TAKEN && frame.judge.fragments.rivalsOf(datagram.toward, datagram.own).length > 0;
+    const isOdd = reason.startsWith("fragment-") && !isUnfinished(frame) && !isRivalled;
     const refuted = isFirst ? isOdd && "it is the first" : refutation(frame, datagram, isBack);
     if (refuted) frame.find(field, "it goes the way of its datagram", reason, refuted);
   } else if (isFirst) checkRivals(frame, datagram);

@@ -1,5 +1,12 @@
 import { differenceIn } from "../net/bytes.js";
-import { type IpPacket, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, readBe16 } from "../net/decode.js";
+import {
+  type IpPacket,
+  PROTOCOL_SCTP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+  PROTOCOL_UDP_LITE,
+  readBe16,
+} from "../net/decode.js";
 import {
   addWords,
   checksumState,
@@ -105,13 +112,15 @@ function checkTransport(pair: Pair, packet: IpPacket, field: MismatchField, same
   if (packet.protocol === PROTOCOL_SCTP) return checkSctp(pair, packet, field);
   const { given, result, findings } = pair;
   const [before, after] = [readBe16(given, packet.checksumAt), readBe16(result, packet.checksumAt)];
-  if (packet.protocol === PROTOCOL_UDP && (before === 0) !== (after === 0)) {
+  // RFC 3828 section 3.1: of UDP-Lite 0 is no checksum at all, and no receiver takes it.
+  const zeroIsNone = packet.protocol === PROTOCOL_UDP || packet.protocol === PROTOCOL_UDP_LITE;
+  if (zeroIsNone && (before === 0) !== (after === 0)) {
     const why =
       before === 0 ? "a datagram sent without a checksum stays without" : "a computed zero is sent as ffff (RFC 768)";
     findings.push(finding(field, before === 0 ? "0000" : "ffff", hex(after, 4), why));
     return;
   }
-  if (packet.protocol === PROTOCOL_UDP && before === 0) return;
+  if (zeroIsNone && before === 0) return;
   const end = samePayload ? packet.payloadAt : packet.end;
   const [sumBefore, sumAfter] = [sumTo(given, packet, end), sumTo(result, packet, end)];
   const keepsError = isSameSum(sumBefore, sumAfter);

@@ -5,6 +5,9 @@ import {
   destinationAddress,
   type IpPacket,
   isEchoRequest,
+  isFragment,
+  isWhole,
+  PROTOCOL_SCTP,
   readBe16,
   sourceAddress,
   sourcePort,
@@ -14,6 +17,7 @@ import { portAtOf, tupleKey, tupleOf } from "../../src/net/tuple.js";
 import { rewriteFindings } from "../../src/verify/rewrite.js";
 import { addressOctets } from "../support/frames.js";
 import { Finding } from "./finding.js";
+import { judgeTold, type Told } from "./judge-told.js";
 import { decodeRecord, IS_FORWARDED } from "./layout.js";
 import { EGRESS_IPS, EGRESS_IPS6, ENDPOINTS, ENDPOINTS6, type World } from "./worlds.js";
 
@@ -24,6 +28,9 @@ export interface Processed {
   readonly extra: number;
   /** Its record says that its transport checksum is a partial one. */
   readonly isPartial: boolean;
+  /** … that it is a super-frame, and that it was held. */
+  readonly isSuper: boolean;
+  readonly isBack: boolean;
   readonly given: Uint8Array;
   readonly result: Uint8Array;
   readonly action: number;
@@ -31,6 +38,12 @@ export interface Processed {
   readonly flags: number;
   readonly length: number;
   readonly inner: number;
+  /** Of its record, nanoseconds since the epoch. */
+  readonly timeNs: bigint;
+  /** Policies that were loaded before it. */
+  readonly loads: number;
+  /** The error of the engine's own about it. */
+  readonly told: Told | undefined;
 }
 
 /** What earlier frames of an input have shown. */
@@ -39,6 +52,14 @@ export interface Seen {
   readonly heard: Set<string>;
   /** Who stands behind an external tuple: the address and port of the endpoint that last sent through it. */
   readonly behind: Map<string, string>;
+  /** By what all fragments of a datagram share the address that its first one got. */
+  readonly datagrams: Map<string, string>;
+  /** Times of the errors of the engine's own, by who had to wait for them. */
+  readonly told: Map<string, bigint[]>;
+}
+
+export function nothingSeen(): Seen {
+  return { heard: new Set(), behind: new Map(), datagrams: new Map(), told: new Map() };
 }
 
 const EGRESS_SET = new Set([...EGRESS_IPS, ...EGRESS_IPS6]);
@@ -51,13 +72,22 @@ const ENDPOINT_SET = new Set([...ENDPOINTS, ...ENDPOINTS6]);
  */
 export function judgeFrame(world: World, p: Processed, seen: Seen): void {
   checkVerdict(p);
+  if (p.told) judgeTold(world, p, p.told, seen.told);
+  if (p.action === abi.ACTION_HOLD) checkHeld(p);
   if (!IS_FORWARDED.has(p.action)) {
     checkUntouched(p);
     if (p.action === abi.ACTION_PASS && p.hook === abi.HOOK_FROM_ENDPOINT) checkPassed(world, p, seen);
     return;
   }
-  if (p.hook === abi.HOOK_FROM_OVERLAY) return judgeInner(p, seen);
-  judgeRewrite(p, seen);
+  if (p.hook === abi.HOOK_FROM_OVERLAY) return judgeInner(world, p, seen);
+  judgeRewrite(world, p, seen);
+}
+
+/** Only what has no transport header of its own waits for one. */
+function checkHeld({ given, link, extra, hook }: Processed): void {
+  const packet = decodeRecord({ bytes: given, link, extra });
+  if (!packet?.fragmentOffset || hook === abi.HOOK_FROM_OVERLAY)
+    throw new Finding("hold", `${packet?.kind ?? "no packet"} is held at hook ${hook}`);
 }
 
 function checkVerdict({ action, reason, length, given }: Processed): void {
@@ -75,7 +105,7 @@ function checkUntouched({ given, result, action, reason }: Processed): void {
   throw new Finding("untouched", `${actionName(action)} (${reasonName(reason)}) changed the frame`);
 }
 
-function judgeInner(p: Processed, seen: Seen): void {
+function judgeInner(world: World, p: Processed, seen: Seen): void {
   const { inner, length, given, result, action } = p;
   // On to another node: `inner` says where the IP packet starts, and every node looks at the packet once more.
   if (action === abi.ACTION_REDIRECT) return;
@@ -83,13 +113,15 @@ function judgeInner(p: Processed, seen: Seen): void {
   if (Buffer.compare(given.subarray(0, inner), result.subarray(0, inner)) !== 0)
     throw new Finding("out-of-frame", "the outer headers of an overlay packet were changed");
   const [before, after] = [given.subarray(inner, inner + length), result.subarray(inner, inner + length)];
-  judgeRewrite({ ...p, link: abi.LINK_ETHERNET, extra: p.extra, given: before, result: after }, seen);
+  judgeRewrite(world, { ...p, link: abi.LINK_ETHERNET, extra: p.extra, given: before, result: after }, seen);
 }
 
 /** The rewrite, byte by byte and sum by sum; and whose addresses are on it afterwards. */
-function judgeRewrite(p: Processed, seen: Seen): void {
+function judgeRewrite(world: World, p: Processed, seen: Seen): void {
   const packet = decodeRecord({ bytes: p.given, link: p.link, extra: p.extra });
   if (!packet) throw new Finding("forwarded", `${actionName(p.action)} of a frame without an IP packet`);
+  if (isFragment(packet) && world.config.fragments === 0)
+    throw new Finding("fragment", `${actionName(p.action)} of a fragment, and none is followed`);
   if (p.action === abi.ACTION_REDIRECT && p.hook === abi.HOOK_FROM_ENDPOINT) return;
   // A reply that an endpoint's own node takes from the overlay was translated by the gateway.
   if (p.action === abi.ACTION_REVERSE && p.hook === abi.HOOK_FROM_OVERLAY) return;
@@ -105,7 +137,18 @@ function judgeRewrite(p: Processed, seen: Seen): void {
   const known = isSnat ? EGRESS_SET : ENDPOINT_SET;
   if (!known.has(formatAddress(address)))
     throw new Finding("leak", `${actionName(p.action)} with ${end} ${formatAddress(address)}`);
-  if (packet.kind !== "icmp-error") checkPartner(p, packet, seen);
+  if (isFragment(packet)) checkDatagram(p, packet, formatAddress(address), seen);
+  if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment") checkPartner(p, packet, seen);
+}
+
+/** Later fragments follow the first one: none leaves before it, and none by another address. */
+function checkDatagram({ given, action }: Processed, packet: IpPacket, address: string, { datagrams }: Seen): void {
+  const [source, destination] = [sourceAddress(given, packet), destinationAddress(given, packet)].map(formatAddress);
+  const protocol = packet.family === 4 ? packet.protocol : 0;
+  const key = `${action} ${source} ${destination} ${protocol} ${packet.fragmentId}`;
+  if (packet.fragmentOffset === 0) datagrams.set(key, address);
+  else if (datagrams.get(key) !== address)
+    throw new Finding("fragment", `a later one goes by ${address}, the first by ${datagrams.get(key) ?? "nothing"}`);
 }
 
 /** A reply goes to whom its external tuple stands for, and to nobody else. */
@@ -127,10 +170,18 @@ function checkPartner({ action, given, result }: Processed, packet: IpPacket, { 
  * by chance and is not said to be one keeps its error.
  */
 function isAsTold({ given, result, isPartial }: Processed, packet: IpPacket): boolean {
+  if (packet.protocol === PROTOCOL_SCTP) return isSctpAsTold(given, result, packet, isPartial);
   const looksPartial = checksumState(given, packet) === "partial";
   if (isPartial === looksPartial) return false;
-  if (packet.kind === "sctp" && !isPartial) return crcError(given, packet) === crcError(result, packet);
   return isPartial || isSameSum(transportSum(given, packet), transportSum(result, packet));
+}
+
+/** The same of a CRC: one that was not computed stays as it is; a 0 that is not said to be such stays wrong by the same bits. */
+function isSctpAsTold(given: Uint8Array, result: Uint8Array, packet: IpPacket, isPartial: boolean): boolean {
+  const [before, after] = [given, result].map((bytes) => readLe32(bytes, packet.checksumAt));
+  if (isPartial) return before === after;
+  const moved = sctpCrc(given, packet) ^ sctpCrc(result, packet);
+  return before === 0 && isWhole(packet) && !isFragment(packet) && (before ^ moved) >>> 0 === after;
 }
 
 /** Router and neighbour messages with a hop limit of 255: behind a router it would be less, and nobody would take them (RFC 4861 section 7.1). */
@@ -141,7 +192,7 @@ function isNeighbourMessage(bytes: Uint8Array, { family, icmpType, ttlAt }: IpPa
 const [SYN, SYN_ACK, HANDSHAKE] = [0x02, 0x12, 0x17];
 
 /** The bits by which the CRC of a whole SCTP packet is off. */
-function crcError(bytes: Uint8Array, packet: IpPacket): number {
+function _crcError(bytes: Uint8Array, packet: IpPacket): number {
   return readLe32(bytes, packet.checksumAt) ^ sctpCrc(bytes, packet);
 }
 

@@ -1,10 +1,10 @@
 import * as abi from "../../assembly/abi.js";
-import { type IpPacket, readBe16 } from "../../src/net/decode.js";
+import { type IpPacket, isFragment, readBe16 } from "../../src/net/decode.js";
 import type { Dice } from "../scenario-fuzz/dice.js";
 import { addressOctets, concat, ethernet, icmpMessage, ipv4, ipv6, patterned, udp, vxlan } from "../support/frames.js";
 import { type FrameInput, type FuzzRecord, MAX_FRAME, MAX_RECORDS, OP_BASE } from "./frame-input.js";
 import { decodeRecord, fieldsOf, putBe, repairChecksums, repairLengths } from "./layout.js";
-import { onLink } from "./seed-frames.js";
+import { onLink, piecesOf } from "./seed-frames.js";
 import { EGRESS_IPS, EGRESS_IPS6, ENDPOINTS, ENDPOINTS6, NODES, REMOTES, REMOTES6, WORLDS } from "./worlds.js";
 
 const ODD_ADDRESSES = ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "169.254.1.1", "240.0.0.1"];
@@ -18,7 +18,8 @@ const VALUES16 = [
 ];
 /** Milliseconds: nothing, just below and above lifetimes of either profile, a day, and what makes a coarse clock wrap. */
 const GAPS = [
-  0, 1, 999, 9_999, 10_001, 60_001, 239_999, 240_001, 300_001, 7_440_001, 8_000_001, 86_400_000, 0x7fff_ffff,
+  0, 1, 99, 999, 9_999, 10_001, 29_999, 30_000, 60_001, 239_999, 240_001, 300_001, 7_440_001, 8_000_001, 86_400_000,
+  0x7fff_ffff,
 ];
 
 /** A new input: a few changes of records, and of the order and number of them. */
@@ -41,7 +42,9 @@ function mutateOnce(input: FrameInput, other: FrameInput, dice: Dice, seeds: rea
   else if (roll < 39) insert(records, at + 1, [answerTo(records[at], dice)]);
   else if (roll < 44) insert(records, at + 1, [errorAbout(records[at], dice)]);
   else if (roll < 48) insert(records, at, [order(dice)]);
-  else if (roll < 52) records[at] = { ...records[at], gapMs: dice.chance(70) ? dice.pick(GAPS) : dice.int(0, 1 << 24) };
+  else if (roll < 52) breakUp(records, at, dice);
+  else if (roll < 54) records[at] = alike(records[at], records[dice.int(0, records.length - 1)]);
+  else if (roll < 58) records[at] = { ...records[at], gapMs: dice.chance(70) ? dice.pick(GAPS) : dice.int(0, 1 << 24) };
   else records[at] = mutateRecord(records[at], dice, dice.pick(other.records.length > 0 ? other.records : seeds));
 }
 
@@ -55,14 +58,86 @@ function slice(records: readonly FuzzRecord[], dice: Dice): FuzzRecord[] {
   return records.slice(from, from + dice.int(1, 8));
 }
 
-function swap(records: FuzzRecord[], a: number, b: number): void {
+/** The frame's packet in pieces, in its place: in order or not, some twice, some over others, rarely without the first one. */
+function breakUp(records: FuzzRecord[], at: number, dice: Dice): void {
+  const record = records[at];
+  const packet = decodeRecord(record);
+  if (!packet || packet.kind === "unreadable" || isFragment(packet) || packet.end - packet.at < 48) return;
+  const whole = record.bytes.slice(packet.at, packet.end);
+  const sizes = Array.from({ length: dice.int(1, 4) }, () => dice.pick([8, 16, 24, 32, 40, 64, 1240]));
+  const id = dice.int(1, 3);
+  if (packet.family === 4) putBe(whole, 4, 2, id);
+  const pieces = piecesOf(whole, sizes, id);
+  if (dice.chance(15)) pieces.push(...piecesOf(whole, sizes.slice(1), id));
+  if (dice.chance(15)) pieces.push(dice.pick(pieces));
+  if (dice.chance(10)) pieces.splice(dice.int(0, pieces.length - 1), 1);
+  if (dice.chance(60)) shuffle(pieces, dice);
+  const parts = pieces.map((piece) => ({ ...record, extra: 0, gapMs: 1, bytes: onLink(piece, record.link) }));
+  records.splice(at, 1);
+  // Others come in between.
+  for (const part of parts.reverse())
+    insert(records, Math.min(records.length, at + dice.pick([0, 0, 0, 1, 2])), [part]);
+}
+
+function shuffle<T>(list: T[], dice: Dice): void {
+  if (dice.chance(40)) list.reverse();
+  else for (let i = list.length - 1; i > 0; i--) swap(list, i, dice.int(0, i));
+}
+
+/** A fragment with the identification, and the addresses, of another one. */
+function alike(record: FuzzRecord, other: FuzzRecord): FuzzRecord {
+  const [packet, model] = [decodeRecord(record), decodeRecord(other)];
+  if (!packet || packet.family !== model?.family) return record;
+  const bytes = record.bytes.slice();
+  const size = packet.family === 4 ? 8 : 32;
+  bytes.set(other.bytes.subarray(model.sourceAt, model.sourceAt + size), packet.sourceAt);
+  putId(bytes, packet, model.fragmentId);
+  repairChecksums(bytes, packet);
+  return { ...record, bytes };
+}
+
+function putId(bytes: Uint8Array, packet: IpPacket, id: number): void {
+  if (packet.family === 4) putBe(bytes, packet.at + 4, 2, id);
+  else if (packet.fragmentAt >= 8) putBe(bytes, packet.fragmentAt - 4, 4, id);
+}
+
+/** Another place of the datagram, more to come or not, another identification. */
+function otherPiece(record: FuzzRecord, dice: Dice): FuzzRecord {
+  const packet = decodeRecord(record);
+  if (!packet || (packet.family === 6 && packet.fragmentAt < 8)) return record;
+  const bytes = record.bytes.slice();
+  const units = Math.max(0, packet.fragmentOffset / 8 + dice.pick([-4, -1, 0, 0, 0, 1, 3, 8190]));
+  const more = dice.chance(50) ? !packet.moreFragments : packet.moreFragments;
+  if (packet.family === 4) putBe(bytes, packet.at + 6, 2, (more ? 0x2000 : 0) | (units & 0x1fff));
+  else putBe(bytes, packet.fragmentAt - 6, 2, ((units & 0x1fff) << 3) | (more ? 1 : 0));
+  if (dice.chance(30)) putId(bytes, packet, dice.int(1, 3));
+  repairChecksums(bytes, decodeRecord({ ...record, bytes }) ?? packet);
+  return { ...record, bytes };
+}
+
+/** An SCTP packet with another type, flags or length of one of its chunks, and a right CRC. */
+function otherChunks(record: FuzzRecord, dice: Dice): FuzzRecord {
+  const packet = decodeRecord(record);
+  if (packet?.kind !== "sctp" || packet.transportAt + 16 > packet.end) return record;
+  const bytes = record.bytes.slice();
+  const at = packet.transportAt + 12;
+  const roll = dice.int(0, 3);
+  if (roll === 0) bytes[at] = dice.int(0, 16);
+  else if (roll === 1) putBe(bytes, at + 2, 2, dice.pick([0, 3, 4, 5, 16, 19, 20, 0xffff, packet.end - at]));
+  else if (roll === 2) bytes[at + 1] ^= 1 << dice.int(0, 7);
+  else putBe(bytes, packet.transportAt + 4, 4, dice.pick([0, 1, 0xffff_ffff]));
+  repairChecksums(bytes, packet);
+  return { ...record, bytes };
+}
+
+function swap<T>(records: T[], a: number, b: number): void {
   [records[a], records[b]] = [records[b], records[a]];
 }
 
 /** What somebody tells the engine in between: see `FrameRun`. */
 function order(dice: Dice): FuzzRecord {
   return {
-    hook: OP_BASE + dice.int(0, 7),
+    hook: OP_BASE + dice.int(0, 10),
     link: dice.int(0, 4),
     flags: dice.int(0, 4),
     gapMs: 0,
@@ -81,10 +156,12 @@ export function mutateRecord(record: FuzzRecord, dice: Dice, other: FuzzRecord):
   if (roll < 14) return { ...record, bytes: concat(record.bytes, patterned(dice.int(1, 40))).slice(0, MAX_FRAME) };
   if (roll < 17) return { ...record, hook: dice.chance(90) ? dice.int(1, 3) : dice.int(0, 255) };
   if (roll < 20) return relinked(record, dice);
-  if (roll < 23) return { ...record, flags: dice.chance(80) ? dice.int(0, 3) : dice.int(0, 0xffff) };
+  if (roll < 23) return { ...record, flags: dice.chance(80) ? dice.int(0, 15) : dice.int(0, 0xffff) };
   if (roll < 26) return { ...record, extra: dice.pick([0, 1, 4, 46, 1400, -1, -20]) };
   if (roll < 28) return wrapped(record);
   if (roll < 31) return extended(record, dice);
+  if (roll < 37) return otherPiece(record, dice);
+  if (roll < 40) return otherChunks(record, dice);
   return changed(record, dice);
 }
 
@@ -179,7 +256,8 @@ function answerTo(record: FuzzRecord, dice: Dice): FuzzRecord {
   const isOut = record.hook === abi.HOOK_FROM_ENDPOINT;
   exchange(bytes, packet.sourceAt, packet.destinationAt, packet.family === 4 ? 4 : 16);
   if (packet.destinationPortAt >= 0) exchange(bytes, packet.sourcePortAt, packet.destinationPortAt, 2);
-  if (packet.kind === "echo" && dice.chance(80)) bytes[packet.transportAt] ^= packet.family === 4 ? 8 : 1;
+  if (packet.kind === "echo" && dice.chance(80))
+    bytes[packet.transportAt] ^= packet.icmpType === 13 || packet.icmpType === 14 ? 3 : packet.family === 4 ? 8 : 1;
   if (packet.kind === "tcp" && packet.transportAt + 14 <= bytes.length)
     bytes[packet.transportAt + 13] = dice.pick([0x12, 0x10, 0x18, 0x11, 0x14, 0x04]);
   const inside =

@@ -52,7 +52,7 @@ export function onLink(packet: Uint8Array, link: number): Uint8Array {
   }
 }
 
-/** Around 300 frames: every protocol, direction, link type and oddity that this code names. */
+/** Around 500 frames: every protocol, direction, link type and oddity that this code names. */
 export function seedFrames(): FuzzRecord[] {
   return [
     ...conversations(),
@@ -65,6 +65,11 @@ export function seedFrames(): FuzzRecord[] {
     ...icmp6Forms(),
     ...overlayForms(),
     ...offloadForms(),
+    ...fragmentForms(),
+    ...sctpForms(),
+    ...portlessForms(),
+    ...timestampForms(),
+    ...longForms(),
   ];
 }
 
@@ -316,4 +321,120 @@ function offloadForms(): FuzzRecord[] {
   const packets = [ipv4(ip, tcp(partial)), ipv4(ip, udp(partial)), ipv4({ ...ip, totalLength: 0 }, tcp(partial))];
   const flags = [0, abi.FRAME_FLAG_PARTIAL, abi.FRAME_FLAG_GSO, abi.FRAME_FLAG_PARTIAL | abi.FRAME_FLAG_GSO];
   return packets.flatMap((packet) => flags.map((bits) => record(OUT, ethernet(packet), abi.LINK_ETHERNET, bits)));
+}
+
+/** An address of either family as a packet around a body. */
+function packetOf(src: string, dst: string, body: Layer4, ttl = 64): Uint8Array {
+  return src.includes(":") ? ipv6({ src, dst, hopLimit: ttl }, body) : ipv4({ src, dst, ttl, id: 500 + ttl }, body);
+}
+
+/** A packet in pieces of so many bytes behind the IP header, multiples of 8. */
+export function piecesOf(packet: Uint8Array, sizes: readonly number[], id: number): Uint8Array[] {
+  return packet[0] >> 4 === 6 ? ipv6FragmentsOf(packet, sizes, id) : ipv4FragmentsOf(packet, sizes);
+}
+
+const BOTH = [
+  { pod: ENDPOINTS[0], other: ENDPOINTS[1], far: REMOTES[0], gateways: EGRESS_IPS },
+  { pod: ENDPOINTS6[0], other: ENDPOINTS6[1], far: REMOTES6[0], gateways: EGRESS_IPS6 },
+];
+
+/** Datagrams in pieces, from either side, in order and last one first; two pods with one identification. */
+function fragmentForms(): FuzzRecord[] {
+  const payload = patterned(64);
+  return BOTH.flatMap(({ pod, other, far, gateways }) => {
+    const out = [
+      udp({ srcPort: PORT, dstPort: 443, payload }),
+      icmpEcho({ id: PORT, payload }),
+      tcp({ srcPort: PORT, dstPort: 443, flags: "SYN", payload }),
+    ].map((body) => packetOf(pod, far, body));
+    const back = [udp({ srcPort: 443, dstPort: PORT, payload }), icmpEcho({ id: PORT, reply: true, payload })].flatMap(
+      (body) => gateways.map((gateway) => packetOf(far, gateway, body)),
+    );
+    const same = packetOf(other, far, udp({ srcPort: PORT, dstPort: 443, payload }));
+    const sent = (hook: number, packets: readonly Uint8Array[], turned: boolean) =>
+      packets.flatMap((packet, i) => {
+        const pieces = piecesOf(packet, [32, 24], 900 + i);
+        return (turned ? pieces.reverse() : pieces).map((piece) => record(hook, ethernet(piece)));
+      });
+    return [
+      ...sent(OUT, out, false),
+      ...sent(IN, back, false),
+      ...sent(OUT, out, true),
+      ...sent(IN, back, true),
+      ...sent(OUT, [out[0], same], false),
+    ];
+  });
+}
+
+/** The chunks of an association's life, and packets that no receiver takes. */
+function sctpForms(): FuzzRecord[] {
+  const chunk = (type: number, length: number, extra: Partial<{ flags: number; stated: number }> = {}) => {
+    const bytes = new Uint8Array(length + ((4 - (length % 4)) % 4));
+    bytes.set([type, extra.flags ?? 0, (extra.stated ?? length) >> 8, (extra.stated ?? length) & 255]);
+    return bytes;
+  };
+  const sound = [
+    chunk(2, 24),
+    chunk(10, 12),
+    chunk(11, 4),
+    chunk(0, 21, { flags: 3 }),
+    chunk(3, 16),
+    chunk(4, 8),
+    chunk(7, 8),
+    chunk(8, 4),
+    chunk(14, 4),
+    chunk(6, 4),
+    concat(chunk(10, 12), chunk(0, 20)),
+  ];
+  const odd = [chunk(0, 16, { stated: 3 }), chunk(0, 16, { stated: 900 }), chunk(1, 20, { stated: 19 }), chunk(255, 4)];
+  const make = (srcPort: number, dstPort: number) => [
+    sctp({ srcPort, dstPort }),
+    ...[...sound, ...odd].map((chunks) => sctp({ srcPort, dstPort, tag: 7, chunks })),
+    sctp({ srcPort, dstPort, tag: 7, chunks: sound[3], checksum: 0 }),
+    sctp({ srcPort, dstPort, tag: 7, chunks: sound[3], checksum: 0x0102_0304 }),
+  ];
+  return BOTH.flatMap(({ pod, far, gateways }) => [
+    ...make(PORT, 443).map((body) => record(OUT, ethernet(packetOf(pod, far, body)))),
+    ...make(443, PORT).map((body) => record(IN, ethernet(packetOf(far, gateways[0], body)))),
+    record(OUT, ethernet(packetOf(pod, far, make(PORT, 443)[4])), abi.LINK_ETHERNET, abi.FRAME_FLAG_PARTIAL),
+    ...piecesOf(packetOf(pod, far, make(PORT, 443)[4]), [16], 77).map((piece) => record(OUT, ethernet(piece))),
+  ]);
+}
+
+/** Protocols without ports, either way, of two pods that want the one mapping. */
+function portlessForms(): FuzzRecord[] {
+  return BOTH.flatMap(({ pod, other, far, gateways }) =>
+    [47, 50, 51, 4, 41, 33, 136].flatMap((protocol) => {
+      const body = otherProtocol(protocol, patterned(24));
+      const out = [pod, other].map((src) => record(OUT, ethernet(packetOf(src, far, body))));
+      return [...out, ...gateways.map((gateway) => record(IN, ethernet(packetOf(far, gateway, body))))];
+    }),
+  );
+}
+
+function timestampForms(): FuzzRecord[] {
+  const message = (type: number, id: number) => icmpMessage({ type, word: id * 0x1_0000 + 1, inner: patterned(12) });
+  const { pod, other, far, gateways } = BOTH[0];
+  return [
+    ...[pod, other].map((src) => record(OUT, ethernet(packetOf(src, far, message(13, 7))))),
+    record(OUT, ethernet(packetOf(pod, far, icmpEcho({ id: 7 })))),
+    ...gateways.map((gateway) => record(IN, ethernet(packetOf(far, gateway, message(14, 7))))),
+    record(OUT, ethernet(packetOf(pod, far, message(14, 9)))),
+    record(IN, ethernet(packetOf(far, pod, message(13, 9)))),
+  ];
+}
+
+/** Longer than some links, with a TTL that ends on the way, and as many as want more ports than there are. */
+function longForms(): FuzzRecord[] {
+  return BOTH.flatMap(({ pod, far }) => [
+    ...[640, 680, 1290, 1400].flatMap((size) => {
+      const body = udp({ srcPort: PORT, dstPort: 443, payload: patterned(size) });
+      const whole = pod.includes(":") ? [] : [ipv4({ src: pod, dst: far, dontFragment: true }, body)];
+      return [packetOf(pod, far, body), ...whole].map((bytes) => record(OUT, ethernet(bytes)));
+    }),
+    ...[1, 2].map((ttl) => record(OUT, ethernet(packetOf(pod, far, udp({ srcPort: PORT, dstPort: 53 }), ttl)))),
+    ...Array.from({ length: 8 }, (_, n) =>
+      record(OUT, ethernet(packetOf(pod, far, udp({ srcPort: PORT + n * 10, dstPort: 9 })))),
+    ),
+  ]);
 }

@@ -55,7 +55,7 @@ function changed(model: PolicyModel): PolicyModel {
 function world(name: string, overrides: Partial<EngineConfig>, ports = { low: 32_768, high: 65_535 }): World {
   const model = withSettings(dualStackModel(), ports);
   const later = changed(model);
-  const sizes = { connections: 64, connections6: 64, maxBatch: 64, arenaSize: 1 << 17 };
+  const sizes = { connections: 64, connections6: 64, fragments: 8, maxBatch: 64, arenaSize: 1 << 17 };
   const config = smallConfig(model, { ...sizes, ...overrides });
   const { natProfile } = config;
   return {
@@ -65,6 +65,9 @@ function world(name: string, overrides: Partial<EngineConfig>, ports = { low: 32
     passesUnsupported: config.unsupported === "pass",
   };
 }
+
+/** Errors of the engine's own, fragments held, and links that some frames are too long for. */
+const TELLING: Partial<EngineConfig> = { natProfile: "rfc", icmpErrors: true, mtu: 700, badChecksum: "drop" };
 
 /** By the first byte of an input, modulo their number. The order is part of the corpus: add new ones at the end. */
 export const WORLDS: readonly World[] = [
@@ -76,4 +79,8 @@ export const WORLDS: readonly World[] = [
   { ...world("a worker of a cluster", {}), ownNode: 2 },
   { ...world("a gateway of a cluster", {}), ownNode: 0 },
   world("no IPv6", { connections6: 0 }),
+  world("one fragment at a time", { natProfile: "rfc", fragments: 1 }),
+  world("no fragments", { natProfile: "rfc", fragments: 0 }),
+  world("errors of its own", { ...TELLING, bitmaps: 1 }, { low: 40_000, high: 40_003 }),
+  { ...world("a worker that tells its errors", TELLING), ownNode: 2 },
 ];

@@ -57,7 +57,7 @@ function expected(pieces: readonly Piece[], holds: boolean): { given: string[]; 
     seen: Piece[];
     held: Piece[];
     hasBegun: boolean;
-    isPoisoned: boolean;
+    refusal: string;
   }
   const open = new Map<string, Datagram[]>();
   const released: string[] = [];
@@ -70,21 +70,27 @@ function expected(pieces: readonly Piece[], holds: boolean): { given: string[]; 
     const rows = open.get(toward) ?? [];
     open.set(toward, rows);
     let row = rows.find((one) => one.own === own);
-    if (!row && rows.length > 0) return "fragment-id-taken";
     if (!row && from > 0 && !holds) return "fragment-without-first";
-    row ??= { pod, own, seen: [], held: [], hasBegun: false, isPoisoned: false };
+    row ??= { pod, own, seen: [], held: [], hasBegun: false, refusal: "" };
     if (!rows.includes(row)) rows.push(row);
-    if (row.isPoisoned) return "fragment-overlap";
+    if (row.refusal) return row.refusal;
+    const refuse = ({ held }: Datagram, reason: string) => {
+      for (const _ of held.splice(0)) released.push(reason);
+      return reason;
+    };
     if (row.seen.some((other) => other.from === from && other.to === to)) return "fragment-duplicate";
     if (row.seen.some((other) => from < other.to && other.from < to)) {
-      row.isPoisoned = true;
-      for (const _ of row.held.splice(0)) released.push("fragment-overlap");
-      return "fragment-overlap";
+      row.refusal = "fragment-overlap";
+      return refuse(row, row.refusal);
     }
     row.seen.push(piece);
     if (from > 0 && !row.hasBegun) {
       row.held.push(piece);
       return "hold";
+    }
+    if (from === 0 && isOut && rows.some((other) => other !== row && other.hasBegun && !other.refusal)) {
+      row.refusal = "fragment-id-taken";
+      return refuse(row, row.refusal);
     }
     if (from === 0) {
       row.pod = pod;

@@ -73,7 +73,7 @@ const ROWS: [id: string, frames: RigFrame[], verdicts: string[]][] = [
   [
     "F17 more than are followed",
     [piece(0, head(16), true), ...many],
-    ["snat", ...Array(56).fill("snat"), "table-full", "table-full", "table-full"],
+    ["snat", ...Array(55).fill("snat"), "table-full", "table-full", "table-full", "table-full"],
   ],
   ["F18 a late one", [FIRST, late(SECOND, FRAGMENT_MS - 1), late(THIRD, FRAGMENT_MS)], ["snat", "snat", "hold"]],
   ["F19 an ICMP error in pieces", [ERROR_FIRST, ERROR_REST], ["fragment-unsupported", "hold"]],

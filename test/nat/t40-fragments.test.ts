@@ -250,7 +250,7 @@ it("T43 two endpoints, the same identification, one remote: the second is refuse
     "fragment-id-taken",
     "snat",
     "snat",
-    "fragment-without-first",
+    "fragment-id-taken",
   ]);
   expect(reassemble(left(nat, outcomes, "snat"))).toBeDefined();
   // In another protocol, or once that datagram is through, it is free.

@@ -46,7 +46,7 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
   },
   {
     bug: "a held fragment is released before the first one",
-    caughtAs: "fragment",
+    caughtAs: "drop-reason",
     mutation: {
       file: "assembly/path/fragment.ts",
       search: "  if (number) return v.hold(number);\n",
@@ -66,9 +66,9 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     bug: "an identification is taken twice",
     caughtAs: "fragment",
     mutation: {
-      file: "assembly/tables/fragments.ts",
-      search: "    if (outbound && isDestination) isIdTaken = true;\n",
-      replace: "",
+      file: "assembly/path/fragment.ts",
+      search: "  if (ahead && isIdTaken(row, ahead)) {\n",
+      replace: "  if (ahead && isIdTaken(row, 0)) {\n",
     },
   },
   {

@@ -12,9 +12,12 @@ import { WORLDS } from "../worlds.js";
 const folder = process.argv[2] ?? "build/fuzz-native";
 const seeds = join(folder, "seeds");
 mkdirSync(seeds, { recursive: true });
-const { config, blobs } = WORLDS[0];
+/** The one that holds fragments and tells errors. */
+const world = WORLDS.findIndex(({ name }) => name === "errors of its own");
+const { config, blobs } = WORLDS[world];
 writeFileSync(join(folder, "config.bin"), encodeEngineConfig(config));
 writeFileSync(join(folder, "policy.bin"), blobs[0]);
+writeFileSync(join(folder, "world.bin"), Uint8Array.of(world));
 [...(await FramesTarget.start()).seeds(), ...readCorpus("frames")].forEach((input, i) => {
-  writeFileSync(join(seeds, `${i}`), input);
+  writeFileSync(join(seeds, `${i}`), Uint8Array.of(world, ...input.subarray(1)));
 });

@@ -1,5 +1,5 @@
 import * as abi from "../../../assembly/abi.js";
-import { encodeEngineConfig } from "../../../src/engine/engine-config.js";
+import { type EngineConfig, encodeEngineConfig } from "../../../src/engine/engine-config.js";
 import type { Dice } from "../../scenario-fuzz/dice.js";
 import { Finding } from "../finding.js";
 import { ERROR_CODES, RawEngine } from "../raw-engine.js";
@@ -44,7 +44,7 @@ const CALLS: readonly Call[] = [
   (engine) => engine.loadPolicy(WORLDS[0].blobs[0].subarray(0, engine.region(abi.REGION_ARENA).length)),
   (engine) => engine.loadPolicy(WORLDS[0].blobs[1].subarray(0, engine.region(abi.REGION_ARENA).length)),
   ({ exports }, a, b) => exports.loadPolicy(a, b),
-  ({ exports }, a) => counted(exports.process(a), a),
+  (engine, a) => processed(engine, engine.exports.process(a), a),
   ({ exports }, a) => counted(exports.locate(a), a),
   ({ exports }, a, b) => exports.feedback(a, b),
   ({ exports }, a, b) => exports.setGateway(a, b),
@@ -60,15 +60,19 @@ const CALLS: readonly Call[] = [
   (engine, a, b, c) => poke(engine, abi.REGION_ARENA, a, b, c),
   (engine, a, b, c) => pokeState(engine, a, b, c),
   (engine, a, b) => putFrame(engine, a, b),
+  (engine, a, b, c) => poke(engine, abi.REGION_RELEASED, a, b, c),
+  (engine, a, b, c) => poke(engine, abi.REGION_GENERATED, a, b, c),
 ];
 
 const FIRST_CALLS = [0, 2];
+/** With all that an engine may do. */
+const CONFIG: EngineConfig = { ...WORLDS[0].config, natProfile: "rfc", icmpErrors: true, mtu: 700 };
 
 /** Any calls with any arguments, in any order, on an engine of their own. */
 export class CallsTarget implements Target {
   readonly name = "calls";
   units = 0;
-  readonly #config = encodeEngineConfig({ ...WORLDS[0].config, arenaSize: 1 << 14, blobSize: 1 << 12, hostSize: 64 });
+  readonly #config = encodeEngineConfig({ ...CONFIG, arenaSize: 1 << 14, blobSize: 1 << 12, hostSize: 64 });
 
   /** Each call after those that make an engine ready, and by itself. */
   seeds(): Uint8Array[] {
@@ -117,6 +121,12 @@ export class CallsTarget implements Target {
 /** A count is a success of the calls that return one. */
 function counted(code: number, count: number): number {
   return code === (count | 0) ? abi.OK : code;
+}
+
+/** The same; some of them will do where held frames are to be given before the others. */
+function processed(engine: RawEngine, code: number, count: number): number {
+  const isCut = code > 0 && code < count >>> 0 && engine.view(abi.REGION_RELEASED).getUint32(0, true) > 0;
+  return isCut ? abi.OK : counted(code, count);
 }
 
 function setConfig({ exports }: RawEngine, field: number, value: number): undefined {
