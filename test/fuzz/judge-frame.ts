@@ -191,11 +191,6 @@ function isNeighbourMessage(bytes: Uint8Array, { family, icmpType, ttlAt }: IpPa
 
 const [SYN, SYN_ACK, HANDSHAKE] = [0x02, 0x12, 0x17];
 
-/** The bits by which the CRC of a whole SCTP packet is off. */
-function _crcError(bytes: Uint8Array, packet: IpPacket): number {
-  return readLe32(bytes, packet.checksumAt) ^ sctpCrc(bytes, packet);
-}
-
 /** Nothing that a policy selects goes out with an endpoint's own address. */
 function checkPassed(world: World, p: Processed, seen: Seen): void {
   const packet = decodeRecord({ bytes: p.given, link: p.link, extra: p.extra });
@@ -214,14 +209,16 @@ function checkPassed(world: World, p: Processed, seen: Seen): void {
 }
 
 /**
- * What can begin as an answer: an echo reply, a SYN with ACK and neither FIN nor RST (SCTP's INIT-ACK counts as one), a segment in mid-stream
+ * What can begin as an answer: an echo reply, a SYN with ACK and neither FIN nor RST, an INIT-ACK or COOKIE-ACK, a segment in mid-stream
  * from where a pod serves.
  */
 function isAnswer(bytes: Uint8Array, packet: IpPacket, source: string): boolean {
   if (packet.kind === "echo") return !isEchoRequest(packet);
   if (packet.kind !== "tcp" && packet.kind !== "sctp") return false;
   const [isSyn, serves] = [(packet.tcpFlags & SYN) !== 0, [ENDPOINTS[0], ENDPOINTS6[0]].includes(source)];
-  return isSyn ? (packet.tcpFlags & HANDSHAKE) === SYN_ACK : serves && [8080, 53].includes(sourcePort(bytes, packet));
+  // A COOKIE-ACK answers whatever it is bundled with.
+  const mask = packet.kind === "sctp" ? SYN_ACK : HANDSHAKE;
+  return isSyn ? (packet.tcpFlags & mask) === SYN_ACK : serves && [8080, 53].includes(sourcePort(bytes, packet));
 }
 
 /** The same in IPv6: loopback, multicast, link-local, the cluster's pods and an exclusion are not selected. */
