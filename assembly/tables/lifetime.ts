@@ -6,8 +6,8 @@ import {
   LINE_FLAG_PRIMARY,
   LINE_FLAG_STEADY,
   LINE_FLAGS_AT,
-  LINE_HOOK_ANSWER,
   LINE_HOOK_AT,
+  LINE_HOOK_MASK,
   LINE_PAIR_AT,
   LINE_PROTOCOL_AT,
   LINE_SEEN_AT,
@@ -51,7 +51,7 @@ const BOTH_SYN: u32 = STATE_TX_SYN | STATE_RX_SYN;
 /** TCP flags that can change a connection's state. */
 export const TCP_CONTROL: u32 = FIN | SYN | RST;
 
-function isRfc(): bool {
+export function isRfc(): bool {
   return (configFlags & CONFIG_FLAG_RFC_PROFILE) != 0;
 }
 
@@ -203,9 +203,8 @@ function nextCilium(state: u32, flags: u32, primary: bool): u32 {
 }
 
 /**
- * An RST in profile rfc: four minutes more, unless a frame follows (RFC 7857 section 2.3). It is not checked against the window: it only
- * shortens, so an attacker who guesses a port has four minutes of silence to hope for. What is reset or closed already it does not
- * refresh, and none of who opened the connection makes it live longer than it would have (section 7).
+ * An RST in profile rfc: four minutes more, unless a frame follows (RFC 7857 section 2.3). What is reset or closed already it does not
+ * refresh, and none of who opened the connection makes it live longer than it would have (section 7). Forged ones do not come here.
  */
 function reset(line: usize, state: u32, next: u32, primary: bool, now: u32): void {
   if (state & STATE_RESET || (state & BOTH_CLOSING) == BOTH_CLOSING) return;
@@ -215,8 +214,8 @@ function reset(line: usize, state: u32, next: u32, primary: bool, now: u32): voi
 }
 
 /** True for the line of frames that the endpoint itself sends. */
-function isInside(line: usize): bool {
-  return (load<u8>(line, LINE_HOOK_AT) & ~LINE_HOOK_ANSWER) == HOOK_FROM_ENDPOINT;
+export function isInside(line: usize): bool {
+  return (load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) == HOOK_FROM_ENDPOINT;
 }
 
 /** Profile rfc: both sides have sent a SYN, or what only follows a handshake was seen, and an answer. */

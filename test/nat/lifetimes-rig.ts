@@ -2,8 +2,9 @@ import type { NatProfile, PolicyModel, Timeouts } from "../../src/config/types.j
 import { type ConntrackLine, connections } from "../../src/engine/conntrack.js";
 import type { EngineConfig } from "../../src/engine/engine-config.js";
 import { GatewayRig, type Outcome, type RigFrame } from "../assembly/path/gateway-rig.js";
-import { egress, endpoint, model, node, policy, policySet, prefix, withSettings } from "../engine/model.js";
-import { ethernet, ipv4, type Layer4, tcp, udp } from "../support/frames.js";
+import { address, egress, endpoint, model, node, policy, policySet, prefix, withSettings } from "../engine/model.js";
+import { ethernet, ipv4, ipv6, type Layer4, TCP_FLAG_BITS, tcp, udp } from "../support/frames.js";
+import { EXT6, INSIDE6, REMOTE6 } from "./dual-stack.js";
 
 // The scene of the numbered tests: one gateway, 64 pods on its own node (no routed hop), everything selected, profile rfc.
 
@@ -52,10 +53,10 @@ export interface Scene extends Partial<EngineConfig> {
 function scene(timeouts: Partial<Timeouts> | undefined): PolicyModel {
   return model({
     nodes: [node("gw", "172.18.0.11")],
-    egresses: [egress("gw", EXT)],
+    egresses: [egress("gw", EXT, { egressIPv6: address(EXT6) })],
     policies: [policy("out", [0], { timeouts })],
-    policySets: [policySet({ "0.0.0.0/0": 0 })],
-    endpoints: HOSTS.map((host) => endpoint(`pod-${host}`, [host], { node: "gw" })),
+    policySets: [policySet({ "0.0.0.0/0": 0, "::/0": 0 })],
+    endpoints: HOSTS.map((host) => endpoint(`pod-${host}`, host === INSIDE ? [host, INSIDE6] : [host], { node: "gw" })),
     clusterPrefixes: [{ prefix: prefix("10.0.0.0/24"), why: "pod-cidr" }],
   });
 }
@@ -96,6 +97,23 @@ export function send(flags: string, seconds: number, srcPort: number, src = INSI
 /** A segment of the remote to a NAT port. @param seq of an attacker: any */
 export function receive(flags: string, seconds: number, natPort: number, seq = 1): RigFrame {
   return back(tcp({ srcPort: WEB, dstPort: natPort, flags, seq }), seconds);
+}
+
+const ETHERNET_AND_IPV4 = 14 + 20;
+
+/** The same TCP segment without options and payload between the IPv6 addresses of INSIDE, EXT and REMOTE. */
+export function over6({ frame, hook, ...rest }: RigFrame): RigFrame {
+  const [src, dst] = hook === "from-endpoint" ? [INSIDE6, REMOTE6] : [REMOTE6, EXT6];
+  const view = new DataView(frame.buffer, frame.byteOffset + ETHERNET_AND_IPV4);
+  const flags = Object.entries(TCP_FLAG_BITS).filter(([, bit]) => view.getUint8(13) & bit);
+  const segment = tcp({
+    srcPort: view.getUint16(0),
+    dstPort: view.getUint16(2),
+    seq: view.getUint32(4),
+    ack: view.getUint32(8),
+    flags: flags.map(([word]) => word).join(" "),
+  });
+  return { ...rest, hook, frame: ethernet(ipv6({ src, dst }, segment)) };
 }
 
 /** SYN, SYN-ACK, ACK within one second. */

@@ -2,7 +2,20 @@ import { describe, expect, it } from "vitest";
 import * as abi from "../../assembly/abi.js";
 import type { GatewayRig, RigFrame } from "../assembly/path/gateway-rig.js";
 import { ethernet, ipv4, tcp } from "../support/frames.js";
-import { EXT, gateway, handshake, INSIDE_B, onlyLine, play, REMOTE, RFC, receive, send, WEB } from "./lifetimes-rig.js";
+import {
+  EXT,
+  gateway,
+  handshake,
+  INSIDE_B,
+  onlyLine,
+  over6,
+  play,
+  REMOTE,
+  RFC,
+  receive,
+  send,
+  WEB,
+} from "./lifetimes-rig.js";
 
 const PORT = 40_000;
 /** Seconds into a connection's life at which the segment of a cell is seen. */
@@ -121,10 +134,14 @@ function segmentOf(rig: GatewayRig, { segment, direction }: Case): RigFrame {
 }
 
 async function rigAfter(history: readonly RigFrame[]): Promise<GatewayRig> {
-  const rig = await gateway();
+  const rig = await gateway({ connections6: 64 });
   play(rig, history);
   return rig;
 }
+
+/** A way to send the frames below: as they are, or over IPv6. */
+type Family = (frame: RigFrame) => RigFrame;
+const over4: Family = (frame) => frame;
 
 function verdictOf({ state, segment, direction }: Case): { action: Verdict; reason: string } {
   if (state !== "CLOSED") return { action: direction === "out" ? "snat" : "reverse", reason: "" };
@@ -150,26 +167,34 @@ function stateOf(rig: GatewayRig): State {
 describe("T35 TCP state table: 8 states x 5 kinds of segment x 2 directions (RFC 6146 section 3.5.2.2, RFC 7857 section 2)", () => {
   it("T35 the table has 80 cells, and every state is what its history makes", async () => {
     expect(CASES.length).toBe(80);
-    for (const [state, history] of Object.entries(HISTORY)) expect(stateOf(await rigAfter(history))).toBe(state);
+    for (const family of [over4, over6])
+      for (const [state, history] of Object.entries(HISTORY))
+        expect(stateOf(await rigAfter(history.map(family)))).toBe(state);
   });
 
-  it.each(CASES)("T35 $state, $segment $direction: $next", async (cell) => {
-    const rig = await rigAfter(HISTORY[cell.state]);
+  it.each(CASES)("T35 $state, $segment $direction: $next", (cell) => expectCell(cell, over4));
+
+  it.each(CASES)("T35 over IPv6: $state, $segment $direction: $next", (cell) => expectCell(cell, over6));
+
+  async function expectCell(cell: Case, family: Family): Promise<void> {
+    const history = HISTORY[cell.state].map(family);
+    const rig = await rigAfter(history);
     const port = onlyLine(rig)?.port ?? PORT;
-    const outcome = rig.one(segmentOf(rig, cell));
+    const segment = family(segmentOf(rig, cell));
+    const outcome = rig.one(segment);
     expect(outcome).toMatchObject(verdictOf(cell));
     if (cell.direction === "out" && outcome.action === "snat") expect(outcome.natPort).toBe(port);
     expect(stateOf(rig)).toBe(cell.next);
-    if (cell.next === "CLOSED") return expect(rig.one(receive("ACK", AT, PORT))).toMatchObject({ action: "drop" });
+    if (cell.next === "CLOSED") return expect(rig.one(family(receive("ACK", AT, PORT))).action).toBe("drop");
     const end = cell.isKept ? LASTS[cell.state as keyof typeof LASTS] : AT + LASTS[cell.next];
     for (const [seconds, action] of [
       [end - 1, "reverse"],
       [end + 1, "drop"],
     ] as const) {
-      const probed = await rigAfter([...HISTORY[cell.state], segmentOf(rig, cell)]);
-      expect(probed.one(receive("ACK", seconds, port)).action).toBe(action);
+      const probed = await rigAfter([...history, segment]);
+      expect(probed.one(family(receive("ACK", seconds, port))).action).toBe(action);
     }
-  });
+  }
 });
 
 describe("T36 T37 TCP sequences", () => {

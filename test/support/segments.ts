@@ -32,7 +32,7 @@ export interface TcpFields {
   checksum?: ChecksumChoice | undefined;
 }
 
-const TCP_FLAG_BITS: Record<string, number> = {
+export const TCP_FLAG_BITS: Record<string, number> = {
   FIN: 1,
   SYN: 2,
   RST: 4,
