@@ -258,7 +258,7 @@ export const LINE_EGRESS_AT = LINE_IP_DELTA_AT + 2; // u16, index of the egress:
 export const LINE_OWNER_AT = LINE_EGRESS_AT + 2; // u32, endpoint side of what is translated or redirected: policy index; else FNV-1a-32 of the endpoint's UID
 export const LINE_BYTES_AT = LINE_OWNER_AT + 4; // u64, on the wire
 export const LINE_PACKETS_AT = LINE_BYTES_AT + 8; // u32
-export const LINE_ACK_AT = LINE_PACKETS_AT + 4; // u32, highest TCP acknowledgement of the endpoint, for RST checks (endpoint side); creation time in ms (network side)
+export const LINE_ACK_AT = LINE_PACKETS_AT + 4; // u32, what the endpoint's last TCP segment acknowledged (network order bytes), 0 = nothing (endpoint side); creation time in ms (network side)
 export const LINE_TIMEOUT_ROW_AT = LINE_ACK_AT + 4; // u8, row of the lifetime table
 export const LINE_FLAGS_AT = LINE_TIMEOUT_ROW_AT + 1; // u8, LINE_FLAG_*
 export const LINE_TOUCH_AT = LINE_FLAGS_AT + 1; // u16, written blindly by pass 1, read by nobody

@@ -50,15 +50,15 @@ import { addressRow, highOf, isIpv6Line, lowOf, releaseAddress } from "../tables
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { countOpened, expire, find, homeLine, insertPair, setAddress } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
-import { firstState, isExpired, otherLine, refresh, setState } from "../tables/lifetime";
+import { firstState, isExpired, isInside, isRfc, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
 import { buildAhead, findPort, isOwnFree, mappingHome, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { combine, delta16, delta32, delta128 } from "../wire/checksum";
-import { hasHandshake, isPortless, PROTOCOL_ICMP } from "../wire/ipv4";
+import { hasHandshake, isPortless, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
-import { TCP_SYN } from "../wire/transport";
+import { TCP_ACK, TCP_ACK_AT, TCP_RST, TCP_SEQUENCE_AT, TCP_SYN } from "../wire/transport";
 import { faultOnWay } from "./generate";
 import { isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
@@ -145,12 +145,41 @@ export function follow(p: Parsed, line: usize, v: Verdict): void {
 
 /** Takes a frame into the age and state of its connection. Later fragments say nothing that their first one has not. */
 export function age(p: Parsed, line: usize): void {
-  if (p.flags & PARSED_LATER) return;
+  if (p.flags & PARSED_LATER || isForged(p, line)) return;
+  noteAck(p, line);
   const class_ = load<u8>(line, LINE_CLASS_AT);
   refresh(line, p.tcpFlags, nowMs());
   if (load<u8>(line, LINE_CLASS_AT) == class_) return;
   if ((load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_LOST)) != LINE_FLAG_TRANSLATED) return;
   portExpiresSooner(p.hook == HOOK_FROM_NETWORK ? line : otherLine(line));
+}
+
+/** How far an RST's sequence number may lie from what the endpoint acknowledged last: beyond the largest window that systems give unasked. */
+const RESET_WINDOW: u32 = 1 << 24;
+
+/**
+ * True for an RST from outside that is no answer to what the endpoint sends: whoever sent it does not see the connection (RFC 5961
+ * section 3.2). Its window is not known, as its scale is in the SYNs alone, which captures may lack; so a bound on windows serves.
+ * Where nothing was acknowledged yet there is nothing to go by.
+ */
+function isForged(p: Parsed, line: usize): bool {
+  if (p.protocol != PROTOCOL_TCP || !(p.tcpFlags & TCP_RST) || !isRfc() || isInside(line)) return false;
+  const acknowledged = load<u32>(otherLine(line), LINE_ACK_AT);
+  if (acknowledged == 0 || p.flags & PARSED_NO_CHECKSUM) return false;
+  const ahead = bswap<u32>(load<u32>(p.l4, TCP_SEQUENCE_AT)) - bswap<u32>(acknowledged);
+  return ahead + RESET_WINDOW > RESET_WINDOW << 1;
+}
+
+/** Keeps what a segment of the endpoint acknowledges, as it stands in the frame; 0 = nothing. */
+function noteAck(p: Parsed, line: usize): void {
+  if (p.protocol != PROTOCOL_TCP || p.flags & PARSED_NO_CHECKSUM || !isInside(line)) return;
+  store<u32>(line, p.tcpFlags & TCP_ACK ? load<u32>(p.l4, TCP_ACK_AT) : 0, LINE_ACK_AT);
+}
+
+/** The state that a connection has after its first frame, on both of its lines. */
+export function beginState(p: Parsed, line: usize): void {
+  setState(line, firstState(p.protocol, p.tcpFlags));
+  noteAck(p, line);
 }
 
 function begin(line: usize, flags: u32, row: u32): void {
@@ -217,7 +246,7 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
   putMapping(line, src, address, own, port, p.protocol, hop);
   putMapping(network, address, src, port, own, p.protocol, hop);
   putIdentity(line, network, endpoint);
-  setState(line, firstState(p.protocol, p.tcpFlags));
+  beginState(p, line);
   countConnection(egress);
   const isTime = takePort(network);
   if (guessed) count(COUNTER_GUESSED_AT);

@@ -12,11 +12,11 @@ import {
   REASON_COUNT,
 } from "../abi";
 import { find, homeLine, removeCounted } from "../tables/conntrack";
-import { firstState, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt } from "../tables/memory";
 import { isPolicyLoaded } from "../tables/policy";
 import { readFragment } from "../wire/fragment";
 import { KIND_FRAGMENT, KIND_PLAIN, KIND_PLAIN6, Parsed, parseFrame } from "../wire/parse";
+import { beginState } from "./connection";
 import { refuseFirst } from "./fragment";
 import { recordFault } from "./process";
 import { lookUp } from "./tuple";
@@ -45,6 +45,6 @@ export function feedback(i: u32, what: u32): i32 {
   if (isRefused && isFragment) refuseFirst(p, reason, line);
   if (line == 0 || isRefused) return OK;
   if (what == FEEDBACK_FORGET) removeCounted(line, COUNTER_REMOVED_AT);
-  else setState(line, firstState(p.protocol, p.tcpFlags));
+  else beginState(p, line);
   return OK;
 }

@@ -39,7 +39,7 @@ import { homeLine, insertPair, removeCounted, takePin } from "../tables/conntrac
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
-import { firstState, otherLine, setState } from "../tables/lifetime";
+import { otherLine, setState } from "../tables/lifetime";
 import { arenaAt, framesAt, outerAt, tunnelPort, verdictsAt } from "../tables/memory";
 import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "../tables/policy";
 import { hasHandshake, IPV4_DST_AT } from "../wire/ipv4";
@@ -47,6 +47,7 @@ import { answerKey, Parsed } from "../wire/parse";
 import { Outer, writeOuter } from "../wire/vxlan";
 import {
   age,
+  beginState,
   countFrame,
   hopEnds,
   isMidStream,
@@ -114,7 +115,7 @@ export function openRedirected(p: Parsed, endpoint: u32, isNew: bool, v: Verdict
   store<u32>(line, load<u32>(endpointAt(endpoint), ENDPOINT_IDENTITY_AT), LINE_ADDRESS_AT);
   store<u32>(other, load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT), LINE_OWNER_AT);
   putPin(line, endpoint);
-  setState(line, firstState(p.protocol, p.tcpFlags));
+  beginState(p, line);
   const guessed = isNew && isMidStream(p);
   if (guessed) count(COUNTER_GUESSED_AT);
   if (guessed) v.flag(VERDICT_FLAG_GUESSED);

@@ -8,6 +8,7 @@ import {
   EGRESS_STATS_REPLY_BYTES_AT,
   EGRESS_STATS_SIZE,
   HOOK_FROM_ENDPOINT,
+  LINE_ACK_AT,
   LINE_ADDRESS_AT,
   LINE_BYTES_AT,
   LINE_CLASS_AT,
@@ -34,7 +35,7 @@ import { PROBE_LIMIT } from "../tables/memory";
 import { applyDelta, applyUdpDelta } from "../wire/checksum";
 import { IPV4_CHECKSUM_AT, IPV4_DST_AT, IPV4_SRC_AT, IPV4_TTL_AT, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
 import { KEY_MASK, Parsed } from "../wire/parse";
-import { TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "../wire/transport";
+import { TCP_ACK_AT, TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "../wire/transport";
 import { Verdict } from "./verdict";
 
 const STRAIGHT: u32 = LINE_FLAG_STEADY | LINE_FLAG_TRANSLATED;
@@ -105,6 +106,7 @@ export class Straight {
     if (p.hook == HOOK_FROM_ENDPOINT) {
       store<u32>(l3, address, IPV4_SRC_AT);
       store<u16>(l4, <u16>port);
+      if (p.protocol == PROTOCOL_TCP) store<u32>(line, load<u32>(l4, TCP_ACK_AT), LINE_ACK_AT);
       store<u64>(row, load<u64>(row, EGRESS_STATS_FRAMES_AT) + 1, EGRESS_STATS_FRAMES_AT);
       store<u64>(row, load<u64>(row, EGRESS_STATS_BYTES_AT) + wire, EGRESS_STATS_BYTES_AT);
       const count = counters + COUNTER_ACTIONS_AT + ACTION_SNAT * 8;

@@ -2,6 +2,7 @@
 
 export const PORTS_SIZE: u32 = 4;
 
+export const TCP_SEQUENCE_AT: usize = 4;
 export const TCP_ACK_AT: usize = 8;
 export const TCP_OFFSET_AT: usize = 12;
 export const TCP_FLAGS_AT: usize = 13;

@@ -31,6 +31,7 @@ const MAPPING_TESTS = "test/nat/t20-mappings.test.ts";
 const ERROR_TESTS = "test/nat/t04-icmp-error.test.ts";
 const PORT_TESTS = "test/nat/t21-ports.test.ts";
 const LIFETIME_TESTS = "test/nat/t29-lifetimes.test.ts";
+const STATE_TESTS = "test/nat/t35-tcp-states.test.ts";
 const UNSOLICITED_TESTS = "test/nat/t51-unsolicited.test.ts";
 const FLOOD_TESTS = "test/nat/t54-hash-flood.test.ts";
 const MALFORMED_TESTS = "test/nat/t01-malformed.test.ts";
@@ -405,5 +406,28 @@ export const MUTANTS: readonly Mutant[] = [
     search: "seen > back ? <u32>(seen - back) : 0",
     replace: "<u32>seen",
     killer: "test/assembly/path/lifetimes.test.ts",
+  },
+  {
+    what: "an RST with any sequence number shortens an established connection",
+    file: CONNECTION,
+    search: "return ahead + RESET_WINDOW > RESET_WINDOW << 1;",
+    replace: "return false;",
+    killer: LIFETIME_TESTS,
+    test: "T29",
+  },
+  {
+    what: "the straight line does not keep what the endpoint acknowledges",
+    file: STRAIGHT,
+    search: "store<u32>(line, load<u32>(l4, TCP_ACK_AT), LINE_ACK_AT);",
+    replace: "load<u32>(l4, TCP_ACK_AT);",
+    killer: LIFETIME_TESTS,
+  },
+  {
+    what: "an IPv6 endpoint's segments count as the outside's",
+    file: LIFETIME,
+    search: "LINE_HOOK_AT) & LINE_HOOK_MASK) == HOOK_FROM_ENDPOINT",
+    replace: "LINE_HOOK_AT) & ~(<u8>0x80)) == HOOK_FROM_ENDPOINT",
+    killer: STATE_TESTS,
+    test: "T35",
   },
 ];

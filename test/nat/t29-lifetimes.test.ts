@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { STATE_RX_CLOSING } from "../../assembly/abi.js";
 import type { RigFrame } from "../assembly/path/gateway-rig.js";
 import { icmpEcho, icmpMessage, ipv4, type Layer4, tcp, udp } from "../support/frames.js";
 import {
@@ -10,7 +11,9 @@ import {
   handshake,
   INSIDE,
   INSIDE_B,
+  onlyLine,
   out,
+  over6,
   play,
   query,
   REMOTE,
@@ -93,6 +96,62 @@ describe("attack 3.5: hijack of a port by another host of the same NAT", () => {
       if (claimed.natPort === PORT || owner.natPort !== PORT || owner.action !== "snat") takeovers++;
     }
     expect(takeovers).toBe(0);
+  });
+});
+
+describe("RSTs whose sequence number the endpoint cannot expect (RFC 5961 section 3.2)", () => {
+  const WINDOW = 2 ** 24;
+  const ACK = 0xff_fff0_00; // so that what lies ahead wraps
+  const segment = (seconds: number, ack: number, flags = "ACK") =>
+    out(tcp({ srcPort: PORT, dstPort: WEB, flags, ack }), seconds);
+  const opened = [send("SYN", 0, PORT), receive("SYN ACK", 0, PORT), segment(0, 77), segment(1, ACK)];
+  const reset = (seconds: number, ahead: number) => receive("RST", seconds, PORT, (ACK + ahead) >>> 0);
+
+  it.each([0, 1, 65_535, WINDOW, -1, -65_535, -WINDOW])("%d from what it acknowledged last: four minutes", (ahead) =>
+    expectEnd([...opened, reset(100, ahead)], 100 + RFC.reset, data),
+  );
+
+  it.each([WINDOW + 1, -WINDOW - 1, 2 ** 31])("%d from it: translated, and nothing else happens", async (ahead) => {
+    const rig = await gateway();
+    play(rig, opened);
+    const before = onlyLine(rig);
+    expect(rig.one(reset(100, ahead))).toMatchObject(ALIVE);
+    expect(onlyLine(rig)).toEqual(before);
+    await expectEnd([...opened, reset(100, ahead)], 1 + RFC.established, data);
+  });
+
+  it.each([
+    ["on the straight line", [segment(3, ACK + 2 ** 31)]],
+    ["off it", [segment(2, ACK), segment(3, ACK + 2 ** 31, "SYN ACK")]],
+  ])("what it acknowledged last counts, %s", async (_, sent) => {
+    await expectEnd([...opened, ...sent, reset(100, 2 ** 31)], 100 + RFC.reset, data);
+    await expectEnd([...opened, ...sent, reset(100, 0)], 3 + RFC.established, data);
+  });
+
+  it("where it acknowledged nothing yet, or no longer, any will do: an answer to its SYN has whatever number it likes", async () => {
+    const refused = [send("SYN", 0, PORT), receive("RST ACK", 1, PORT, 2 ** 31)];
+    const rig = await gateway({ timeouts: { tcpOpening: 3_600_000 } });
+    play(rig, refused);
+    expect(rig.one(data(240))).toMatchObject(ALIVE);
+    const again = await gateway({ timeouts: { tcpOpening: 3_600_000 } });
+    const ended = [segment(2, ACK, "FIN ACK"), receive("FIN ACK", 2, PORT), send("SYN", 3, PORT)];
+    play(again, [...opened, ...ended, receive("RST ACK", 4, PORT, 2 ** 31)]);
+    expect(again.one(data(245))).toMatchObject(GONE);
+  });
+
+  it.each([
+    [0, "drop"],
+    [2 ** 31, "reverse"],
+  ])("over IPv6: %d from what it acknowledged last: %s after four minutes", async (ahead, action) => {
+    const rig = await gateway({ connections6: 64 });
+    play(rig, [...opened, reset(100, ahead)].map(over6));
+    expect(rig.one(over6(data(341))).action).toBe(action);
+  });
+
+  it("profile cilium asks for no window, as the original does", async () => {
+    const rig = await gateway({ natProfile: "cilium" });
+    play(rig, [...opened, reset(100, 2 ** 31)]);
+    expect(onlyLine(rig)!.state & STATE_RX_CLOSING).not.toBe(0);
   });
 });
 

@@ -53,7 +53,7 @@ export class FlowWriter {
     const isReply = isOut === (flow.opener === "remote");
     const body =
       protocol === TCP
-        ? tcp({ srcPort, dstPort, flags, payload, seq: this.#id * 100 })
+        ? tcp({ srcPort, dstPort, flags, payload, seq: this.#id * 100, ack: this.#ack() })
         : protocol === UDP
           ? udp({ srcPort, dstPort, payload })
           : icmpEcho({ id: port, seq: this.#id, reply: isReply, payload });
@@ -73,6 +73,11 @@ export class FlowWriter {
     const message = icmpMessage({ ...told, word: 1280, inner });
     const [src, dst] = side === "in" ? [this.#dice.pick(["192.0.2.33", flow.remote]), flow.ip] : [flow.ip, flow.remote];
     return this.#add({ us, flow, side, kind: "error", flags: "" }, src, dst, message, 64);
+  }
+
+  /** Nothing, what the next RST's sequence number is near to, or what it is far from. */
+  #ack(): number {
+    return [0, this.#id * 100, 2 ** 31][this.#id % 3]!;
   }
 
   #ttl(isOut: boolean): number {

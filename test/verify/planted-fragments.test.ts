@@ -85,7 +85,7 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "mapping-outlived",
     mutation: {
       file: "assembly/path/connection.ts",
-      search: "  if (p.flags & PARSED_LATER) return;\n",
+      search: "  if (p.flags & PARSED_LATER || isForged(p, line)) return;\n",
       replace: "",
     },
   },
