@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { GatewayRig, RigFrame } from "../assembly/path/gateway-rig.js";
+import { GatewayRig, type RigFrame } from "../assembly/path/gateway-rig.js";
+import { egress, policy, policySet } from "../engine/model.js";
 import {
   answer,
+  EXT,
   gateway,
   INSIDE,
   INSIDE_B,
@@ -14,6 +16,7 @@ import {
   receive,
   send,
 } from "./lifetimes-rig.js";
+import { natModel, OTHER_EXT } from "./rig.js";
 
 const HOSTS = [INSIDE, INSIDE_B, INSIDE_C];
 const OTHER_REMOTE = "192.0.2.103";
@@ -69,6 +72,33 @@ describe("T21 port fill (RFC 6888 REQ-13; attack 3.2)", () => {
     const second = rig.send(flows(POOL, 0, OTHER_REMOTE));
     expect(second.filter((outcome) => outcome.action !== "snat")).toEqual([]);
     expect(new Set(second.map((outcome) => outcome.natPort)).size).toBe(POOL);
+  });
+
+  it("T23 a gateway with several egress IPs has the full range on each; policies that share one share its ports", async () => {
+    const low = 40_000;
+    const base = natModel({ ports: { low, high: low + 7 }, more: [INSIDE_C] });
+    const policySets = [0, 1, 0].map((of) => policySet({ "0.0.0.0/0": of }));
+    const rig = await GatewayRig.start(
+      {
+        ...base,
+        egresses: [egress("gw-a", EXT), egress("gw-a", OTHER_EXT)],
+        policySets: [...policySets, policySet({ "0.0.0.0/0": 2 })],
+        policies: [...base.policies, policy("shares", [0])],
+        endpoints: base.endpoints.map((pod, i) => ({ ...pod, policySet: [0, 1, 3][i]! })),
+      },
+      { natProfile: "rfc" },
+    );
+    const opened = (src: string, count: number) =>
+      rig
+        .send(Array.from({ length: count }, (_, i) => query(low + i, 0, src)))
+        .map(({ action, egressIP, natPort }) => (action === "snat" ? `${egressIP}:${natPort}` : action));
+    const taken = [...opened(INSIDE, 5), ...opened(INSIDE_B, 8), ...opened(INSIDE_C, 3)];
+    const all = [EXT, OTHER_EXT].flatMap((ip) => Array.from({ length: 8 }, (_, i) => `${ip}:${low + i}`));
+    expect(taken.toSorted()).toEqual(all);
+    expect(
+      [...opened(INSIDE, 6), ...opened(INSIDE_B, 9), ...opened(INSIDE_C, 4)].filter((x) => x === "drop").length,
+    ).toBe(3);
+    expect(rig.engine.egressStats().map(({ portsPeak }) => portsPeak)).toEqual([8, 8]);
   });
 
   it.each([0.5, 0.75, 0.9, 0.99])("T24 random client ports at fill %d: refusal rate 0.000", async (fill) => {
