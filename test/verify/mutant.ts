@@ -12,12 +12,26 @@ export interface Mutation {
   readonly replace: string;
 }
 
+/** What `npm run build:engine` gives the compiler beside asconfig.json. */
+export const PRODUCT_OPTIONS = ["--transform", "./assembly/keep-apart.mjs"];
+
 /**
  * Compiles the engine with bugs planted in its source text and returns the module's bytes. Nothing on disk changes.
  * Optimisation is off: builds are quick, and a bug is a bug either way.
  * @throws Error where a search text does not occur exactly once (the bug would not be planted), or the compiler refuses
  */
-export async function buildMutant(mutations: readonly Mutation[]): Promise<Uint8Array> {
+export function buildMutant(mutations: readonly Mutation[]): Promise<Uint8Array> {
+  return buildEngine(mutations, ["--optimizeLevel", "0"]);
+}
+
+/**
+ * The same, or the engine as it is where `mutations` is empty, compiled with `options` beside those of asconfig.json.
+ * @throws Error where a search text does not occur exactly once, or the compiler refuses
+ */
+export async function buildEngine(
+  mutations: readonly Mutation[],
+  options: readonly string[] = PRODUCT_OPTIONS,
+): Promise<Uint8Array> {
   const mutated = new Map<string, string>();
   for (const { file, search, replace } of mutations) {
     const text = mutated.get(file) ?? (await readFile(file, "utf8"));
@@ -29,13 +43,13 @@ export async function buildMutant(mutations: readonly Mutation[]): Promise<Uint8
       text.replace(search, () => replace),
     );
   }
-  return compile(mutated);
+  return compile(mutated, options);
 }
 
-async function compile(mutated: ReadonlyMap<string, string>): Promise<Uint8Array> {
+async function compile(mutated: ReadonlyMap<string, string>, how: readonly string[]): Promise<Uint8Array> {
   const used = new Set<string>();
   let wasm: Uint8Array | undefined;
-  const options = ["assembly/index.ts", "--outFile", "mutant.wasm", "--optimizeLevel", "0"];
+  const options = ["assembly/index.ts", "--outFile", "mutant.wasm", ...how];
   const { error, stderr } = await asc.main(options, {
     readFile: async (name, baseDir) => {
       const changed = mutated.get(name);
