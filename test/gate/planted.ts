@@ -1,0 +1,20 @@
+import type { Mutation } from "../verify/mutant.js";
+
+// Engines that are slower on purpose and do the same: what gates and comparisons have to tell.
+
+const STRAIGHT = "assembly/path/straight.ts";
+const FIRST_OF_TRANSLATE = "const wire = <u64>p.wire;\n";
+
+/** A multiplication and a store more for every frame on the straight line, into a slot of the counters that nothing reads. */
+export const MORE_INSTRUCTIONS: Mutation = {
+  file: STRAIGHT,
+  search: FIRST_OF_TRANSLATE,
+  replace: `${FIRST_OF_TRANSLATE}store<u64>(counters, load<u64>(counters, 1016) * 31 + wire, 1016);\n`,
+};
+
+/** A new connection touches a line of the table that it has no use for. */
+export const ONE_MORE_LINE: Mutation = {
+  file: "assembly/path/connection.ts",
+  search: "store<u16>(home, 0, LINE_TOUCH_AT);",
+  replace: "store<u16>(home, 0, LINE_TOUCH_AT); store<u16>(home + 100 * 64, 0, LINE_TOUCH_AT);",
+};
