@@ -106,6 +106,8 @@ export let mtu: u32 = 0;
 export let maxBlob: u32 = 0;
 export let maxBitmaps: u32 = 0;
 export let maxFragments: u32 = 0;
+/** Names on the list of released frames: of all that were held when the host last took it, and of a batch that has come since. */
+export let maxReleased: u32 = 0;
 
 /** Home lines of the conntrack table; PROBE_LIMIT more follow, so that probing never wraps. */
 export let lineCount: u32 = 0;
@@ -218,6 +220,7 @@ export function configure(): i32 {
   maxBlob = config(CONFIG_BLOB_SIZE_AT);
   maxBitmaps = config(CONFIG_BITMAPS_AT);
   maxFragments = config(CONFIG_FRAGMENTS_AT);
+  maxReleased = maxFragments + maxBatch;
   configFlags = config(CONFIG_FLAGS_AT);
   if (!inRange()) return ERROR_CONFIG_RANGE;
   tableSeed = load<u64>(configBlock + CONFIG_TABLE_SEED_AT);
@@ -262,7 +265,7 @@ function layOut(): void {
   fragmentHeadsAt = take(<u64>(fragmentMask + 1) * 4);
   fragmentsAt = take(<u64>(maxFragments + 1) * FRAGMENT_SIZE);
   notesAt = take(<u64>(maxFragments + 1) * NOTE_SIZE);
-  releasedAt = take(<u64>(maxFragments + 1) * 4);
+  releasedAt = take(<u64>(maxReleased + 1) * 4);
   hostAt = take(0);
   hostSize = config(CONFIG_HOST_SIZE_AT);
   take(hostSize);
@@ -301,6 +304,6 @@ export function regionSize(id: u32): u32 {
   if (id == REGION_STATE) return <u32>(releasedAt - stateAt);
   if (id == REGION_HOST) return hostSize;
   if (id == REGION_ADDRESSES) return isConfigured ? (addressCount + 1) * ADDRESS_SIZE : 0;
-  if (id == REGION_RELEASED) return isConfigured ? (maxFragments + 1) * 4 : 0;
+  if (id == REGION_RELEASED) return isConfigured ? (maxReleased + 1) * 4 : 0;
   return 0;
 }
