@@ -2,18 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ACTION_HOLD, FRAGMENT_MS, HOOK_FROM_ENDPOINT, LINK_ETHERNET } from "../../assembly/abi.js";
 import { compilePolicy } from "../../src/engine/blob.js";
 import type { Outcome } from "../assembly/path/gateway-rig.js";
-import { icmpEcho, onesSum, patterned, tcp, udp } from "../support/frames.js";
+import { icmpEcho, ORDERS_OF_THREE, onesSum, patterned, tcp, udp } from "../support/frames.js";
 import { head, piece, pieces } from "./pieces.js";
 import { EXT, INSIDE, Nat, natModel, OTHER_EXT, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
-
-const ORDERS = [
-  [0, 1, 2],
-  [0, 2, 1],
-  [1, 0, 2],
-  [1, 2, 0],
-  [2, 0, 1],
-  [2, 1, 0],
-];
 
 /** What a receiver makes of the fragments that left: the payload behind the IP header, complete or not at all. */
 function reassemble(frames: readonly Uint8Array[]): { src: string; dst: string; body: Uint8Array } | undefined {
@@ -58,7 +49,7 @@ const DATAGRAMS = [
 
 describe("T40 all six orders of three fragments", () => {
   for (const [name, protocol, segment] of DATAGRAMS) {
-    for (const order of ORDERS) {
+    for (const order of ORDERS_OF_THREE) {
       it(`${name} from an endpoint, ${order.join(" ")}: all leave with the egress IP, and their checksum is right together`, async () => {
         const nat = await Nat.start();
         if (protocol === 6) nat.out(tcp({ srcPort: 700, dstPort: 53, flags: "SYN" }));
