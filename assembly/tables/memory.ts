@@ -77,7 +77,7 @@ export const FRAGMENT_SIZE: u32 = 320;
 export const NOTE_SIZE: u32 = 12;
 
 /** Clock block of the state: see tables/clock.ts. */
-export const CLOCK_SIZE: u32 = 128;
+const CLOCK_SIZE: u32 = 128;
 
 const PAGE: u64 = 65536;
 const GUARD: u64 = 64;
@@ -140,7 +140,7 @@ export let fragmentMask: u32 = 0;
 export let fragmentsAt: usize = 0;
 export let notesAt: usize = 0;
 export let releasedAt: usize = 0;
-export let hostAt: usize = 0;
+let hostAt: usize = 0;
 export let hostSize: u32 = 0;
 export let arenaAt: usize = 0;
 export let arenaSize: u32 = 0;
@@ -298,12 +298,12 @@ export function regionSize(id: u32): u32 {
   if (id == REGION_VERDICTS) return maxBatch * VERDICT_SIZE;
   if (id == REGION_OUTER) return maxBatch * OUTER_SIZE;
   if (id == REGION_GENERATED) return <u32>generatedSize();
-  if (id == REGION_COUNTERS) return isConfigured ? COUNTERS_SIZE : 0;
+  if (id == REGION_COUNTERS) return COUNTERS_SIZE;
   if (id == REGION_EGRESS_STATS) return maxEgresses * EGRESS_STATS_SIZE;
-  if (id == REGION_CONNTRACK) return isConfigured ? (lineCount + PROBE_LIMIT + 1) * LINE_SIZE : 0;
+  if (id == REGION_CONNTRACK) return (lineCount + PROBE_LIMIT + 1) * LINE_SIZE;
   if (id == REGION_STATE) return <u32>(releasedAt - stateAt);
   if (id == REGION_HOST) return hostSize;
-  if (id == REGION_ADDRESSES) return isConfigured ? (addressCount + 1) * ADDRESS_SIZE : 0;
-  if (id == REGION_RELEASED) return isConfigured ? (maxReleased + 1) * 4 : 0;
+  if (id == REGION_ADDRESSES) return (addressCount + 1) * ADDRESS_SIZE;
+  if (id == REGION_RELEASED) return (maxReleased + 1) * 4;
   return 0;
 }

@@ -5,8 +5,6 @@ import { mostReleased } from "./engine-config.js";
 
 /** Somebody who watches the packets between nodes that are known, before the far end takes them. */
 export interface OverlayWatcher {
-  /** True: packets are shown whole, as far as they were captured; else only their heads. */
-  readonly seesAll: boolean;
   /**
    * @param frame number in the batch of what the packet carries   @param from sending node, index into the policy's node table
    * @param captured bytes at the start of `arena`, valid during the call   @param wire bytes on the wire
