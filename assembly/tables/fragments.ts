@@ -71,13 +71,13 @@ const OPENED_AT: usize = 92; // u32, number of the frame that had been held last
 const RANGES_AT: usize = 96; // { u16 from, u16 to } each, in units of 8 bytes
 
 /** Fragments of one datagram: 65,535 bytes in packets of 1,280 (RFC 8200 section 5) are 54. */
-export const MAX_RANGES: u32 = 56;
+const MAX_RANGES: u32 = 56;
 
 /** In the kind of a datagram: its fragments come from another node. */
 export const FROM_OVERLAY: u32 = 0x10000;
 const PROTOCOL_AND_HOOK: u32 = 0xffff;
 
-export const FRAGMENT_WAITING: u32 = 1; // for its first fragment
+const FRAGMENT_WAITING: u32 = 1; // for its first fragment
 export const FRAGMENT_KNOWN: u32 = 2;
 export const FRAGMENT_REFUSED: u32 = 3;
 
