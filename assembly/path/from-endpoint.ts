@@ -111,7 +111,7 @@ function isAnswer(p: Parsed, endpoint: u32): bool {
 }
 
 /** Why no connection can begin with the frame, or REASON_NONE. */
-export function openingFault(p: Parsed): u32 {
+function openingFault(p: Parsed): u32 {
   if (isNowhere(p)) return REASON_BAD_DESTINATION;
   return p.protocol == PROTOCOL_TCP && !isPlausible(p.tcpFlags) ? REASON_BAD_HEADER : REASON_NONE;
 }

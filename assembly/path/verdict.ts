@@ -145,6 +145,11 @@ export class Verdict {
     store<u32>(changetype<usize>(this), inner, VERDICT_INNER_AT);
   }
 
+  /** Of an overlay packet that was opened: where its inner frame starts. */
+  get inner(): u32 {
+    return load<u32>(changetype<usize>(this), VERDICT_INNER_AT);
+  }
+
   get egress(): u32 {
     return load<u32>(changetype<usize>(this), VERDICT_EGRESS_AT);
   }

@@ -1,11 +1,10 @@
 import * as abi from "../../assembly/abi.js";
 import { findTransport } from "../net/ipv6-headers.js";
 import type { Engine } from "./engine.js";
+import { mostReleased } from "./engine-config.js";
 
 /** Somebody who watches the packets between nodes that are known, before the far end takes them. */
 export interface OverlayWatcher {
-  /** True: packets are shown whole, as far as they were captured; else only their heads. */
-  readonly seesAll: boolean;
   /**
    * @param frame number in the batch of what the packet carries   @param from sending node, index into the policy's node table
    * @param captured bytes at the start of `arena`, valid during the call   @param wire bytes on the wire
@@ -171,7 +170,7 @@ export class Fabric {
       const known = held.get(number);
       held.delete(number);
       const count = memory.u32(this.#releasedAt) + 1;
-      if (known === undefined || count > this.#front.config.fragments) continue;
+      if (known === undefined || count > mostReleased(this.#front.config)) continue;
       this.#numbers.set(known, number);
       memory.putU32(this.#releasedAt + count * 4, known);
       memory.putU32(this.#releasedAt, count);

@@ -12,7 +12,7 @@ import {
 import type { ScenarioTime } from "../gateway/scenario.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationAddress, type IpPacket, sourceAddress } from "../net/decode.js";
-import { mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
+import { hasTuple, mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import { outputLinkType } from "../replay/outputs.js";
 import type { ObservedPiece, PieceObserver } from "../replay/piece-observer.js";
 import { nanoseconds } from "../replay/time.js";
@@ -254,8 +254,4 @@ export class ConnectionLog implements PieceObserver {
 function insideEnd(hook: number, flags: number): "source" | "destination" | undefined {
   if (hook === HOOK_FROM_ENDPOINT) return "source";
   return flags & layout.SLOT_REPLY ? "destination" : undefined;
-}
-
-function hasTuple({ kind }: IpPacket): boolean {
-  return kind === "tcp" || kind === "udp" || kind === "sctp" || kind === "echo" || kind === "other";
 }
