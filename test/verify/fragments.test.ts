@@ -3,6 +3,7 @@ import type { FrameObservation } from "../../src/verify/types.js";
 import type { VerifierOptions } from "../../src/verify/verifier.js";
 import {
   ethernet,
+  icmpEcho,
   icmpMessage,
   ipv4,
   ipv6,
@@ -21,6 +22,7 @@ import {
   EGRESS6_A,
   EXCLUDED,
   forgot,
+  model,
   POD,
   POD_B,
   POD6,
@@ -250,7 +252,9 @@ describe.each([
       const given = reply(as, 50, PORT + 1, step);
       const isGone = step.fate !== undefined;
       const result = isGone ? given : reply(to, 49, port, step);
-      const seen = { captured: given, given, result, reason: step.fate ?? "", egress: 0, view: "network" as const };
+      const reason = step.fate ?? "";
+      const timeNs = seconds(step.at);
+      const seen = { captured: given, given, result, reason, timeNs, egress: 0, view: "network" as const };
       return scene.see({
         hook: "from-network",
         action: isGone ? (step.fate === "hold" ? "hold" : "drop") : "reverse",
@@ -267,6 +271,10 @@ describe.each([
     expect(back(back(opened(), FIRST), { from: 16, to: 32 }).faults).toEqual(["fragment at 5"]);
     expect(back(back(opened(), FIRST), { from: 16, to: 32, fate: OVERLAP }).faults).toEqual([]);
     expect(back(back(opened(), FIRST), { ...MIDDLE, fate: WITHOUT_FIRST }).faults).toEqual(["drop-reason at 5"]);
+    // A connection that has begun anew since is the same to the outside.
+    const short = () => new Scene(model({ timeouts: { udp: 5000 } }), RFC);
+    const anew = play(of({ ...FIRST, id: 6, at: 20 }), RFC, back(play(of(FIRST), RFC, short()), FIRST));
+    expect(back(anew, { ...MIDDLE, at: 21 }).faults).toEqual([]);
   });
 
   it("held for an older datagram do not leave with a newer one", () => {
@@ -274,6 +282,20 @@ describe.each([
     const first = { ...FIRST, at: 31 };
     expect(faults(of(old, first, { ...MIDDLE, at: 31 }))).toEqual(["fragment at 3"]);
     expect(faults(of(old, first, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST }))).toEqual([]);
+  });
+
+  it("of an answer pass with it, by the connection of then or by one that the remote has opened since", () => {
+    const [pod, far] = "pod" in family ? [POD6, REMOTE6] : [POD, REMOTE];
+    const answer = { fate: "pass", observed: { reason: "reply-of-inbound" } };
+    const pong = { ...answer, l4: icmpEcho({ id: 7, reply: true, payload: patterned(64) }) };
+    expect(faults(of({ ...FIRST, ...pong }, { ...MIDDLE, ...pong }))).toEqual([]);
+    const scene = () => new Scene(model({ timeouts: { udp: 5000 } }), RFC);
+    const asked = (at: number, before: Scene) =>
+      before.fromNetwork("pass", "inbound", { from: pod, to: far, port: PORT, toPort: 53, content: datagram, at });
+    const begun = play(of({ ...FIRST, ...answer, at: 1 }), RFC, asked(0, scene()));
+    expect(play(of({ ...MIDDLE, ...answer, at: 21 }), RFC, asked(20, begun)).faults).toEqual([]);
+    const left = asked(20, play(of(FIRST), RFC, scene()));
+    expect(play(of({ ...MIDDLE, ...answer, at: 21 }), RFC, left).faults).toEqual(["leak at 3"]);
   });
 
   it("of a datagram that made room for others may be forgotten", () => {
