@@ -75,13 +75,14 @@ export function fragment(record: usize, p: Parsed, v: Verdict, captured: u32): v
   if (p.isIpv6 && !maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
   const fault = readFragment(p);
   if (fault) return stateless(p, fault, v);
-  if (!concernsGateway(p)) {
+  const isBack = (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) != 0;
+  // What was held goes with its datagram, whoever has its address by now and whatever policies say.
+  if (!isBack && !concernsGateway(p)) {
     if (fragmentFrom) stateless(p, REASON_FRAGMENT_WITHOUT_FIRST, v);
     else plain(p, lineOf(p), v, captured);
     return;
   }
   if (!maxFragments) return stateless(p, REASON_FRAGMENT_UNSUPPORTED, v);
-  const isBack = (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) != 0;
   const number = isBack ? load<u32>(record, FRAME_TAG_AT) : NOT_HELD;
   follow(p, number, !isBack && (configFlags & CONFIG_FLAG_HOLD_FRAGMENTS) != 0, false, v, captured);
 }

@@ -37,7 +37,8 @@ export function judgeHold(frame: Frame): void {
 export function judgeFragment(frame: Frame): boolean {
   const { judge, o, packet, nowMs } = frame;
   const { action, reason, fragmentsEvicted = 0 } = o;
-  if (!isFragment(packet) || !wasTaken(frame) || !concernsGateway(frame)) return false;
+  if (!isFragment(packet) || !wasTaken(frame)) return false;
+  if (!concernsGateway(frame)) return wasHeld(frame);
   const memory = judge.fragments;
   const [toward, own] = keysOf(frame);
   const isGone = action === "drop" || action === "lost";
@@ -89,6 +90,13 @@ function concernsGateway({ judge, o, packet }: Frame): boolean {
   const endpoint = policies.ownerOfKey(own, o.timeNs);
   const remote = isOut ? { ...packet, sourceAt: destinationAt } : packet;
   return endpoint !== undefined && policies.decide(endpoint, sourceAddress(o.given, remote), family).selected;
+}
+
+/** It waited for its first fragment in vain while it concerned a gateway: it does not go on because it does so no longer. */
+function wasHeld(frame: Frame): boolean {
+  const { judge, o } = frame;
+  if (o.action !== "drop" || o.reason !== WITHOUT_FIRST) return false;
+  return judge.fragments.takeBack(keysOf(frame).join(""), o.given) || judge.options.resumed === true;
 }
 
 /** Remote, identification and protocol, and the other address. The next header of later IPv6 fragments may be another (RFC 8200 section 4.5). */

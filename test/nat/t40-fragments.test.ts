@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FRAGMENT_MS } from "../../assembly/abi.js";
 import { compilePolicy } from "../../src/engine/blob.js";
 import type { Outcome } from "../assembly/path/gateway-rig.js";
+import { NOON } from "../engine/model.js";
 import { icmpEcho, onesSum, patterned, tcp, udp } from "../support/frames.js";
 import { head, piece, pieces } from "./pieces.js";
 import { EXT, INSIDE, Nat, natModel, OTHER_EXT, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
@@ -299,4 +300,16 @@ it("a datagram whose connection moves between its fragments ends there: none of 
     egressIP: OTHER_EXT,
   });
   expect(nat.rig.one(third)).toMatchObject({ action: "drop", reason: "fragment-without-first" });
+});
+
+it("what is held while a policy selects it is dropped when its time is over, although none does by then", async () => {
+  const nat = await Nat.start();
+  const [, second] = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(1200) }));
+  nat.one(second);
+  const none = { ...nat.model, policySets: nat.model.policySets.map(() => ({ entries: [] })) };
+  nat.rig.engine.loadPolicy(compilePolicy(none, { natProfile: "rfc" }));
+  nat.verifier.policiesChanged(none, NOON);
+  expect(nat.back(udp({ srcPort: 1, dstPort: 1 }), { atMs: FRAGMENT_MS })).toMatchObject({ action: "drop" });
+  expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-without-first"]);
+  nat.check();
 });

@@ -16,6 +16,7 @@ import {
   udp,
 } from "../support/frames.js";
 import {
+  changed,
   datagram,
   EGRESS_A,
   EGRESS_B,
@@ -282,6 +283,14 @@ describe.each([
     const first = { ...FIRST, at: 31 };
     expect(faults(of(old, first, { ...MIDDLE, at: 31 }))).toEqual(["fragment at 3"]);
     expect(faults(of(old, first, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST }))).toEqual([]);
+  });
+
+  it("that waited in vain are dropped, also where no policy selects them any more", () => {
+    const none = model({ policies: [{ destinations: [] }] });
+    const waiting = () => changed(play(of({ ...MIDDLE, fate: "hold" })), none, 1);
+    const gone = of({ ...MIDDLE, at: 31, fate: WITHOUT_FIRST });
+    expect(play(gone, RFC, waiting()).faults).toEqual([]);
+    expect(play([...gone, ...gone], RFC, waiting()).faults).toEqual(["drop-reason at 3"]);
   });
 
   it("of an answer pass with it, by the connection of then or by one that the remote has opened since", () => {
