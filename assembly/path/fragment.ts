@@ -4,15 +4,21 @@ import {
   EGRESS_IPV4_AT,
   EGRESS_IPV6_AT,
   EGRESS_KEY_AT,
+  ENDPOINT_UID_HASH_AT,
   FRAME_FLAG_RELEASED,
   FRAME_FLAGS_AT,
   FRAME_TAG_AT,
   HOOK_FROM_ENDPOINT,
+  HOOK_FROM_NETWORK,
   LINE_EGRESS_AT,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
+  LINE_HOOK_AT,
+  LINE_HOOK_MASK,
+  LINE_OWNER_AT,
+  LINE_PORT_AT,
   NO_INDEX,
   REASON_FRAGMENT_DUPLICATE,
   REASON_FRAGMENT_ID_TAKEN,
@@ -43,6 +49,7 @@ import {
   isIdTaken,
   isStale,
   misfit,
+  OWNER_MASK,
   openDatagram,
   releaseHeld,
   renewDatagram,
@@ -50,7 +57,7 @@ import {
 } from "../tables/fragments";
 import { isExpired, isHeld } from "../tables/lifetime";
 import { configFlags, maxConnections6, maxFragments } from "../tables/memory";
-import { egressAt, egressTotal, findEndpoint } from "../tables/policy";
+import { egressAt, egressTotal, endpointAt, findEndpoint } from "../tables/policy";
 import { fragmentEnd, fragmentFrom, fragmentId, isLastFragment, readFragment } from "../wire/fragment";
 import { hasHandshake, PROTOCOL_SCTP } from "../wire/ipv4";
 import { makeKey, PARSED_LATER, Parsed } from "../wire/parse";
@@ -122,9 +129,12 @@ function follow(p: Parsed, number: u32, mayHold: bool, isServed: bool, v: Verdic
   if (isDone(row)) closeDatagram(row);
 }
 
-/** Protocol, which IPv6 shows in the first one only, and hook. */
+/** Protocol, which IPv6 shows in the first one only, hook, and who has the inside address: nobody's datagram goes on with an heir's fragments. */
 function kindOf(p: Parsed): u32 {
-  return (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
+  const isOut = p.hook == HOOK_FROM_ENDPOINT;
+  const endpoint = findEndpoint(isOut ? srcHigh(p) : dstHigh(p), isOut ? srcLow(p) : dstLow(p), nowNs());
+  const owner = endpoint == NO_INDEX ? 0 : load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) & OWNER_MASK;
+  return (p.isIpv6 ? 0 : p.protocol) | (p.side << 8) | owner;
 }
 
 /** Row of a fragment's datagram, or 0. @param mayOpen a new one where there is none */
@@ -196,10 +206,15 @@ function isLive(line: usize): bool {
   return line != 0 && !isHeld(line) && !isExpired(line, nowMs());
 }
 
-/** Gateway and address that a line's frames go by, in 32 bits; 0 = they pass as they are. Not by its number, which a new policy changes. */
+/**
+ * Gateway and address that a line's frames go by, and of replies to whom, in 32 bits; 0 = they pass as they are. Not by the number of the
+ * egress, which a new policy changes.
+ */
 function wayOf(line: usize): u32 {
   if (line == 0 || !(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return 0;
-  return wayOfEgress(load<u16>(line, LINE_EGRESS_AT), isIpv6Line(line));
+  const way = wayOfEgress(load<u16>(line, LINE_EGRESS_AT), isIpv6Line(line));
+  if ((load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) != HOOK_FROM_NETWORK) return way;
+  return way ^ load<u32>(line, LINE_OWNER_AT) ^ load<u16>(line, LINE_PORT_AT);
 }
 
 function wayOfEgress(egress: u32, isIpv6: bool): u32 {

@@ -196,7 +196,7 @@ export function staysPut(p: Parsed, line: usize): bool {
   if (flags & LINE_FLAG_LOST) return false;
   if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
   if (p.hook != HOOK_FROM_ENDPOINT)
-    return (flags & LINE_FLAG_TRANSLATED) != 0 || isOfOwner(<u32>(p.addresses >> 32), line);
+    return isOfOwner(flags & LINE_FLAG_TRANSLATED ? load<u32>(line, LINE_ADDRESS_AT) : <u32>(p.addresses >> 32), line);
   if (!(flags & LINE_FLAG_PRIMARY)) return isOfOwner(<u32>p.addresses, line);
   const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
   if (endpoint == NO_INDEX || !isOwner(endpoint, line) || neverSelected(dstHigh(p), dstLow(p))) return false;

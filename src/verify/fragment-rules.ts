@@ -40,9 +40,9 @@ export function judgeFragment(frame: Frame): boolean {
   if (!isFragment(packet) || !wasTaken(frame)) return false;
   if (!concernsGateway(frame)) return wasHeld(frame);
   const memory = judge.fragments;
-  const [toward, own] = keysOf(frame);
+  const { toward, own, held } = keysOf(frame);
   const isGone = action === "drop" || action === "lost";
-  const isBack = action !== "hold" && reason !== DUPLICATE && memory.takeBack(toward + own, o.given);
+  const isBack = action !== "hold" && reason !== DUPLICATE && memory.takeBack(held, o.given);
   let datagram = memory.find(toward, own, nowMs);
   if (isGone && datagram?.refusal !== reason && isByItself(frame)) return false;
   let isUnsure = judge.options.resumed === true || judge.options.foreign === true;
@@ -70,8 +70,8 @@ export function judgeFragment(frame: Frame): boolean {
     if (isGone) giveUp(frame, datagram, isBack);
     else if (isFirst) datagram.hasBegun = true;
   }
-  if (action === "hold") memory.hold(toward + own, o.given);
-  if (datagram.isComplete && !datagram.isUnsure && !memory.holds(toward + own)) memory.forget(datagram);
+  if (action === "hold") memory.hold(held, o.given);
+  if (datagram.isComplete && !datagram.isUnsure && !memory.holds(held)) memory.forget(datagram);
   return isGone && (wanted !== "" || (!isFirst && action === "drop"));
 }
 
@@ -96,17 +96,22 @@ function concernsGateway({ judge, o, packet }: Frame): boolean {
 function wasHeld(frame: Frame): boolean {
   const { judge, o } = frame;
   if (o.action !== "drop" || o.reason !== WITHOUT_FIRST) return false;
-  return judge.fragments.takeBack(keysOf(frame).join(""), o.given) || judge.options.resumed === true;
+  return judge.fragments.takeBack(keysOf(frame).held, o.given) || judge.options.resumed === true;
 }
 
-/** Remote, identification and protocol, and the other address. The next header of later IPv6 fragments may be another (RFC 8200 section 4.5). */
-function keysOf({ o, packet }: Frame): [toward: string, own: string] {
+/**
+ * Remote, identification and protocol, and the other address with who has it now; under `held` without: what was held may come again when
+ * somebody else has it. The next header of later IPv6 fragments may be another (RFC 8200 section 4.5).
+ */
+function keysOf({ judge, o, packet }: Frame): Pick<Datagram, "toward" | "own"> & { readonly held: string } {
   const { family, sourceAt, destinationAt, fragmentId, protocol } = packet;
   const source = addressKey(o.given, sourceAt, family);
   const destination = addressKey(o.given, destinationAt, family);
   const isOut = o.hook === "from-endpoint";
   const id = String.fromCharCode(fragmentId >>> 16, fragmentId & 0xffff, family === 4 ? protocol : 0);
-  return isOut ? [`>${id}${destination}`, source] : [`<${id}${source}`, destination];
+  const [toward, address] = isOut ? [`>${id}${destination}`, source] : [`<${id}${source}`, destination];
+  const owner = judge.policies.ownerOfKey(address, o.timeNs)?.uid ?? "";
+  return { toward, own: `${address}${owner}`, held: toward + address };
 }
 
 /** Impossible TCP flags are what a frame is dropped for after it was taken for a fragment. */

@@ -16,6 +16,7 @@ import {
   udp,
 } from "../support/frames.js";
 import {
+  address,
   changed,
   datagram,
   EGRESS_A,
@@ -283,6 +284,20 @@ describe.each([
     const first = { ...FIRST, at: 31 };
     expect(faults(of(old, first, { ...MIDDLE, at: 31 }))).toEqual(["fragment at 3"]);
     expect(faults(of(old, first, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST }))).toEqual([]);
+  });
+
+  it("held for who had an address do not leave with the datagram of who has it now, nor does anything later", () => {
+    const pod = "pod" in family ? POD6 : POD;
+    const owners = [
+      { addresses: [address(pod)], toNs: seconds(5) },
+      { name: "heir", uid: "uid-heir", addresses: [address(pod)], fromNs: seconds(5) },
+    ];
+    const both = (...steps: Step[]) => play(of(...steps), RFC, new Scene(model({ endpoints: owners }), RFC)).faults;
+    const late = { ...MIDDLE, at: 6 };
+    expect(both({ ...MIDDLE, fate: "hold" }, { ...FIRST, at: 6 }, late)).toContain("fragment at 3");
+    expect(both({ ...MIDDLE, fate: "hold" }, { ...FIRST, at: 6 }, { ...late, fate: WITHOUT_FIRST })).toEqual([]);
+    expect(both(FIRST, late)).toContain("fragment at 2");
+    expect(both(FIRST, { ...late, fate: "hold" })).toEqual([]);
   });
 
   it("that waited in vain are dropped, also where no policy selects them any more", () => {
