@@ -11,6 +11,7 @@ import {
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
   LINE_EGRESS_AT,
+  LINE_FLAG_LOST,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
@@ -55,14 +56,16 @@ import {
   renewDatagram,
   takeReleased,
 } from "../tables/fragments";
+import { isReachable } from "../tables/gateways";
 import { isExpired, isHeld } from "../tables/lifetime";
 import { configFlags, maxConnections6, maxFragments } from "../tables/memory";
-import { egressAt, egressTotal, endpointAt, findEndpoint } from "../tables/policy";
+import { egressAt, egressTotal, endpointAt, findEndpoint, nodeOf } from "../tables/policy";
 import { fragmentEnd, fragmentFrom, fragmentId, isLastFragment, readFragment } from "../wire/fragment";
 import { hasHandshake, PROTOCOL_SCTP } from "../wire/ipv4";
 import { makeKey, PARSED_LATER, Parsed } from "../wire/parse";
 import { TCP_ACK } from "../wire/transport";
-import { placementHash, staysPut } from "./from-endpoint";
+import { wayFault } from "./connection";
+import { placementHash, staysPinned, staysPut } from "./from-endpoint";
 import { serve } from "./from-overlay";
 import { plain } from "./process";
 import { decision, isSelectedElsewhere, resolve, resolveHere, selectedEgress } from "./resolve";
@@ -245,9 +248,19 @@ function trail(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32)
   p.flags |= <u8>PARSED_LATER;
   const line = lineOf(p);
   // It cannot open a connection, nor say where one goes from now on.
-  if (!isLive(line) || !staysPut(p, line) || wayOf(line) != load<u32>(row, FRAGMENT_WAY_AT))
+  if (!isLive(line) || !staysPinned(p, line) || wayOf(line) != load<u32>(row, FRAGMENT_WAY_AT))
     return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
-  take(p, line, isServed, v, captured);
+  if (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST) sendForgotten(p, line, v);
+  else take(p, line, isServed, v, captured);
+}
+
+/** A later fragment on its way to a gateway that has forgotten its connection, or that does not answer. */
+function sendForgotten(p: Parsed, line: usize, v: Verdict): void {
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  const fault = wayFault(p, line);
+  if (fault) v.drop(fault);
+  else if (isReachable(nodeOf(egress))) v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
+  else v.lose(egress);
 }
 
 function hold(row: usize, v: Verdict): void {

@@ -179,6 +179,12 @@ describe("a datagram whose pieces are far apart", () => {
   const atOnce = (seconds: number, event: NodeOrder, ...nodes: string[]) =>
     nodes.map((node) => [seconds, node, event] as const);
 
+  it("is lost with the gateway that answers no more, whether or not that has forgotten it", async () => {
+    const scenario = scenarioOf(atOnce(1, "node-down", ...Object.keys(GATEWAYS)));
+    const report = await both([...at(0, first), ...at(1.5, ...rest)], await dualStack([POD4]), scenario);
+    expect(report.frames).toMatchObject({ snat: 1, lost: 2 });
+  });
+
   it("of which pieces are held on a node that dies ends there: nothing that waits is on its way", async () => {
     const frames = [...at(0, ...rest), ...at(40, ...datagram(POD6, FAR6, 1, 1, 8))];
     const base = await dualStack([POD4, POD6]);
