@@ -110,6 +110,8 @@ function follow(p: Parsed, number: u32, mayHold: bool, isServed: bool, v: Verdic
   const isBack = number != NOT_HELD;
   // What came over the overlay follows nothing that came from an endpoint here: it goes another way.
   const kind = kindOf(p) | (isServed ? FROM_OVERLAY : 0);
+  // The endpoint's node lets no first fragment by twice: it has ended the datagram before.
+  if (isFirst && isServed) endDatagram(p, kind);
   // No first fragment is ever held: what says that it was opens nothing.
   const row = rowOf(p, kind, (isFirst && !isBack) || mayHold);
   // What was held for an older datagram with this identification has no row, either.
@@ -145,6 +147,11 @@ function rowOf(p: Parsed, kind: u32, mayOpen: bool): usize {
   const row = findDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
   if (row || !mayOpen) return row;
   return openDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
+}
+
+function endDatagram(p: Parsed, kind: u32): void {
+  const row = rowOf(p, kind, false);
+  if (row) closeDatagram(row);
 }
 
 /** Nothing more of a datagram leaves. */

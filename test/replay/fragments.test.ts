@@ -193,4 +193,12 @@ describe("a datagram whose pieces are far apart", () => {
     const report = await both(frames, model, { natProfile: "rfc", ...scenario });
     expect(report.frames).toMatchObject({ snat: 3, drop: 2, lost: 0 });
   });
+
+  it("that ended at the node of its pod leaves room at the gateway for the next one with its identification", async () => {
+    const base = await dualStack([POD4]);
+    const timeouts = { value: { ...base.settings.timeouts.value, udp: 5000 }, source: "test" };
+    const model = { ...base, settings: { ...base.settings, timeouts } };
+    const report = await both([...at(0, first), ...at(6, ...rest), ...at(7, first, ...rest)], model, {});
+    expect(report.frames).toMatchObject({ snat: 4, drop: 2 });
+  });
 });
