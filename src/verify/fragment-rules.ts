@@ -42,7 +42,8 @@ export function judgeFragment(frame: Frame): boolean {
   const memory = judge.fragments;
   const { toward, own, held } = keysOf(frame);
   const isGone = action === "drop" || action === "lost";
-  const isBack = action !== "hold" && reason !== DUPLICATE && memory.takeBack(held, o.given);
+  const heldFor = action === "hold" || reason === DUPLICATE ? undefined : memory.takeBack(held, o.given);
+  const isBack = heldFor !== undefined;
   let datagram = memory.find(toward, own, nowMs);
   if (isGone && datagram?.refusal !== reason && isByItself(frame)) return false;
   let isUnsure = judge.options.resumed === true || judge.options.foreign === true;
@@ -60,9 +61,8 @@ export function judgeFragment(frame: Frame): boolean {
   datagram ??= memory.open(toward, own, nowMs, fragmentsEvicted, isUnsure);
   frame.datagram = datagram;
   const misfit = datagram.misfitOf(pieceOf(packet));
-  // What was held for this datagram has its bytes noted; anything else that comes back was held for an older one.
-  const fault = !isBack ? misfit : misfit === DUPLICATE ? "" : WITHOUT_FIRST;
-  const wanted = datagram.refusal || fault;
+  const fault = !isBack ? misfit : heldFor === datagram ? "" : WITHOUT_FIRST;
+  const wanted = (isBack && fault) || datagram.refusal || fault;
   if (!datagram.isUnsure) checkFate(frame, datagram, wanted, isBack);
   if (fault === "fragment-overlap") datagram.refusal ||= fault;
   if (!wanted) {
@@ -70,7 +70,7 @@ export function judgeFragment(frame: Frame): boolean {
     if (isGone) giveUp(frame, datagram, isBack);
     else if (isFirst) datagram.hasBegun = true;
   }
-  if (action === "hold") memory.hold(held, o.given);
+  if (action === "hold") memory.hold(held, o.given, datagram);
   if (datagram.isComplete && !datagram.isUnsure && !memory.holds(held)) memory.forget(datagram);
   return isGone && (wanted !== "" || (!isFirst && action === "drop"));
 }
@@ -96,7 +96,7 @@ function concernsGateway({ judge, o, packet }: Frame): boolean {
 function wasHeld(frame: Frame): boolean {
   const { judge, o } = frame;
   if (o.action !== "drop" || o.reason !== WITHOUT_FIRST) return false;
-  return judge.fragments.takeBack(keysOf(frame).held, o.given) || judge.options.resumed === true;
+  return judge.fragments.takeBack(keysOf(frame).held, o.given) !== undefined || judge.options.resumed === true;
 }
 
 /**

@@ -286,6 +286,16 @@ describe.each([
     expect(faults(of(old, first, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST }))).toEqual([]);
   });
 
+  it("held for an older datagram are not those of a newer one that was refused, nor the same bytes held for it", () => {
+    const old = { ...MIDDLE, fate: "hold" };
+    const refused = { ...FIRST, at: 31, fate: "table-full" };
+    expect(faults(of(old, refused, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST }))).toEqual([]);
+    expect(faults(of(old, refused, { ...MIDDLE, at: 31, fate: "table-full" }))).toEqual(["drop-reason at 3"]);
+    const again = of(old, { ...MIDDLE, at: 31, fate: "hold" }, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST });
+    expect(faults(again)).toEqual([]);
+    expect(faults([...again, ...of({ ...FIRST, at: 32 }, { ...MIDDLE, at: 32 })])).toEqual([]);
+  });
+
   it("held for who had an address do not leave with the datagram of who has it now, nor does anything later", () => {
     const pod = "pod" in family ? POD6 : POD;
     const owners = [
