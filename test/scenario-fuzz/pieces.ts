@@ -30,7 +30,7 @@ function piecesOf(frame: FuzzFrame, id: number, dice: Dice): FuzzFrame[] {
   const sizes = Array.from({ length: dice.int(1, 3) }, () => dice.pick([8, 16, 24]));
   const cut = isIpv6 ? ipv6FragmentsOf(packet, sizes, id) : ipv4FragmentsOf(packet, sizes);
   if (dice.chance(45)) cut.reverse();
-  if (dice.chance(5)) cut.splice(dice.int(0, cut.length - 1), 1);
+  if (dice.chance(5) && cut.length > 1) cut.splice(dice.int(0, cut.length - 1), 1);
   if (dice.chance(8)) cut.push(cut[dice.int(0, cut.length - 1)]);
   let { us } = frame;
   return cut.map((piece): FuzzFrame => {
