@@ -58,9 +58,11 @@ export function moveTo(time: u64): u64 {
   const at = stateAt;
   if (!load<u32>(at, STARTED_AT)) {
     store<u32>(at, 1, STARTED_AT);
+    // Whole milliseconds, so that all engines of a cluster agree on when something expires, whatever they saw first.
+    const base = time - (time % NS_PER_MS);
     store<u64>(at, time, NOW_NS_AT);
-    store<u64>(at, time, BASE_NS_AT);
-    store<u64>(at, time + NS_PER_MS, NEXT_TICK_AT);
+    store<u64>(at, base, BASE_NS_AT);
+    store<u64>(at, base + NS_PER_MS, NEXT_TICK_AT);
     // Coarse 0 is kept for "long ago".
     store<u32>(at, 1, NOW_MS_AT);
     return 0;

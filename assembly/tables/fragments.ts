@@ -46,7 +46,7 @@ const SRC_LOW_AT: usize = 8;
 const DST_HIGH_AT: usize = 16;
 const DST_LOW_AT: usize = 24;
 const ID_AT: usize = 32; // u32, as on the wire
-const KIND_AT: usize = 36; // u32, protocol (IPv4) and hook of the row's key
+const KIND_AT: usize = 36; // u32, protocol (IPv4) and hook of the row's key, FROM_OVERLAY, and bits of OWNER_MASK
 /** Ports of the first fragment, as on the wire. */
 export const FRAGMENT_PORTS_AT: usize = 40; // u32
 /** Its transport protocol as keys have it, and LINE_HOOK_ANSWER where it was an answer. */
@@ -75,6 +75,8 @@ const MAX_RANGES: u32 = 56;
 
 /** In the kind of a datagram: its fragments come from another node. */
 export const FROM_OVERLAY: u32 = 0x10000;
+/** Bits of the endpoint's UID hash that are there as well. */
+export const OWNER_MASK: u32 = 0xfffe0000;
 const PROTOCOL_AND_HOOK: u32 = 0xffff;
 
 const FRAGMENT_WAITING: u32 = 1; // for its first fragment
@@ -117,7 +119,7 @@ function headOfRow(row: usize): usize {
 
 /**
  * Row of a datagram, or 0. Addresses as two big-endian halves.
- * @param id as on the wire   @param kind protocol | hook << 8, as keys have them; the protocol of IPv6 fragments is 0
+ * @param id as on the wire   @param kind protocol | hook << 8, as keys have them, and more above; the protocol of IPv6 fragments is 0
  */
 export function findDatagram(srcHigh: u64, srcLow: u64, dstHigh: u64, dstLow: u64, id: u32, kind: u32): usize {
   const outbound = isOutbound(kind);

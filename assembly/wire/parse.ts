@@ -92,7 +92,7 @@ export const KIND_REFUSED: u32 = 9; // has addresses, but must not be translated
 /** Bits of `Parsed.flags`. */
 export const PARSED_PARTIAL: u32 = 1;
 export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not captured
-const PARSED_IPV6: u32 = 4;
+export const PARSED_IPV6: u32 = 4;
 export const PARSED_UPLINK: u32 = 8; // taken off again before the frame is translated
 export const PARSED_LATER: u32 = 16; // a later fragment: its ports are those of its first one, and it has no transport header
 export const PARSED_LONG: u32 = 128; // may be too long for a link, and must not be fragmented

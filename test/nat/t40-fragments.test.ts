@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ACTION_HOLD, FRAGMENT_MS, HOOK_FROM_ENDPOINT, LINK_ETHERNET } from "../../assembly/abi.js";
 import { compilePolicy } from "../../src/engine/blob.js";
 import type { Outcome } from "../assembly/path/gateway-rig.js";
+import { endpoint, NOON } from "../engine/model.js";
 import { icmpEcho, ORDERS_OF_THREE, onesSum, patterned, tcp, udp } from "../support/frames.js";
 import { head, piece, pieces } from "./pieces.js";
 import { EXT, INSIDE, Nat, natModel, OTHER_EXT, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
@@ -329,4 +330,59 @@ it("a datagram whose connection moves between its fragments ends there: none of 
     egressIP: OTHER_EXT,
   });
   expect(nat.rig.one(third)).toMatchObject({ action: "drop", reason: "fragment-without-first" });
+});
+
+it("what is held while a policy selects it is dropped when its time is over, although none does by then", async () => {
+  const nat = await Nat.start();
+  const [, second] = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(1200) }));
+  nat.one(second);
+  const none = { ...nat.model, policySets: nat.model.policySets.map(() => ({ entries: [] })) };
+  nat.rig.engine.loadPolicy(compilePolicy(none, { natProfile: "rfc" }));
+  nat.verifier.policiesChanged(none, NOON);
+  expect(nat.back(udp({ srcPort: 1, dstPort: 1 }), { atMs: FRAGMENT_MS })).toMatchObject({ action: "drop" });
+  expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-without-first"]);
+  nat.check();
+});
+
+describe("an address that has another owner in mid-datagram", () => {
+  const at = (ms: number) => NOON + BigInt(ms) * 1_000_000n;
+  /** From 10 s on the address is another pod's. */
+  const inherited = () => {
+    const base = natModel();
+    const owners = [
+      endpoint("pod-0", [INSIDE], { node: "gw-a", toNs: at(10_000) }),
+      endpoint("heir", [INSIDE], { node: "gw-a", fromNs: at(10_000) }),
+    ];
+    return { ...base, endpoints: [...owners, ...base.endpoints.slice(1)] };
+  };
+  const query = (atMs: number) => pieces(udp({ srcPort: 7000, dstPort: 53, payload: patterned(1200) }), { atMs });
+  const answer = (atMs: number) =>
+    pieces(udp({ srcPort: 53, dstPort: 7000, payload: patterned(1200) }), { src: REMOTE, dst: EXT, atMs });
+
+  it("lets nothing go on with it that somebody else began", async () => {
+    const nat = await Nat.start({ model: inherited() });
+    const sent = [query(0)[0], query(11_000)[1], query(12_000)[0]];
+    expect(reasonsOf(nat.send(sent))).toEqual(["snat", "fragment-without-first", "fragment-id-taken"]);
+    expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-id-taken"]);
+    nat.check();
+  });
+
+  it("lets nothing go with it that was held for somebody else", async () => {
+    const nat = await Nat.start({ model: inherited() });
+    nat.send([query(0)[1], query(11_000)[0], outbound(udp({ srcPort: 1, dstPort: 1 }), { atMs: FRAGMENT_MS })]);
+    expect(nat.counters.actions).toMatchObject({ hold: 1, snat: 2 });
+    expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-without-first"]);
+    nat.check();
+  });
+
+  it("gives it no more of the answers that the one before was given the beginning of", async () => {
+    for (const asksAgain of [false, true]) {
+      const nat = await Nat.start({ model: inherited() });
+      nat.send([outbound(udp({ srcPort: 7000, dstPort: 53 })), answer(1)[0]]);
+      if (asksAgain) expect(nat.out(udp({ srcPort: 7000, dstPort: 53 }), { atMs: 11_000 }).natPort).toBe(7000);
+      const late = nat.one(answer(12_000)[1]);
+      expect(late).toMatchObject({ action: "drop", reason: "fragment-without-first" });
+      nat.check();
+    }
+  });
 });
