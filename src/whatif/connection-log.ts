@@ -167,7 +167,7 @@ export class ConnectionLog implements PieceObserver {
     connection.lastFrame = frame;
     count(connection, isOut, columns.wire[i]!);
     this.#onFrame?.(connection, { number: frame, isOut, tcpFlags: seen.packet.tcpFlags });
-    if (WITHOUT_EGRESS.has(columns.reason[i]!)) connection.framesWithoutEgress++;
+    if (WITHOUT_EGRESS.has(columns.reason[i]!)) connection.lacksEgress = true;
     const outcome = outcomeOf(action);
     // What comes back for a frame that never left says nothing about its connection.
     const counts = outcome === "snat" || isOut === connection.isOutbound;
@@ -211,7 +211,7 @@ export class ConnectionLog implements PieceObserver {
       framesIn: 0,
       bytesOut: 0,
       bytesIn: 0,
-      framesWithoutEgress: 0,
+      lacksEgress: false,
       outcome: "drop",
       reason: "",
       lastOutcome: "drop",
