@@ -1,7 +1,7 @@
 import * as layout from "../../assembly/outside/layout.js";
 import type { MergedIndex } from "../capture/merge.js";
-import { HOOK_FROM_ENDPOINT } from "../engine/codes.js";
-import type { Verifier } from "../verify/verifier.js";
+import { ACTION_REVERSE, ACTION_SNAT, HOOK_FROM_ENDPOINT, VERDICT_FLAG_REMAPPED } from "../engine/codes.js";
+import type { PlainFrame, Verifier } from "../verify/verifier.js";
 import type { Columns } from "./columns.js";
 import type { Course } from "./course.js";
 import type { HeldFrame } from "./held-frames.js";
@@ -9,7 +9,7 @@ import { causeOf } from "./moved.js";
 import { outputLinkType } from "./outputs.js";
 import { nameOfAction, nameOfReason } from "./reasons.js";
 import type { Machine } from "./setup.js";
-import { nanoseconds } from "./time.js";
+import { halves, millisecondsSince, nanoseconds } from "./time.js";
 import type { Face } from "./viewpoint.js";
 
 const NO_EGRESS = layout.NO_EGRESS;
@@ -30,7 +30,13 @@ export class Observer {
   /** The piece as captured, and its built frames as given to the engine; same offsets as in the arena. */
   readonly #captured: Uint8Array;
   readonly #given: Uint8Array;
-  #clock = 0n;
+  /** Virtual time. */
+  #timeLow: number;
+  #timeHigh: number;
+  /** The frame at hand, as `Verifier.accept` takes it: one object for all. */
+  readonly #plain: PlainFrame;
+  /** Halves of `Verifier.startNs`, once that is known. */
+  #start: readonly [low: number, high: number] | undefined;
   /** Fragmented datagrams given up by the end of the frames at hand: the verifier then insists on less. */
   #fragmentsEvicted = 0;
 
@@ -44,7 +50,14 @@ export class Observer {
     this.#arena = engine.arena;
     this.#captured = engine.host.subarray(region.captured);
     this.#given = engine.host.subarray(region.given);
-    this.#clock = nanoseconds(outside.clockLow, outside.clockHigh);
+    this.#timeLow = outside.clockLow;
+    this.#timeHigh = outside.clockHigh;
+    this.#plain = {
+      captured: this.#captured,
+      given: this.#given,
+      result: this.#arena,
+      ...{ at: 0, length: 0, linkType: 0, isOut: false, egress: 0, evictions: 0, nowMs: 0 },
+    };
   }
 
   /** Copies the bytes of frames `first` to `end` - 1 before anything is done to them. */
@@ -60,18 +73,11 @@ export class Observer {
     const { hook, timeLow, timeHigh, interface: numbers } = this.#columns;
     this.#fragmentsEvicted = this.#machine.engines.counters().fragmentsEvicted;
     for (let i = first; i < end; i++) {
-      const time = nanoseconds(timeLow[i]!, timeHigh[i]!);
-      if (time > this.#clock) this.#clock = time;
+      this.#advance(timeLow[i]!, timeHigh[i]!);
       if (hook[i] === 0) continue;
       const linkType = outputLinkTypeOf(i, this.#columns, faces[numbers[i]!]!);
-      this.#observeFrame(i, passed + i + 1, index.source[i]!, linkType);
+      if (!this.#accept(i, linkType)) this.#observeFrame(i, passed + i + 1, index.source[i]!, linkType);
     }
-  }
-
-  /** The ICMP error of a gateway's own about frame `i`. */
-  #told(i: number): { told?: Uint8Array } {
-    const told = this.#machine.errors?.of(i);
-    return told ? { told } : {};
   }
 
   /** A held frame that was given again, in place `i`. @param link LINKTYPE_* of its bytes */
@@ -87,6 +93,39 @@ export class Observer {
     return this.#captured;
   }
 
+  #advance(low: number, high: number): void {
+    if (high < this.#timeHigh || (high === this.#timeHigh && low <= this.#timeLow)) return;
+    this.#timeLow = low;
+    this.#timeHigh = high;
+  }
+
+  /** What most frames are, without an object for each. @returns false where `#observeFrame` has to take it */
+  #accept(i: number, linkType: number): boolean {
+    const { offset, captured, flags, verdictFlags, action, egress, hook, evictions } = this.#columns;
+    const seen = flags[i]!;
+    const isOut = action[i] === ACTION_SNAT && hook[i] === HOOK_FROM_ENDPOINT;
+    if (!isOut && !(action[i] === ACTION_REVERSE && hook[i] !== HOOK_FROM_ENDPOINT && seen & layout.SLOT_REPLY))
+      return false;
+    const start = this.#startOfTime();
+    if (!start || verdictFlags[i]! & VERDICT_FLAG_REMAPPED || this.#machine.errors?.of(i)) return false;
+    const plain = this.#plain;
+    plain.given = seen & layout.SLOT_BUILT ? this.#given : this.#captured;
+    plain.at = offset[i]!;
+    plain.length = captured[i]!;
+    plain.linkType = linkType;
+    plain.isOut = isOut;
+    plain.egress = egress[i]!;
+    plain.evictions = evictions[i]!;
+    plain.nowMs = millisecondsSince(start, this.#timeLow, this.#timeHigh);
+    return this.#verifier.accept(plain, this.#course);
+  }
+
+  #startOfTime(): readonly [low: number, high: number] | undefined {
+    const { startNs } = this.#verifier;
+    if (!this.#start && startNs !== undefined) this.#start = halves(startNs);
+    return this.#start;
+  }
+
   #observeFrame(i: number, frame: number, file: number, linkType: number): void {
     const { offset, captured, wire, flags, verdictFlags, action, reason, egress, oldEgress, hook } = this.#columns;
     const from = offset[i]!;
@@ -96,7 +135,7 @@ export class Observer {
     this.#verifier.observe({
       frame,
       capture: this.#captures[file]!,
-      timeNs: this.#clock,
+      timeNs: nanoseconds(this.#timeLow, this.#timeHigh),
       linkType,
       hook: hook[i] === HOOK_FROM_ENDPOINT ? "from-endpoint" : "from-network",
       captured: before,
@@ -112,7 +151,7 @@ export class Observer {
       unreachable: this.#course.unreachable,
       evictions: this.#columns.evictions[i]!,
       fragmentsEvicted: this.#fragmentsEvicted,
-      ...this.#told(i),
+      told: this.#machine.errors?.of(i),
     });
   }
 }

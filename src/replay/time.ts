@@ -17,6 +17,11 @@ export function halves(ns: bigint): [low: number, high: number] {
   return [Number(ns & 0xffff_ffffn), Number(ns >> 32n)];
 }
 
+/** Time from `start` to another timestamp, both by halves; the same number as of the difference of the two in full. */
+export function millisecondsSince([startLow, startHigh]: readonly [number, number], low: number, high: number): number {
+  return ((high - startHigh) * 0x1_0000_0000 + (low - startLow)) / 1e6;
+}
+
 /** A frame's timestamp as the machine takes it: the last instant of 64 bits, which stands for "never", counts as the one before. */
 export function frameTime(low: number, high: number): bigint {
   const ns = nanoseconds(low, high);

@@ -1,12 +1,13 @@
 import type { Endpoint } from "../config/types.js";
 import { PROTOCOL_TCP, TCP_FIN, TCP_RST } from "../net/decode.js";
+import type { KnownFlow } from "./known-flows.js";
 import { CLOCK_GRAIN_MS, type LifetimeBounds, type LifetimeTable, type TcpHistory } from "./lifetimes.js";
 
 /** How long dead connections are remembered, in longest lifetimes, so that a mapping that lives on is told from an unknown one. */
 const REMEMBERED_LIFETIMES = 2;
 
-/** Entries that the sweep looks at per frame: more than one, so that it overtakes captures in which every frame opens a connection. */
-const SWEPT_PER_FRAME = 2;
+/** Entries that the sweep looks at for each new connection: more than one, so that it gets ahead of them. */
+const SWEPT_PER_OPENING = 4;
 
 /** What a connection is from its first frame on. */
 export interface ConnectionStart {
@@ -54,6 +55,8 @@ export class Connection {
   isRefused = false;
   /** Gateway that it is pinned to: that of `mapping`, or the one that a frame was lost on since. */
   pin: string | undefined;
+  /** What its next frames look like where nothing happens; undefined while that is not known. */
+  flow: KnownFlow | undefined;
 
   /** @param lifetimes of its policy, or the defaults for an inbound one */
   constructor(
@@ -86,6 +89,11 @@ export class ConnectionTable {
   /** Policy epoch: grows with each change of policies. */
   epoch = 0;
 
+  /** Number of the last event of nodes. */
+  get event(): number {
+    return this.#event;
+  }
+
   /** Connections remembered now. */
   get size(): number {
     return this.#byKey.size;
@@ -106,6 +114,7 @@ export class ConnectionTable {
 
   /** Takes in a connection at its first frame; an older one with the same inside tuple is forgotten. */
   open(start: ConnectionStart, lifetimes: LifetimeTable, nowMs: number): Connection {
+    this.#sweepSome(nowMs);
     this.forget(start.key);
     const connection = new Connection(start, lifetimes, nowMs);
     connection.epoch = this.epoch;
@@ -147,6 +156,7 @@ export class ConnectionTable {
 
   /** A frame of `connection` was lost on its way: the engine may have taken it into account or not. */
   lose(connection: Connection, tcpFlags: number, nowMs: number): void {
+    connection.flow = undefined;
     connection.tcp?.mayBeAnew();
     connection.maybeAt = nowMs;
     if ((tcpFlags & (TCP_FIN | TCP_RST)) !== 0) connection.sureAt = Number.NEGATIVE_INFINITY;
@@ -161,6 +171,7 @@ export class ConnectionTable {
 
   /** The connection is pinned to `gateway` from now on, where nothing is known of it yet: its mapping is gone. */
   movePin(connection: Connection, gateway: string): void {
+    connection.flow = undefined;
     connection.pin = gateway;
     connection.event = this.#event;
   }
@@ -242,9 +253,9 @@ export class ConnectionTable {
   }
 
   /** Forgets what is long dead, a few entries per call, so that memory follows the connections alive and not those ever seen. */
-  sweep(nowMs: number): void {
+  #sweepSome(nowMs: number): void {
     this.#sweep ??= this.#byKey.values();
-    for (let i = 0; i < SWEPT_PER_FRAME; i++) {
+    for (let i = 0; i < SWEPT_PER_OPENING; i++) {
       const next = this.#sweep.next();
       if (next.done) {
         this.#sweep = undefined;
@@ -257,6 +268,7 @@ export class ConnectionTable {
   }
 
   #release(connection: Connection): void {
+    connection.flow = undefined;
     const key = connection.mapping?.key;
     if (key === undefined || !connection.isHolder) return;
     connection.isHolder = false;

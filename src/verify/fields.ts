@@ -54,7 +54,8 @@ export class MismatchLog {
   readonly notes: Record<string, number> = {};
   count = 0;
   readonly #limit: number;
-  #startNs: bigint | undefined;
+  /** Of the first frame, nanoseconds since the epoch. */
+  startNs: bigint | undefined;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -62,8 +63,8 @@ export class MismatchLog {
 
   /** Milliseconds since the first frame; exact to the microsecond for captures of a century. */
   sinceStart(timeNs: bigint): number {
-    this.#startNs ??= timeNs;
-    return Number(timeNs - this.#startNs) / 1e6;
+    this.startNs ??= timeNs;
+    return Number(timeNs - this.startNs) / 1e6;
   }
 
   add(o: FrameObservation, finding: Finding): void {

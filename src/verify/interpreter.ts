@@ -51,6 +51,12 @@ export class PolicyInterpreter {
     }
   }
 
+  /** True where an address, given as `addressKey`, has one owner from its first frame on for good. */
+  hasOneOwner(key: string): boolean {
+    const owners = this.#owners.get(key);
+    return owners?.length === 1 && owners[0]!.toNs === undefined;
+  }
+
   /** The endpoint that owns an address, given as `addressKey`, at `timeNs`; of several the one that came last. */
   ownerOfKey(key: string, timeNs: bigint): Endpoint | undefined {
     let owner: Endpoint | undefined;

@@ -27,6 +27,8 @@ export interface VerifierOptions {
    * lifetimes are unknown. Default false.
    */
   readonly foreign?: boolean;
+  /** True = every frame goes through all rules, also where nothing about its connection has changed. Default false. */
+  readonly thorough?: boolean;
   /** Programming delay of the scenario in milliseconds: how long what waits to be programmed may leave untranslated. Default 0. */
   readonly propagationMs?: number;
 }
@@ -39,7 +41,7 @@ export class Judge {
   readonly fragments = new FragmentMemory();
   policies: PolicyInterpreter;
   gateways: Gateways;
-  #statuses: FrameObservation["statuses"];
+  statuses: FrameObservation["statuses"];
   readonly #lifetimes = new Map<number, LifetimeTable>();
   /** Milliseconds of the last change of policies; those from the start are in force from the start. */
   policiesChangedAtMs = Number.NEGATIVE_INFINITY;
@@ -63,7 +65,7 @@ export class Judge {
     // Addresses that moved between gateways are no policies that have to be programmed.
     if (model.policySets !== this.model.policySets) this.policiesChangedAtMs = this.log.sinceStart(timeNs);
     this.policies = new PolicyInterpreter(model);
-    this.gateways = new Gateways(model, this.#statuses, this.options.foreign);
+    this.gateways = new Gateways(model, this.statuses, this.options.foreign);
     for (const node of this.gateways.down) this.table.nodeDown(node);
     this.#lifetimes.clear();
     this.table.epoch++;
@@ -71,8 +73,8 @@ export class Judge {
 
   /** Nodes stand differently from now on: pins on those that are down by now are gone. */
   changeStatuses(statuses: FrameObservation["statuses"]): void {
-    if (statuses === this.#statuses) return;
-    this.#statuses = statuses;
+    if (statuses === this.statuses) return;
+    this.statuses = statuses;
     const { down } = this.gateways;
     this.gateways = new Gateways(this.model, statuses, this.options.foreign);
     for (const node of this.gateways.down) if (!down.has(node)) this.table.nodeDown(node);
@@ -94,6 +96,8 @@ export class Judge {
 export class Frame {
   /** What is known of the datagram that it is a fragment of, where a gateway has to do with it. */
   datagram: Datagram | undefined;
+  /** The connection by which it was translated on its way out. */
+  connection: Connection | undefined;
 
   /** @param packet as decoded from `o.given` */
   constructor(

@@ -63,6 +63,7 @@ function judgeTranslated(frame: Frame, endpoint: Endpoint, egress: Egress): void
     table.claim(connection, mapping);
   }
   table.refresh(connection, packet.tcpFlags, true, nowMs);
+  frame.connection = connection;
   frame.rememberFragment(connection);
 }
 

@@ -50,7 +50,7 @@ export interface FrameObservation {
   /** The same for fragmented datagrams that the engine gave up for newer ones. */
   readonly fragmentsEvicted?: number;
   /** The ICMP error (an IP packet) that the engine made about this frame; undefined = none. */
-  readonly told?: Uint8Array;
+  readonly told?: Uint8Array | undefined;
 }
 
 export interface Mismatch {

@@ -5,10 +5,11 @@ import { PROFILE_TIMEOUTS } from "../../src/config/settings.js";
 import type { NatProfile, PolicyModel } from "../../src/config/types.js";
 import type { EngineConfig } from "../../src/engine/engine-config.js";
 import type { FrameObservation } from "../../src/verify/types.js";
-import { Verifier, type VerifierOptions } from "../../src/verify/verifier.js";
+import type { Verifier, VerifierOptions } from "../../src/verify/verifier.js";
 import { GatewayRig, type Outcome, type RigFrame } from "../assembly/path/gateway-rig.js";
 import { egress, endpoint, model, node, policy, policySet, prefix, withSettings } from "../engine/model.js";
 import { ethernet, ipv4, type Layer4 } from "../support/frames.js";
+import { TwinVerifier } from "../verify/twin.js";
 import { faultsOf } from "./oracles.js";
 import { pairsIn } from "./pairs.js";
 
@@ -76,7 +77,7 @@ export class Nat {
   private constructor(rig: GatewayRig, natModel: PolicyModel, options: NatOptions) {
     this.rig = rig;
     this.model = natModel;
-    this.verifier = new Verifier(natModel, { natProfile: "rfc", ...options.verifier });
+    this.verifier = new TwinVerifier(natModel, { natProfile: "rfc", ...options.verifier });
   }
 
   static async start(options: NatOptions = {}): Promise<Nat> {

@@ -10,9 +10,10 @@ import { checksumState } from "../../src/net/recount.js";
 import { addressKey, tupleKey, tupleOf } from "../../src/net/tuple.js";
 import { PolicyInterpreter } from "../../src/verify/interpreter.js";
 import type { FrameObservation, VerificationResult } from "../../src/verify/types.js";
-import { Verifier } from "../../src/verify/verifier.js";
+import type { Verifier } from "../../src/verify/verifier.js";
 import { startEngine } from "./mutant.js";
 import { buildReply, type ExternalSocket } from "./outside.js";
+import { TwinVerifier } from "./twin.js";
 
 export interface CaptureFrame {
   readonly timeNs: bigint;
@@ -68,7 +69,7 @@ class CaptureRun {
     this.#engine = engine;
     this.#model = model;
     this.#policies = new PolicyInterpreter(model);
-    this.verifier = new Verifier(model, { natProfile: engine.config.natProfile });
+    this.verifier = new TwinVerifier(model, { natProfile: engine.config.natProfile });
   }
 
   take(frame: CaptureFrame, number: number): void {

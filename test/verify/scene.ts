@@ -5,8 +5,9 @@
 import type { Egress, Endpoint, Policy, PolicyModel, PolicySetEntry, Timeouts } from "../../src/config/types.js";
 import { type AddressBytes, type Prefix, parseAddress, parsePrefix } from "../../src/net/address.js";
 import type { FrameObservation, NodeStanding, VerificationResult } from "../../src/verify/types.js";
-import { Verifier, type VerifierOptions } from "../../src/verify/verifier.js";
+import type { Verifier, VerifierOptions } from "../../src/verify/verifier.js";
 import { ethernet, icmpEcho, ipv4, ipv6, type Layer4, patterned, tcp, udp } from "../support/frames.js";
+import { TwinVerifier } from "./twin.js";
 
 export const POD = "10.1.0.7";
 export const POD_B = "10.1.0.8";
@@ -169,7 +170,7 @@ export class Scene {
   #last: FrameObservation | undefined;
 
   constructor(m: PolicyModel = model(), options: Partial<VerifierOptions> = {}) {
-    this.verifier = new Verifier(m, { natProfile: "cilium", ...options });
+    this.verifier = new TwinVerifier(m, { natProfile: "cilium", ...options });
   }
 
   /** A frame that an endpoint sends and that leaves translated. `more` overrides any part of the observation. */
