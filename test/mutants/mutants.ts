@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "assembly/wire/plain.ts",
     search: "if (total < IPV4_MIN_SIZE) return false;",
     replace: "if (total < 0) return false;",
-    killer: "test/nat/t01-malformed.test.ts",
+    killer: MALFORMED_TESTS,
   },
   {
     what: "an IPv6 transport checksum does not follow the address",
