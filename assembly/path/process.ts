@@ -1,7 +1,10 @@
 import {
+  ACTION_REVERSE,
+  ACTION_SNAT,
   CONFIG_FLAG_BAD_CHECKSUM_DROP,
   CONFIG_FLAG_ICMP_ERRORS,
   CONFIG_FLAG_TOUCH,
+  COUNTER_ACTIONS_AT,
   ERROR_BAD_HOOK,
   ERROR_BAD_LINK_TYPE,
   ERROR_BATCH_TOO_LARGE,
@@ -45,7 +48,8 @@ import {
   SWEEP_LINES,
   tickBy,
 } from "../tables/clock";
-import { find, homeLine4, homeLine6, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
+import { find, homeLine4, homeLine6, rebaseLines, sweep, sweepAll, touchSwept } from "../tables/conntrack";
+import { countMany } from "../tables/counters";
 import { expireDatagrams, hasReleased, rebaseDatagrams } from "../tables/fragments";
 import { ownNode } from "../tables/gateways";
 import { forgetFormerOwners } from "../tables/loss";
@@ -55,7 +59,6 @@ import {
   arenaSize,
   BLOCK,
   configFlags,
-  countersAt,
   egressStatsAt,
   framesAt,
   generatedAt,
@@ -182,6 +185,8 @@ function touchLines(size: u32): void {
     }
     scratch += PARSED_SIZE;
   }
+  // Behind what a slot of the scratch holds.
+  store<u32>(scratchAt, touchSwept(size), <usize>PARSED_SIZE - 4);
 }
 
 /** Between the passes, where ICMP errors are asked for: what may be too long leaves the straight line. */
@@ -213,7 +218,8 @@ function refuseBadChecksums(record: usize, size: u32): void {
 function settle(record: usize, verdict: usize, size: u32): u32 {
   const timeouts = timeoutsAt;
   const stats = egressStatsAt;
-  const counters = countersAt;
+  let sent: u32 = 0;
+  let replied: u32 = 0;
   const addresses = addressesAt;
   // An engine with a node of its own sends frames on to others: nothing about that is straight.
   const isWhole = ownNode == NO_INDEX;
@@ -238,14 +244,18 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
     const captured = load<u32>(record, FRAME_CAPTURED_AT);
     if (p.kind == KIND_PLAIN) {
       const line = Straight.find(p.line, p.addresses, p.key);
-      if (line != 0 && isWhole && Straight.holds(p, line, now, age, timeouts))
-        Straight.translate(p, line, v, captured, now, stats, counters);
-      else plain(p, line, v, captured);
+      if (line != 0 && isWhole && Straight.holds(p, line, now, age, timeouts)) {
+        Straight.translate(p, line, v, captured, now, stats);
+        if (p.hook == HOOK_FROM_ENDPOINT) sent++;
+        else replied++;
+      } else plain(p, line, v, captured);
     } else if (p.kind == KIND_PLAIN6) {
       const line = isWhole ? Straight.find6(p.line, p.l3, p.key, addresses) : 0;
-      if (line != 0 && Straight.holds6(p, line, now, age, timeouts))
-        Straight.translate6(p, line, v, captured, now, stats, counters);
-      else plain6(p, v, captured);
+      if (line != 0 && Straight.holds6(p, line, now, age, timeouts)) {
+        Straight.translate6(p, line, v, captured, now, stats);
+        if (p.hook == HOOK_FROM_ENDPOINT) sent++;
+        else replied++;
+      } else plain6(p, v, captured);
     } else {
       v.clear(captured);
       odd(record, p, v);
@@ -261,6 +271,8 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
     verdict += VERDICT_SIZE;
     scratch += PARSED_SIZE;
   }
+  countMany(COUNTER_ACTIONS_AT + ACTION_SNAT * 8, sent);
+  countMany(COUNTER_ACTIONS_AT + ACTION_REVERSE * 8, replied);
   store<u32>(stateAt, due, SWEEP_DUE_AT);
   return taken;
 }

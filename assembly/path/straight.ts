@@ -2,7 +2,6 @@ import {
   ACTION_REVERSE,
   ACTION_SNAT,
   ADDRESS_SIZE,
-  COUNTER_ACTIONS_AT,
   EGRESS_STATS_BYTES_AT,
   EGRESS_STATS_FRAMES_AT,
   EGRESS_STATS_REPLIES_AT,
@@ -115,16 +114,8 @@ export class Straight {
     return !(flags & LINE_FLAG_HOP) || ttl > 1;
   }
 
-  /** Ages, counts and rewrites. @param stats, counters their regions   @param captured bytes of the frame */
-  @inline static translate(
-    p: Parsed,
-    line: usize,
-    v: Verdict,
-    captured: u32,
-    now: u32,
-    stats: usize,
-    counters: usize,
-  ): void {
+  /** Ages, counts and rewrites. @param stats region of the egress statistics   @param captured bytes of the frame */
+  @inline static translate(p: Parsed, line: usize, v: Verdict, captured: u32, now: u32, stats: usize): void {
     Straight.age(p, line, now);
     const l3 = p.l3;
     const l4 = p.l4;
@@ -139,25 +130,17 @@ export class Straight {
     const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
     if (p.hook == HOOK_FROM_ENDPOINT) {
       store<u32>(l3, address, IPV4_SRC_AT);
-      Straight.sent(p, l4, line, port, egress, stats, counters);
+      Straight.sent(p, l4, line, port, egress, stats);
       v.whole(ACTION_SNAT, flags, captured, egress, port, 0, Verdict.mapped(address));
     } else {
       store<u32>(l3, address, IPV4_DST_AT);
-      Straight.replied(p, l4, port, egress, stats, counters);
+      Straight.replied(p, l4, port, egress, stats);
       v.whole(ACTION_REVERSE, flags, captured, egress, p.ports >> 16, 0, Verdict.mapped(<u32>(p.addresses >> 32)));
     }
   }
 
   /** The same for IPv6. */
-  @inline static translate6(
-    p: Parsed,
-    line: usize,
-    v: Verdict,
-    captured: u32,
-    now: u32,
-    stats: usize,
-    counters: usize,
-  ): void {
+  @inline static translate6(p: Parsed, line: usize, v: Verdict, captured: u32, now: u32, stats: usize): void {
     Straight.age(p, line, now);
     const l3 = p.l3;
     const l4 = p.l4;
@@ -173,14 +156,14 @@ export class Straight {
     if (p.hook == HOOK_FROM_ENDPOINT) {
       store<u64>(l3, first, IPV6_SRC_AT);
       store<u64>(l3, second, IPV6_SRC_AT + 8);
-      Straight.sent(p, l4, line, port, egress, stats, counters);
+      Straight.sent(p, l4, line, port, egress, stats);
       v.whole(ACTION_SNAT, flags, captured, egress, port, first, second);
     } else {
       const own = load<u64>(l3, IPV6_DST_AT);
       const ownRest = load<u64>(l3, IPV6_DST_AT + 8);
       store<u64>(l3, first, IPV6_DST_AT);
       store<u64>(l3, second, IPV6_DST_AT + 8);
-      Straight.replied(p, l4, port, egress, stats, counters);
+      Straight.replied(p, l4, port, egress, stats);
       v.whole(ACTION_REVERSE, flags, captured, egress, p.ports >> 16, own, ownRest);
     }
   }
@@ -200,23 +183,19 @@ export class Straight {
   }
 
   /** The port of a frame that leaves, what it acknowledges, and the counters. */
-  @inline static sent(p: Parsed, l4: usize, line: usize, port: u32, egress: u32, stats: usize, counters: usize): void {
+  @inline static sent(p: Parsed, l4: usize, line: usize, port: u32, egress: u32, stats: usize): void {
     store<u16>(l4, <u16>port);
     if (p.protocol == PROTOCOL_TCP) store<u32>(line, load<u32>(l4, TCP_ACK_AT), LINE_ACK_AT);
     const row = stats + <usize>egress * EGRESS_STATS_SIZE;
     store<u64>(row, load<u64>(row, EGRESS_STATS_FRAMES_AT) + 1, EGRESS_STATS_FRAMES_AT);
     store<u64>(row, load<u64>(row, EGRESS_STATS_BYTES_AT) + p.wire, EGRESS_STATS_BYTES_AT);
-    const count = counters + COUNTER_ACTIONS_AT + ACTION_SNAT * 8;
-    store<u64>(count, load<u64>(count) + 1);
   }
 
   /** The same of one that comes back. */
-  @inline static replied(p: Parsed, l4: usize, port: u32, egress: u32, stats: usize, counters: usize): void {
+  @inline static replied(p: Parsed, l4: usize, port: u32, egress: u32, stats: usize): void {
     store<u16>(l4, <u16>port, 2);
     const row = stats + <usize>egress * EGRESS_STATS_SIZE;
     store<u64>(row, load<u64>(row, EGRESS_STATS_REPLIES_AT) + 1, EGRESS_STATS_REPLIES_AT);
     store<u64>(row, load<u64>(row, EGRESS_STATS_REPLY_BYTES_AT) + p.wire, EGRESS_STATS_REPLY_BYTES_AT);
-    const count = counters + COUNTER_ACTIONS_AT + ACTION_REVERSE * 8;
-    store<u64>(count, load<u64>(count) + 1);
   }
 }

@@ -442,6 +442,19 @@ export function sweep(lines: u32, now: u32): void {
   store<u32>(stateAt, slot, SWEEP_AT);
 }
 
+/**
+ * Loads the lines that the sweep comes to next. Nothing waits for them, so their misses overlap with each other and with what follows.
+ * @returns a number without meaning, which has to be stored somewhere lest the loads go
+ */
+export function touchSwept(lines: u32): u32 {
+  const slot = load<u32>(stateAt, SWEEP_AT);
+  const left = lineCount + PROBE_LIMIT - slot;
+  const end = lineAt(slot + (lines < left ? lines : left));
+  let sum: u32 = 0;
+  for (let line = lineAt(slot); line < end; line += LINE_SIZE) sum += load<u32>(line, LINE_SEEN_AT);
+  return sum;
+}
+
 /** Removes everything that has expired. */
 export function sweepAll(now: u32): void {
   const total = lineCount + PROBE_LIMIT;

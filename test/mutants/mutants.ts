@@ -380,9 +380,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: "translated frames count as restored ones on the straight line",
-    file: STRAIGHT,
-    search: "counters + COUNTER_ACTIONS_AT + ACTION_SNAT * 8",
-    replace: "counters + COUNTER_ACTIONS_AT + ACTION_REVERSE * 8",
+    file: "assembly/path/process.ts",
+    search: "countMany(COUNTER_ACTIONS_AT + ACTION_SNAT * 8, sent)",
+    replace: "countMany(COUNTER_ACTIONS_AT + ACTION_REVERSE * 8, sent)",
     killer: MAPPING_TESTS,
   },
   {
