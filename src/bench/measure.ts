@@ -91,8 +91,11 @@ function takeTurn({ subject, yardstick }: Pair, yardstickFirst: boolean, options
   return [first, takeBlock(yardstick, options)];
 }
 
-/** @returns nanoseconds per frame */
-function takeBlock(contestant: Contestant, { blockMs, clock }: MeasureOptions): number {
+/** Lets a contestant work for `blockMs`. @returns nanoseconds per frame */
+export function takeBlock(
+  contestant: Contestant,
+  { blockMs, clock }: Pick<MeasureOptions, "blockMs" | "clock">,
+): number {
   let spent = 0;
   let frames = 0;
   while (spent < blockMs * 1000) {
