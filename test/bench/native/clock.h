@@ -34,8 +34,10 @@ static void refuse_changes(const struct engine *e, uint64_t from, uint64_t to) {
 static void tick(struct engine *e, uint64_t time) {
   if (!e->is_started) {
     e->is_started = true;
-    e->now_ns = e->base_ns = time;
-    e->next_tick = time + NS_PER_MS;
+    e->now_ns = time;
+    /* Whole milliseconds, so that all engines of a cluster agree on when something expires. */
+    e->base_ns = time - time % NS_PER_MS;
+    e->next_tick = e->base_ns + NS_PER_MS;
     /* Coarse 0 is kept for "long ago". */
     e->now_ms = 1;
     return;
