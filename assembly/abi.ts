@@ -1,7 +1,7 @@
 // The numbers that the engine and its hosts share. Compiled by asc and by tsc, so: integer constants only, no imports.
 // All records are little-endian. Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. docs/abi.md explains each.
 
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 // ---- Error codes: what exported functions return. 0 and positive values are success. -------------------------------------------------
 

@@ -43,7 +43,7 @@ export class PolicyError extends EgressError {
 }
 
 /** `file:line:column: path is value, expected …`; the form in which every manifest fault is printed. */
-export function formatPolicyFault(fault: PolicyFault): string {
+function formatPolicyFault(fault: PolicyFault): string {
   const found = fault.value === undefined ? "is missing" : `is ${fault.value}`;
   return `${fault.file}:${fault.line}:${fault.column}: ${fault.path} ${found}, expected ${fault.expected}`;
 }

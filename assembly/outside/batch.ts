@@ -178,7 +178,9 @@ function takeFrame(i: u32, clock: u64): u32 {
   endsBatch = isFirst;
   const hook = <u32>load<u8>(hooks + i);
   passChanges(clock);
-  if (field(CONTROL_UNREACHABLE_AT) && losesFrame(i, clock)) {
+  // A held frame is on its way no longer: whoever holds it has said what comes of it.
+  const isBack = (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) != 0;
+  if (!isBack && field(CONTROL_UNREACHABLE_AT) && losesFrame(i, clock)) {
     if (hook == HOOK_FROM_ENDPOINT && identify(p)) forgetSending(p, clock);
     return SKIPPED;
   }

@@ -108,8 +108,8 @@ function column(id: usize): usize {
 export let offsets: usize = 0;
 export let captureds: usize = 0;
 export let wires: usize = 0;
-export let timesLow: usize = 0;
-export let timesHigh: usize = 0;
+let timesLow: usize = 0;
+let timesHigh: usize = 0;
 export let interfaces: usize = 0;
 export let links: usize = 0;
 export let hooks: usize = 0;

@@ -4,15 +4,22 @@ import {
   EGRESS_IPV4_AT,
   EGRESS_IPV6_AT,
   EGRESS_KEY_AT,
+  ENDPOINT_UID_HASH_AT,
   FRAME_FLAG_RELEASED,
   FRAME_FLAGS_AT,
   FRAME_TAG_AT,
   HOOK_FROM_ENDPOINT,
+  HOOK_FROM_NETWORK,
   LINE_EGRESS_AT,
+  LINE_FLAG_LOST,
   LINE_FLAG_REDIRECT,
   LINE_FLAG_TRANSLATED,
   LINE_FLAGS_AT,
   LINE_HOOK_ANSWER,
+  LINE_HOOK_AT,
+  LINE_HOOK_MASK,
+  LINE_OWNER_AT,
+  LINE_PORT_AT,
   NO_INDEX,
   REASON_FRAGMENT_DUPLICATE,
   REASON_FRAGMENT_ID_TAKEN,
@@ -43,19 +50,22 @@ import {
   isIdTaken,
   isStale,
   misfit,
+  OWNER_MASK,
   openDatagram,
   releaseHeld,
   renewDatagram,
   takeReleased,
 } from "../tables/fragments";
+import { isReachable } from "../tables/gateways";
 import { isExpired, isHeld } from "../tables/lifetime";
 import { configFlags, maxConnections6, maxFragments } from "../tables/memory";
-import { egressAt, egressTotal, findEndpoint } from "../tables/policy";
+import { egressAt, egressTotal, endpointAt, findEndpoint, nodeOf } from "../tables/policy";
 import { fragmentEnd, fragmentFrom, fragmentId, isLastFragment, readFragment } from "../wire/fragment";
 import { hasHandshake, PROTOCOL_SCTP } from "../wire/ipv4";
 import { makeKey, PARSED_LATER, Parsed } from "../wire/parse";
 import { TCP_ACK } from "../wire/transport";
-import { placementHash, staysPut } from "./from-endpoint";
+import { wayFault } from "./connection";
+import { placementHash, staysPinned, staysPut } from "./from-endpoint";
 import { serve } from "./from-overlay";
 import { plain } from "./process";
 import { decision, isSelectedElsewhere, resolve, resolveHere, selectedEgress } from "./resolve";
@@ -75,13 +85,14 @@ export function fragment(record: usize, p: Parsed, v: Verdict, captured: u32): v
   if (p.isIpv6 && !maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
   const fault = readFragment(p);
   if (fault) return stateless(p, fault, v);
-  if (!concernsGateway(p)) {
+  const isBack = (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) != 0;
+  // What was held goes with its datagram, whoever has its address by now and whatever policies say.
+  if (!isBack && !concernsGateway(p)) {
     if (fragmentFrom) stateless(p, REASON_FRAGMENT_WITHOUT_FIRST, v);
     else plain(p, lineOf(p), v, captured);
     return;
   }
   if (!maxFragments) return stateless(p, REASON_FRAGMENT_UNSUPPORTED, v);
-  const isBack = (load<u16>(record, FRAME_FLAGS_AT) & FRAME_FLAG_RELEASED) != 0;
   const number = isBack ? load<u32>(record, FRAME_TAG_AT) : NOT_HELD;
   follow(p, number, !isBack && (configFlags & CONFIG_FLAG_HOLD_FRAGMENTS) != 0, false, v, captured);
 }
@@ -99,6 +110,8 @@ function follow(p: Parsed, number: u32, mayHold: bool, isServed: bool, v: Verdic
   const isBack = number != NOT_HELD;
   // What came over the overlay follows nothing that came from an endpoint here: it goes another way.
   const kind = kindOf(p) | (isServed ? FROM_OVERLAY : 0);
+  // The endpoint's node lets no first fragment by twice: it has ended the datagram before.
+  if (isFirst && isServed) endDatagram(p, kind);
   // No first fragment is ever held: what says that it was opens nothing.
   const row = rowOf(p, kind, (isFirst && !isBack) || mayHold);
   // What was held for an older datagram with this identification has no row, either.
@@ -121,9 +134,12 @@ function follow(p: Parsed, number: u32, mayHold: bool, isServed: bool, v: Verdic
   if (isDone(row)) closeDatagram(row);
 }
 
-/** Protocol, which IPv6 shows in the first one only, and hook. */
+/** Protocol, which IPv6 shows in the first one only, hook, and who has the inside address: nobody's datagram goes on with an heir's fragments. */
 function kindOf(p: Parsed): u32 {
-  return (p.isIpv6 ? 0 : p.protocol) | (p.side << 8);
+  const isOut = p.hook == HOOK_FROM_ENDPOINT;
+  const endpoint = findEndpoint(isOut ? srcHigh(p) : dstHigh(p), isOut ? srcLow(p) : dstLow(p), nowNs());
+  const owner = endpoint == NO_INDEX ? 0 : load<u32>(endpointAt(endpoint), ENDPOINT_UID_HASH_AT) & OWNER_MASK;
+  return (p.isIpv6 ? 0 : p.protocol) | (p.side << 8) | owner;
 }
 
 /** Row of a fragment's datagram, or 0. @param mayOpen a new one where there is none */
@@ -131,6 +147,11 @@ function rowOf(p: Parsed, kind: u32, mayOpen: bool): usize {
   const row = findDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
   if (row || !mayOpen) return row;
   return openDatagram(srcHigh(p), srcLow(p), dstHigh(p), dstLow(p), fragmentId, kind);
+}
+
+function endDatagram(p: Parsed, kind: u32): void {
+  const row = rowOf(p, kind, false);
+  if (row) closeDatagram(row);
 }
 
 /** Nothing more of a datagram leaves. */
@@ -195,10 +216,15 @@ function isLive(line: usize): bool {
   return line != 0 && !isHeld(line) && !isExpired(line, nowMs());
 }
 
-/** Gateway and address that a line's frames go by, in 32 bits; 0 = they pass as they are. Not by its number, which a new policy changes. */
+/**
+ * Gateway and address that a line's frames go by, and of replies to whom, in 32 bits; 0 = they pass as they are. Not by the number of the
+ * egress, which a new policy changes.
+ */
 function wayOf(line: usize): u32 {
   if (line == 0 || !(load<u8>(line, LINE_FLAGS_AT) & (LINE_FLAG_TRANSLATED | LINE_FLAG_REDIRECT))) return 0;
-  return wayOfEgress(load<u16>(line, LINE_EGRESS_AT), isIpv6Line(line));
+  const way = wayOfEgress(load<u16>(line, LINE_EGRESS_AT), isIpv6Line(line));
+  if ((load<u8>(line, LINE_HOOK_AT) & LINE_HOOK_MASK) != HOOK_FROM_NETWORK) return way;
+  return way ^ load<u32>(line, LINE_OWNER_AT) ^ load<u16>(line, LINE_PORT_AT);
 }
 
 function wayOfEgress(egress: u32, isIpv6: bool): u32 {
@@ -229,9 +255,19 @@ function trail(p: Parsed, row: usize, isServed: bool, v: Verdict, captured: u32)
   p.flags |= <u8>PARSED_LATER;
   const line = lineOf(p);
   // It cannot open a connection, nor say where one goes from now on.
-  if (!isLive(line) || !staysPut(p, line) || wayOf(line) != load<u32>(row, FRAGMENT_WAY_AT))
+  if (!isLive(line) || !staysPinned(p, line) || wayOf(line) != load<u32>(row, FRAGMENT_WAY_AT))
     return v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
-  take(p, line, isServed, v, captured);
+  if (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST) sendForgotten(p, line, v);
+  else take(p, line, isServed, v, captured);
+}
+
+/** A later fragment on its way to a gateway that has forgotten its connection, or that does not answer. */
+function sendForgotten(p: Parsed, line: usize, v: Verdict): void {
+  const egress = <u32>load<u16>(line, LINE_EGRESS_AT);
+  const fault = wayFault(p, line);
+  if (fault) v.drop(fault);
+  else if (isReachable(nodeOf(egress))) v.drop(REASON_FRAGMENT_WITHOUT_FIRST);
+  else v.lose(egress);
 }
 
 function hold(row: usize, v: Verdict): void {

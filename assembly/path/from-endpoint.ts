@@ -111,7 +111,7 @@ function isAnswer(p: Parsed, endpoint: u32): bool {
 }
 
 /** Why no connection can begin with the frame, or REASON_NONE. */
-export function openingFault(p: Parsed): u32 {
+function openingFault(p: Parsed): u32 {
   if (isNowhere(p)) return REASON_BAD_DESTINATION;
   return p.protocol == PROTOCOL_TCP && !isPlausible(p.tcpFlags) ? REASON_BAD_HEADER : REASON_NONE;
 }
@@ -192,11 +192,15 @@ function decideAnew(p: Parsed, line: usize, v: Verdict): void {
 
 /** True where the next frame of a connection would find it where its last one went. @param line live */
 export function staysPut(p: Parsed, line: usize): bool {
+  return !(load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_LOST) && staysPinned(p, line);
+}
+
+/** True where the next frame of a connection would go to where its last one went, whether or not somebody there remembers it. @param line live */
+export function staysPinned(p: Parsed, line: usize): bool {
   const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-  if (flags & LINE_FLAG_LOST) return false;
   if (load<u32>(line, LINE_EPOCH_AT) == epoch()) return true;
   if (p.hook != HOOK_FROM_ENDPOINT)
-    return (flags & LINE_FLAG_TRANSLATED) != 0 || isOfOwner(<u32>(p.addresses >> 32), line);
+    return isOfOwner(flags & LINE_FLAG_TRANSLATED ? load<u32>(line, LINE_ADDRESS_AT) : <u32>(p.addresses >> 32), line);
   if (!(flags & LINE_FLAG_PRIMARY)) return isOfOwner(<u32>p.addresses, line);
   const endpoint = findEndpoint(srcHigh(p), srcLow(p), nowNs());
   if (endpoint == NO_INDEX || !isOwner(endpoint, line) || neverSelected(dstHigh(p), dstLow(p))) return false;

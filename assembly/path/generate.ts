@@ -6,6 +6,7 @@ import {
   EGRESS_IPV6_AT,
   ENDPOINT_NODE_AT,
   FRAME_FLAG_GSO,
+  FRAME_HOOK_AT,
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
   FRAME_SIZE,
@@ -20,6 +21,7 @@ import {
   GENERATED_ROWS_AT,
   GENERATED_SIZE,
   HOOK_FROM_ENDPOINT,
+  HOOK_FROM_OVERLAY,
   LINK_ETHERNET,
   NO_INDEX,
   OUTER_SIZE,
@@ -44,6 +46,7 @@ import {
   PROTOCOL_ICMP6,
 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_PAYLOAD_LENGTH_AT, IPV6_SIZE, IPV6_SRC_AT } from "../wire/ipv6";
+import { isToGroup } from "../wire/link";
 import {
   KIND_FRAGMENT,
   KIND_ICMP_ERROR,
@@ -118,7 +121,7 @@ export function tell(p: Parsed, v: Verdict): void {
   if (v.action != ACTION_DROP || p.hook != HOOK_FROM_ENDPOINT) return;
   const egress = isRefused ? selectedEgress : wayEgress;
   const record = framesAt + <usize>v.slot * FRAME_SIZE;
-  if (egress >= egressTotal || !hasAddress(egress, p.isIpv6) || !isTellable(p, record)) return;
+  if (egress >= egressTotal || !hasAddress(egress, p.isIpv6) || !isTellable(p, record, v)) return;
   if (!mayTell(nodeOfLimit(p, isRefused, egress), isRefused, load<u64>(record, FRAME_TIME_AT))) {
     return count(COUNTER_UNTOLD_AT);
   }
@@ -146,10 +149,12 @@ function headOf6(isRefused: bool, isLongPacket: bool): u32 {
 }
 
 /** RFC 1122 section 3.2.2, beyond what no policy selects anyway: no later fragment, nothing sent to a whole link; 8 bytes to quote. */
-function isTellable(p: Parsed, record: usize): bool {
+function isTellable(p: Parsed, record: usize, v: Verdict): bool {
   if (p.kind == KIND_ICMP_ERROR || p.flags & PARSED_LATER || p.l4 + QUOTED_DATA > p.end) return false;
-  if (load<u8>(record, FRAME_LINK_AT) != LINK_ETHERNET) return true;
-  return (load<u8>(arenaAt + load<u32>(record, FRAME_OFFSET_AT)) & 1) == 0;
+  const frame = arenaAt + load<u32>(record, FRAME_OFFSET_AT);
+  // Of what came through the overlay the endpoint's node says it in the inner header.
+  if (load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_OVERLAY) return !isToGroup(frame + v.inner, LINK_ETHERNET);
+  return !isToGroup(frame, load<u8>(record, FRAME_LINK_AT));
 }
 
 /** The node that sends the error: the gateway that has no port, or the endpoint's own. */

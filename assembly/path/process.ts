@@ -33,7 +33,6 @@ import {
   REASON_UNSUPPORTED_PROTOCOL,
   VERDICT_SIZE,
 } from "../abi";
-import { renumberings } from "../tables/addresses";
 import {
   bumpEpoch,
   epoch,
@@ -46,11 +45,12 @@ import {
   SWEEP_LINES,
   tickBy,
 } from "../tables/clock";
-import { find, homeLine, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
+import { find, homeLine4, homeLine6, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
 import { expireDatagrams, hasReleased, rebaseDatagrams } from "../tables/fragments";
 import { ownNode } from "../tables/gateways";
 import { forgetFormerOwners } from "../tables/loss";
 import {
+  addressesAt,
   arenaAt,
   arenaSize,
   BLOCK,
@@ -71,6 +71,7 @@ import {
 import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
 import { PROTOCOL_TCP } from "../wire/ipv4";
+import { IPV6_DST_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import {
   KIND_DISCOVERY,
   KIND_FAULT,
@@ -105,9 +106,6 @@ import { Verdict } from "./verdict";
 // A batch goes through in blocks. Pass 1 parses and hashes every frame of a block, then stores blindly into the padding of the conntrack
 // lines it will need, which is a prefetch that WebAssembly lacks: stores retire without waiting, so the cache misses overlap. Pass 2 takes
 // the frames in order; whatever is not the straight line is a call out of it, so the result is that of one frame at a time.
-
-/** Value of `renumberings` when the addresses of the block were looked up. */
-let lookedUpAt: u32 = 0;
 
 /**
  * Processes frame records 0 … count-1, up to and with the first one by which held frames were released: the host gives these before it goes
@@ -158,35 +156,16 @@ export function recordFault(record: usize): i32 {
 function prepare(record: usize, size: u32, touch: bool): void {
   const arena = arenaAt;
   let scratch = scratchAt;
-  let isMixed = false;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
-    if (load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_OVERLAY) p.setKind(KIND_OVERLAY, 0);
-    else if (!PlainFrame.parse(record, arena, p)) {
-      parseFrame(record, arena, p);
-      isMixed = true;
-    }
-    if (p.kind == KIND_PLAIN) p.line = homeLine(p.addresses, p.key);
+    if (load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_OVERLAY) p.setKind(KIND_OVERLAY, 0, 0);
+    else if (!PlainFrame.parse(record, arena, p) && !PlainFrame.parse6(record, arena, p)) parseFrame(record, arena, p);
+    if (p.kind == KIND_PLAIN) p.line = homeLine4(p.addresses, p.key);
+    else if (p.kind == KIND_PLAIN6) p.line = homeLine6(p.l3 + IPV6_SRC_AT, p.l3 + IPV6_DST_AT, p.key);
     record += FRAME_SIZE;
     scratch += PARSED_SIZE;
   }
-  if (isMixed && maxConnections6) lookUpIpv6(size, touch);
   if (touch) touchLines(size);
-}
-
-/** Numbers of IPv6 addresses and the lines that they lead to, for a whole block: its cache misses overlap. Any other frame may change them. */
-function lookUpIpv6(size: u32, touch: bool): void {
-  lookedUpAt = renumberings;
-  let scratch = scratchAt;
-  for (let i: u32 = 0; i < size; i++) {
-    const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN6) {
-      lookUp(p);
-      p.line = homeLine(p.addresses, p.key);
-      if (touch) store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
-    }
-    scratch += PARSED_SIZE;
-  }
 }
 
 /**
@@ -197,7 +176,7 @@ function touchLines(size: u32): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN) {
+    if (p.kind == KIND_PLAIN || p.kind == KIND_PLAIN6) {
       store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
       store<u16>(p.line + LINE_SIZE, <u16>i, LINE_TOUCH_AT);
     }
@@ -235,6 +214,7 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
   const timeouts = timeoutsAt;
   const stats = egressStatsAt;
   const counters = countersAt;
+  const addresses = addressesAt;
   // An engine with a node of its own sends frames on to others: nothing about that is straight.
   const isWhole = ownNode == NO_INDEX;
   let scratch = scratchAt;
@@ -261,6 +241,11 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
       if (line != 0 && isWhole && Straight.holds(p, line, now, age, timeouts))
         Straight.translate(p, line, v, captured, now, stats, counters);
       else plain(p, line, v, captured);
+    } else if (p.kind == KIND_PLAIN6) {
+      const line = isWhole ? Straight.find6(p.line, p.l3, p.key, addresses) : 0;
+      if (line != 0 && Straight.holds6(p, line, now, age, timeouts))
+        Straight.translate6(p, line, v, captured, now, stats, counters);
+      else plain6(p, v, captured);
     } else {
       v.clear(captured);
       odd(record, p, v);
@@ -299,7 +284,6 @@ function takePlain(p: Parsed, line: usize, v: Verdict): void {
 
 function odd(record: usize, p: Parsed, v: Verdict): void {
   const kind = <u32>p.kind;
-  if (kind == KIND_PLAIN6) return plain6(p, v, load<u32>(record, FRAME_CAPTURED_AT));
   if (kind == KIND_OVERLAY) {
     fromOverlay(record, p, v);
     if (configFlags & CONFIG_FLAG_ICMP_ERRORS) tell(p, v);
@@ -318,15 +302,17 @@ function odd(record: usize, p: Parsed, v: Verdict): void {
   stateless(p, REASON_UNSUPPORTED_PROTOCOL, v);
 }
 
-/** The same as `plain` for IPv6. Its addresses are looked up again where frames before it in the block have changed any number. */
+/** The same as `plain` for IPv6. */
 function plain6(p: Parsed, v: Verdict, captured: u32): void {
-  if (!maxConnections6) return stateless(p, REASON_IPV6_UNSUPPORTED, v);
-  if (lookedUpAt != renumberings) {
-    lookUp(p);
-    p.line = homeLine(p.addresses, p.key);
+  if (!maxConnections6) {
+    v.clear(captured);
+    return stateless(p, REASON_IPV6_UNSUPPORTED, v);
   }
+  lookUp(p);
   p.kind = <u8>KIND_PLAIN;
-  plain(p, find(p.line, p.addresses, p.key), v, captured);
+  // Anew, as a frame before it may have written over its header where a host lets them overlap.
+  const home = homeLine6(p.l3 + IPV6_SRC_AT, p.l3 + IPV6_DST_AT, p.key);
+  plain(p, find(home, p.addresses, p.key), v, captured);
 }
 
 /** Time has come to the next millisecond or to a change of owners. */

@@ -7,6 +7,7 @@ import {
   ENDPOINT_IDENTITY_AT,
   ENDPOINT_NODE_AT,
   ENDPOINT_UID_HASH_AT,
+  FRAME_LINK_AT,
   FRAME_OFFSET_AT,
   FRAME_SIZE,
   HOOK_FROM_OVERLAY,
@@ -30,19 +31,18 @@ import {
   VERDICT_FLAG_GUESSED,
   VERDICT_FLAG_NEW_CONNECTION_KIND,
   VERDICT_FLAG_REMAPPED,
-  VERDICT_SIZE,
   VNI_WORLD,
 } from "../abi";
-
 import { epoch, nowMs, nowNs } from "../tables/clock";
 import { homeLine, insertPair, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
 import { otherLine, setState } from "../tables/lifetime";
-import { arenaAt, framesAt, outerAt, tunnelPort, verdictsAt } from "../tables/memory";
+import { arenaAt, framesAt, outerAt, tunnelPort } from "../tables/memory";
 import { egressTotal, endpointAt, findEndpoint, hasMoved, nodeOf } from "../tables/policy";
 import { hasHandshake, IPV4_DST_AT } from "../wire/ipv4";
+import { isToGroup } from "../wire/link";
 import { answerKey, Parsed } from "../wire/parse";
 import { Outer, writeOuter } from "../wire/vxlan";
 import {
@@ -71,8 +71,9 @@ import { Verdict } from "./verdict";
  * @param egress that the connection is pinned to
  */
 function encapsulate(p: Parsed, node: u32, vni: u32, egress: u32, v: Verdict): void {
-  const slot = <usize>(<u32>(changetype<usize>(v) - verdictsAt) / VERDICT_SIZE);
-  const frame = arenaAt + load<u32>(framesAt + slot * FRAME_SIZE, FRAME_OFFSET_AT);
+  const slot = <usize>v.slot;
+  const record = framesAt + slot * FRAME_SIZE;
+  const frame = arenaAt + load<u32>(record, FRAME_OFFSET_AT);
   const inner = <u32>(p.l3 - frame);
   Outer.src = nodeAddress(ownNode);
   Outer.dst = nodeAddress(node);
@@ -81,6 +82,7 @@ function encapsulate(p: Parsed, node: u32, vni: u32, egress: u32, v: Verdict): v
   Outer.vni = vni;
   Outer.port = tunnelPort;
   Outer.entropy = entropyOf(p);
+  Outer.isGroup = isToGroup(frame, load<u8>(record, FRAME_LINK_AT));
   writeOuter(outerAt + slot * OUTER_SIZE, p.wire - inner, p.isIpv6);
   v.redirected(egress, node, Outer.dst, inner);
 }

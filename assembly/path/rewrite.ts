@@ -31,7 +31,7 @@ import { ICMP_ID_AT } from "../wire/transport";
 // hop and the checksums over them change; every delta was computed when the connection was made (RFC 1624).
 
 /** Address, TTL and IPv4 header checksum. The caller has checked that the TTL allows a hop. */
-export function rewriteIp(l3: usize, line: usize, fromEndpoint: bool): void {
+function rewriteIp(l3: usize, line: usize, fromEndpoint: bool): void {
   store<u32>(fromEndpoint ? l3 + IPV4_SRC_AT : l3 + IPV4_DST_AT, load<u32>(line, LINE_ADDRESS_AT));
   if (load<u8>(line, LINE_FLAGS_AT) & LINE_FLAG_HOP) store<u8>(l3 + IPV4_TTL_AT, load<u8>(l3 + IPV4_TTL_AT) - 1);
   const at = l3 + IPV4_CHECKSUM_AT;
@@ -39,7 +39,7 @@ export function rewriteIp(l3: usize, line: usize, fromEndpoint: bool): void {
 }
 
 /** The same for IPv6, which has no checksum of its own. @param at the address in the header */
-export function rewriteIpv6(l3: usize, at: usize, line: usize): void {
+function rewriteIpv6(l3: usize, at: usize, line: usize): void {
   const row = addressRow(load<u32>(line, LINE_ADDRESS_AT));
   store<u64>(at, load<u64>(row));
   store<u64>(at, load<u64>(row, 8), 8);

@@ -13,7 +13,6 @@ import {
   REASON_SOURCE_ROUTE,
   REASON_UNSUPPORTED_PASSED,
 } from "../abi";
-
 import { nowNs } from "../tables/clock";
 import { configFlags } from "../tables/memory";
 import { findEndpoint, isEgressAddress } from "../tables/policy";

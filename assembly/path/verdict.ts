@@ -33,6 +33,11 @@ const MAPPED_WORD: u32 = 0xffff0000;
 /** The engine's answer for one frame. */
 @unmanaged
 export class Verdict {
+  /** The second half of an IPv4 address in 16 bytes, as it lies in memory; the first one is 0. @param address network order bytes */
+  @inline static mapped(address: u32): u64 {
+    return <u64>MAPPED_WORD | ((<u64>address) << 32);
+  }
+
   /** Starts a verdict: nothing said yet but the frame's length. */
   clear(length: u32): void {
     const at = changetype<usize>(this);
@@ -48,14 +53,14 @@ export class Verdict {
 
   /**
    * All of a translated frame's verdict in six stores, for the straight line; it counts the action itself.
-   * @param port NAT port as on the wire   @param address egress IPv4, network order bytes
+   * @param port NAT port as on the wire   @param first, second egress IP, 8 bytes each
    */
-  @inline whole(action: u32, flags: u32, length: u32, egress: u32, port: u32, address: u32): void {
+  @inline whole(action: u32, flags: u32, length: u32, egress: u32, port: u32, first: u64, second: u64): void {
     const at = changetype<usize>(this);
     store<u64>(at, <u64>(action | (flags << 16)) | ((<u64>length) << 32), VERDICT_ACTION_AT);
     store<u64>(at, <u64>egress | ((<u64>bswap<u16>(<u16>port)) << 32), VERDICT_EGRESS_AT);
-    store<u64>(at, 0, VERDICT_EGRESS_IP_AT);
-    store<u64>(at, <u64>MAPPED_WORD | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
+    store<u64>(at, first, VERDICT_EGRESS_IP_AT);
+    store<u64>(at, second, VERDICT_EGRESS_IP_AT + 8);
     store<u64>(at, 0, VERDICT_TARGET_AT);
     store<u64>(at, 0, VERDICT_TARGET_AT + 8);
   }
@@ -80,7 +85,7 @@ export class Verdict {
       store<u64>(at, load<u64>(addressRow(address)), VERDICT_EGRESS_IP_AT);
       store<u64>(at, load<u64>(addressRow(address), 8), VERDICT_EGRESS_IP_AT + 8);
     } else {
-      store<u64>(at, <u64>MAPPED_WORD | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
+      store<u64>(at, Verdict.mapped(address), VERDICT_EGRESS_IP_AT + 8);
     }
     count(<usize>COUNTER_ACTIONS_AT + ((<usize>action) << 3));
   }
@@ -138,6 +143,11 @@ export class Verdict {
   opened(inner: u32, length: u32): void {
     store<u32>(changetype<usize>(this), length, VERDICT_LENGTH_AT);
     store<u32>(changetype<usize>(this), inner, VERDICT_INNER_AT);
+  }
+
+  /** Of an overlay packet that was opened: where its inner frame starts. */
+  get inner(): u32 {
+    return load<u32>(changetype<usize>(this), VERDICT_INNER_AT);
   }
 
   get egress(): u32 {

@@ -20,9 +20,6 @@ import { addressCount, addressesAt, addressHeadsAt, addressMask, linesAt, stateA
 // a number where IPv4 has the address itself, so one table and one code serve both families and IPv4 pays nothing. Rows are chained by
 // hash, never move, and go when nothing refers to them any longer.
 
-/** Goes up with every number that is given away or taken back: while it stands still, numbers found earlier are right. */
-export let renumberings: u32 = 0;
-
 /** Where the chain of the 16 address bytes at `at` begins. */
 function headOf(at: usize): usize {
   const high = ((<u64>be32(at)) << 32) | <u64>be32(at + 4);
@@ -55,7 +52,6 @@ export function takeAddress(at: usize): u32 {
   }
   const number = newRow();
   if (!number) return 0;
-  renumberings++;
   const row = addressRow(number);
   const head = headOf(at);
   store<u64>(row, load<u64>(at));
@@ -89,7 +85,6 @@ export function releaseAddress(number: u32): void {
   const left = load<u32>(row, ADDRESS_USES_AT) - 1;
   store<u32>(row, left, ADDRESS_USES_AT);
   if (left) return;
-  renumberings++;
   unlink(number, row);
   store<u64>(row, 0);
   store<u64>(row, 0, 8);

@@ -7,7 +7,7 @@ const NOW_NS_AT: usize = 0; // u64, latest time seen
 const BASE_NS_AT: usize = 8; // u64, time that coarse 0 stands for
 const NEXT_TICK_AT: usize = 16; // u64, when something must be done: the next millisecond or an owner change
 const NOW_MS_AT: usize = 24; // u32
-export const EPOCH_AT: usize = 28; // u32, policy epoch
+const EPOCH_AT: usize = 28; // u32, policy epoch
 export const SWEEP_AT: usize = 32; // u32, next line of the sweep
 export const NEXT_CHANGE_AT: usize = 36; // u32, next of the policy's owner changes
 const STARTED_AT: usize = 40; // u32, 0 until the first frame
@@ -34,7 +34,7 @@ const NS_PER_MS: u64 = 1_000_000;
 /** Coarse time may reach this before the base must move. */
 const REBASE_AT_MS: u64 = 0xc0000000;
 /** Coarse time after the base moved: longer ago than any lifetime (TIMEOUT_MAX_MS) can still be told from "now". */
-export const REBASED_MS: u32 = 0x40000000;
+const REBASED_MS: u32 = 0x40000000;
 
 export function nowMs(): u32 {
   return load<u32>(stateAt, NOW_MS_AT);
@@ -58,9 +58,11 @@ export function moveTo(time: u64): u64 {
   const at = stateAt;
   if (!load<u32>(at, STARTED_AT)) {
     store<u32>(at, 1, STARTED_AT);
+    // Whole milliseconds, so that all engines of a cluster agree on when something expires, whatever they saw first.
+    const base = time - (time % NS_PER_MS);
     store<u64>(at, time, NOW_NS_AT);
-    store<u64>(at, time, BASE_NS_AT);
-    store<u64>(at, time + NS_PER_MS, NEXT_TICK_AT);
+    store<u64>(at, base, BASE_NS_AT);
+    store<u64>(at, base + NS_PER_MS, NEXT_TICK_AT);
     // Coarse 0 is kept for "long ago".
     store<u32>(at, 1, NOW_MS_AT);
     return 0;

@@ -33,10 +33,10 @@ import {
   TIMEOUT_HOLD,
 } from "../abi";
 import { FAMILY_IPV6, KEY_MASK } from "../wire/parse";
-import { holdAddress, isIpv6Line, releaseAddress, releaseLine } from "./addresses";
+import { addressRow, holdAddress, isIpv6Line, releaseAddress, releaseLine } from "./addresses";
 import { HELD_AT, nowMs, SWEEP_AT, timeOf } from "./clock";
 import { count, egressStats, uncount } from "./counters";
-import { keyHash, scale } from "./hash";
+import { keyHash, keyHash6, scale } from "./hash";
 import { expiryOf, holdOf, isClosing, isExpired, isHeld, isReplied, lifetimeOf, otherLine, setLost } from "./lifetime";
 import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed } from "./memory";
 import { egressTotal, hasMoved } from "./policy";
@@ -71,13 +71,27 @@ export function slotOf(line: usize): u32 {
   return <u32>((line - linesAt) >> 6);
 }
 
-/** The line at which probing for a key starts. */
+/** The line at which probing for a key starts. IPv6 addresses by number: all of them have to be in use. */
 export function homeLine(addresses: u64, key: u64): usize {
   return lineAt(homeSlot(addresses, key));
 }
 
+/** The same of an IPv4 key. */
+export function homeLine4(addresses: u64, key: u64): usize {
+  return lineAt(scale(keyHash(addresses, key, tableSeed), lineCount));
+}
+
+/** The same of an IPv6 key, which is looked for by its addresses and not by their numbers. @param src, dst where they lie */
+export function homeLine6(src: usize, dst: usize, key: u64): usize {
+  return lineAt(scale(keyHash6(src, dst, key, tableSeed), lineCount));
+}
+
 function homeSlot(addresses: u64, key: u64): u32 {
-  return scale(keyHash(addresses, key, tableSeed), lineCount);
+  const hash =
+    <u32>(key >> 32) & FAMILY_IPV6
+      ? keyHash6(addressRow(<u32>addresses), addressRow(<u32>(addresses >> 32)), key, tableSeed)
+      : keyHash(addresses, key, tableSeed);
+  return scale(hash, lineCount);
 }
 
 function isUsed(line: usize): bool {

@@ -29,6 +29,7 @@ import {
   fragmentMask,
   fragmentsAt,
   maxFragments,
+  maxReleased,
   NOTE_SIZE,
   notesAt,
   releasedAt,
@@ -45,7 +46,7 @@ const SRC_LOW_AT: usize = 8;
 const DST_HIGH_AT: usize = 16;
 const DST_LOW_AT: usize = 24;
 const ID_AT: usize = 32; // u32, as on the wire
-const KIND_AT: usize = 36; // u32, protocol (IPv4) and hook of the row's key
+const KIND_AT: usize = 36; // u32, protocol (IPv4) and hook of the row's key, FROM_OVERLAY, and bits of OWNER_MASK
 /** Ports of the first fragment, as on the wire. */
 export const FRAGMENT_PORTS_AT: usize = 40; // u32
 /** Its transport protocol as keys have it, and LINE_HOOK_ANSWER where it was an answer. */
@@ -70,13 +71,15 @@ const OPENED_AT: usize = 92; // u32, number of the frame that had been held last
 const RANGES_AT: usize = 96; // { u16 from, u16 to } each, in units of 8 bytes
 
 /** Fragments of one datagram: 65,535 bytes in packets of 1,280 (RFC 8200 section 5) are 54. */
-export const MAX_RANGES: u32 = 56;
+const MAX_RANGES: u32 = 56;
 
 /** In the kind of a datagram: its fragments come from another node. */
 export const FROM_OVERLAY: u32 = 0x10000;
+/** Bits of the endpoint's UID hash that are there as well. */
+export const OWNER_MASK: u32 = 0xfffe0000;
 const PROTOCOL_AND_HOOK: u32 = 0xffff;
 
-export const FRAGMENT_WAITING: u32 = 1; // for its first fragment
+const FRAGMENT_WAITING: u32 = 1; // for its first fragment
 export const FRAGMENT_KNOWN: u32 = 2;
 export const FRAGMENT_REFUSED: u32 = 3;
 
@@ -116,7 +119,7 @@ function headOfRow(row: usize): usize {
 
 /**
  * Row of a datagram, or 0. Addresses as two big-endian halves.
- * @param id as on the wire   @param kind protocol | hook << 8, as keys have them; the protocol of IPv6 fragments is 0
+ * @param id as on the wire   @param kind protocol | hook << 8, as keys have them, and more above; the protocol of IPv6 fragments is 0
  */
 export function findDatagram(srcHigh: u64, srcLow: u64, dstHigh: u64, dstLow: u64, id: u32, kind: u32): usize {
   const outbound = isOutbound(kind);
@@ -280,10 +283,13 @@ export function isDone(row: usize): bool {
   return total != 0 && load<u32>(row, RECEIVED_AT) == total && load<u32>(row, PENDING_AT) == 0;
 }
 
-/** Holds a frame for a datagram. @returns its number, never one that a frame had before; 0 = there is no room */
+/**
+ * Holds a frame for a datagram. What is on the list of released ones takes no room: when the host takes that must not show.
+ * @returns its number, never one that a frame had before; 0 = there is no room
+ */
 export function holdFrame(row: usize): u32 {
   const held = load<u32>(stateAt, NOTES_HELD_AT);
-  if (held + releasedCount() >= maxFragments) return 0;
+  if (held >= maxFragments) return 0;
   const note = pop(NOTE_FREE_AT, NOTES_USED_AT, notesAt + NOTE_NEXT_AT, NOTE_SIZE);
   const number = load<u32>(stateAt, HOLD_NUMBER_AT) + 1;
   store<u32>(stateAt, number, HOLD_NUMBER_AT);
@@ -301,7 +307,7 @@ export function holdFrame(row: usize): u32 {
 /** Names of released frames that the host has not taken yet. It may have written anything there. */
 function releasedCount(): u32 {
   const listed = load<u32>(releasedAt);
-  return listed < maxFragments ? listed : maxFragments;
+  return listed < maxReleased ? listed : maxReleased;
 }
 
 /** True where the host has to look at the list. */
@@ -317,7 +323,7 @@ export function releaseHeld(row: usize): void {
   while (note) {
     const at = noteAt(note);
     const next = load<u32>(at, NOTE_NEXT_AT);
-    if (listed < maxFragments) store<u32>(releasedAt + ((<usize>++listed) << 2), load<u32>(at, NOTE_NUMBER_AT));
+    if (listed < maxReleased) store<u32>(releasedAt + ((<usize>++listed) << 2), load<u32>(at, NOTE_NUMBER_AT));
     store<u32>(at, load<u32>(stateAt, NOTE_FREE_AT), NOTE_NEXT_AT);
     store<u64>(at, 0, NOTE_NUMBER_AT);
     store<u32>(stateAt, note, NOTE_FREE_AT);

@@ -15,6 +15,15 @@ export function keyHash(addresses: u64, key: u64, seed: u64): u64 {
   return h ^ (h >> 32);
 }
 
+/** The same of an IPv6 key. @param src, dst where the 16 bytes of its addresses lie */
+export function keyHash6(src: usize, dst: usize, key: u64, seed: u64): u64 {
+  let h = absorb(seed, load<u64>(src));
+  h = absorb(h, load<u64>(src, 8));
+  h = absorb(h, load<u64>(dst));
+  h = absorb(h, load<u64>(dst, 8));
+  return finish(absorb(h, key));
+}
+
 /** Takes one 64-bit word into a running hash. */
 export function absorb(h: u64, word: u64): u64 {
   h = (h ^ word) * M1;

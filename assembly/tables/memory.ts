@@ -77,7 +77,7 @@ export const FRAGMENT_SIZE: u32 = 320;
 export const NOTE_SIZE: u32 = 12;
 
 /** Clock block of the state: see tables/clock.ts. */
-export const CLOCK_SIZE: u32 = 128;
+const CLOCK_SIZE: u32 = 128;
 
 const PAGE: u64 = 65536;
 const GUARD: u64 = 64;
@@ -106,6 +106,8 @@ export let mtu: u32 = 0;
 export let maxBlob: u32 = 0;
 export let maxBitmaps: u32 = 0;
 export let maxFragments: u32 = 0;
+/** Names on the list of released frames: of all that were held when the host last took it, and of a batch that has come since. */
+export let maxReleased: u32 = 0;
 
 /** Home lines of the conntrack table; PROBE_LIMIT more follow, so that probing never wraps. */
 export let lineCount: u32 = 0;
@@ -138,7 +140,7 @@ export let fragmentMask: u32 = 0;
 export let fragmentsAt: usize = 0;
 export let notesAt: usize = 0;
 export let releasedAt: usize = 0;
-export let hostAt: usize = 0;
+let hostAt: usize = 0;
 export let hostSize: u32 = 0;
 export let arenaAt: usize = 0;
 export let arenaSize: u32 = 0;
@@ -218,6 +220,7 @@ export function configure(): i32 {
   maxBlob = config(CONFIG_BLOB_SIZE_AT);
   maxBitmaps = config(CONFIG_BITMAPS_AT);
   maxFragments = config(CONFIG_FRAGMENTS_AT);
+  maxReleased = maxFragments + maxBatch;
   configFlags = config(CONFIG_FLAGS_AT);
   if (!inRange()) return ERROR_CONFIG_RANGE;
   tableSeed = load<u64>(configBlock + CONFIG_TABLE_SEED_AT);
@@ -262,7 +265,7 @@ function layOut(): void {
   fragmentHeadsAt = take(<u64>(fragmentMask + 1) * 4);
   fragmentsAt = take(<u64>(maxFragments + 1) * FRAGMENT_SIZE);
   notesAt = take(<u64>(maxFragments + 1) * NOTE_SIZE);
-  releasedAt = take(<u64>(maxFragments + 1) * 4);
+  releasedAt = take(<u64>(maxReleased + 1) * 4);
   hostAt = take(0);
   hostSize = config(CONFIG_HOST_SIZE_AT);
   take(hostSize);
@@ -295,12 +298,12 @@ export function regionSize(id: u32): u32 {
   if (id == REGION_VERDICTS) return maxBatch * VERDICT_SIZE;
   if (id == REGION_OUTER) return maxBatch * OUTER_SIZE;
   if (id == REGION_GENERATED) return <u32>generatedSize();
-  if (id == REGION_COUNTERS) return isConfigured ? COUNTERS_SIZE : 0;
+  if (id == REGION_COUNTERS) return COUNTERS_SIZE;
   if (id == REGION_EGRESS_STATS) return maxEgresses * EGRESS_STATS_SIZE;
-  if (id == REGION_CONNTRACK) return isConfigured ? (lineCount + PROBE_LIMIT + 1) * LINE_SIZE : 0;
+  if (id == REGION_CONNTRACK) return (lineCount + PROBE_LIMIT + 1) * LINE_SIZE;
   if (id == REGION_STATE) return <u32>(releasedAt - stateAt);
   if (id == REGION_HOST) return hostSize;
-  if (id == REGION_ADDRESSES) return isConfigured ? (addressCount + 1) * ADDRESS_SIZE : 0;
-  if (id == REGION_RELEASED) return isConfigured ? (maxFragments + 1) * 4 : 0;
+  if (id == REGION_ADDRESSES) return (addressCount + 1) * ADDRESS_SIZE;
+  if (id == REGION_RELEASED) return (maxReleased + 1) * 4;
   return 0;
 }

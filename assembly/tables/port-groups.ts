@@ -194,7 +194,7 @@ function groupOf(line: usize): usize {
 }
 
 /** Words of a bitmap that a protocol's ports lie in. */
-export function wordCount(protocol: u32): u32 {
+function wordCount(protocol: u32): u32 {
   const low = lowest(protocol);
   return ((low + portCount(protocol) - 1) >> 6) - (low >> 6) + 1;
 }

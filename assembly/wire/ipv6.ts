@@ -28,7 +28,7 @@ const MAX_HEADERS: u32 = 8;
 /** What `walkHeaders` found. */
 export const WALKED: u32 = 0;
 export const WALK_PAST_END: u32 = 1; // a header ends behind the packet
-export const WALK_TOO_MANY: u32 = 2;
+const WALK_TOO_MANY: u32 = 2;
 export const WALK_NOT_CAPTURED: u32 = 3;
 export const WALK_SOURCE_ROUTED: u32 = 4; // the destination in the header is not the last one
 

@@ -19,7 +19,13 @@ const TAG_SIZE: u32 = 4;
 const SLL_PROTOCOL_AT: u32 = 14;
 const SLL_SIZE: u32 = 16;
 const SLL2_SIZE: u32 = 20;
+const SLL2_PACKET_TYPE_AT: usize = 10;
 const NULL_SIZE: u32 = 4;
+
+/** First octet of a MAC address that stands for several hosts (IEEE 802 section 8.2.2). */
+export const MAC_GROUP: u32 = 0x01;
+const PACKET_BROADCAST: u32 = 1;
+const PACKET_MULTICAST: u32 = 2;
 
 const TYPE_IPV4: u32 = 0x0800;
 const TYPE_IPV6: u32 = 0x86dd;
@@ -46,6 +52,14 @@ export function networkOffset(frame: usize, captured: u32, wire: u32, link: u32)
   if (link == LINK_NULL) return nullOffset(frame, captured, wire);
   if (link == LINK_PPP) return pppOffset(frame, captured, wire);
   return LINK_FAULT | REASON_NOT_IP;
+}
+
+/** True where a frame's link header shows that it went to several hosts. @param frame one in which `networkOffset` found an IP header */
+export function isToGroup(frame: usize, link: u32): bool {
+  if (link == LINK_ETHERNET) return (load<u8>(frame) & MAC_GROUP) != 0;
+  if (link != LINK_SLL && link != LINK_SLL2) return false;
+  const packetType = link == LINK_SLL ? be16(frame) : <u32>load<u8>(frame, SLL2_PACKET_TYPE_AT);
+  return packetType == PACKET_BROADCAST || packetType == PACKET_MULTICAST;
 }
 
 /** Why the first `needed` bytes of a frame are not there: cut by the capture, or never on the wire. */

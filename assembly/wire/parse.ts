@@ -139,9 +139,9 @@ export class Parsed {
   tcpFlags: u8;
   flags: u8;
 
-  /** Kind and TCP flags; no reason, no flags: all four in one store. */
-  @inline setKind(kind: u32, tcpFlags: u32): void {
-    store<u32>(changetype<usize>(this), kind | (tcpFlags << 16), offsetof<Parsed>("kind"));
+  /** Kind, TCP flags and PARSED_*; no reason: all four in one store. */
+  @inline setKind(kind: u32, tcpFlags: u32, flags: u32): void {
+    store<u32>(changetype<usize>(this), kind | (tcpFlags << 16) | (flags << 24), offsetof<Parsed>("kind"));
   }
 
   get protocol(): u32 {
@@ -319,7 +319,7 @@ function parseIpv6(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): v
   if (p.kind == KIND_PLAIN) p.kind = <u8>KIND_PLAIN6;
 }
 
-function isIpv4Mapped(at: usize): bool {
+export function isIpv4Mapped(at: usize): bool {
   return load<u64>(at) == 0 && bswap<u64>(load<u64>(at, 8)) >> 32 == IPV4_MAPPED;
 }
 

@@ -1,4 +1,11 @@
-import { FRAME_CAPTURED_AT, FRAME_HOOK_AT, FRAME_OFFSET_AT, FRAME_WIRE_AT, LINK_ETHERNET } from "../abi";
+import {
+  FRAME_CAPTURED_AT,
+  FRAME_HOOK_AT,
+  FRAME_OFFSET_AT,
+  FRAME_WIRE_AT,
+  LINE_HOOK_IPV6,
+  LINK_ETHERNET,
+} from "../abi";
 import { be16 } from "./bytes";
 import {
   IPV4_FRAGMENT_AT,
@@ -9,7 +16,8 @@ import {
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from "./ipv4";
-import { KIND_PLAIN, makeKey, Parsed } from "./parse";
+import { IPV6_DST_AT, IPV6_NEXT_HEADER_AT, IPV6_PAYLOAD_LENGTH_AT, IPV6_SIZE, IPV6_SRC_AT } from "./ipv6";
+import { isIpv4Mapped, KIND_PLAIN, KIND_PLAIN6, makeKey, PARSED_IPV6, Parsed } from "./parse";
 import { TCP_FLAGS_AT, TCP_MIN_SIZE, TCP_OFFSET_AT, UDP_LENGTH_AT, UDP_SIZE } from "./transport";
 
 const ETHERNET_TYPE_AT: usize = 12;
@@ -18,8 +26,10 @@ const ETHERNET_SIZE: u32 = 14;
 const TYPE_IPV4: u32 = 0x0008;
 const VERSION_4_NO_OPTIONS: u32 = 0x45;
 const FRAGMENT_MASK: u32 = 0xff3f;
+const TYPE_IPV6: u32 = 0xdd86;
+const NO_SHORT_CUT: u32 = 0xffffffff;
 
-/** A short cut through `parseFrame` for what almost every frame is. A static method, as only those may be put into their caller. */
+/** A short cut through `parseFrame` for what almost every frame is. Static methods, as only those may be put into their caller. */
 export class PlainFrame {
   /**
    * Ethernet without tags, IPv4 without options or fragments, TCP or UDP, captured up to its stated length, no FRAME_FLAG_*.
@@ -37,15 +47,8 @@ export class PlainFrame {
     if (load<u16>(l3, IPV4_FRAGMENT_AT) & FRAGMENT_MASK || total + ETHERNET_SIZE > captured) return false;
     const l4 = l3 + IPV4_MIN_SIZE;
     const protocol = <u32>load<u8>(l3, IPV4_PROTOCOL_AT);
-    let tcpFlags: u32 = 0;
-    if (protocol == PROTOCOL_TCP) {
-      const headerLength = (<u32>load<u8>(l4, TCP_OFFSET_AT) >> 4) << 2;
-      if (headerLength < TCP_MIN_SIZE || IPV4_MIN_SIZE + headerLength > total) return false;
-      tcpFlags = load<u8>(l4, TCP_FLAGS_AT);
-    } else {
-      const stated = be16(l4 + UDP_LENGTH_AT);
-      if (protocol != PROTOCOL_UDP || stated < UDP_SIZE || IPV4_MIN_SIZE + stated > total) return false;
-    }
+    const tcpFlags = PlainFrame.transport(l4, protocol, total - IPV4_MIN_SIZE);
+    if (tcpFlags == NO_SHORT_CUT) return false;
     const wire = load<u32>(record, FRAME_WIRE_AT);
     p.addresses = load<u64>(l3, IPV4_SRC_AT);
     p.key = makeKey(load<u32>(l4), protocol, kind & 0xff);
@@ -53,7 +56,43 @@ export class PlainFrame {
     p.l4 = l4;
     p.end = l3 + total;
     p.wire = wire > captured ? wire : captured;
-    p.setKind(KIND_PLAIN, tcpFlags);
+    p.setKind(KIND_PLAIN, tcpFlags, 0);
     return true;
+  }
+
+  /** The same for IPv6 without extension headers, whose addresses are still to be looked up. */
+  @inline static parse6(record: usize, arena: usize, p: Parsed): bool {
+    const captured = load<u32>(record, FRAME_CAPTURED_AT);
+    const kind = load<u32>(record, FRAME_HOOK_AT);
+    if (kind >> 8 != <u32>LINK_ETHERNET || captured < ETHERNET_SIZE + IPV6_SIZE + TCP_MIN_SIZE) return false;
+    const frame = arena + load<u32>(record, FRAME_OFFSET_AT);
+    const l3 = frame + ETHERNET_SIZE;
+    if (load<u16>(frame, ETHERNET_TYPE_AT) != TYPE_IPV6 || load<u8>(l3) >> 4 != 6) return false;
+    const length = be16(l3 + IPV6_PAYLOAD_LENGTH_AT);
+    if (length + (ETHERNET_SIZE + IPV6_SIZE) > captured) return false;
+    if (isIpv4Mapped(l3 + IPV6_SRC_AT) || isIpv4Mapped(l3 + IPV6_DST_AT)) return false;
+    const l4 = l3 + IPV6_SIZE;
+    const protocol = <u32>load<u8>(l3, IPV6_NEXT_HEADER_AT);
+    const tcpFlags = PlainFrame.transport(l4, protocol, length);
+    if (tcpFlags == NO_SHORT_CUT) return false;
+    const wire = load<u32>(record, FRAME_WIRE_AT);
+    p.addresses = 0;
+    p.key = makeKey(load<u32>(l4), protocol, (kind & 0xff) | LINE_HOOK_IPV6);
+    p.l3 = l3;
+    p.l4 = l4;
+    p.end = l4 + length;
+    p.wire = wire > captured ? wire : captured;
+    p.setKind(KIND_PLAIN6, tcpFlags, PARSED_IPV6);
+    return true;
+  }
+
+  /** TCP's flags, 0 for UDP, NO_SHORT_CUT for all else and for what has a fault. @param length of header and payload, all captured */
+  @inline static transport(l4: usize, protocol: u32, length: u32): u32 {
+    if (protocol == PROTOCOL_TCP) {
+      const headerLength = (<u32>load<u8>(l4, TCP_OFFSET_AT) >> 4) << 2;
+      return headerLength < TCP_MIN_SIZE || headerLength > length ? NO_SHORT_CUT : load<u8>(l4, TCP_FLAGS_AT);
+    }
+    const stated = be16(l4 + UDP_LENGTH_AT);
+    return protocol != PROTOCOL_UDP || stated < UDP_SIZE || stated > length ? NO_SHORT_CUT : 0;
   }
 }

@@ -1,7 +1,7 @@
 import { be16, be32, putBe16, putBe32 } from "./bytes";
 import { rawSum } from "./checksum";
 import { IPV4_CHECKSUM_AT, IPV4_DST_AT, IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_UDP } from "./ipv4";
-import { LINK_FAULT, networkOffset } from "./link";
+import { LINK_FAULT, MAC_GROUP, networkOffset } from "./link";
 import { UDP_LENGTH_AT, UDP_SIZE } from "./transport";
 
 // RFC 7348 section 5
@@ -43,6 +43,8 @@ export class Outer {
   static port: u32 = 0;
   /** Spreads flows over source ports. */
   static entropy: u32 = 0;
+  /** The frame came to several hosts of its link, so no ICMP error may answer it: shown by the inner destination address. */
+  static isGroup: bool = false;
 }
 
 /**
@@ -67,7 +69,7 @@ export function writeOuter(at: usize, length: u32, isIpv6: bool): void {
   putBe32(at + UDP_AT + UDP_LENGTH_AT, fits ? udpLength << 16 : 0);
   putBe32(at + VXLAN_AT, VNI_PRESENT << 24);
   putBe32(at + VXLAN_AT + VXLAN_VNI_AT, Outer.vni << 8);
-  putMac(at + INNER_AT, INNER_PREFIX, Outer.dstNode);
+  putMac(at + INNER_AT, INNER_PREFIX | (Outer.isGroup ? MAC_GROUP << 8 : 0), Outer.dstNode);
   putMac(at + INNER_AT + 6, INNER_PREFIX, Outer.srcNode);
   putBe16(at + INNER_AT + ETHERNET_TYPE_AT, isIpv6 ? TYPE_IPV6 : TYPE_IPV4);
 }

@@ -1,4 +1,4 @@
-import { type CaseInfo, type Group, type GroupOptions, policyGroup, sizeGroup, udpGroup } from "./cases.js";
+import { type CaseInfo, type Group, type GroupOptions, ipv6Group, policyGroup, sizeGroup, udpGroup } from "./cases.js";
 import { measuringClock } from "./cpu-clock.js";
 import { layoutGroup } from "./layouts.js";
 import { describeMachine } from "./machine.js";
@@ -20,7 +20,7 @@ export interface BenchOptions {
   readonly placements?: number;
   readonly turns?: number;
   readonly blockMs?: number;
-  /** Size of the UDP and policy cases; 0 leaves them out. */
+  /** Size of the UDP, IPv6 and policy cases; 0 leaves them out. */
   readonly variantSize?: number;
   /** Ids of the cases to measure; default all. */
   readonly only?: ReadonlySet<string>;
@@ -93,7 +93,10 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
 function groups(sizes: readonly number[], variantSize: number, options: GroupOptions): Group[] {
   const bySize = sizes.map((size) => sizeGroup(size, options));
   const layouts = sizes.map((size) => layoutGroup(size));
-  const variants = variantSize > 0 ? [udpGroup(variantSize, options), policyGroup(variantSize, options)] : [];
+  const variants =
+    variantSize > 0
+      ? [udpGroup(variantSize, options), ipv6Group(variantSize, options), policyGroup(variantSize, options)]
+      : [];
   return [...bySize, ...variants, ...layouts];
 }
 

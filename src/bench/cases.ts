@@ -75,7 +75,7 @@ export function sizeGroup(connections: number, options: GroupOptions): Group {
         ...make("reverse", (batch) => establishedContestant(subject, answers, "reverse", batch)),
         toCase(`batching/${connections}`, gain, forwardBy(1), forwardBy(options.batch)),
         // Last, as they forget the established connections.
-        ...make("new", (batch) => openingContestant(subject, "tcp", batch)),
+        ...make("new", (batch) => openingContestant(subject, batch)),
       ];
     },
   };
@@ -97,7 +97,29 @@ export function udpGroup(connections: number, options: GroupOptions): Group {
       return [
         make("forward", establishedContestant(subject, forward, "forward", batch)),
         make("reverse", establishedContestant(subject, subject.answers(), "reverse", batch)),
-        make("new", openingContestant(subject, "udp", batch)),
+        make("new", openingContestant(subject, batch)),
+      ];
+    },
+  };
+}
+
+/** TCP over IPv6 divided by TCP over IPv4. */
+export function ipv6Group(connections: number, options: GroupOptions): Group {
+  return {
+    name: `IPv6, ${connections} connections`,
+    has: (id) => id.startsWith("ipv6-") && id.split("/")[1] === String(connections),
+    cases: async () => {
+      const four = await established(connections, "tcp", PLAIN_CLUSTER, options);
+      const six = await established(connections, "tcp6", PLAIN_CLUSTER, options);
+      const { batch } = options;
+      const make = (work: Work, contestant: (of: typeof four) => Contestant) => {
+        const info = { connections, protocol: "tcp6", work, batch, yardstick: "the same over IPv4" } as const;
+        return toCase(`ipv6-${work}/${connections}`, info, contestant(six), contestant(four));
+      };
+      return [
+        make("forward", ({ subject, forward }) => establishedContestant(subject, forward, "forward", batch)),
+        make("reverse", ({ subject }) => establishedContestant(subject, subject.answers(), "reverse", batch)),
+        make("new", ({ subject }) => openingContestant(subject, batch)),
       ];
     },
   };
@@ -119,7 +141,7 @@ export function policyGroup(connections: number, options: GroupOptions): Group {
         const { subject: large } = await established(connections, "tcp", shape, options);
         const info = { connections, protocol: "tcp", batch, yardstick } as const;
         const forwardOf = (subject: Subject) => establishedContestant(subject, forward, "forward", batch);
-        const openingOf = (subject: Subject) => openingContestant(subject, "tcp", batch);
+        const openingOf = (subject: Subject) => openingContestant(subject, batch);
         cases.push(
           toCase(`${name}/forward`, { ...info, work: "forward" }, forwardOf(large), forwardOf(plain)),
           toCase(`${name}/new`, { ...info, work: "new" }, openingOf(large), openingOf(plain)),

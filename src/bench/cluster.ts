@@ -1,9 +1,10 @@
 import type { ClusterNode, Egress, Endpoint, Policy, PolicyModel, PolicySet, PolicySetEntry } from "../config/types.js";
 import { type AddressBytes, parseAddress, parsePrefix } from "../net/address.js";
+import { ipv6Of } from "./frames.js";
 import { Random } from "./random.js";
 
 // The cluster that benchmark traffic comes from: pods on one worker, gateways on other nodes (so frames take the routed hop), remotes in
-// the range that RFC 2544 sets aside for benchmarks.
+// the range that RFC 2544 sets aside for benchmarks. IPv6 addresses end with the IPv4 ones.
 
 /** Pods; each connection belongs to pod `number % ENDPOINT_COUNT`. */
 export const ENDPOINT_COUNT = 1024;
@@ -55,7 +56,11 @@ const PREFIX_LENGTHS = [32, 28, 24, 20, 16];
 
 /** One policy selects everything; each further one adds a prefix: every fifth a remote's own address, the others spread over 192.0.0.0/2. */
 function policySet(policies: number): PolicySet {
-  const entries: PolicySetEntry[] = [{ prefix: cidr("0.0.0.0/0"), excluded: false, policy: 0 }];
+  const entries: PolicySetEntry[] = ["0.0.0.0/0", "::/0"].map((all) => ({
+    prefix: cidr(all),
+    excluded: false,
+    policy: 0,
+  }));
   const taken = new Set<string>();
   const random = new Random(PREFIX_SEED);
   for (let i = 1; i < policies; i++) {
@@ -97,18 +102,19 @@ function egress(number: number): Egress {
     zone: undefined,
     gatewayIP: address(gatewayIP(number)),
     egressIPv4: address(`203.0.113.${number + 1}`),
-    egressIPv6: undefined,
+    egressIPv6: address(ipv6Of(`203.0.113.${number + 1}`)),
     assumed: false,
     interfaceName: undefined,
   };
 }
 
 function endpoint(number: number): Endpoint {
+  const own = dotted(ENDPOINT_BASE + number);
   return {
     namespace: "bench",
     name: `pod-${number}`,
     uid: `bench-pod-${number}`,
-    addresses: [address(dotted(ENDPOINT_BASE + number))],
+    addresses: [address(own), address(ipv6Of(own))],
     node: "worker",
     identity: 0,
     servicePorts: [],

@@ -3,7 +3,7 @@ import { EngineError } from "../errors.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationAddress, sourceAddress } from "../net/decode.js";
 import { checksumState, ipv4HeaderSum } from "../net/recount.js";
-import { FRAME_BYTES, type Protocol, TCP_SYN } from "./frames.js";
+import { FRAME_BYTES, TCP_SYN } from "./frames.js";
 import type { ReferenceKernel } from "./kernel.js";
 import type { Contestant } from "./measure.js";
 import type { Subject } from "./subject.js";
@@ -25,7 +25,7 @@ export function kernelContestant(kernel: ReferenceKernel, batch: number): Contes
       if (done !== frames) {
         throw new EngineError(`benchmark: the reference kernel translated ${done} frames, expected ${frames}`);
       }
-      checkFrames("reference kernel", kernel.frames, (source) => source === "203.0.113.200");
+      checkFrames("reference kernel", kernel.frames, FRAME_BYTES, (source) => source === "203.0.113.200");
     },
   };
 }
@@ -40,22 +40,23 @@ export function establishedContestant(
   const hook = direction === "forward" ? abi.HOOK_FROM_ENDPOINT : abi.HOOK_FROM_NETWORK;
   const restore = () => subject.load(frames, hook);
   const run = () => subject.pass(batch);
-  const count = frames.length / FRAME_BYTES;
+  const { frameBytes } = subject.traffic;
+  const count = frames.length / frameBytes;
   return {
     restore,
     run,
     verify: () => {
       restore();
       subject.expect(direction === "forward" ? { snat: count } : { reverse: count }, `${direction} frames`, run);
-      if (direction === "forward") checkFrames("forward", subject.frames, isEgressIP);
-      else checkFrames("reverse", subject.frames, (_, destination) => isPod(destination));
+      if (direction === "forward") checkFrames("forward", subject.frames, frameBytes, isEgressIP);
+      else checkFrames("reverse", subject.frames, frameBytes, (_, destination) => isPod(destination));
     },
   };
 }
 
 /** First frames of as many connections as the engine has room for, into an empty table. Forgets all connections that there are. */
-export function openingContestant(subject: Subject, protocol: Protocol, batch: number): Contestant {
-  const frames = subject.traffic.shuffledOpeners(protocol === "tcp" ? TCP_SYN : 0);
+export function openingContestant(subject: Subject, batch: number): Contestant {
+  const frames = subject.traffic.shuffledOpeners(TCP_SYN);
   const { connections } = subject.traffic;
   const restore = () => {
     subject.forgetConnections();
@@ -68,17 +69,17 @@ export function openingContestant(subject: Subject, protocol: Protocol, batch: n
     verify: () => {
       restore();
       subject.expect({ snat: connections, opened: connections, live: connections }, "first frames", run);
-      checkFrames("first frames", subject.frames, isEgressIP);
+      checkFrames("first frames", subject.frames, subject.traffic.frameBytes, isEgressIP);
     },
   };
 }
 
 function isEgressIP(source: string): boolean {
-  return source.startsWith("203.0.113.");
+  return source.startsWith("203.0.113.") || source.startsWith("2001:db8::cb00:71");
 }
 
 function isPod(destination: string): boolean {
-  return destination.startsWith("10.1.");
+  return destination.startsWith("10.1.") || destination.startsWith("2001:db8::a01:");
 }
 
 /**
@@ -88,12 +89,13 @@ function isPod(destination: string): boolean {
 export function checkFrames(
   what: string,
   frames: Uint8Array,
+  frameBytes: number,
   isTranslated: (source: string, destination: string) => boolean,
 ): void {
-  const count = frames.length / FRAME_BYTES;
+  const count = frames.length / frameBytes;
   for (let i = 0; i < count; i += SAMPLE_STEP) {
-    const frame = frames.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
-    const packet = decodeFrame(frame, LINKTYPE_ETHERNET, FRAME_BYTES);
+    const frame = frames.subarray(i * frameBytes, (i + 1) * frameBytes);
+    const packet = decodeFrame(frame, LINKTYPE_ETHERNET, frameBytes);
     if (!packet) throw new EngineError(`benchmark: ${what}: frame ${i} is no IP packet any more`);
     const source = formatAddress(sourceAddress(frame, packet));
     const destination = formatAddress(destinationAddress(frame, packet));
@@ -103,7 +105,8 @@ export function checkFrames(
       );
     }
     const checksum = checksumState(frame, packet);
-    if (ipv4HeaderSum(frame, packet) === RIGHT_HEADER && checksum === "right") continue;
+    const isHeaderRight = packet.family === 6 || ipv4HeaderSum(frame, packet) === RIGHT_HEADER;
+    if (isHeaderRight && checksum === "right") continue;
     throw new EngineError(
       `benchmark: ${what}: frame ${i} has a ${checksum} transport checksum or a wrong header checksum`,
     );

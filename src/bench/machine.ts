@@ -29,7 +29,7 @@ export function describeMachine(): Machine {
 }
 
 /** The bracketed word of the kernel's list of modes. */
-export function pageMode(file: string): string {
+function pageMode(file: string): string {
   try {
     return /\[(\w+)\]/.exec(readFileSync(file, "latin1"))?.[1] ?? "unknown";
   } catch {

@@ -5,7 +5,7 @@ import { DEFAULT_ENGINE_CONFIG } from "../engine/engine-config.js";
 import { growFor } from "../engine/sizing.js";
 import { EngineError } from "../errors.js";
 import { benchCluster, type ClusterShape } from "./cluster.js";
-import { FRAME_BYTES, TCP_ACK, TCP_SYN, TCP_SYN_ACK } from "./frames.js";
+import { TCP_ACK, TCP_SYN, TCP_SYN_ACK } from "./frames.js";
 import type { Traffic } from "./traffic.js";
 
 /** Virtual time of the first frame, nanoseconds since the epoch, and how far a frame lies behind the one before it. */
@@ -60,7 +60,8 @@ export class Subject {
       {
         ...DEFAULT_ENGINE_CONFIG,
         connections: Math.max(16, traffic.connections),
-        arenaSize: traffic.order.length * FRAME_BYTES,
+        connections6: traffic.protocol === "tcp6" ? Math.max(16, traffic.connections) : 0,
+        arenaSize: traffic.order.length * traffic.frameBytes,
         maxBatch: options.maxBatch,
         touch: options.touch,
       },
@@ -73,28 +74,30 @@ export class Subject {
 
   /** Puts frames into the arena and describes them to the engine. @param hook HOOK_* */
   load(frames: Uint8Array, hook: number): void {
-    this.#count = frames.length / FRAME_BYTES;
+    const { frameBytes } = this.traffic;
+    this.#count = frames.length / frameBytes;
     this.engine.arena.set(frames);
     for (let i = 0; i < this.engine.config.maxBatch; i++) {
-      this.engine.setFrame(i, 0, FRAME_BYTES, FRAME_BYTES, hook, abi.LINK_ETHERNET, 0, 0, 0);
+      this.engine.setFrame(i, 0, frameBytes, frameBytes, hook, abi.LINK_ETHERNET, 0, 0, 0);
     }
   }
 
   /** Bytes of the frames that were loaded, as the last pass left them. */
   get frames(): Uint8Array {
-    return this.engine.arena.subarray(0, this.#count * FRAME_BYTES);
+    return this.engine.arena.subarray(0, this.#count * this.traffic.frameBytes);
   }
 
   /** Lets the engine process every loaded frame once, `batch` per call. @returns frames processed */
   pass(batch: number): number {
     const records = this.#records;
     const count = this.#count;
+    const { frameBytes } = this.traffic;
     for (let first = 0; first < count; first += batch) {
       const size = first + batch <= count ? batch : count - first;
-      let offset = first * FRAME_BYTES;
+      let offset = first * frameBytes;
       for (let word = OFFSET_WORD; word < size * FRAME_WORDS; word += FRAME_WORDS) {
         records[word] = offset;
-        offset += FRAME_BYTES;
+        offset += frameBytes;
       }
       // Virtual time is the latest seen: the first record of a batch moves it, the others keep a time long past.
       records[TIME_LOW_WORD] = this.#timeLow;

@@ -1,11 +1,11 @@
 import { ENDPOINT_BASE, ENDPOINT_COUNT, REMOTE_BASE, REMOTE_COUNT } from "./cluster.js";
-import { FRAME_BYTES, FrameWriter, type Protocol, readTuple, type Tuple } from "./frames.js";
+import { FrameWriter, type Protocol, readTuple, type Tuple } from "./frames.js";
 import { shuffledRepeats } from "./random.js";
 
 /** Frames in the arena at least: enough that they are streamed from memory, as captures are. */
 const MIN_FRAMES = 1 << 16;
 const ORDER_SEED = 20_261_122;
-const DESTINATION_PORTS = { tcp: 443, udp: 53 } as const;
+const DESTINATION_PORTS = { tcp: 443, udp: 53, tcp6: 443 } as const;
 
 /** Frames of a fixed number of connections, laid out in random order, each connection equally often. */
 export class Traffic {
@@ -21,6 +21,11 @@ export class Traffic {
     const repeats = Math.max(1, Math.ceil(MIN_FRAMES / connections));
     this.order = shuffledRepeats(connections * repeats, connections, ORDER_SEED);
     this.#writer = new FrameWriter(protocol);
+  }
+
+  /** Bytes of each frame. */
+  get frameBytes(): number {
+    return this.#writer.frameBytes;
   }
 
   /** One first frame per connection, in the order of their numbers. */
@@ -45,29 +50,29 @@ export class Traffic {
    */
   answers(translated: Uint8Array, tcpFlags: number, order?: Uint32Array): Uint8Array {
     const count = order?.length ?? this.connections;
-    const bytes = new Uint8Array(count * FRAME_BYTES);
+    const bytes = new Uint8Array(count * this.frameBytes);
     const view = new DataView(bytes.buffer);
     const seen = new DataView(translated.buffer, translated.byteOffset, translated.byteLength);
     const tuple: Tuple = { src: 0, dst: 0, srcPort: 0, dstPort: 0 };
     const answer: Tuple = { src: 0, dst: 0, srcPort: 0, dstPort: 0 };
     for (let i = 0; i < count; i++) {
-      readTuple(seen, (order ? order[i]! : i) * FRAME_BYTES, tuple);
+      readTuple(seen, (order ? order[i]! : i) * this.frameBytes, tuple, this.protocol);
       answer.src = tuple.dst;
       answer.dst = tuple.src;
       answer.srcPort = tuple.dstPort;
       answer.dstPort = tuple.srcPort;
-      this.#writer.write(view, i * FRAME_BYTES, answer, tcpFlags);
+      this.#writer.write(view, i * this.frameBytes, answer, tcpFlags);
     }
     return bytes;
   }
 
   #frames(count: number, connectionOf: (i: number) => number, tcpFlags: number): Uint8Array {
-    const bytes = new Uint8Array(count * FRAME_BYTES);
+    const bytes = new Uint8Array(count * this.frameBytes);
     const view = new DataView(bytes.buffer);
     const tuple: Tuple = { src: 0, dst: 0, srcPort: 0, dstPort: DESTINATION_PORTS[this.protocol] };
     for (let i = 0; i < count; i++) {
       originalTuple(connectionOf(i), tuple);
-      this.#writer.write(view, i * FRAME_BYTES, tuple, tcpFlags);
+      this.#writer.write(view, i * this.frameBytes, tuple, tcpFlags);
     }
     return bytes;
   }

@@ -10,7 +10,7 @@ const LENGTH_AT = 4;
 const TRAILER_SIZE = 4;
 const MIN_BLOCK_SIZE = 12;
 /** Largest block that is read, the limit of libpcap; a larger total length is damage. */
-export const MAX_BLOCK_SIZE = 16 * 1024 * 1024;
+const MAX_BLOCK_SIZE = 16 * 1024 * 1024;
 
 const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE_DESCRIPTION = 1;

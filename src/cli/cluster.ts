@@ -31,7 +31,7 @@ export function loadOptions(flags: FlagValues): LoadOptions {
 }
 
 /** Names of a cluster and of the files given, for `--redact`. @param later manifests that come into force later */
-export function redactorFor(
+function redactorFor(
   model: PolicyModel,
   captures: readonly string[],
   flags: FlagValues,

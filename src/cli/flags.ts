@@ -133,7 +133,7 @@ export const FLAGS = {
     repeats: true,
     help: "show the walk of frame N in the page, as explain prints it",
     details:
-      "Frames count from 1 over the whole capture. Each walk replays the captures once more, up to its frame; of the frame's bytes the page shows headers only, and none with --redact. Needs `-o` or `--html`, and captures that are files.",
+      "Frames count from 1 over the whole capture. Each walk replays the captures once more, up to its frame or, of a fragment that is held, up to its first one; of the frame's bytes the page shows headers only, and none with --redact. Needs `-o` or `--html`, and captures that are files.",
     parse: integer(1, MAX_FRAME),
   }),
   topology: flag({
@@ -227,7 +227,7 @@ export const FLAGS = {
     default: "keep",
     help: "what happens to a selected frame with a wrong checksum",
     details:
-      "`keep`: it is translated, and is as wrong afterwards as before. `drop`: it is dropped as `bad-checksum`: IPv4 headers, TCP, UDP and ICMP, and in ICMP errors the quoted IPv4 header. Checksums that were not captured, or that a sender left to its network card, are not judged.",
+      "`keep`: it is translated, and is as wrong afterwards as before. `drop`: it is dropped as `bad-checksum`: IPv4 headers, TCP, UDP and ICMP, and in ICMP errors the quoted IPv4 header; SCTP as `sctp-bad`. Not judged are UDP-Lite, DCCP and other protocols that are translated by address alone, and checksums that were not captured or that a sender left to its network card.",
     parse: oneOf("keep", "drop"),
   }),
   icmpErrors: switchFlag({

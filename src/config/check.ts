@@ -131,7 +131,7 @@ function emptyRow(endpoint: Endpoint, address: AddressBytes, entry: PolicySetEnt
 }
 
 /** Gateways that may carry connections of `endpoint`: one by hash for a Cilium policy, all members for an Isovalent one. */
-export function egressesOf(policy: Policy, endpoint: Endpoint): readonly number[] {
+function egressesOf(policy: Policy, endpoint: Endpoint): readonly number[] {
   const { kind, egresses } = policy;
   if (kind === "IsovalentEgressGatewayPolicy" || egresses.length === 0) return egresses;
   return [egresses[fnv1a32(endpoint.uid) % egresses.length]!];

@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { UsageError } from "../errors.js";
 
 /** Largest file that is read, after decompression: bytes. Beyond it a `.gz` is taken for a bomb. */
-export const LARGEST_FILE = 2 ** 31 - 1;
+const LARGEST_FILE = 2 ** 31 - 1;
 
 /** Most that is read from a pipe or device: bytes. */
 const LARGEST_STREAM = 2 ** 29;

@@ -2,7 +2,7 @@ import type { Random } from "../generate/random.js";
 import { MONITOR_ZONE, type Zone } from "./cluster.js";
 
 /** One way between two nodes, microseconds; the same in both directions. */
-export const ZONE_LATENCY_US: Readonly<Record<Zone, Readonly<Record<Zone, number>>>> = {
+const ZONE_LATENCY_US: Readonly<Record<Zone, Readonly<Record<Zone, number>>>> = {
   "zone-a": { "zone-a": 150, "zone-b": 700, "zone-c": 900, "zone-d": 2600 },
   "zone-b": { "zone-a": 700, "zone-b": 150, "zone-c": 800, "zone-d": 3100 },
   "zone-c": { "zone-a": 900, "zone-b": 800, "zone-c": 150, "zone-d": 1900 },
@@ -10,7 +10,7 @@ export const ZONE_LATENCY_US: Readonly<Record<Zone, Readonly<Record<Zone, number
 };
 
 /** One way between the uplink of a zone and the echo server, microseconds. */
-export const UPLINK_LATENCY_US: Readonly<Record<Zone, number>> = {
+const UPLINK_LATENCY_US: Readonly<Record<Zone, number>> = {
   "zone-a": 4200,
   "zone-b": 5600,
   "zone-c": 7900,

@@ -31,9 +31,9 @@ export const DEMO_DEFAULTS: DemoOptions = {
  * Most requests a second: each has a source port of its own, and at this rate a port comes round again only after its last connection has
  * expired (28,232 ports, 60 seconds).
  */
-export const MAX_RATE = 400;
+const MAX_RATE = 400;
 /** An hour: a log of 1,440,000 requests at the highest rate. */
-export const MAX_DURATION_MS = 3_600_000;
+const MAX_DURATION_MS = 3_600_000;
 
 /**
  * The options given, completed with the defaults.

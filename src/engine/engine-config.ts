@@ -104,6 +104,11 @@ const SEED_FIELDS = [
   ["portSeed", abi.CONFIG_PORT_SEED_AT],
 ] as const;
 
+/** Numbers on the list of released frames at most: of all that were held when it was last taken, and of a batch that has come since. */
+export function mostReleased({ fragments, maxBatch }: EngineConfig): number {
+  return fragments + maxBatch;
+}
+
 /** @throws {UsageError} naming the field that is no unsigned 32-bit integer, or no unsigned 64-bit seed */
 export function checkEngineConfig(config: EngineConfig): void {
   for (const [name] of U32_FIELDS) {

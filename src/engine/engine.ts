@@ -12,7 +12,7 @@ import {
   takeTrafficRow,
 } from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
-import { checkEngineConfig, type EngineConfig, encodeEngineConfig } from "./engine-config.js";
+import { checkEngineConfig, type EngineConfig, encodeEngineConfig, mostReleased } from "./engine-config.js";
 import { type EngineExports, instantiateEngine } from "./load.js";
 import { EngineMemory } from "./memory.js";
 import { errorName, errorText } from "./names.js";
@@ -83,7 +83,7 @@ export class Engine {
     this.#verdictsAt = this.#region(abi.REGION_VERDICTS, config.maxBatch * abi.VERDICT_SIZE).at;
     this.#countersAt = this.#region(abi.REGION_COUNTERS, abi.COUNTERS_SIZE).at;
     this.#egressStatsAt = this.#region(abi.REGION_EGRESS_STATS, config.egresses * abi.EGRESS_STATS_SIZE).at;
-    this.#releasedAt = this.#region(abi.REGION_RELEASED, (config.fragments + 1) * 4).at;
+    this.#releasedAt = this.#region(abi.REGION_RELEASED, (mostReleased(config) + 1) * 4).at;
     this.arena = this.regionBytes(abi.REGION_ARENA, config.arenaSize);
     this.host = this.regionBytes(abi.REGION_HOST, config.hostSize);
   }
@@ -227,7 +227,7 @@ export class Engine {
    * has come, or their time is over. Every number is named once.
    */
   takeReleased(): number[] {
-    const count = Math.min(this.memory.u32(this.#releasedAt), this.config.fragments);
+    const count = Math.min(this.memory.u32(this.#releasedAt), mostReleased(this.config));
     if (count === 0) return [];
     this.memory.putU32(this.#releasedAt, 0);
     return Array.from({ length: count }, (_, i) => this.memory.u32(this.#releasedAt + 4 + i * 4));

@@ -1,17 +1,20 @@
 import * as abi from "../../assembly/abi.js";
+import { type Family, familyOf } from "../net/address.js";
 import { findTransport } from "../net/ipv6-headers.js";
 import type { Engine } from "./engine.js";
+import { mostReleased } from "./engine-config.js";
 
 /** Somebody who watches the packets between nodes that are known, before the far end takes them. */
 export interface OverlayWatcher {
-  /** True: packets are shown whole, as far as they were captured; else only their heads. */
-  readonly seesAll: boolean;
   /**
    * @param frame number in the batch of what the packet carries   @param from sending node, index into the policy's node table
    * @param captured bytes at the start of `arena`, valid during the call   @param wire bytes on the wire
    */
   packet(frame: number, from: number, captured: number, wire: number, arena: Uint8Array): void;
 }
+
+/** Node by index of the egress, for its address of either family: they may be on different nodes. -1 for an address that nobody has any more. */
+export type Owners = Readonly<Record<Family, readonly number[]>>;
 
 /** What the endpoint's node knows of a connection, and what its gateway knows. */
 const OF_SOURCE =
@@ -73,7 +76,7 @@ export class Fabric {
   #stations: readonly Station[] = [];
   /** Node by index of the egress; for a frame from the network, the node that has the address now. */
   #nodeOfEgress: readonly number[] = [];
-  #owners: readonly number[] = [];
+  #owners: Owners = { 4: [], 6: [] };
 
   /** @param front holds frames, verdicts and counters; its own tables stay empty   @param nowhere for endpoints without a node */
   constructor(front: Engine, nowhere: Engine) {
@@ -88,10 +91,9 @@ export class Fabric {
 
   /**
    * Who is where under the policy in force, which all engines have loaded. Every node then answers.
-   * @param engines by node index   @param nodeOfEgress node by index of the egress   @param owners by index of the egress: node that has
-   * its address now, -1 for an address that nobody has any more
+   * @param engines by node index   @param nodeOfEgress node by index of the egress   @param owners who has its addresses now
    */
-  setNodes(engines: readonly Engine[], nodeOfEgress: readonly number[], owners: readonly number[]): void {
+  setNodes(engines: readonly Engine[], nodeOfEgress: readonly number[], owners: Owners): void {
     const known = new Map([...this.#stations, this.#nowhere].map((station) => [station.engine, station]));
     this.#stations = engines.map((engine) => known.get(engine) ?? new Station(engine));
     for (const station of this.#stations) station.isDead = false;
@@ -128,7 +130,8 @@ export class Fabric {
     const node = front.node(i);
     const egress = front.egress(i);
     if (hook === abi.HOOK_FROM_ENDPOINT) return this.#outbound(i, node);
-    this.#inbound(i, egress < 0 ? node : (this.#owners[egress] ?? NOWHERE));
+    if (egress < 0) return this.#inbound(i, node);
+    this.#inbound(i, this.#owners[familyOf(front.egressIP(i))][egress] ?? NOWHERE);
   }
 
   /** Puts frame `i` as it is into a station's arena and lets its engine have it. */
@@ -171,7 +174,7 @@ export class Fabric {
       const known = held.get(number);
       held.delete(number);
       const count = memory.u32(this.#releasedAt) + 1;
-      if (known === undefined || count > this.#front.config.fragments) continue;
+      if (known === undefined || count > mostReleased(this.#front.config)) continue;
       this.#numbers.set(known, number);
       memory.putU32(this.#releasedAt + count * 4, known);
       memory.putU32(this.#releasedAt, count);

@@ -46,6 +46,6 @@ function holds(outer: Prefix, inner: Prefix): boolean {
 }
 
 /** Two prefixes with the same key are the same prefix. */
-export function prefixKey(prefix: Prefix): string {
+function prefixKey(prefix: Prefix): string {
   return `${Buffer.from(prefix.bytes).toString("hex")}/${prefix.length}`;
 }

@@ -31,7 +31,7 @@ export interface NodeTruth {
 }
 
 /** A node of the manifests of which nothing is known but that it is there. */
-export const HALE: NodeTruth = { answers: true, agent: true, dead: false, drained: false, removed: false };
+const HALE: NodeTruth = { answers: true, agent: true, dead: false, drained: false, removed: false };
 
 /** A node that is not in the cluster, or not yet. */
 export const ABSENT: NodeTruth = { answers: false, agent: false, dead: false, drained: false, removed: true };

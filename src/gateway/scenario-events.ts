@@ -9,7 +9,7 @@ import type { Failback } from "./health.js";
 import { manifestNodes } from "./plan.js";
 import type { ScenarioEvent, ScenarioOptions, ScenarioTime } from "./scenario.js";
 
-export const MOST_EVENTS = 100_000;
+const MOST_EVENTS = 100_000;
 /** Beyond these nobody reads hints any more, and each is a search through all names. */
 const MOST_HINTS = 100;
 

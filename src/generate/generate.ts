@@ -1,10 +1,10 @@
 import { GapFactors, PacketSizes } from "./distributions.js";
 import type { Flow, Workshop } from "./flow.js";
-import { FrameBuilder, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "./frame-builder.js";
+import { FrameBuilder, PROTOCOL_ICMP, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "./frame-builder.js";
 import { RecentPackets } from "./icmp-error-flow.js";
 import { completeOptions, type GenerateOptions } from "./options.js";
 import { PayloadPool } from "./payload.js";
-import { KIND_ECHO, KIND_PROBE, KIND_QUERY, KIND_TCP, KIND_UDP, makePlan, type Plan } from "./plan.js";
+import { KIND_ECHO, KIND_PROBE, KIND_QUERY, KIND_SCTP, KIND_TCP, KIND_UDP, makePlan, type Plan } from "./plan.js";
 import { Population } from "./population.js";
 import { Random } from "./random.js";
 import { Schedule } from "./schedule.js";
@@ -142,6 +142,7 @@ const QUOTABLE: ReadonlyMap<number, number> = new Map([
   [KIND_UDP, PROTOCOL_UDP],
   [KIND_QUERY, PROTOCOL_UDP],
   [KIND_ECHO, PROTOCOL_ICMP],
+  [KIND_SCTP, PROTOCOL_SCTP],
 ]);
 
 /** Nanoseconds from the start of the trace to 64-bit nanoseconds since the epoch, in 32-bit words. */

@@ -52,10 +52,6 @@ export class RecentPackets {
   readonly #quotes: Quote[] = [];
   #at = 0;
 
-  get isEmpty(): boolean {
-    return this.#quotes.length === 0;
-  }
-
   add(frame: FrameBuilder, protocol: number): void {
     const isWhole = frame.packetLength <= WHOLE_QUOTE_SIZE;
     const size = isWhole ? frame.packetLength : ipHeaderSize(frame.path.family) + LEAST_BEHIND_HEADER;

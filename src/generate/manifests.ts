@@ -11,7 +11,7 @@ const FIRST_WORKER_HOST = 1024;
 const CREATED = "2023-01-01T00:00:00Z";
 
 /** The last 1/32 of the remotes' nets: traffic to them is excluded and leaves with the pods' own addresses. */
-export const EXCLUDED_CIDRS = ["198.19.240.0/20", "2001:db8:5::1:f000/116"] as const;
+const EXCLUDED_CIDRS = ["198.19.240.0/20", "2001:db8:5::1:f000/116"] as const;
 
 /**
  * The cluster to which a generated capture belongs, as YAML documents: four gateway nodes in three zones with their devices,

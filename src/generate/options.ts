@@ -70,7 +70,7 @@ export const GENERATE_DEFAULTS: GenerateOptions = {
 };
 
 /** Largest number of pods that the address plan holds: 4,096 nodes of 200. */
-export const MAX_ENDPOINTS = 819_200;
+const MAX_ENDPOINTS = 819_200;
 /** Largest number of remotes that the address plan holds: 198.18.0.0/15. */
 export const MAX_REMOTES = 131_072;
 const MAX_PACKETS = 2 ** 32 - 1;

@@ -54,7 +54,7 @@ export function endpointNode(endpoint: number): number {
 }
 
 /** Host order. */
-export function endpointIPv4(endpoint: number): number {
+function endpointIPv4(endpoint: number): number {
   return ENDPOINT_NET_V4 + endpointNode(endpoint) * 256 + hostNumber(endpoint);
 }
 

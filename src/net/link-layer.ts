@@ -13,6 +13,10 @@ const LINKTYPE_IPV4 = 228;
 const LINKTYPE_IPV6 = 229;
 const LINKTYPE_LINUX_SLL2 = 276;
 
+/** How Linux took a cooked frame: as a broadcast, or as a multicast. */
+const PACKET_BROADCAST = 1;
+const PACKET_MULTICAST = 2;
+
 /** No IP packet: another network protocol, an unknown link type, or too few bytes to tell. */
 export const NOT_IP = -1;
 
@@ -40,6 +44,14 @@ export function ipOffset(frame: Uint8Array, linkType: number): number {
     default:
       return NOT_IP;
   }
+}
+
+/** True where the link header of a frame with an IP packet shows that it went to several hosts. */
+export function isToGroup(frame: Uint8Array, linkType: number): boolean {
+  const isGroup = (packetType: number) => packetType === PACKET_BROADCAST || packetType === PACKET_MULTICAST;
+  if (linkType === LINKTYPE_ETHERNET) return (frame[0]! & 1) !== 0;
+  if (linkType === LINKTYPE_LINUX_SLL) return isGroup((frame[0]! << 8) | frame[1]!);
+  return linkType === LINKTYPE_LINUX_SLL2 && isGroup(frame[10]!);
 }
 
 /** Follows VLAN tags (IEEE 802.1Q, 802.1ad and the older 0x9100), however many fit. */

@@ -17,6 +17,11 @@ export interface Tuple {
   readonly remotePort: number;
 }
 
+/** True where the packet itself shows its connection: no ICMP message but a query, and of fragments the first alone, does. */
+export function hasTuple({ kind }: IpPacket): boolean {
+  return kind === "tcp" || kind === "udp" || kind === "sctp" || kind === "echo" || kind === "other";
+}
+
 /** The tuple of `packet` in `bytes`; the addresses stay where they are and are given as offsets. */
 export function tupleOf(bytes: Uint8Array, packet: IpPacket, inside: InsideEnd): Tuple {
   const isSource = inside === "source";

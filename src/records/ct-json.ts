@@ -65,7 +65,7 @@ export class CtJsonDecoder implements CtDecoder {
 }
 
 /** @throws {RecordFault} where it is no key of a connection or NAT map */
-export function rawKey(value: unknown): RawKey {
+function rawKey(value: unknown): RawKey {
   let fields = fieldsOf(value, "Key");
   while (fields && !("DestAddr" in fields)) fields = innerOf(fields);
   if (!fields)
@@ -89,7 +89,7 @@ function innerOf(fields: Fields): Fields | undefined {
 }
 
 /** An address as text, as a list of bytes, or as their base64. @returns canonical text   @throws {RecordFault} */
-export function rawAddress(value: unknown, path: string): string {
+function rawAddress(value: unknown, path: string): string {
   const bytes = addressBytes(value);
   if (typeof bytes === "string") return bytes;
   const full = new Uint8Array(16);

@@ -18,7 +18,7 @@ export interface RecordOptions {
 }
 
 /** Opens connection records as captures; what is neither stays unknown. */
-export function recordConverter({ atNs = 0n }: RecordOptions = {}): Converter {
+function recordConverter({ atNs = 0n }: RecordOptions = {}): Converter {
   return async (source, gzip) => {
     const { head, whole } = await peek(source);
     const format = detectRecords(head, atNs);

@@ -26,14 +26,14 @@ export interface Holder {
 const SLACK_NS = 1_000_000_000n;
 
 /** Whether a pin is of the tuple that is asked for, at whatever time. */
-export function isOfTuple({ egressIP, natPort, remote, remotePort }: Pin, query: WhoQuery): boolean {
+function isOfTuple({ egressIP, natPort, remote, remotePort }: Pin, query: WhoQuery): boolean {
   if (egressIP !== query.egressIP || natPort !== query.port) return false;
   if (query.remote !== undefined && remote !== query.remote) return false;
   return query.remotePort === undefined || remotePort === query.remotePort;
 }
 
 /** Whether a holder had the tuple within a second of the time that is asked for; bounds that nobody knows do not exclude. */
-export function heldThen({ fromNs, untilNs }: Holder, query: WhoQuery): boolean {
+function heldThen({ fromNs, untilNs }: Holder, query: WhoQuery): boolean {
   const isAfterStart = fromNs === undefined || fromNs - SLACK_NS < query.toNs;
   return isAfterStart && (untilNs === undefined || untilNs + SLACK_NS >= query.fromNs);
 }

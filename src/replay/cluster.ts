@@ -1,10 +1,10 @@
-import type { PolicyModel } from "../config/types.js";
+import type { Egress, PolicyModel } from "../config/types.js";
 import { nodeTable } from "../engine/blob.js";
 import type { EgressStats, EngineCounters } from "../engine/counters.js";
 import { createEngine, type Engine, type GatewayState } from "../engine/engine.js";
 import { Fabric } from "../engine/fabric.js";
 import { UsageError } from "../errors.js";
-import { formatAddress } from "../net/address.js";
+import { type Family, formatAddress } from "../net/address.js";
 import type { Engines } from "./engines.js";
 import { membersOf } from "./gateway-plan.js";
 import { halves } from "./time.js";
@@ -78,7 +78,8 @@ export class Cluster implements Engines {
     });
     this.#ofEgress = model.egresses.map(({ node }) => this.#engines.get(node) ?? this.#nowhere);
     const nodeOfEgress = model.egresses.map(({ node }) => number.get(node) ?? -1);
-    this.fabric.setNodes(engines, nodeOfEgress, ownersOf(model, number, this.#lastOwners));
+    const ownersIn = (family: Family) => ownersOf(model, family, number, this.#lastOwners);
+    this.fabric.setNodes(engines, nodeOfEgress, { 4: ownersIn(4), 6: ownersIn(6) });
   }
 
   setGateway(node: number, state: GatewayState): void {
@@ -129,21 +130,30 @@ export class Cluster implements Engines {
 }
 
 /**
- * By index of the egress the node that has its address now: its own one, unless policies have the address on others only; where none has it
- * any more, the last one that had. -1 where that is not known.
+ * By index of the egress the node that has its address of a family now: its own one, unless policies have the address on others only; where
+ * none has it any more, the last one that had. -1 where that is not known.
  * @param last node by address: who had it last; brought up to date
  */
-function ownersOf(model: PolicyModel, number: ReadonlyMap<string, number>, last: Map<string, string>): number[] {
+function ownersOf(
+  model: PolicyModel,
+  family: Family,
+  number: ReadonlyMap<string, number>,
+  last: Map<string, string>,
+): number[] {
+  const addressOf = ({ egressIPv4, egressIPv6 }: Egress) => {
+    const address = family === 4 ? egressIPv4 : egressIPv6;
+    return address ? formatAddress(address) : "";
+  };
   const holders = new Map<string, string[]>();
   for (const index of membersOf(model)) {
-    const { node, egressIPv4 } = model.egresses[index]!;
-    if (!egressIPv4) continue;
-    const address = formatAddress(egressIPv4);
-    holders.set(address, [...(holders.get(address) ?? []), node]);
+    const egress = model.egresses[index]!;
+    const address = addressOf(egress);
+    if (address !== "") holders.set(address, [...(holders.get(address) ?? []), egress.node]);
   }
   for (const [address, nodes] of holders) last.set(address, nodes[0]!);
-  return model.egresses.map(({ node, egressIPv4 }) => {
-    const address = egressIPv4 ? formatAddress(egressIPv4) : "";
+  return model.egresses.map((egress) => {
+    const { node } = egress;
+    const address = addressOf(egress);
     const isOwn = holders.get(address)?.includes(node) ?? false;
     return number.get(isOwn ? node : (last.get(address) ?? node)) ?? -1;
   });

@@ -14,6 +14,8 @@ export interface FrameExplanation {
   readonly action: FrameAction;
   /** Empty for snat and reverse. */
   readonly reason: string;
+  /** What became of a frame whose action is `hold`. */
+  readonly afterHold?: AfterHold;
   /** What the original does with such a frame, where it is dropped here. */
   readonly ciliumWould?: string;
   readonly parse: ParsedFrame | undefined;
@@ -30,6 +32,18 @@ export interface FrameExplanation {
   /** Hexadecimal; `given` only where the frame was rebuilt into what the outside would have sent. */
   readonly bytes: { readonly captured: string; readonly given?: string; readonly result: string };
   readonly mismatches: readonly Mismatch[];
+}
+
+/** The end of a fragment that was held until its first one came, or for as long as one waits for that. */
+export interface AfterHold {
+  readonly action: FrameAction;
+  /** Empty for snat and reverse. */
+  readonly reason: string;
+  /** What ended the wait: its first fragment, a time that was over or room that was needed, or the captures. */
+  readonly endedBy: "first-fragment" | "time-or-room" | "end-of-captures";
+  /** The first fragment. */
+  readonly first?: { readonly frame: number; readonly at: string };
+  readonly translation?: Translation;
 }
 
 export interface ParsedFrame {

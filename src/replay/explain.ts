@@ -7,6 +7,7 @@ import {
   FRAME_FLAG_GSO,
   FRAME_FLAG_PARTIAL,
   HOOK_FROM_ENDPOINT,
+  REASON_FRAGMENT_WITHOUT_FIRST,
   VERDICT_FLAG_CREATED,
 } from "../engine/codes.js";
 import { describePolicy } from "../engine/describe-blob.js";
@@ -23,6 +24,7 @@ import type {
   Translation,
 } from "./explain-types.js";
 import type { GatewayPlan } from "./gateway-plan.js";
+import type { HeldFrame } from "./held-frames.js";
 import type { ReplayOptions } from "./options.js";
 import { outputLinkType } from "./outputs.js";
 import { CILIUM_WOULD, nameOfAction, nameOfReason } from "./reasons.js";
@@ -33,13 +35,13 @@ import { formatTime, nanoseconds } from "./time.js";
 import type { Face } from "./viewpoint.js";
 
 /**
- * Replays up to one frame and tells what becomes of it, step by step.
+ * Replays up to one frame, or up to the one that releases it where it is held, and tells what becomes of it, step by step.
  * @param frame 1-based number in capture order (merged order of several captures)
  * @throws {UsageError} where the captures have no such frame   @throws {CaptureError} at damage before it
  */
 export async function explainFrame(options: ReplayOptions, frame: number): Promise<FrameExplanation> {
   const { outDir: _, saveState: __, ...rest } = options;
-  const resolved = resolveOptions({ ...rest, toFrame: frame });
+  const resolved = resolveOptions({ ...rest, toFrame: Math.max(frame, rest.toFrame ?? Number.MAX_SAFE_INTEGER) });
   if (frame < resolved.fromFrame) {
     throw new UsageError(`frame is ${frame}, expected a number from ${resolved.fromFrame}`);
   }
@@ -49,8 +51,7 @@ export async function explainFrame(options: ReplayOptions, frame: number): Promi
     const explainer = new Explainer(session, resolved, frame);
     session.inspector = explainer;
     const damage = await takeAll(session, merged);
-    const explanation = explainer.explanation;
-    if (explanation) return explanation;
+    if (explainer.explanation) return endHeld(explainer.explanation);
     if (damage) throw damage;
     throw new UsageError(`frame is ${frame}, expected 1 to ${session.framesPassed}: the captures have no more`);
   } finally {
@@ -58,10 +59,18 @@ export async function explainFrame(options: ReplayOptions, frame: number): Promi
   }
 }
 
-/** Looks at the machine right before and after one frame. */
+/** A frame that was held to the end of the captures never leaves. */
+function endHeld(explanation: FrameExplanation): FrameExplanation {
+  if (explanation.action !== "hold" || explanation.afterHold) return explanation;
+  const reason = nameOfReason(REASON_FRAGMENT_WITHOUT_FIRST);
+  return { ...explanation, afterHold: { action: "drop", reason, endedBy: "end-of-captures" } };
+}
+
+/** Looks at the machine right before and after one frame, and once more where the frame was held. */
 class Explainer implements Inspector {
   readonly frame: number;
   explanation: FrameExplanation | undefined;
+  isDone = false;
   readonly #session: Session;
   readonly #options: ResolvedOptions;
   #captured: Uint8Array = new Uint8Array(0);
@@ -88,7 +97,8 @@ class Explainer implements Inspector {
     const linkType = this.#linkType(slot, face);
     const after = this.#key && connectionOf(this.#session.machine.engine.conntrack(), this.#key);
     const policy = this.#key && policyMatch(this.#plan.picture.model, this.#key, this.#time(slot));
-    const translation = this.#translation(slot);
+    const given = columns.action[slot] === ACTION_SNAT ? this.#captured : this.#given(slot);
+    const translation = this.#translation(slot, given);
     const reply = this.#reply(after);
     this.explanation = {
       frame: this.frame,
@@ -114,6 +124,29 @@ class Explainer implements Inspector {
       },
       mismatches: [],
     };
+    this.isDone = action !== "hold";
+  }
+
+  released(slot: number, { given }: HeldFrame, { frame, timeNs }: { frame: number; timeNs: bigint }): void {
+    if (!this.explanation) return;
+    const { columns } = this.#session.machine.outside;
+    const action = nameOfAction(columns.action[slot]!) ?? "skipped";
+    const isTranslated = action === "snat" || action === "reverse";
+    // Which frame's time was too late for it depends on the size of batches.
+    const isAlone = action === "drop" && columns.reason[slot] === REASON_FRAGMENT_WITHOUT_FIRST;
+    const translation = this.#translation(slot, given);
+    this.explanation = {
+      ...this.explanation,
+      afterHold: {
+        action,
+        reason: isTranslated ? "" : nameOfReason(columns.reason[slot]!),
+        endedBy: isAlone ? "time-or-room" : "first-fragment",
+        ...(!isAlone && { first: { frame, at: formatTime(timeNs) } }),
+        ...(translation && { translation }),
+      },
+      bytes: { ...this.explanation.bytes, result: hex(this.#bytes(slot)) },
+    };
+    this.isDone = true;
   }
 
   /** The verifier has judged the frame. */
@@ -191,12 +224,12 @@ class Explainer implements Inspector {
     return names.length > 0 ? names.join(", ") : "outside";
   }
 
-  #translation(slot: number): Translation | undefined {
+  /** @param given bytes before translation */
+  #translation(slot: number, given: Uint8Array): Translation | undefined {
     const { action, egress, natPort, verdictFlags } = this.#session.machine.outside.columns;
     if ((action[slot] !== ACTION_SNAT && action[slot] !== ACTION_REVERSE) || !this.#key) return undefined;
     const row = this.#plan.egresses[egress[slot]!]!;
     const linkType = this.#key.linkType;
-    const given = action[slot] === ACTION_SNAT ? this.#captured : this.#given(slot);
     return {
       gateway: row.node,
       egressIP: addressOf(row),

@@ -57,7 +57,7 @@ export function causeOf(
 }
 
 /** `tcp 10.1.2.3:4000 -> 198.51.100.7:443`; an echo has one identifier. */
-export function fiveTupleText(tuple: Omit<MovedConnection, "slot">): string {
+function fiveTupleText(tuple: Omit<MovedConnection, "slot">): string {
   const name = protocolName(tuple.protocol);
   if (tuple.protocol === PROTOCOL_ICMP || tuple.protocol === PROTOCOL_ICMPV6)
     return `${name} ${tuple.endpoint} -> ${tuple.remote} id ${tuple.endpointPort}`;

@@ -47,10 +47,6 @@ export class Overlay implements OverlayWatcher {
     this.#writer = new PcapngWriter(join(folder, "overlay.pcapng"));
   }
 
-  get seesAll(): boolean {
-    return this.#writer !== undefined;
-  }
-
   packet(frame: number, from: number, captured: number, wire: number, arena: Uint8Array): void {
     const report = this.#report;
     const { columns } = this.#carried;

@@ -42,8 +42,12 @@ export interface Inspector {
   /** @param slot place of the frame in the piece */
   before(slot: number, face: Face): void;
   after(slot: number, face: Face, index: MergedIndex): void;
+  /** The frame was held and has been given again, in place `slot`. @param by number and time of the frame that released it */
+  released(slot: number, held: HeldFrame, by: { readonly frame: number; readonly timeNs: bigint }): void;
   /** The piece has been verified. */
   judged(): void;
+  /** True once all is known of the frame: nothing after it matters. */
+  readonly isDone: boolean;
 }
 
 /** One replay: takes the pieces of the merged captures through the machine, writes and counts what becomes of their frames. */
@@ -149,7 +153,7 @@ export class Session {
 
   /** True once every frame of the range has been taken. */
   get isDone(): boolean {
-    return this.framesPassed >= this.options.toFrame;
+    return this.framesPassed >= this.options.toFrame || this.inspector?.isDone === true;
   }
 
   /**
@@ -189,7 +193,8 @@ export class Session {
   #takeFrames(first: number, end: number, index: MergedIndex, faces: readonly Face[]): void {
     const { course } = this;
     let settled = first;
-    for (let at = first; at < end; ) {
+    let at = first;
+    while (at < end && !this.inspector?.isDone) {
       const now = this.#virtualTime(at);
       if (course.hasChangeBy(now)) {
         this.#settle(settled, at, index, faces);
@@ -201,9 +206,10 @@ export class Session {
       if (released.length === 0) continue;
       this.#settle(settled, at, index, faces);
       settled = at;
-      for (const number of released) this.#giveAgain(number);
+      const by = { frame: this.framesPassed + at, timeNs: now };
+      for (const number of released) this.#giveAgain(number, by);
     }
-    this.#settle(settled, end, index, faces);
+    this.#settle(settled, at, index, faces);
   }
 
   /** Frames `first` to `end` - 1 have been through the machine, and nothing changed in between. */
@@ -214,8 +220,11 @@ export class Session {
     this.machine.errors?.clear();
   }
 
-  /** A held frame that the engine has released, whose piece of the capture may be gone. @param hold number that the engine knew it by */
-  #giveAgain(hold: number): void {
+  /**
+   * A held frame that the engine has released, whose piece of the capture may be gone.
+   * @param hold number that the engine knew it by   @param by the frame that released it
+   */
+  #giveAgain(hold: number, by: Parameters<Inspector["released"]>[2]): void {
     const held = this.#held.take(hold);
     if (!held) return;
     const { slot, at } = this.#spare;
@@ -237,6 +246,7 @@ export class Session {
     columns.flags[slot] = held.flags;
     this.#observer?.observeReleased(slot, held);
     if (this.#outputs) this.#writeFrame(this.#outputs, slot, held.number, held.linkType);
+    if (held.number === this.inspector?.frame) this.inspector.released(slot, held, by);
     this.tally.add(columns.action[slot]!, columns.reason[slot]!, held.flags, columns.verdictFlags[slot]!);
     this.machine.errors?.clear();
   }

@@ -11,7 +11,7 @@ import type { ViewpointDecision } from "./report-types.js";
 import type { Face, Viewpoints } from "./viewpoint.js";
 
 /** Captures merged at once: each needs room for a whole frame in memory. */
-export const MAX_CAPTURES = 1024;
+const MAX_CAPTURES = 1024;
 const NS_PER_MINUTE = 60_000_000_000n;
 const PIECE_SIZE = 1 << 20;
 /** Room for the largest frame (262,144 bytes) with its record, and some. */

@@ -1,4 +1,4 @@
-import type { ConntrackPair, FrameExplanation, ParsedFrame } from "../replay/explain-types.js";
+import type { ConntrackPair, FrameExplanation, ParsedFrame, Translation } from "../replay/explain-types.js";
 import { formatMismatch } from "../verify/fields.js";
 import { hexDifference } from "./hex-view.js";
 import { paint } from "./paint.js";
@@ -59,6 +59,7 @@ export function walkSteps(explanation: FrameExplanation): WalkStep[] {
     ["gateways", ...gatewayLines(explanation)],
     ["verdict", ...verdictLines(explanation)],
     ["afterwards", ...conntrackLines(explanation.conntrack.after, "no entry")],
+    ["released", ...releasedLines(explanation)],
     ["reply", ...replyLines(explanation)],
     ["verified", ...verifiedLines(explanation)],
   ];
@@ -132,16 +133,39 @@ function gatewayLines({ gateways }: FrameExplanation): string[] {
   return textTable(columns, rows);
 }
 
-function verdictLines({ action, reason, ciliumWould, translation }: FrameExplanation): string[] {
-  const lines = [reason === "" ? action : `${action}, ${reason}: ${reasonText(reason)}`];
+function verdictLines({ action, reason, ciliumWould, translation, parse }: FrameExplanation): string[] {
+  if (action === "hold") return ["hold: a fragment that waits for its first one"];
+  const lines = [verdictLine(action, reason)];
   if (ciliumWould !== undefined) lines.push(`the original ${ciliumWould}`);
-  if (translation) {
-    const { gateway, egressIP, natPort, portKept, ttlBefore, ttlAfter, isNew } = translation;
-    const kept = portKept ? "the pod's own port" : "another port than the pod's";
-    lines.push(`${isNew ? "new mapping" : "mapping"} ${egressIP}:${natPort} on ${gateway} (${kept})`);
-    lines.push(ttlBefore === ttlAfter ? `TTL stays ${ttlAfter}` : `TTL ${ttlBefore} becomes ${ttlAfter}`);
-  }
-  return lines;
+  return [...lines, ...translationLines(translation, parse)];
+}
+
+function verdictLine(action: string, reason: string): string {
+  return reason === "" ? action : `${action}, ${reason}: ${reasonText(reason)}`;
+}
+
+function translationLines(translation: Translation | undefined, parse: ParsedFrame | undefined): string[] {
+  if (!translation) return [];
+  const { gateway, egressIP, natPort, portKept, ttlBefore, ttlAfter, isNew } = translation;
+  // Which port the pod has shows in the first fragment alone.
+  const isLater = (parse?.fragmentOffset ?? 0) > 0;
+  const kept = isLater ? "its datagram's" : portKept ? "the pod's own port" : "another port than the pod's";
+  return [
+    `${isNew ? "new mapping" : "mapping"} ${egressIP}:${natPort} on ${gateway} (${kept})`,
+    ttlBefore === ttlAfter ? `TTL stays ${ttlAfter}` : `TTL ${ttlBefore} becomes ${ttlAfter}`,
+  ];
+}
+
+function releasedLines({ afterHold, parse }: FrameExplanation): string[] {
+  if (!afterHold) return [];
+  const { action, reason, endedBy, first, translation } = afterHold;
+  const ends = {
+    "first-fragment": `by its first fragment, frame ${first?.frame} at ${first?.at}`,
+    "time-or-room": "without its first fragment: its time was over, or its room was needed",
+    "end-of-captures": "never: the captures end before its first fragment",
+  };
+  const when = ends[endedBy];
+  return [when, verdictLine(action, reason), ...translationLines(translation, parse)];
 }
 
 function replyLines({ replyExpected }: FrameExplanation): string[] {

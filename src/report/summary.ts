@@ -121,7 +121,16 @@ function frameLines(report: ReplayReport, p: Paint, { verbose }: SummaryOptions)
   }
   const title = `${p.bold("Frames")}  ${counted(frames.read, "frame")}, ${bytes(frames.bytes)} on the wire`;
   const table = rowsOnly([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows);
-  return [title, ...table, ...observationLines(report, p), ...overlayLines(report, p)];
+  return [title, ...table, ...observationLines(report, p), ...toldLines(report), ...overlayLines(report, p)];
+}
+
+/** ICMP errors of the gateways' own, where there are any. */
+function toldLines({ frames, generated }: ReplayReport): string[] {
+  if (!generated || frames.generated + generated.untold === 0) return [];
+  const kinds = Object.entries(generated.kinds).map(([kind, n]) => `${count(n)} ${kind}`);
+  const list = kinds.length > 0 ? `: ${kinds.join(", ")}` : "";
+  const rest = generated.untold > 0 ? `; ${count(generated.untold)} more would have been too many at once` : "";
+  return [`  ICMP  gateways told pods of ${counted(frames.generated, "drop")}${list}${rest}`];
 }
 
 /** What went between the nodes of a cluster, and what no longer fits there. */

@@ -36,7 +36,7 @@ function cellsOf(row: AffinityRow, isInForce: boolean): string[] {
     bytes(crossZone.bytes),
     percent(crossZone.bytes, row.bytes),
     count(unknownZone.connections),
-    dropped.connections === 0 ? "0" : `${count(dropped.connections)} (${counted(dropped.frames, "frame")})`,
+    dropped.frames === 0 ? "0" : `${count(dropped.connections)} (${counted(dropped.frames, "frame")})`,
     busiest ? `${busiest.node} ${percent(busiest.connections, connections)}` : "–",
   ];
 }

@@ -45,16 +45,16 @@ export function checkReachable(frame: Frame, gateway: string, endpoint: Endpoint
   if (node !== undefined && unreachable.has(node)) frame.find("endpoint-unreachable", "lost, node-down", node, why);
 }
 
-/** The member of `policy` that has the gateway and the egress IP of `mapping`. */
-export function memberOf(frame: Frame, policy: Policy, { gateway, address }: Mapping): number | undefined {
-  return policy.egresses.find((index) => {
+/** The members of `policy` that have the gateway and the egress IP of `mapping`: of one family several may. */
+export function membersOf(frame: Frame, policy: Policy, { gateway, address }: Mapping): readonly number[] {
+  return policy.egresses.filter((index) => {
     const egress = frame.judge.model.egresses[index]!;
     return egress.node === gateway && egressAddressKey(egress, frame.packet.family) === address;
   });
 }
 
 /**
- * The egresses that the connection surely has to stay on: those of the healthy gateway that it is pinned to, and of them the one with its
+ * The egresses that the connection surely has to stay on: those of the healthy gateway that it is pinned to, and of them those with its
  * egress IP while its mapping is there. Empty where it may go elsewhere.
  */
 export function pinsOf(frame: Frame, policy: Policy, connection?: Connection): readonly number[] {
@@ -62,8 +62,8 @@ export function pinsOf(frame: Frame, policy: Policy, connection?: Connection): r
   if (!connection?.mapping || !hasPins(frame, policy) || !table.keepsPin(connection, frame.nowMs)) return [];
   if (gateways.down.has(connection.pin!)) return [];
   const ofGateway = policy.egresses.filter((index) => model.egresses[index]!.node === connection.pin);
-  const member = table.hasLostMapping(connection) ? undefined : memberOf(frame, policy, connection.mapping);
-  return member === undefined ? ofGateway : [member];
+  const members = table.hasLostMapping(connection) ? [] : membersOf(frame, policy, connection.mapping);
+  return members.length > 0 ? members : ofGateway;
 }
 
 /** True where connections are pinned, to gateways of which it is known how they stand. */

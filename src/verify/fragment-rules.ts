@@ -37,11 +37,13 @@ export function judgeHold(frame: Frame): void {
 export function judgeFragment(frame: Frame): boolean {
   const { judge, o, packet, nowMs } = frame;
   const { action, reason, fragmentsEvicted = 0 } = o;
-  if (!isFragment(packet) || !wasTaken(frame) || !concernsGateway(frame)) return false;
+  if (!isFragment(packet) || !wasTaken(frame)) return false;
+  if (!concernsGateway(frame)) return wasHeld(frame);
   const memory = judge.fragments;
-  const [toward, own] = keysOf(frame);
+  const { toward, own, held } = keysOf(frame);
   const isGone = action === "drop" || action === "lost";
-  const isBack = action !== "hold" && reason !== DUPLICATE && memory.takeBack(toward + own, o.given);
+  const heldFor = action === "hold" || reason === DUPLICATE ? undefined : memory.takeBack(held, o.given);
+  const isBack = heldFor !== undefined;
   let datagram = memory.find(toward, own, nowMs);
   if (isGone && datagram?.refusal !== reason && isByItself(frame)) return false;
   let isUnsure = judge.options.resumed === true || judge.options.foreign === true;
@@ -59,9 +61,8 @@ export function judgeFragment(frame: Frame): boolean {
   datagram ??= memory.open(toward, own, nowMs, fragmentsEvicted, isUnsure);
   frame.datagram = datagram;
   const misfit = datagram.misfitOf(pieceOf(packet));
-  // What was held for this datagram has its bytes noted; anything else that comes back was held for an older one.
-  const fault = !isBack ? misfit : misfit === DUPLICATE ? "" : WITHOUT_FIRST;
-  const wanted = datagram.refusal || fault;
+  const fault = !isBack ? misfit : heldFor === datagram ? "" : WITHOUT_FIRST;
+  const wanted = (isBack && fault) || datagram.refusal || fault;
   if (!datagram.isUnsure) checkFate(frame, datagram, wanted, isBack);
   if (fault === "fragment-overlap") datagram.refusal ||= fault;
   if (!wanted) {
@@ -69,8 +70,8 @@ export function judgeFragment(frame: Frame): boolean {
     if (isGone) giveUp(frame, datagram, isBack);
     else if (isFirst) datagram.hasBegun = true;
   }
-  if (action === "hold") memory.hold(toward + own, o.given);
-  if (datagram.isComplete && !datagram.isUnsure && !memory.holds(toward + own)) memory.forget(datagram);
+  if (action === "hold") memory.hold(held, o.given, datagram);
+  if (datagram.isComplete && !datagram.isUnsure && !memory.holds(held)) memory.forget(datagram);
   return isGone && (wanted !== "" || (!isFirst && action === "drop"));
 }
 
@@ -91,14 +92,26 @@ function concernsGateway({ judge, o, packet }: Frame): boolean {
   return endpoint !== undefined && policies.decide(endpoint, sourceAddress(o.given, remote), family).selected;
 }
 
-/** Remote, identification and protocol, and the other address. The next header of later IPv6 fragments may be another (RFC 8200 section 4.5). */
-function keysOf({ o, packet }: Frame): [toward: string, own: string] {
+/** It waited for its first fragment in vain while it concerned a gateway: it does not go on because it does so no longer. */
+function wasHeld(frame: Frame): boolean {
+  const { judge, o } = frame;
+  if (o.action !== "drop" || o.reason !== WITHOUT_FIRST) return false;
+  return judge.fragments.takeBack(keysOf(frame).held, o.given) !== undefined || judge.options.resumed === true;
+}
+
+/**
+ * Remote, identification and protocol, and the other address with who has it now; under `held` without: what was held may come again when
+ * somebody else has it. The next header of later IPv6 fragments may be another (RFC 8200 section 4.5).
+ */
+function keysOf({ judge, o, packet }: Frame): Pick<Datagram, "toward" | "own"> & { readonly held: string } {
   const { family, sourceAt, destinationAt, fragmentId, protocol } = packet;
   const source = addressKey(o.given, sourceAt, family);
   const destination = addressKey(o.given, destinationAt, family);
   const isOut = o.hook === "from-endpoint";
   const id = String.fromCharCode(fragmentId >>> 16, fragmentId & 0xffff, family === 4 ? protocol : 0);
-  return isOut ? [`>${id}${destination}`, source] : [`<${id}${source}`, destination];
+  const [toward, address] = isOut ? [`>${id}${destination}`, source] : [`<${id}${source}`, destination];
+  const owner = judge.policies.ownerOfKey(address, o.timeNs)?.uid ?? "";
+  return { toward, own: `${address}${owner}`, held: toward + address };
 }
 
 /** Impossible TCP flags are what a frame is dropped for after it was taken for a fragment. */

@@ -64,7 +64,7 @@ export class FragmentMemory {
   /** In the order of their first sight. */
   readonly #datagrams = new Map<string, Datagram>();
   readonly #toward = new Map<string, Set<Datagram>>();
-  readonly #held = new Map<string, Uint8Array[]>();
+  readonly #held = new Map<string, { readonly given: Uint8Array; readonly datagram: Datagram }[]>();
   /** Not all datagrams under way may be known. */
   hasForgotten = false;
 
@@ -107,24 +107,25 @@ export class FragmentMemory {
     return [...(this.#toward.get(toward) ?? [])].filter((datagram) => datagram.own !== own);
   }
 
-  hold(key: string, given: Uint8Array): void {
+  hold(key: string, given: Uint8Array, datagram: Datagram): void {
+    const frame = { given: copyBytes(given), datagram };
     const held = this.#held.get(key);
-    if (held) held.push(copyBytes(given));
-    else this.#held.set(key, [copyBytes(given)]);
+    if (held) held.push(frame);
+    else this.#held.set(key, [frame]);
   }
 
   holds(key: string): boolean {
     return this.#held.has(key);
   }
 
-  /** True where the frame was held: it is given again, and held no longer. */
-  takeBack(key: string, given: Uint8Array): boolean {
+  /** @returns the datagram that the frame was held for: it is given again, and held no longer. Of equal ones the first that was held comes first. */
+  takeBack(key: string, given: Uint8Array): Datagram | undefined {
     const held = this.#held.get(key);
-    const at = held?.findIndex((frame) => firstDifference(frame, given) < 0) ?? -1;
-    if (!held || at < 0) return false;
-    held.splice(at, 1);
+    const at = held?.findIndex((frame) => firstDifference(frame.given, given) < 0) ?? -1;
+    if (!held || at < 0) return undefined;
+    const [taken] = held.splice(at, 1);
     if (held.length === 0) this.#held.delete(key);
-    return true;
+    return taken!.datagram;
   }
 }
 

@@ -56,6 +56,8 @@ function checkDelay(frame: Frame, { fromNs }: Endpoint): void {
 function answersInbound(frame: Frame, endpoint: Endpoint): boolean {
   const { judge, o, packet, nowMs } = frame;
   const known = insideConnection(frame);
+  // What answers an inbound connection by now may be the rest of a datagram that has left translated.
+  if (packet.kind === "later-fragment" && frame.datagram?.mapping) return false;
   if (known?.start.direction === "inbound" && !judge.table.mustBeDead(known, nowMs)) {
     if (packet.kind !== "icmp-error" && packet.kind !== "later-fragment") {
       judge.table.refresh(known, packet.tcpFlags, false, nowMs);
@@ -65,7 +67,9 @@ function answersInbound(frame: Frame, endpoint: Endpoint): boolean {
   }
   if (!looksLikeAnswer(o.given, packet, endpoint)) return false;
   if (known?.start.direction === "outbound" && frame.surelyLives(known)) return false;
-  judge.table.refresh(frame.open("inbound", endpoint, -1), packet.tcpFlags, false, nowMs);
+  const opened = frame.open("inbound", endpoint, -1);
+  judge.table.refresh(opened, packet.tcpFlags, false, nowMs);
+  frame.rememberFragment(opened);
   return true;
 }
 

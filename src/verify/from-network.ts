@@ -122,8 +122,10 @@ export function judgeEntering(frame: Frame): void {
   }
   const known = insideConnection(frame);
   if (known && !judge.table.mustBeDead(known, nowMs)) {
-    if (known.start.direction === "outbound") return judgeMissingReply(frame);
-    return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
+    if (known.start.direction === "inbound") return judge.table.refresh(known, packet.tcpFlags, true, nowMs);
+    judgeMissingReply(frame);
+    // Where the endpoint's own connection may be over, the remote may have opened another one in its place.
+    if (o.reason !== "inbound" || frame.surelyLives(known)) return;
   }
   // An answer to what the endpoint sent untranslated, under the name of why that passed.
   if (DECISION_REASONS.has(o.reason)) return;

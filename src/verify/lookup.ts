@@ -9,15 +9,23 @@ export function insideConnection(frame: Frame): Connection | undefined {
   const { judge, o, packet, insideBytes: bytes } = frame;
   const { kind, inner } = packet;
   const isOut = o.hook === "from-endpoint";
-  if (kind === "later-fragment") return isOut ? frame.datagram?.connection : undefined;
+  if (kind === "later-fragment") return isOut ? followedConnection(frame) : undefined;
   if (!inner) return judge.table.get(tupleKey(bytes, frame.tuple));
   if (!isOut && !isToSender(bytes, packet, inner)) return undefined;
   return judge.table.get(tupleKey(bytes, tupleOf(bytes, inner, isOut ? "destination" : "source")));
 }
 
+/** The connection of a later fragment's first one, or the one that its endpoint has had under the same tuple since. */
+function followedConnection({ judge, datagram }: Frame): Connection | undefined {
+  const first = datagram?.connection;
+  const now = first && judge.table.get(first.start.key);
+  return now?.start.endpoint.uid === first?.start.endpoint.uid ? now : first;
+}
+
 /** The connection whose external tuple a frame from outside names: by its own ports, its first fragment's, or those of the packet it quotes. */
-export function externalConnection({ judge, o, packet, datagram }: Frame): Connection | undefined {
-  if (packet.kind === "later-fragment") return datagram?.connection;
+export function externalConnection(frame: Frame): Connection | undefined {
+  const { judge, o, packet } = frame;
+  if (packet.kind === "later-fragment") return followedConnection(frame);
   const quoted = packet.kind === "icmp-error" ? packet.inner : undefined;
   if (quoted && !isToSender(o.given, packet, quoted)) return undefined;
   const tuple = quoted ? tupleOf(o.given, quoted, "source") : tupleOf(o.given, packet, "destination");

@@ -2,7 +2,7 @@ import type { Egress, Endpoint, Policy } from "../config/types.js";
 import { readBe16, sourceAddress, TCP_ACK, TCP_SYN } from "../net/decode.js";
 import { addressKey, formatKeySocket, formatSocket, portAtOf, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import type { Connection, Mapping } from "./connections.js";
-import { checkGateway, checkReachable, checkSelected, memberOf, pinsOf } from "./eligible.js";
+import { checkGateway, checkReachable, checkSelected, membersOf, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame, hopsOf } from "./judge.js";
 import { ongoing } from "./lookup.js";
 import { rewriteFindings } from "./rewrite.js";
@@ -142,7 +142,7 @@ function isCause(frame: Frame, connection: Connection, { gateway }: Mapping, pol
   const { table, gateways } = frame.judge;
   const isOtherModel = connection.epoch !== table.epoch;
   const hasLostMapping = table.hasLostMapping(connection);
-  const isNoMember = memberOf(frame, policy, connection.mapping!) === undefined;
+  const isNoMember = membersOf(frame, policy, connection.mapping!).length === 0;
   switch (frame.o.remapped) {
     case "policy-change":
       return isOtherModel && (hasLostMapping || isNoMember || pinsOf(frame, policy, connection).length === 0);

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../config/types.js";
 import { firstDifference } from "../net/bytes.js";
 import { type IpPacket, PROTOCOL_ICMP, PROTOCOL_ICMPV6, readBe16 } from "../net/decode.js";
+import { isToGroup } from "../net/link-layer.js";
 import { addWords, fold } from "../net/recount.js";
 import { addressKey } from "../net/tuple.js";
 import { checkSelected } from "./eligible.js";
@@ -18,6 +19,10 @@ const HEADER = { 4: 20, 6: 40 } as const;
 const ICMP_SIZE = 8;
 const TTL = 64;
 const DONT_FRAGMENT = 0x40;
+const REDIRECT = { 4: 5, 6: 137 } as const;
+/** First four bits of an IPv4 address, first byte of an IPv6 one. */
+const MULTICAST = 0xe;
+const MULTICAST_V6 = 0xff;
 
 /** Type and code by the reason of the drop. */
 const CODES: Readonly<Record<string, Readonly<Record<4 | 6, readonly [type: number, code: number]>>>> = {
@@ -35,6 +40,8 @@ export function judgeTold(frame: Frame): void {
   if (!judge.options.icmpErrors || !code || !isDrop || !frame.endpoint) {
     return frame.find("told", "none", "an ICMP error", "nothing about the frame calls for one");
   }
+  const untold = taboo(frame);
+  if (untold !== "") return frame.find("told", "none", "an ICMP error", `the frame is ${untold}`);
   const index = checkSelected(frame, frame.endpoint);
   if (index < 0) return;
   const source = addressKey(o.told, packet.family === 4 ? 12 : 8, packet.family);
@@ -48,6 +55,23 @@ export function judgeTold(frame: Frame): void {
   const at = firstDifference(expected, o.told);
   if (at < 0) return;
   frame.find("told", `${expected[at] ?? "end"}`, `${o.told[at] ?? "end"}`, `byte ${at} of the ICMP error`);
+}
+
+/** Why nobody may be told by ICMP about a frame, whatever became of it (RFC 1122 section 3.2.2, RFC 4443 section 2.4(e)); "" = one may. */
+function taboo({ o, packet }: Frame): string {
+  const { family, kind, icmpType } = packet;
+  if (kind === "icmp-error" || icmpType === REDIRECT[family]) return "an ICMP error or redirect";
+  if (kind === "later-fragment") return "not the first fragment of its datagram";
+  const first = o.given[packet.destinationAt]!;
+  const isMulticast = family === 4 ? first >> 4 === MULTICAST : first === MULTICAST_V6;
+  if (isMulticast) return "sent to a multicast address";
+  const isBroadcast = family === 4 && o.given.subarray(packet.destinationAt, packet.destinationAt + 4).every(isAllOnes);
+  if (isBroadcast) return "sent to the broadcast address";
+  return isToGroup(o.given, o.linkType) ? "sent to several hosts of its link" : "";
+}
+
+function isAllOnes(byte: number): boolean {
+  return byte === 0xff;
 }
 
 /** Whether routers may cut it up (RFC 791: DF; RFC 8200 section 5: never). */

@@ -12,7 +12,7 @@ import {
 import type { ScenarioTime } from "../gateway/scenario.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationAddress, type IpPacket, sourceAddress } from "../net/decode.js";
-import { mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
+import { hasTuple, mappedAddressKey, type Tuple, tupleKey, tupleOf } from "../net/tuple.js";
 import { outputLinkType } from "../replay/outputs.js";
 import type { ObservedPiece, PieceObserver } from "../replay/piece-observer.js";
 import { nanoseconds } from "../replay/time.js";
@@ -167,7 +167,7 @@ export class ConnectionLog implements PieceObserver {
     connection.lastFrame = frame;
     count(connection, isOut, columns.wire[i]!);
     this.#onFrame?.(connection, { number: frame, isOut, tcpFlags: seen.packet.tcpFlags });
-    if (WITHOUT_EGRESS.has(columns.reason[i]!)) connection.framesWithoutEgress++;
+    if (WITHOUT_EGRESS.has(columns.reason[i]!)) connection.lacksEgress = true;
     const outcome = outcomeOf(action);
     // What comes back for a frame that never left says nothing about its connection.
     const counts = outcome === "snat" || isOut === connection.isOutbound;
@@ -211,7 +211,7 @@ export class ConnectionLog implements PieceObserver {
       framesIn: 0,
       bytesOut: 0,
       bytesIn: 0,
-      framesWithoutEgress: 0,
+      lacksEgress: false,
       outcome: "drop",
       reason: "",
       lastOutcome: "drop",
@@ -254,8 +254,4 @@ export class ConnectionLog implements PieceObserver {
 function insideEnd(hook: number, flags: number): "source" | "destination" | undefined {
   if (hook === HOOK_FROM_ENDPOINT) return "source";
   return flags & layout.SLOT_REPLY ? "destination" : undefined;
-}
-
-function hasTuple({ kind }: IpPacket): boolean {
-  return kind === "tcp" || kind === "udp" || kind === "sctp" || kind === "echo" || kind === "other";
 }

@@ -7,7 +7,7 @@ import {
   VERDICT_FLAG_REMAPPED,
 } from "../engine/codes.js";
 import { decodeFrame } from "../net/decode.js";
-import { tupleKey, tupleOf } from "../net/tuple.js";
+import { hasTuple, tupleKey, tupleOf } from "../net/tuple.js";
 import type { ReplayOptions } from "../replay/options.js";
 import { outputLinkType } from "../replay/outputs.js";
 import type { ObservedPiece, PieceObserver } from "../replay/piece-observer.js";
@@ -150,8 +150,8 @@ class TakenConnections implements PieceObserver {
 }
 
 /**
- * Connections that lost a frame. A lost frame is as captured, so its tuple tells; both directions are one connection. What pinned ones lose
- * at their gateway is left out.
+ * Connections that lost a frame. A lost frame is as captured, so its tuple tells; both directions are one connection. Later fragments and
+ * ICMP errors, which have none, are counted as frames alone. What pinned ones lose at their gateway is left out.
  */
 class HitConnections implements PieceObserver {
   frames = 0;
@@ -175,7 +175,7 @@ class HitConnections implements PieceObserver {
       const frame = arena.subarray(offset[i]!, offset[i]! + captured[i]!);
       const isInner = (flags[i]! & layout.SLOT_DECAPSULATED) !== 0;
       const packet = decodeFrame(frame, outputLinkType(faces[numbers[i]!]!, link[i]!, isInner), wire[i]!);
-      if (!packet) continue;
+      if (!packet || !hasTuple(packet)) continue;
       const [out, back] = [tupleOf(frame, packet, "source"), tupleOf(frame, packet, "destination")];
       const keys = [tupleKey(frame, out), tupleKey(frame, back)].sort();
       this.#keys.add(keys[0]!);

@@ -6,7 +6,7 @@ import { nanoseconds } from "../replay/time.js";
 import type { FailoverJob } from "./failover-job.js";
 import { type CaptureSpan, momentOf } from "./run.js";
 
-export const MAX_RUNS = 100_000;
+const MAX_RUNS = 100_000;
 
 /** One time, or one every so many nanoseconds from the first frame to the last; undefined = half way. */
 export type FailureTimes = ScenarioTime | { readonly everyNs: bigint } | undefined;

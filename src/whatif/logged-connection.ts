@@ -37,8 +37,8 @@ export interface LoggedConnection {
   /** On the wire. */
   bytesOut: number;
   bytesIn: number;
-  /** Dropped for want of an eligible gateway, or of an egress IP there. */
-  framesWithoutEgress: number;
+  /** Frames of it were dropped for want of an eligible gateway, or of an egress IP there. */
+  lacksEgress: boolean;
   outcome: Outcome;
   /** Of the first frame that had this outcome; empty for `snat`. */
   reason: string;

@@ -1,5 +1,6 @@
 import type { AzAffinity, PolicyModel } from "../config/types.js";
 import type { ReplayOptions } from "../replay/options.js";
+import type { ReplayReport } from "../replay/report-types.js";
 import type { LoggedConnection } from "./logged-connection.js";
 import { type Assumptions, assumptionsOf, type LoggedRun, requireFiles, runLogged } from "./run.js";
 
@@ -24,7 +25,7 @@ export interface AffinityRow {
   sameZone: ZoneShare;
   /** Of an endpoint or gateway whose zone nobody knows. */
   unknownZone: ZoneShare;
-  /** Dropped because no gateway was eligible, or because that had no egress IP. */
+  /** Dropped because no gateway was eligible, or because that had no egress IP; frames also without a connection, as later fragments. */
   dropped: { connections: number; frames: number };
   /** The gateway that takes the most connections. */
   busiest: { node: string; connections: number } | null;
@@ -71,13 +72,13 @@ function rowOf(azAffinity: AzAffinity, model: PolicyModel, { report, log }: Logg
     crossZone: { connections: 0, bytes: 0 },
     sameZone: { connections: 0, bytes: 0 },
     unknownZone: { connections: 0, bytes: 0 },
-    dropped: { connections: 0, frames: 0 },
+    dropped: { connections: 0, frames: framesWithoutEgress(report.reasons) },
     busiest: null,
     pairs: [],
   };
   const byNode = new Map<string, number>();
   for (const connection of log.connections) {
-    countDropped(row, connection);
+    if (connection.lacksEgress) row.dropped.connections++;
     if (connection.outcome !== "snat") continue;
     const gateway = report.gateways[connection.egress]!;
     byNode.set(gateway.node, (byNode.get(gateway.node) ?? 0) + 1);
@@ -90,10 +91,8 @@ function rowOf(azAffinity: AzAffinity, model: PolicyModel, { report, log }: Logg
   return row;
 }
 
-function countDropped(row: AffinityRow, { framesWithoutEgress }: LoggedConnection): void {
-  if (framesWithoutEgress === 0) return;
-  row.dropped.connections++;
-  row.dropped.frames += framesWithoutEgress;
+function framesWithoutEgress(reasons: ReplayReport["reasons"]): number {
+  return (reasons["no-egress-gateway"] ?? 0) + (reasons["no-egress-ip"] ?? 0);
 }
 
 function addTo(row: AffinityRow, { bytesOut, bytesIn }: LoggedConnection, from: string, to: string): void {

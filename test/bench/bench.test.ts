@@ -22,6 +22,7 @@ test("a small run measures every case, in turns beside its yardstick, and can be
     ...["forward/1000/batched", "forward/1000/single", "reverse/1000/batched", "reverse/1000/single"],
     ...["batching/1000", "new/1000/batched", "new/1000/single"],
     ...["udp-forward/1000", "udp-reverse/1000", "udp-new/1000"],
+    ...["ipv6-forward/1000", "ipv6-reverse/1000", "ipv6-new/1000"],
     ...["gateways-64/forward", "policies-16384/forward", "gateways-64/new", "policies-16384/new"],
     ...["layout-ipv6/1000", "layout-ipv4-single/1000", "layout-ipv6-single/1000"],
   ]);

@@ -21,7 +21,7 @@ async function establish(protocol: Protocol, policies = 1): Promise<{ subject: S
   return { subject, forward: traffic.forward(TCP_ACK) };
 }
 
-describe.each<Protocol>(["tcp", "udp"])("an engine with %s connections", (protocol) => {
+describe.each<Protocol>(["tcp", "udp", "tcp6"])("an engine with %s connections", (protocol) => {
   it("is measured at work that its own counters confirm: forward, reverse and new, in any batch size", async () => {
     const { subject, forward } = await establish(protocol);
     const frames = subject.traffic.order.length;
@@ -39,7 +39,7 @@ describe.each<Protocol>(["tcp", "udp"])("an engine with %s connections", (protoc
         expect(() => contestant.verify()).not.toThrow();
       }
     }
-    const opening = openingContestant(subject, protocol, 64);
+    const opening = openingContestant(subject, 64);
     opening.restore();
     expect(workDone(subject.engine).live).toBe(0);
     expect(opening.run()).toBe(CONNECTIONS);
@@ -65,11 +65,13 @@ describe("verification of the work", () => {
     subject.pass(64);
     const isTranslated = (source: string) => source.startsWith("203.0.113.");
     const good = subject.frames.slice();
-    expect(() => checkFrames("forward", good, isTranslated)).not.toThrow();
+    expect(() => checkFrames("forward", good, FRAME_BYTES, isTranslated)).not.toThrow();
     const flipped = good.slice();
     flipped[997 * FRAME_BYTES + 50]! ^= 1;
-    expect(() => checkFrames("forward", flipped, isTranslated)).toThrow(/frame 997 has a wrong transport checksum/);
-    expect(() => checkFrames("forward", forward, isTranslated)).toThrow(/frame 0 goes from 10\.1\./);
+    expect(() => checkFrames("forward", flipped, FRAME_BYTES, isTranslated)).toThrow(
+      /frame 997 has a wrong transport checksum/,
+    );
+    expect(() => checkFrames("forward", forward, FRAME_BYTES, isTranslated)).toThrow(/frame 0 goes from 10\.1\./);
   });
 
   it("finds a kernel that translated less than all frames", async () => {

@@ -8,21 +8,22 @@ import { checksumState, ipv4HeaderSum } from "../../src/net/recount.js";
 
 const NO_TUPLE = { src: 0, dst: 0, srcPort: 0, dstPort: 0 };
 
-describe.each<Protocol>(["tcp", "udp"])("%s frames of the benchmark", (protocol) => {
-  it("have right checksums, their tuple and 64 bytes, all of them present", () => {
+describe.each<Protocol>(["tcp", "udp", "tcp6"])("%s frames of the benchmark", (protocol) => {
+  it("have right checksums, their tuple and their length, all of them present", () => {
     const traffic = new Traffic(3000, protocol);
     const frames = traffic.openers(TCP_SYN);
     const view = new DataView(frames.buffer);
     const [tuple, original]: Tuple[] = [{ ...NO_TUPLE }, { ...NO_TUPLE }] as [Tuple, Tuple];
     for (let i = 0; i < 3000; i++) {
-      const frame = frames.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
-      const packet = decodeFrame(frame, 1, FRAME_BYTES)!;
-      expect(packet.kind).toBe(protocol);
+      const frame = frames.subarray(i * traffic.frameBytes, (i + 1) * traffic.frameBytes);
+      const packet = decodeFrame(frame, 1, traffic.frameBytes)!;
+      expect(packet.kind).toBe(protocol.slice(0, 3));
+      expect(packet.length).toBe(traffic.frameBytes - 14);
       expect(packet.fault).toBe("");
-      expect(ipv4HeaderSum(frame, packet)).toBe(0xffff);
+      if (packet.family === 4) expect(ipv4HeaderSum(frame, packet)).toBe(0xffff);
       expect(checksumState(frame, packet)).toBe("right");
-      readTuple(view, i * FRAME_BYTES, tuple);
-      original.dstPort = protocol === "tcp" ? 443 : 53;
+      readTuple(view, i * traffic.frameBytes, tuple, protocol);
+      original.dstPort = protocol === "udp" ? 53 : 443;
       originalTuple(i, original);
       expect(tuple).toEqual(original);
     }
@@ -69,8 +70,8 @@ test("answers come from where the translated frames went, to where they came fro
   const answers = traffic.answers(frames, TCP_SYN);
   const [sent, answered]: Tuple[] = [{ ...NO_TUPLE }, { ...NO_TUPLE }] as [Tuple, Tuple];
   for (let i = 0; i < 100; i++) {
-    readTuple(new DataView(frames.buffer), i * FRAME_BYTES, sent);
-    readTuple(new DataView(answers.buffer), i * FRAME_BYTES, answered);
+    readTuple(new DataView(frames.buffer), i * FRAME_BYTES, sent, "tcp");
+    readTuple(new DataView(answers.buffer), i * FRAME_BYTES, answered, "tcp");
     expect(answered).toEqual({ src: sent.dst, dst: sent.src, srcPort: sent.dstPort, dstPort: sent.srcPort });
   }
 });

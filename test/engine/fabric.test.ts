@@ -88,7 +88,7 @@ class Twins {
       engine.setOwnNode(i);
     });
     const nodes = this.model.egresses.map((row) => table.findIndex(({ name }) => name === row.node));
-    this.fabric.setNodes(this.engines, nodes, nodes);
+    this.fabric.setNodes(this.engines, nodes, { 4: nodes, 6: nodes });
   }
 
   load(of: PolicyModel): void {

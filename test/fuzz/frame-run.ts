@@ -207,7 +207,7 @@ export class FrameRun {
     this.#arena.fill(GUARD_BYTE, offset, end);
   }
 
-  /** Numbers only go up, and there is room for so many frames. */
+  /** Numbers only go up, and there is room for so many frames, those on the list of released ones not counted. */
   #hold({ inner }: Processed, { record, isReleased }: Sent): void {
     const { fragments, natProfile } = this.#world.config;
     if (natProfile !== "rfc") throw new Finding("hold", "nothing is to be held");
@@ -215,17 +215,18 @@ export class FrameRun {
     if (inner <= this.#lastNumber) throw new Finding("hold", `number ${inner} after ${this.#lastNumber}`);
     this.#lastNumber = inner;
     this.#held.set(inner, record);
-    if (!this.#isHostile && this.#held.size > fragments)
-      throw new Finding("hold", `${this.#held.size} frames are held, of ${fragments}`);
+    const held = this.#held.size - this.#released.getUint32(0, true);
+    if (!this.#isHostile && held > fragments) throw new Finding("hold", `${held} frames are held, of ${fragments}`);
   }
 
   /** The frames on the list of released ones, which is emptied. @throws Finding where one is on it that is not held */
   #takeReleased(): Sent[] {
-    const { fragments } = this.#world.config;
+    const { fragments, maxBatch } = this.#world.config;
+    const most = fragments + maxBatch;
     const listed = this.#released.getUint32(0, true);
-    if (listed > fragments && !this.#isHostile) throw new Finding("released", `${listed} frames of ${fragments}`);
+    if (listed > most && !this.#isHostile) throw new Finding("released", `${listed} frames of ${most}`);
     const frames: Sent[] = [];
-    for (let i = 1; i <= Math.min(listed, fragments); i++) {
+    for (let i = 1; i <= Math.min(listed, most); i++) {
       const number = this.#released.getUint32(i * 4, true);
       const record = this.#held.get(number);
       if (!record && !this.#isHostile && !this.#forgotten.has(number))

@@ -2,10 +2,11 @@ import * as abi from "../../assembly/abi.js";
 import { actionName, reasonName } from "../../src/engine/names.js";
 import { formatAddress } from "../../src/net/address.js";
 import { decodePacket, destinationAddress, type IpPacket, sourceAddress } from "../../src/net/decode.js";
+import { isToGroup } from "../../src/net/link-layer.js";
 import { checksumState, ipv4HeaderSum } from "../../src/net/recount.js";
 import { Finding } from "./finding.js";
 import type { Processed } from "./judge-frame.js";
-import { decodeRecord } from "./layout.js";
+import { decodeRecord, linkTypeOf } from "./layout.js";
 import { EGRESS_IPS, EGRESS_IPS6, type World } from "./worlds.js";
 
 /** An ICMP error of the engine's own: the egress that it comes from, and the packet without a link header. */
@@ -59,7 +60,7 @@ export function judgeTold(world: World, p: Processed, told: Told, times: Map<str
   if (!about || !message || p.action !== abi.ACTION_DROP || p.hook !== abi.HOOK_FROM_ENDPOINT)
     fail(`one about ${about?.kind ?? "no packet"}, ${actionName(p.action)} (${reasonName(p.reason)}), hook ${p.hook}`);
   if (about.kind === "icmp-error" || about.fragmentOffset > 0) fail(`one about ${about.kind}`);
-  if (p.link === abi.LINK_ETHERNET && p.given[0] & 1) fail("one about a frame to a group");
+  if (isToGroup(p.given, linkTypeOf(p.link))) fail("one about a frame to a group");
   const { packet } = told;
   const error = decodePacket(packet, 0, packet.length, packet.length);
   if (error?.kind !== "icmp-error" || error.family !== about.family || error.length !== packet.length)

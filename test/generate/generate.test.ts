@@ -65,7 +65,7 @@ describe("the same options", () => {
       generateCapture({ seed: 42, packets: 5000 }, writer);
       writer.close();
       const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
-      expect(hash).toBe("d792d9639f7b2cc2b004a8ebccd2f986c960d2c4f38963232f39e35bfb44ad9f");
+      expect(hash).toBe("7de04cec3c653275448400b5e0a7601de077cff34d6179786271303060236762");
       const { frames, interfaces, truncated, error } = await readFile(path);
       expect([frames.length, truncated, error]).toEqual([5000, false, undefined]);
       expect(interfaces).toEqual([{ linkType: LINKTYPE_ETHERNET, name: undefined, snapLength: 262_144 }]);
@@ -211,6 +211,27 @@ describe("each share can be set", () => {
     expect(v4.every(({ bytes, packet }) => packet.protocol === 17 && checksumState(bytes, packet) === "none")).toBe(
       true,
     );
+  });
+
+  test("to SCTP alone: errors quote its packets", () => {
+    const sctp = {
+      ...SOUND,
+      packets: 2000,
+      sctpShare: 1,
+      udpShare: 0,
+      icmpShare: 0,
+      fragmentShare: 0,
+      errorShare: 0.05,
+    };
+    const read = packets(generate(sctp));
+    const errors = read.filter(({ packet }) => packet.kind === "icmp-error");
+    expect(errors).toHaveLength(100);
+    for (const { bytes, packet } of errors) {
+      expect(packet.inner!.kind).toBe("sctp");
+      expect(ipv4HeaderSum(bytes, packet.inner!)).toBe(0xffff);
+      expect(checksumState(bytes, packet)).toBe("right");
+    }
+    expect(share(read, ({ packet }) => packet.kind === "sctp")).toBe(0.95);
   });
 
   test("without replies errors are left out, since remotes send them", () => {

@@ -1,26 +1,15 @@
 import type { MetricsReport } from "../../src/metrics/report.js";
+import { NO_FRAMES } from "../report/fixture.js";
 
 /** The report of a replay of one gateway in which nothing happened. */
 export function lonelyReport(): MetricsReport {
-  const frames = {
-    read: 0,
-    bytes: 0,
-    pass: 0,
-    snat: 0,
-    reverse: 0,
-    drop: 0,
-    lost: 0,
-    skipped: 0,
-    hold: 0,
-    generated: 0,
-  };
   const evictions = { expired: 0, closing: 0, unreplied: 0, established: 0, mappings: 0 };
   const counts = { opened: 0, closed: 0, expired: 0, broken: 0, rebound: 0, peak: 0, live: 0, removed: 0 };
   return {
     seed: 1,
     natProfile: "cilium",
     input: { truncated: false, files: [] },
-    frames,
+    frames: NO_FRAMES,
     reasonActions: {},
     connections: { ...counts, directionGuessed: 0, evictions },
     gateways: [

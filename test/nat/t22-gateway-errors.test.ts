@@ -10,7 +10,19 @@ import { clusterModel } from "../replay/cluster.js";
 import { replayAndRead } from "../replay/outputs-read.js";
 import { captureOf, type TimedFrame } from "../replay/traffic.js";
 import { withFile } from "../support/capture-read.js";
-import { ethernet, icmpEcho, icmpMessage, ipv4, ipv6, type Layer4, patterned, tcp, udp } from "../support/frames.js";
+import {
+  ethernet,
+  icmpEcho,
+  icmpMessage,
+  ipv4,
+  ipv6,
+  type Layer4,
+  patterned,
+  sll,
+  sll2,
+  tcp,
+  udp,
+} from "../support/frames.js";
 import { answer, gateway, INSIDE_C, POOL, query } from "./lifetimes-rig.js";
 import { EXT, INSIDE, Nat, outbound, REMOTE } from "./rig.js";
 
@@ -295,6 +307,33 @@ describe("generated errors in a replay", () => {
         expect(again.report.generated).toEqual(report.generated);
       }
     });
+  });
+
+  it("in either topology nobody is told of a frame to a group MAC address, whoever would have to say it", async () => {
+    const model = await clusterModel({ ...CLUSTER, snatPorts: { low: 40_000, high: 40_000 } });
+    const links = [
+      {
+        type: 1,
+        around: (ip: Uint8Array, toGroup: boolean) => ethernet(ip, toGroup ? { dst: "01:00:5e:00:00:01" } : {}),
+      },
+      { type: 113, around: (ip: Uint8Array, toGroup: boolean) => sll(ip, toGroup ? 2 : 0) },
+      { type: 276, around: (ip: Uint8Array, toGroup: boolean) => sll2(ip, { packetType: toGroup ? 1 : 0 }) },
+    ];
+    for (const { type, around } of links) {
+      const send = (us: number, srcPort: number, toGroup: boolean, ttl = 64) => {
+        return { us, frame: around(ipv4({ src: POD, dst: FAR, ttl }, udp({ srcPort, dstPort: 53 })), toGroup) };
+      };
+      const frames = [send(0, 40_000, false), send(1000, 1, true), send(2000, 2, true, 1), send(3000, 3, false)];
+      await withFile(captureOf(frames, type), async (path) => {
+        for (const topology of ["single", "cluster"] as const) {
+          const { report, endpoint } = await run(path, { model, topology });
+          expect(report.reasons).toEqual({ "no-nat-mapping": 2, "ttl-exceeded": 1 });
+          expect(report.generated).toEqual({ kinds: { "icmp 3/13": 1 }, untold: 0 });
+          expect(endpoint.map(({ number }) => number)).toEqual([4]);
+          expect(report.verification).toMatchObject({ ok: true, mismatches: [] });
+        }
+      });
+    }
   });
 
   it("without the flag the same capture makes none, and the long packet leaves", async () => {

@@ -1,19 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { FRAGMENT_MS } from "../../assembly/abi.js";
+import { ACTION_HOLD, FRAGMENT_MS, HOOK_FROM_ENDPOINT, LINK_ETHERNET } from "../../assembly/abi.js";
 import { compilePolicy } from "../../src/engine/blob.js";
 import type { Outcome } from "../assembly/path/gateway-rig.js";
-import { icmpEcho, onesSum, patterned, tcp, udp } from "../support/frames.js";
+import { endpoint, NOON } from "../engine/model.js";
+import { icmpEcho, ORDERS_OF_THREE, onesSum, patterned, tcp, udp } from "../support/frames.js";
 import { head, piece, pieces } from "./pieces.js";
 import { EXT, INSIDE, Nat, natModel, OTHER_EXT, OTHER_INSIDE, outbound, REMOTE } from "./rig.js";
-
-const ORDERS = [
-  [0, 1, 2],
-  [0, 2, 1],
-  [1, 0, 2],
-  [1, 2, 0],
-  [2, 0, 1],
-  [2, 1, 0],
-];
 
 /** What a receiver makes of the fragments that left: the payload behind the IP header, complete or not at all. */
 function reassemble(frames: readonly Uint8Array[]): { src: string; dst: string; body: Uint8Array } | undefined {
@@ -58,7 +50,7 @@ const DATAGRAMS = [
 
 describe("T40 all six orders of three fragments", () => {
   for (const [name, protocol, segment] of DATAGRAMS) {
-    for (const order of ORDERS) {
+    for (const order of ORDERS_OF_THREE) {
       it(`${name} from an endpoint, ${order.join(" ")}: all leave with the egress IP, and their checksum is right together`, async () => {
         const nat = await Nat.start();
         if (protocol === 6) nat.out(tcp({ srcPort: 700, dstPort: 53, flags: "SYN" }));
@@ -258,6 +250,45 @@ it("T43 two endpoints, the same identification, one remote: the second is refuse
   nat.check();
 });
 
+it("what a frame's own time releases, or the row that it takes, makes room for it to be held", async () => {
+  const nat = await Nat.start({ engine: { fragments: 4 } });
+  const datagram = udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) });
+  const at = (id: number, atMs: number) => pieces(datagram, { id, atMs });
+  for (let id = 1; id <= 4; id++) expect(nat.one(at(id, id)[1])).toMatchObject({ action: "hold" });
+  // The oldest datagram makes room for a fifth one.
+  expect(nat.one(at(5, 5)[1])).toMatchObject({ action: "hold" });
+  expect(nat.rig.heldCount).toBe(4);
+  // All four have waited for too long by the time of the sixth.
+  const [first, second] = at(6, 5 + FRAGMENT_MS);
+  expect(nat.one(second)).toMatchObject({ action: "hold" });
+  expect(nat.rig.heldCount).toBe(1);
+  expect(nat.one(first)).toMatchObject({ action: "snat" });
+  expect(reasonsOf(nat.rig.released.map(({ outcome }) => outcome))).toEqual([
+    ...Array.from({ length: 5 }, () => "fragment-without-first"),
+    "snat",
+  ]);
+  nat.check();
+});
+
+it("a host that takes the list of released frames late finds all of them there, and its delay changes nothing", async () => {
+  const { engine } = (await Nat.start({ engine: { fragments: 4 } })).rig;
+  const datagram = udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) });
+  const give = (id: number, place: number, atMs: number) => {
+    const { frame } = pieces(datagram, { id })[place];
+    const time = 1_790_000_000_000_000_000n + BigInt(atMs) * 1_000_000n;
+    engine.arena.set(frame);
+    const when = [Number(time & 0xffff_ffffn), Number(time >> 32n)] as const;
+    engine.setFrame(0, 0, frame.length, frame.length, HOOK_FROM_ENDPOINT, LINK_ETHERNET, 0, ...when);
+    engine.process(1);
+    return engine.action(0) === ACTION_HOLD ? engine.holdNumber(0) : 0;
+  };
+  const held = [1, 2, 3, 4].map((id) => give(id, 1, id));
+  const late = [5, 6, 7, 8].map((id) => give(id, 1, 5 + FRAGMENT_MS));
+  expect([...held, ...late].every((number) => number > 0)).toBe(true);
+  for (const id of [5, 6, 7, 8]) give(id, 0, 5 + FRAGMENT_MS);
+  expect(engine.takeReleased()).toEqual([...held, ...late]);
+});
+
 it("T44 a flood of a million first fragments: memory and plain traffic are as without it", async () => {
   const FLOOD = 1_000_000;
   const quiet = await Nat.start({ engine: { connections: 2048, fragments: 256 } });
@@ -299,4 +330,59 @@ it("a datagram whose connection moves between its fragments ends there: none of 
     egressIP: OTHER_EXT,
   });
   expect(nat.rig.one(third)).toMatchObject({ action: "drop", reason: "fragment-without-first" });
+});
+
+it("what is held while a policy selects it is dropped when its time is over, although none does by then", async () => {
+  const nat = await Nat.start();
+  const [, second] = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(1200) }));
+  nat.one(second);
+  const none = { ...nat.model, policySets: nat.model.policySets.map(() => ({ entries: [] })) };
+  nat.rig.engine.loadPolicy(compilePolicy(none, { natProfile: "rfc" }));
+  nat.verifier.policiesChanged(none, NOON);
+  expect(nat.back(udp({ srcPort: 1, dstPort: 1 }), { atMs: FRAGMENT_MS })).toMatchObject({ action: "drop" });
+  expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-without-first"]);
+  nat.check();
+});
+
+describe("an address that has another owner in mid-datagram", () => {
+  const at = (ms: number) => NOON + BigInt(ms) * 1_000_000n;
+  /** From 10 s on the address is another pod's. */
+  const inherited = () => {
+    const base = natModel();
+    const owners = [
+      endpoint("pod-0", [INSIDE], { node: "gw-a", toNs: at(10_000) }),
+      endpoint("heir", [INSIDE], { node: "gw-a", fromNs: at(10_000) }),
+    ];
+    return { ...base, endpoints: [...owners, ...base.endpoints.slice(1)] };
+  };
+  const query = (atMs: number) => pieces(udp({ srcPort: 7000, dstPort: 53, payload: patterned(1200) }), { atMs });
+  const answer = (atMs: number) =>
+    pieces(udp({ srcPort: 53, dstPort: 7000, payload: patterned(1200) }), { src: REMOTE, dst: EXT, atMs });
+
+  it("lets nothing go on with it that somebody else began", async () => {
+    const nat = await Nat.start({ model: inherited() });
+    const sent = [query(0)[0], query(11_000)[1], query(12_000)[0]];
+    expect(reasonsOf(nat.send(sent))).toEqual(["snat", "fragment-without-first", "fragment-id-taken"]);
+    expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-id-taken"]);
+    nat.check();
+  });
+
+  it("lets nothing go with it that was held for somebody else", async () => {
+    const nat = await Nat.start({ model: inherited() });
+    nat.send([query(0)[1], query(11_000)[0], outbound(udp({ srcPort: 1, dstPort: 1 }), { atMs: FRAGMENT_MS })]);
+    expect(nat.counters.actions).toMatchObject({ hold: 1, snat: 2 });
+    expect(nat.rig.released.map(({ outcome }) => outcome.reason)).toEqual(["fragment-without-first"]);
+    nat.check();
+  });
+
+  it("gives it no more of the answers that the one before was given the beginning of", async () => {
+    for (const asksAgain of [false, true]) {
+      const nat = await Nat.start({ model: inherited() });
+      nat.send([outbound(udp({ srcPort: 7000, dstPort: 53 })), answer(1)[0]]);
+      if (asksAgain) expect(nat.out(udp({ srcPort: 7000, dstPort: 53 }), { atMs: 11_000 }).natPort).toBe(7000);
+      const late = nat.one(answer(12_000)[1]);
+      expect(late).toMatchObject({ action: "drop", reason: "fragment-without-first" });
+      nat.check();
+    }
+  });
 });

@@ -1,5 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { PolicyModel } from "../../src/config/types.js";
+import type { NodeOrder } from "../../src/gateway/ground-truth.js";
+import type { ReplayOptions } from "../../src/replay/options.js";
 import { withFolder } from "../support/capture-read.js";
 import {
   ethernet,
@@ -13,6 +16,7 @@ import {
 } from "../support/frames.js";
 import { dualStack, GATEWAYS, run } from "./dual-stack.js";
 import { readOutput } from "./outputs-read.js";
+import { SECOND, scenarioOf } from "./scenarios.js";
 import type { TimedFrame } from "./traffic.js";
 
 const POD4 = "10.1.0.7";
@@ -154,5 +158,47 @@ describe("fragmented datagrams of pods", () => {
       });
     }
     expect(held).toBeGreaterThan(8);
+  });
+});
+
+/** Replays in both topologies, which have to come to the same. */
+async function both(frames: readonly TimedFrame[], model: PolicyModel, options: Partial<ReplayOptions>) {
+  const single = await run(frames, model, { topology: "single", ...options });
+  const cluster = await run(frames, model, { topology: "cluster", ...options });
+  for (const { report } of [single, cluster]) expect(report.verification.mismatches).toEqual([]);
+  expect(Buffer.compare(single.external, cluster.external)).toBe(0);
+  expect(cluster.endpoint).toEqual(single.endpoint);
+  expect(cluster.report.reasons).toEqual(single.report.reasons);
+  return single.report;
+}
+
+describe("a datagram whose pieces are far apart", () => {
+  const [first, ...rest] = datagram(POD4, FAR4, 40_000, 5000, 7) as [Uint8Array, ...Uint8Array[]];
+  const at = (seconds: number, ...frames: Uint8Array[]) =>
+    frames.map((frame, i) => ({ us: seconds * SECOND + i * 1000, frame }));
+  const atOnce = (seconds: number, event: NodeOrder, ...nodes: string[]) =>
+    nodes.map((node) => [seconds, node, event] as const);
+
+  it("is lost with the gateway that answers no more, whether or not that has forgotten it", async () => {
+    const scenario = scenarioOf(atOnce(1, "node-down", ...Object.keys(GATEWAYS)));
+    const report = await both([...at(0, first), ...at(1.5, ...rest)], await dualStack([POD4]), scenario);
+    expect(report.frames).toMatchObject({ snat: 1, lost: 2 });
+  });
+
+  it("of which pieces are held on a node that dies ends there: nothing that waits is on its way", async () => {
+    const frames = [...at(0, ...rest), ...at(40, ...datagram(POD6, FAR6, 1, 1, 8))];
+    const base = await dualStack([POD4, POD6]);
+    const model = { ...base, endpoints: base.endpoints.map((pod, i) => (i === 0 ? pod : { ...pod, node: "gw-a" })) };
+    const scenario = scenarioOf(atOnce(1, "node-down", "worker"));
+    const report = await both(frames, model, { natProfile: "rfc", ...scenario });
+    expect(report.frames).toMatchObject({ snat: 3, drop: 2, lost: 0 });
+  });
+
+  it("that ended at the node of its pod leaves room at the gateway for the next one with its identification", async () => {
+    const base = await dualStack([POD4]);
+    const timeouts = { value: { ...base.settings.timeouts.value, udp: 5000 }, source: "test" };
+    const model = { ...base, settings: { ...base.settings, timeouts } };
+    const report = await both([...at(0, first), ...at(6, ...rest), ...at(7, first, ...rest)], model, {});
+    expect(report.frames).toMatchObject({ snat: 4, drop: 2 });
   });
 });

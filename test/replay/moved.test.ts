@@ -34,7 +34,9 @@ function replayWithFailure(
         machine.outside.unsettle();
       },
       after: () => {},
+      released: () => {},
       judged: () => {},
+      isDone: false,
     };
     await takeAll(session, merged);
     await merged.close();

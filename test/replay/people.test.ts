@@ -8,7 +8,7 @@ import { placementScore, tupleHash } from "../../src/replay/placement.js";
 import { replay } from "../../src/replay/replay.js";
 import { egress } from "../engine/model.js";
 import { withFile, withFolder } from "../support/capture-read.js";
-import { ethernet, ipv4, patterned, udp } from "../support/frames.js";
+import { ethernet, ipv4, ipv4FragmentsOf, patterned, udp } from "../support/frames.js";
 import { clusterModel } from "./cluster.js";
 import { replayAndRead } from "./outputs-read.js";
 import { captureOf, conversation, ENDPOINT, inbound, outbound, question, REMOTE } from "./traffic.js";
@@ -121,6 +121,41 @@ describe("the explanation of a frame", () => {
       expect(told[1].ciliumWould).toMatch(/pod/);
       expect(told[2].classification).toMatchObject({ hook: undefined, sourceIs: "node" });
       expect(told[3].parse).toBeUndefined();
+    });
+  });
+
+  it("goes on to what becomes of a fragment that was held: with its first one, too late, or never", async () => {
+    const model = await cluster();
+    const segment = udp({ srcPort: 40_000, dstPort: 53, payload: patterned(3000) });
+    const pieces = (id: number) =>
+      ipv4FragmentsOf(ipv4({ src: ENDPOINT, dst: REMOTE, id, ttl: 9 }, segment), [1200, 1200]);
+    const [[first, second, third], [, other], [, last]] = [pieces(1), pieces(2), pieces(3)];
+    const frames = [third!, other!, second!, first!].map((packet, i) => ({ us: i * 1000, frame: ethernet(packet) }));
+    frames.push({ us: 31_000_000, frame: outbound("SYN") }, { us: 31_000_001, frame: ethernet(last!) });
+    await withFile(captureOf(frames), async (path) => {
+      for (const topology of ["single", "cluster"] as const) {
+        const options = { captures: [path], model, natProfile: "rfc", topology } as const;
+        const told = await Promise.all([1, 2, 3, 6].map((frame) => explainFrame(options, frame)));
+        const held = { action: "hold", reason: "fragment-without-first", mismatches: [] };
+        const mapping = { egressIP: "203.0.113.20", ttlBefore: 9, ttlAfter: 8, isNew: false };
+        const withFirst = {
+          action: "snat",
+          reason: "",
+          endedBy: "first-fragment",
+          first: { frame: 4 },
+          translation: mapping,
+        };
+        expect(told[0]).toMatchObject({ ...held, afterHold: withFirst });
+        expect(told[2]).toMatchObject({ ...held, afterHold: withFirst });
+        const { external } = await replayAndRead(options);
+        for (const i of [0, 2]) {
+          const { bytes } = external.find(({ number }) => number === told[i]!.frame)!;
+          expect(told[i]!.bytes.result).toBe(Buffer.from(bytes).toString("hex"));
+        }
+        const dropped = { action: "drop", reason: "fragment-without-first" };
+        expect(told[1]).toMatchObject({ ...held, afterHold: { ...dropped, endedBy: "time-or-room" } });
+        expect(told[3]).toMatchObject({ ...held, afterHold: { ...dropped, endedBy: "end-of-captures" } });
+      }
     });
   });
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { PolicyModel } from "../../src/config/types.js";
+import type { Egress, PolicyModel } from "../../src/config/types.js";
 import { parseAddress } from "../../src/net/address.js";
 import type { ReplayOptions } from "../../src/replay/options.js";
-import { ethernet, icmpMessage, ipv4, patterned, udp } from "../support/frames.js";
+import { ethernet, icmpMessage, ipv4, ipv6, patterned, udp } from "../support/frames.js";
 import { clusterModel } from "./cluster.js";
+import { dualStack } from "./dual-stack.js";
 import type { ReplayResult } from "./outputs-read.js";
 import { replayFrames, SECOND, scenarioOf, talk } from "./scenarios.js";
 import { ENDPOINT, inbound, outbound, question, REMOTE, type TimedFrame } from "./traffic.js";
@@ -143,5 +144,30 @@ describe("an egress IP that goes to another gateway", () => {
       ]),
     });
     expect(new Set(report.gateways.filter(({ frames: sent }) => sent > 0).map(({ node }) => node)).size).toBe(2);
+  });
+});
+
+describe("an IPv4 address that goes to another gateway", () => {
+  it("takes the IPv6 address of its former one not along: replies find their mapping", async () => {
+    const base = await dualStack(["fd00:1::7"]);
+    const [a, b] = base.egresses as [Egress, Egress];
+    const egresses = [
+      { ...a, egressIPv4: undefined },
+      { ...b, egressIPv4: a.egressIPv4 },
+    ];
+    const ports = Array.from({ length: 8 }, (_, n) => 40_000 + n);
+    const far = "2001:db8:99::9";
+    const ask = (port: number) =>
+      ethernet(ipv6({ src: "fd00:1::7", dst: far }, udp({ srcPort: port, dstPort: 53, payload: patterned(9) })));
+    const tell = (port: number) =>
+      ethernet(ipv6({ src: far, dst: "fd00:1::7" }, udp({ srcPort: 53, dstPort: port, payload: patterned(9) })));
+    const frames = ports.flatMap((port, n) => [
+      { us: n * 1000, frame: ask(port) },
+      { us: 2 * SECOND + n * 1000, frame: tell(port) },
+    ]);
+    const inOrder = frames.sort((x, y) => x.us - y.us);
+    const { report } = await both(inOrder, { model: base, ...scenarioOf([[1, { ...base, egresses }]]) });
+    expect(report.frames).toMatchObject({ snat: 8, reverse: 8 });
+    expect(report.gateways.filter(({ replies }) => replies > 0).length).toBeGreaterThan(1);
   });
 });

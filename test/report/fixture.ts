@@ -1,5 +1,19 @@
 import type { ReplayReport } from "../../src/replay/report-types.js";
 
+/** Of a replay of nothing. */
+export const NO_FRAMES: ReplayReport["frames"] = {
+  read: 0,
+  bytes: 0,
+  pass: 0,
+  snat: 0,
+  reverse: 0,
+  drop: 0,
+  lost: 0,
+  skipped: 0,
+  hold: 0,
+  generated: 0,
+};
+
 /** A report as a replay of two captures gives it; tests change what they are about. */
 export function exampleReport(change: Partial<ReplayReport> = {}): ReplayReport {
   return {

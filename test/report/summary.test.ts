@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { ReplayReport } from "../../src/replay/report-types.js";
 import { summary } from "../../src/report/summary.js";
-import { exampleReport, wrongReport } from "./fixture.js";
+import { exampleReport, NO_FRAMES, wrongReport } from "./fixture.js";
 
 const PLAIN = { colour: false, verbose: false };
 
@@ -40,6 +41,22 @@ describe("the summary", () => {
   test("marks assumed addresses where they stand and says why", () => {
     expect(text).toMatch(/gw-b +– +192\.0\.2\.1 \*/);
     expect(text).toContain("* 192.0.2.1 of gw-b is assumed: the devices of gw-b are unknown");
+  });
+
+  test("says of what gateways told pods, and nothing where they told nothing", () => {
+    expect(text).not.toContain("ICMP");
+    const frames = { ...exampleReport().frames, generated: 1200 };
+    const told = (generated: ReplayReport["generated"], n = 1200) =>
+      summary(exampleReport({ frames: { ...frames, generated: n }, ...(generated && { generated }) }), PLAIN)
+        .split("\n")
+        .filter((line) => line.startsWith("  ICMP"));
+    expect(told({ kinds: { "icmp 3/13": 1100, "icmpv6 3/0": 100 }, untold: 0 })).toEqual([
+      "  ICMP  gateways told pods of 1,200 drops: 1,100 icmp 3/13, 100 icmpv6 3/0",
+    ]);
+    expect(told({ kinds: { "icmp 11/0": 1 }, untold: 6 }, 1)).toEqual([
+      "  ICMP  gateways told pods of 1 drop: 1 icmp 11/0; 6 more would have been too many at once",
+    ]);
+    expect(told({ kinds: {}, untold: 0 }, 0)).toEqual([]);
   });
 
   test("lists connections that changed under way", () => {
@@ -165,19 +182,7 @@ describe("mismatches", () => {
 });
 
 test("a replay of nothing has a summary without bars, shares or NaN", () => {
-  const frames = {
-    read: 0,
-    bytes: 0,
-    pass: 0,
-    snat: 0,
-    reverse: 0,
-    drop: 0,
-    lost: 0,
-    skipped: 0,
-    hold: 0,
-    generated: 0,
-  };
-  const text = summary(exampleReport({ frames, reasonActions: {}, reasons: {}, gateways: [] }), PLAIN);
+  const text = summary(exampleReport({ frames: NO_FRAMES, reasonActions: {}, reasons: {}, gateways: [] }), PLAIN);
   expect(text).toContain("Frames  0 frames, 0 B on the wire");
   expect(text).not.toMatch(/NaN|undefined|Infinity/);
 });

@@ -26,8 +26,8 @@ export interface FuzzFrame {
   readonly isIpv6: boolean;
   /** `out` = sent by the endpoint. */
   readonly side: "out" | "in";
-  /** `error`: an ICMP error about a frame of the flow. */
-  readonly kind: "plain" | "error";
+  /** `error`: an ICMP error about a frame of the flow; `piece`: a fragment of one. */
+  readonly kind: "plain" | "error" | "piece";
   /** Words, of TCP only. */
   readonly flags: string;
 }

@@ -10,6 +10,7 @@ import { rollCluster } from "./cluster.js";
 import { Dice } from "./dice.js";
 import { isDualStack, usesTwins } from "./dual-stack.js";
 import type { FuzzFrame } from "./flows.js";
+import { inPieces } from "./pieces.js";
 import { rollScript, type Script } from "./script.js";
 import { rollTraffic } from "./traffic.js";
 import { manifestsOf, START_SECONDS } from "./words.js";
@@ -51,7 +52,10 @@ export function rollCase(seed: number): FuzzCase {
   return {
     seed,
     script,
-    frames: rollTraffic(dice, script.clusters, (flow) => usesTwins(seed, flow)),
+    frames: inPieces(
+      seed,
+      rollTraffic(dice, script.clusters, (flow) => usesTwins(seed, flow)),
+    ),
     natProfile: dice.chance(80) ? "cilium" : "rfc",
     balance: dice.chance(80) ? "rendezvous" : "random",
     ...(dice.chance(25) && { snatPorts: { low: 50_000, high: 50_000 + dice.pick([0, 2, 7]) } }),

@@ -18,7 +18,7 @@ export interface Finding {
 export interface External {
   readonly gateway: string;
   readonly ip: string;
-  /** NAT port or echo identifier; of an ICMP error 0. */
+  /** NAT port or echo identifier; of an ICMP error and of a fragment 0. */
   readonly port: number;
 }
 
@@ -88,7 +88,7 @@ export function transportAt({ isIpv6 }: FuzzFrame): number {
 
 function externalOf(frame: FuzzFrame, { bytes, interfaceName }: OutputFrame): External {
   const at = transportAt(frame);
-  const port = frame.kind === "error" ? 0 : bytes.readUInt16BE(frame.flow.protocol === ICMP ? at + 4 : at);
+  const port = frame.kind !== "plain" ? 0 : bytes.readUInt16BE(frame.flow.protocol === ICMP ? at + 4 : at);
   const ip = frame.isIpv6 ? formatAddress(bytes.subarray(22, 38)) : bytes.subarray(26, 30).join(".");
   return { gateway: interfaceName, ip, port };
 }

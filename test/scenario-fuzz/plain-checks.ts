@@ -39,6 +39,16 @@ export function checkLeaks({ fuzz, world, entries }: Trial): Finding[] {
   return findings;
 }
 
+/** Nothing of an endpoint leaves with an address of its own, and nothing but what it sent leaves. */
+export function checkAddresses({ fuzz, entries }: Trial): Finding[] {
+  const podIPs = new Set(fuzz.script.clusters.flatMap(({ pods }) => pods.flatMap(({ ip }) => [ip, twinOf(ip)])));
+  return entries.flatMap(({ number, frame, external }) =>
+    external && (frame.side === "in" || podIPs.has(external.ip))
+      ? [{ check: "leak", text: `frame ${number}: left as ${external.ip}` }]
+      : [],
+  );
+}
+
 /** Of plain frames: what follows the transport header. */
 function hasSamePayload({ frame, output }: Entry): boolean {
   if (frame.kind === "error") return true;

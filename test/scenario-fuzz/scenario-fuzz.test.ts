@@ -1,15 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { DUAL_STACK_FROM } from "./dual-stack.js";
 import { rollCase } from "./fuzz-case.js";
+import { PIECES_FROM } from "./pieces.js";
 import { runTrial, runTrials } from "./trials.js";
 
 const SCRIPTS = 300;
 /** More of them, with pods, gateways and traffic of both families. */
 const DUAL_STACK_SCRIPTS = 100;
+/** And with datagrams in pieces. */
+const PIECES_SCRIPTS = 50;
 const PER_TEST = 50;
 /** Scripts of long runs that have failed. */
 const ONCE_FAILED = [
   1868, 2141, 2148, 2246, 2795, 7858, 8288, 8581, 9002, 10581, 12180, 12766, 15880, 16166, 16273, 16881, 17735, 18851,
+  2000074, 2000080, 2000115, 2000123, 2000180, 2000215, 2000228, 2000341, 2000388, 2000502, 2000721, 2000787, 2001032,
 ];
 const alone = process.env.SLUICEGATE_FUZZ_SEED;
 
@@ -25,6 +29,21 @@ describe.runIf(alone === undefined)("random scripts over random traffic, in both
     async (first) => expect(await runTrials(first, PER_TEST)).toEqual([]),
     600_000,
   );
+
+  it.each(Array.from({ length: PIECES_SCRIPTS / PER_TEST }, (_, i) => PIECES_FROM + 1 + i * PER_TEST))(
+    "hold it for fragments of both families and directions: seeds from %i on",
+    async (first) => expect(await runTrials(first, PER_TEST)).toEqual([]),
+    600_000,
+  );
+
+  it("have fragments of each kind where they are to, and the same frames as before elsewhere", () => {
+    const frames = Array.from({ length: 20 }, (_, i) => rollCase(PIECES_FROM + i).frames).flat();
+    const pieces = frames.filter(({ kind }) => kind === "piece");
+    expect(pieces.length).toBeGreaterThan(frames.length / 5);
+    const kinds = new Set(pieces.map(({ isIpv6, side, flow }) => `${isIpv6} ${side} ${flow.protocol}`));
+    expect(kinds.size).toBe(8);
+    expect(rollCase(PIECES_FROM - 1).frames.some(({ kind }) => kind === "piece")).toBe(false);
+  });
 
   it("have traffic of both families where they are to", () => {
     const frames = (first: number) => Array.from({ length: 20 }, (_, i) => rollCase(first + i).frames).flat();

@@ -121,6 +121,16 @@ export function ipv6FragmentsOf(packet: Uint8Array, sizes: readonly number[], id
   });
 }
 
+/** All orders in which three fragments can come. */
+export const ORDERS_OF_THREE = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+];
+
 export interface EthernetFields {
   src?: string;
   dst?: string;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { FrameObservation } from "../../src/verify/types.js";
-import { icmpEcho } from "../support/frames.js";
+import { icmpEcho, icmpMessage, ipv4 } from "../support/frames.js";
 import {
+  type Content,
   data,
   datagram,
   EGRESS_A,
@@ -153,6 +154,21 @@ describe("leaks", () => {
       .fromNetwork("pass", "inbound", { port: 9000 })
       .fromEndpoint("pass", "reply-of-inbound", { port: 9000 });
     expect(scene.faults).toEqual(["leak at 2"]);
+  });
+
+  test("the remote may open a connection in place of one of the endpoint's that may be over, and of no other", () => {
+    const unreachable = (_: number, __: number) =>
+      icmpMessage({ type: 3, code: 1, inner: ipv4({ src: REMOTE, dst: POD }, syn(443, 40000)) });
+    // One segment in mid-stream: its engine may keep it for 60 s or for 8,000 s.
+    const opened = (at: number, content: Content) =>
+      new Scene()
+        .snat({ content: content === syn ? data : content })
+        .fromNetwork("pass", "inbound", { at, content })
+        .fromEndpoint("pass", "reply-of-inbound", { at: at + 1, content: content === syn ? unreachable : content });
+    expect(opened(176, syn).faults).toEqual([]);
+    expect(opened(50, syn).faults).toEqual(["leak at 3"]);
+    expect(opened(61, datagram).faults).toEqual([]);
+    expect(opened(50, datagram).faults).toEqual(["reply-not-reversed at 2", "leak at 3"]);
   });
 
   test("unsupported protocols excuse a leak only when that was asked for", () => {

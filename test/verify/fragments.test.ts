@@ -3,6 +3,7 @@ import type { FrameObservation } from "../../src/verify/types.js";
 import type { VerifierOptions } from "../../src/verify/verifier.js";
 import {
   ethernet,
+  icmpEcho,
   icmpMessage,
   ipv4,
   ipv6,
@@ -15,12 +16,15 @@ import {
   udp,
 } from "../support/frames.js";
 import {
+  address,
+  changed,
   datagram,
   EGRESS_A,
   EGRESS_B,
   EGRESS6_A,
   EXCLUDED,
   forgot,
+  model,
   POD,
   POD_B,
   POD6,
@@ -250,7 +254,9 @@ describe.each([
       const given = reply(as, 50, PORT + 1, step);
       const isGone = step.fate !== undefined;
       const result = isGone ? given : reply(to, 49, port, step);
-      const seen = { captured: given, given, result, reason: step.fate ?? "", egress: 0, view: "network" as const };
+      const reason = step.fate ?? "";
+      const timeNs = seconds(step.at);
+      const seen = { captured: given, given, result, reason, timeNs, egress: 0, view: "network" as const };
       return scene.see({
         hook: "from-network",
         action: isGone ? (step.fate === "hold" ? "hold" : "drop") : "reverse",
@@ -267,6 +273,10 @@ describe.each([
     expect(back(back(opened(), FIRST), { from: 16, to: 32 }).faults).toEqual(["fragment at 5"]);
     expect(back(back(opened(), FIRST), { from: 16, to: 32, fate: OVERLAP }).faults).toEqual([]);
     expect(back(back(opened(), FIRST), { ...MIDDLE, fate: WITHOUT_FIRST }).faults).toEqual(["drop-reason at 5"]);
+    // A connection that has begun anew since is the same to the outside.
+    const short = () => new Scene(model({ timeouts: { udp: 5000 } }), RFC);
+    const anew = play(of({ ...FIRST, id: 6, at: 20 }), RFC, back(play(of(FIRST), RFC, short()), FIRST));
+    expect(back(anew, { ...MIDDLE, at: 21 }).faults).toEqual([]);
   });
 
   it("held for an older datagram do not leave with a newer one", () => {
@@ -274,6 +284,52 @@ describe.each([
     const first = { ...FIRST, at: 31 };
     expect(faults(of(old, first, { ...MIDDLE, at: 31 }))).toEqual(["fragment at 3"]);
     expect(faults(of(old, first, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST }))).toEqual([]);
+  });
+
+  it("held for an older datagram are not those of a newer one that was refused, nor the same bytes held for it", () => {
+    const old = { ...MIDDLE, fate: "hold" };
+    const refused = { ...FIRST, at: 31, fate: "table-full" };
+    expect(faults(of(old, refused, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST }))).toEqual([]);
+    expect(faults(of(old, refused, { ...MIDDLE, at: 31, fate: "table-full" }))).toEqual(["drop-reason at 3"]);
+    const again = of(old, { ...MIDDLE, at: 31, fate: "hold" }, { ...MIDDLE, at: 31, fate: WITHOUT_FIRST });
+    expect(faults(again)).toEqual([]);
+    expect(faults([...again, ...of({ ...FIRST, at: 32 }, { ...MIDDLE, at: 32 })])).toEqual([]);
+  });
+
+  it("held for who had an address do not leave with the datagram of who has it now, nor does anything later", () => {
+    const pod = "pod" in family ? POD6 : POD;
+    const owners = [
+      { addresses: [address(pod)], toNs: seconds(5) },
+      { name: "heir", uid: "uid-heir", addresses: [address(pod)], fromNs: seconds(5) },
+    ];
+    const both = (...steps: Step[]) => play(of(...steps), RFC, new Scene(model({ endpoints: owners }), RFC)).faults;
+    const late = { ...MIDDLE, at: 6 };
+    expect(both({ ...MIDDLE, fate: "hold" }, { ...FIRST, at: 6 }, late)).toContain("fragment at 3");
+    expect(both({ ...MIDDLE, fate: "hold" }, { ...FIRST, at: 6 }, { ...late, fate: WITHOUT_FIRST })).toEqual([]);
+    expect(both(FIRST, late)).toContain("fragment at 2");
+    expect(both(FIRST, { ...late, fate: "hold" })).toEqual([]);
+  });
+
+  it("that waited in vain are dropped, also where no policy selects them any more", () => {
+    const none = model({ policies: [{ destinations: [] }] });
+    const waiting = () => changed(play(of({ ...MIDDLE, fate: "hold" })), none, 1);
+    const gone = of({ ...MIDDLE, at: 31, fate: WITHOUT_FIRST });
+    expect(play(gone, RFC, waiting()).faults).toEqual([]);
+    expect(play([...gone, ...gone], RFC, waiting()).faults).toEqual(["drop-reason at 3"]);
+  });
+
+  it("of an answer pass with it, by the connection of then or by one that the remote has opened since", () => {
+    const [pod, far] = "pod" in family ? [POD6, REMOTE6] : [POD, REMOTE];
+    const answer = { fate: "pass", observed: { reason: "reply-of-inbound" } };
+    const pong = { ...answer, l4: icmpEcho({ id: 7, reply: true, payload: patterned(64) }) };
+    expect(faults(of({ ...FIRST, ...pong }, { ...MIDDLE, ...pong }))).toEqual([]);
+    const scene = () => new Scene(model({ timeouts: { udp: 5000 } }), RFC);
+    const asked = (at: number, before: Scene) =>
+      before.fromNetwork("pass", "inbound", { from: pod, to: far, port: PORT, toPort: 53, content: datagram, at });
+    const begun = play(of({ ...FIRST, ...answer, at: 1 }), RFC, asked(0, scene()));
+    expect(play(of({ ...MIDDLE, ...answer, at: 21 }), RFC, asked(20, begun)).faults).toEqual([]);
+    const left = asked(20, play(of(FIRST), RFC, scene()));
+    expect(play(of({ ...MIDDLE, ...answer, at: 21 }), RFC, left).faults).toEqual(["leak at 3"]);
   });
 
   it("of a datagram that made room for others may be forgotten", () => {

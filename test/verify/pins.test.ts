@@ -7,11 +7,16 @@ import {
   ALL_UP,
   changed,
   datagram,
+  EGRESS_A,
   EGRESS_B,
+  EGRESS6_A,
   egress,
   forgot,
   model,
+  type Out,
+  POD6,
   prefix,
+  REMOTE6,
   Scene,
   standing,
 } from "./scene.js";
@@ -114,6 +119,14 @@ describe("a pinned connection", () => {
     expect(moved().snat({ at: 2 }).faults).toEqual(["egress-address at 2"]);
     const onlyB = changed(new Scene().snat(), model({ policies: [{ egresses: [1] }] }));
     expect(onlyB.snat({ at: 2, ...toB }, { remapped: "policy-change" }).faults).toEqual([]);
+  });
+
+  test("may be on any member of its gateway that has its address in the connection's family", () => {
+    const egresses = [egress("gw-a", EGRESS_C, EGRESS6_A), egress("gw-a", EGRESS_A, EGRESS6_A)];
+    const stays = (out: Out) => changed(new Scene(model({ egresses })).snat(out), model({ egresses })).snat(out).faults;
+    expect(stays({ from: POD6, to: REMOTE6, egress: 1 })).toEqual([]);
+    const leaves = changed(new Scene(model({ egresses })).snat({ egress: 1 }), model({ egresses }));
+    expect(leaves.snat({ as: EGRESS_C, egress: 0 }, { remapped: "policy-change" }).faults).toContain("pin-moved at 2");
   });
 
   test("under a CiliumEgressGatewayPolicy follows the policy, not its pin", () => {

@@ -4,8 +4,9 @@ import { type FailoverOptions, type FailoverReport, playFailures } from "../../s
 import { playFailure } from "../../src/whatif/failover-job.js";
 import { failureOf } from "../../src/whatif/scenarios.js";
 import { clusterModel } from "../replay/cluster.js";
-import { captureOf, ENDPOINT, inbound, outbound, type TimedFrame } from "../replay/traffic.js";
+import { captureOf, ENDPOINT, inbound, outbound, REMOTE, type TimedFrame } from "../replay/traffic.js";
 import { withFile } from "../support/capture-read.js";
+import { ethernet, icmpMessage, ipv4, ipv4FragmentsOf, patterned, udp } from "../support/frames.js";
 
 const GATEWAYS = {
   "gw-a": "203.0.113.10",
@@ -97,6 +98,25 @@ describe("a gateway that fails", () => {
     const job = { kill: "gw-a", atMs: 2000, detectMs: 1000, seed: 1 };
     const outcome = await withFile(captureOf(frames), (path) => playFailure({ captures: [path], model: own }, job));
     expect(outcome).toMatchObject({ lostFrames: 6, hit: 1 });
+  });
+
+  test("hits one connection with all fragments of its datagrams, and none with an ICMP error", async () => {
+    const datagram = (id: number) =>
+      ipv4({ src: ENDPOINT, dst: REMOTE, id }, udp({ srcPort: 40_000, dstPort: 4000, payload: patterned(4000) }));
+    const error = icmpMessage({
+      type: 3,
+      code: 3,
+      inner: ipv4({ src: REMOTE, dst: ENDPOINT }, udp({ srcPort: 4000, dstPort: 40_000 })),
+    });
+    const packets = [0, 2100, 2200].flatMap((ms, i) =>
+      [...ipv4FragmentsOf(datagram(i + 1), [1480, 1480]), ipv4({ src: ENDPOINT, dst: REMOTE }, error)].map(
+        (packet, place): TimedFrame => ({ us: ms * 1000 + place * 100, frame: ethernet(packet) }),
+      ),
+    );
+    const own = await clusterModel({ pods: [ENDPOINT], gateways: { "gw-a": "203.0.113.10" }, worker: "worker" });
+    const job = { kill: "gw-a", atMs: 2000, detectMs: 1000, seed: 1 };
+    const outcome = await withFile(captureOf(packets), (path) => playFailure({ captures: [path], model: own }, job));
+    expect(outcome).toMatchObject({ lostFrames: 8, hit: 1 });
   });
 
   test("costs more frames the later it is noticed", async () => {

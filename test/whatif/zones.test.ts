@@ -4,7 +4,10 @@ import { expect, test } from "vitest";
 import { loadManifests } from "../../src/config/load.js";
 import type { PolicyModel } from "../../src/config/types.js";
 import { compareZones, type ZonesReport } from "../../src/whatif/zones.js";
-import { withFolder } from "../support/capture-read.js";
+import { dualStack } from "../replay/dual-stack.js";
+import { captureOf, REMOTE } from "../replay/traffic.js";
+import { withFile, withFolder } from "../support/capture-read.js";
+import { ethernet, ipv4, ipv4FragmentsOf, patterned, udp } from "../support/frames.js";
 
 const MODEL = loadManifests(["pcaps/manifests"]);
 
@@ -75,6 +78,17 @@ test("what a gateway without egress IP drops is dropped, too", async () => {
     expect(dropped.connections).toBeGreaterThan(0);
     expect(connections + dropped.connections).toBe(all);
   }
+});
+
+test("fragments that are dropped count as frames of one connection", async () => {
+  const pod = "10.1.0.7";
+  const datagram = ipv4({ src: pod, dst: REMOTE }, udp({ srcPort: 40_000, dstPort: 5000, payload: patterned(3000) }));
+  const pieces = ipv4FragmentsOf(datagram, [1200, 1200]).map((packet, i) => ({ us: i, frame: ethernet(packet) }));
+  const model = await dualStack([pod]);
+  const report = await withFile(captureOf(pieces), (path) => compareZones({ captures: [path], model }));
+  // Nobody has a zone.
+  expect(rowOf(report, "localOnly").dropped).toEqual({ connections: 1, frames: 3 });
+  expect(rowOf(report, "localOnlyFirst").dropped).toEqual({ connections: 0, frames: 0 });
 });
 
 test("each row's bytes are the sum of its shares", async () => {

@@ -108,6 +108,14 @@ describe("lifetimes in virtual time, to the millisecond", () => {
     expect(dead.engine.counters()).toMatchObject({ live: 0, entries: 0 });
   });
 
+  it("engines agree on them, whatever part of a millisecond they saw their first frame in", async () => {
+    for (const start of [0, 0.0003, 0.0009]) {
+      const gateway = await rig("cilium");
+      gateway.send([out(icmpEcho({ id: 1 }), start), out(query, 0.010_95)]);
+      expect(gateway.one(back(answer, 60.0103))).toMatchObject(GONE);
+    }
+  });
+
   it("a SYN on a closed connection starts it again with the same port", async () => {
     const gateway = await rig("cilium");
     for (const frame of [out(tx("SYN"), 0), back(rx("SYN ACK"), 0), out(tx("FIN ACK"), 1), back(rx("FIN ACK"), 2)])

@@ -7,7 +7,7 @@ export function dayTime(us: number, baseUs: number): number {
 }
 
 /** Midnight (UTC) before, in microseconds since the epoch. */
-export function dayStartUs(us: number): number {
+function dayStartUs(us: number): number {
   return Math.floor(us / US_PER_MS / DAY_MS) * DAY_MS * US_PER_MS;
 }
 
