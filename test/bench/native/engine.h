@@ -12,7 +12,7 @@
 
 /** Frames that the first pass runs ahead of the second. */
 #ifndef BLOCK
-#define BLOCK 64
+#define BLOCK 32
 #endif
 
 /** A conntrack line: a connection has one for each hook. One cache line, the same contents as the engine's. */

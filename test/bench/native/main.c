@@ -16,7 +16,7 @@
  *
  * All but `save` and `block` answer with the counters as JSON.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 #include <time.h>
 
 #include "process.h"

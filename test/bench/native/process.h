@@ -12,6 +12,11 @@
 #define FETCH_LINES 2
 #endif
 
+/** How many frames ahead of the one that is parsed the next ones are fetched: processors stop fetching by themselves where a page ends. */
+#ifndef FRAMES_AHEAD
+#define FRAMES_AHEAD 16
+#endif
+
 #define STRAIGHT (LINE_FLAG_STEADY | LINE_FLAG_TRANSLATED)
 
 /** Frames that were translated on the straight line, counted once per block. */
@@ -19,14 +24,21 @@ struct tally {
   uint64_t snat, reverse;
 };
 
-static inline void prepare(struct engine *e, const struct frame_record *records, uint8_t *arena, uint32_t size, uint32_t first) {
+/** @param left frames of the batch from `records` on */
+static inline void prepare(struct engine *e, const struct frame_record *records, uint8_t *arena, uint32_t size, uint32_t left,
+                           uint32_t first) {
+  const struct line *swept = &e->lines[e->sweep_at + BLOCK];
   for (uint32_t i = 0; i < size; i++) {
+    uint32_t ahead = i + FRAMES_AHEAD < left ? i + FRAMES_AHEAD : left - 1;
+    __builtin_prefetch(arena + records[ahead].offset, 1);
     struct parsed *p = &e->scratch[i];
     if (unlikely(!parse_plain(&records[i], arena, p)))
       fail("frame %u of the batch is not plain: expected whole TCP or UDP over IPv4 and Ethernet", first + i);
     p->home = home_line(e, p->addresses, p->key);
     __builtin_prefetch(p->home, 1);
     if (FETCH_LINES > 1) __builtin_prefetch(p->home + 1, 1);
+    /* The sweep comes by in the next block. */
+    __builtin_prefetch(swept + i);
   }
 }
 
@@ -114,7 +126,7 @@ static void process(struct engine *e, const struct frame_record *records, uint8_
                     uint32_t count) {
   for (uint32_t first = 0; first < count; first += BLOCK) {
     uint32_t size = count - first < BLOCK ? count - first : BLOCK;
-    prepare(e, records + first, arena, size, first);
+    prepare(e, records + first, arena, size, count - first, first);
     settle(e, records + first, verdicts + first, size);
   }
 }
