@@ -7,7 +7,11 @@ import { runPeers } from "../bench/peers/run.js";
 import { printPeers } from "../bench/peers/table.js";
 import { missing } from "./tools.js";
 
-const lacking = missing(["bash", "ip", "nft", "sysctl", "unshare", "clang-14", "tcpdump", "tcprewrite"], [], true);
+const lacking = missing(
+  ["bash", "gcc", "ip", "mkfifo", "nft", "sysctl", "unshare", "clang-14", "tcpdump", "tcprewrite"],
+  [],
+  true,
+);
 const LIMITS = ["nf_conntrack_max", "nf_conntrack_buckets"].map((name) => `/proc/sys/net/netfilter/${name}`);
 const SMALL = { sizes: [1000], rounds: 2, fileRounds: 1, frames: 1 << 12, blockMs: 2, packets: 2000 };
 
@@ -44,6 +48,7 @@ describe.skipIf(lacking !== "")("every program that Sluicegate is compared with"
 
   test("is held against what the design wants", () => {
     expect(report.targets.map(({ name }) => name)).toEqual([
+      "engine ÷ C, 1,000 connections",
       "nft SNAT ÷ engine, 1,000 connections",
       "tcprewrite ÷ replay --no-verify, forward",
       "replay --no-verify ÷ tcpdump, forward",

@@ -30,6 +30,15 @@ export const FIGURES: readonly FigureInfo[] = [
     less: "",
   },
   {
+    id: "native",
+    kind: "memory",
+    name: "the same work in C",
+    of: "native",
+    yardstick: "engine",
+    more: "lines of the table, the sweep and the next frames are fetched ahead by an instruction that WebAssembly lacks, for instructions of this processor",
+    less: "bounds of frame records, bad records and all frames that are not plain (anything but whole TCP and UDP over IPv4 and Ethernet): the program ends; owners of addresses that change, redirects, ICMP errors, state to save",
+  },
+  {
     id: "reference",
     kind: "memory",
     name: "reference kernel (Wasm)",
@@ -174,6 +183,13 @@ export interface TargetInfo {
   readonly limit: number;
 }
 
+const C_LIMITS = [
+  [1000, 1.3],
+  [100_000, 1.3],
+  [1_000_000, 1.35],
+  [4_000_000, 1.35],
+] as const;
+
 const NFT_LIMITS = [
   [1000, 40],
   [100_000, 40],
@@ -182,6 +198,17 @@ const NFT_LIMITS = [
 ] as const;
 
 export const TARGETS: readonly TargetInfo[] = [
+  ...C_LIMITS.map(
+    ([connections, limit]): TargetInfo => ({
+      name: `engine ÷ C, ${connections.toLocaleString("en-US")} connections`,
+      group: "memory",
+      connections,
+      of: "engine",
+      dividedBy: "native",
+      kind: "at-most",
+      limit,
+    }),
+  ),
   ...NFT_LIMITS.map(
     ([connections, limit]): TargetInfo => ({
       name: `nft SNAT ÷ engine, ${connections.toLocaleString("en-US")} connections`,

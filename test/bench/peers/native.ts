@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
+import { compileReference } from "../native/compile.js";
 import { PeerError } from "./peer.js";
 
 /** The repository, whether this runs compiled (dist/test/bench/peers) or not. */
@@ -17,6 +18,7 @@ const HEADER_FOLDERS: Partial<Record<NodeJS.Architecture, string>> = {
 /** Debian's package of each program that the comparison runs. */
 const PACKAGES = {
   bash: "bash",
+  gcc: "gcc libc6-dev",
   ip: "iproute2",
   nft: "nftables",
   sysctl: "procps",
@@ -73,6 +75,8 @@ export function missingHere(): string {
 }
 
 export interface NativePrograms {
+  /** ../native */
+  readonly reference: string;
   /** native/prog-run.c */
   readonly progRun: string;
   /** native/spend.c */
@@ -83,7 +87,7 @@ export interface NativePrograms {
   readonly compiler: string;
 }
 
-/** Compiles what is written in C into build/peers. @throws {PeerError} with what the compiler said */
+/** Compiles what is written in C into build/peers and build/native. @throws {PeerError} with what the compiler said */
 export function buildNative(): NativePrograms {
   const clang = findClang();
   if (!clang) throw new PeerError(`no clang on the path: apt-get install ${CLANG_PACKAGE}`);
@@ -98,6 +102,7 @@ export function buildNative(): NativePrograms {
     return file;
   };
   return {
+    reference: compileReference(),
     progRun: compile("prog-run.c", "prog-run", []),
     spend: compile("spend.c", "spend", []),
     frames: compile("frames.bpf.c", "frames.bpf.o", bpf),
@@ -115,6 +120,7 @@ export function output(program: string, args: readonly string[]): string {
 /** Versions of the peers as they print them. */
 export function versions(): Record<string, string> {
   return {
+    gcc: firstLine(output("gcc", ["--version"])),
     nft: firstLine(output("nft", ["--version"])),
     tcpdump: firstLine(output("tcpdump", ["--version"])),
     tcprewrite: firstLine(output("tcprewrite", ["--version"])),

@@ -25,6 +25,7 @@ describe("the figures of a group", () => {
 describe("the targets", () => {
   it("are those whose peers were measured, each met or missed in its own direction", () => {
     expect(syntheticReport().targets.map(({ name, met }) => `${met} ${name}`)).toEqual([
+      "false engine ÷ C, 1,000 connections",
       "true nft SNAT ÷ engine, 1,000 connections",
       "true tcprewrite ÷ replay --no-verify, forward",
       "true replay --no-verify ÷ tcpdump, forward",

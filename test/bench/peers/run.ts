@@ -68,7 +68,7 @@ async function memoryGroup(connections: number, programs: NativePrograms, option
   const peers: Peer[] = [];
   try {
     options.onProgress(`${what}: setting up`);
-    peers.push(...(await memoryPeers(connections, options.blockMs)));
+    peers.push(...(await memoryPeers(connections, options.blockMs, programs.reference)));
     peers.push(await testRunPeer("pick", kernel), await testRunPeer("translate", kernel));
     peers.push(await routerPeer("discard", kernel), await routerPeer("linux-forward", kernel));
     peers.push(await routerPeer("nft-snat", kernel));

@@ -3,6 +3,7 @@ import { groupOf, PEERS_SCHEMA, type PeersReport, targetsOf } from "./report.js"
 /** Times of peers as if every round had been alike. */
 export const MEMORY_SAMPLES: ReadonlyMap<string, readonly number[]> = new Map([
   ["engine", [30, 31, 30]],
+  ["native", [20, 20, 20]],
   ["reference", [15, 15.5, 15]],
   ["javascript", [36, 37, 36]],
   ["bpf-pick", [40, 41, 40]],
