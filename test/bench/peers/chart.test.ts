@@ -25,7 +25,7 @@ describe("the chart", () => {
     const figures = report.groups.flatMap(({ figures }) => figures);
     expect(svg.match(/<rect class="(own|other)"/g)).toHaveLength(figures.length);
     expect(svg).toContain(">Linux router with nft SNAT<");
-    expect(svg).toContain(">1,410 · ÷ 47<");
+    expect(svg).toContain(">1,410 · 47 ×<");
     expect(svg).toContain(">Frames in memory, 1,000 connections, 3 rounds<");
   });
 

@@ -59,7 +59,7 @@ export function chartOf({ groups, date, machine }: PeersReport): string {
     top += heightOf(group) + GAP;
     return panel;
   });
-  const foot = `${date}, ${machine.cpu}, Node ${machine.node}. Medians of rounds in turns; the thin line is the 99 % interval. ÷ is the ratio to Sluicegate.`;
+  const foot = `${date}, ${machine.cpu}, Node ${machine.node}. Medians of rounds in turns; the thin line is the 99 % interval. ×: ratio to Sluicegate in the same round.`;
   const height = top + MARGIN;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
@@ -100,7 +100,7 @@ function rowOf({ id, ns, ratio }: Figure, scale: Scale, top: number): string[] {
   const end = scale.at(Math.max(ns.median, Number.MIN_VALUE));
   const middle = fixed(top + BAR / 2 + 1);
   const [low, high] = [scale.at(Math.max(ns.low, Number.MIN_VALUE)), scale.at(ns.high)];
-  const ratioText = id === yardstick ? "" : ` · ÷ ${times(ratio.median)}`;
+  const ratioText = id === yardstick ? "" : ` · ${times(ratio.median)} ×`;
   return [
     text(LEFT - 8, base, "end", name),
     `<rect class="${OWN.test(id) ? "own" : "other"}" x="${LEFT}" y="${top + 1}" width="${fixed(Math.max(1, end - LEFT))}" height="${BAR}"/>`,

@@ -36,7 +36,8 @@ export function markdownOf(report: PeersReport): string {
   const lines = [
     "",
     `${report.date}, commit ${report.commit}, \`${report.command}\`. ${machine.cores} cores of an ${machine.cpu} (load ${machine.load.toFixed(1)} when the run began), Linux ${kernel},`,
-    `Node ${machine.node.slice(1)}; ${Object.values(versions).join("; ")}. Nanoseconds of CPU time per frame, medians of the rounds · median of the rounds' ratios to Sluicegate.`,
+    `Node ${machine.node.slice(1)}; ${Object.values(versions).join("; ")}.`,
+    "Nanoseconds of CPU time per frame, medians of the rounds · median of the rounds' ratios to Sluicegate.",
     "",
     ...(memory.length > 0 ? memoryTable(memory) : []),
     "",
