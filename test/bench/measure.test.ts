@@ -62,6 +62,23 @@ describe("measuring pairs", () => {
     expect(subjectRuns).toBe(4 * (runs.length - subjectRuns));
   });
 
+  it("takes the figure of a contestant that times itself, and does not restore or run it", () => {
+    const { clock, log, options } = setUp(3, 7);
+    const asked: number[] = [];
+    const yardstick: Contestant = {
+      ...worker(clock, 1000, 10, log, "B"),
+      block: (ms) => {
+        asked.push(ms);
+        return 25;
+      },
+    };
+    const pair = { id: "a", subject: worker(clock, 8000, 100_000, log, "A"), yardstick };
+    expect(measurePairs("made up", [pair], options)[0]!.samples).toEqual(Array.from({ length: 3 }, () => [80, 25]));
+    expect(new Set(asked)).toEqual(new Set([7]));
+    expect(log).not.toContain("run B");
+    expect(log).not.toContain("restore B");
+  });
+
   it("takes turns in changing order: A B, B A, A B", () => {
     const { clock, log, options } = setUp(4);
     const [subject, yardstick] = [worker(clock, 2000, 1, log, "A"), worker(clock, 2000, 1, log, "B")];
