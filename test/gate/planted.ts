@@ -3,13 +3,13 @@ import type { Mutation } from "../verify/mutant.js";
 // Engines that are slower on purpose and do the same: what gates and comparisons have to tell.
 
 const STRAIGHT = "assembly/path/straight.ts";
-const FIRST_OF_TRANSLATE = "const wire = <u64>p.wire;\n";
+const IN_TRANSLATE = "if (hop) store<u8>(l3, load<u8>(l3, IPV4_TTL_AT) - 1, IPV4_TTL_AT);\n";
 
-/** A multiplication and a store more for every frame on the straight line, into a slot of the counters that nothing reads. */
+/** A multiplication and a store more for every IPv4 frame on the straight line, into a slot of the counters that nothing reads. */
 export const MORE_INSTRUCTIONS: Mutation = {
   file: STRAIGHT,
-  search: FIRST_OF_TRANSLATE,
-  replace: `${FIRST_OF_TRANSLATE}store<u64>(counters, load<u64>(counters, 1016) * 31 + wire, 1016);\n`,
+  search: IN_TRANSLATE,
+  replace: `${IN_TRANSLATE}store<u64>(counters, load<u64>(counters, 1016) * 31 + <u64>captured, 1016);\n`,
 };
 
 /** A new connection touches a line of the table that it has no use for. */
