@@ -18,3 +18,17 @@ export const ONE_MORE_LINE: Mutation = {
   search: "store<u16>(home, 0, LINE_TOUCH_AT);",
   replace: "store<u16>(home, 0, LINE_TOUCH_AT); store<u16>(home + 100 * 64, 0, LINE_TOUCH_AT);",
 };
+
+/**
+ * More time for every IPv4 frame on the straight line: a chain of multiplications that starts from its ports and ends in a store into the
+ * same slot. They stand one after the other, as a loop would make the smallest step too large.
+ * @param steps multiplications, at least 1
+ */
+export function slowerBy(steps: number): Mutation {
+  const chain = "waste = (waste ^ (waste >> 29)) * 0x9e3779b97f4a7c15; ".repeat(steps);
+  return {
+    file: STRAIGHT,
+    search: IN_TRANSLATE,
+    replace: `${IN_TRANSLATE}let waste = <u64>p.ports; ${chain}store<u64>(counters, waste, 1016);\n`,
+  };
+}
