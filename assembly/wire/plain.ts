@@ -45,6 +45,7 @@ export class PlainFrame {
     if (load<u16>(frame, ETHERNET_TYPE_AT) != TYPE_IPV4 || load<u8>(l3) != VERSION_4_NO_OPTIONS) return false;
     const total = be16(l3 + IPV4_TOTAL_LENGTH_AT);
     if (load<u16>(l3, IPV4_FRAGMENT_AT) & FRAGMENT_MASK || total + ETHERNET_SIZE > captured) return false;
+    if (total < IPV4_MIN_SIZE) return false;
     const l4 = l3 + IPV4_MIN_SIZE;
     const protocol = <u32>load<u8>(l3, IPV4_PROTOCOL_AT);
     const tcpFlags = PlainFrame.transport(l4, protocol, total - IPV4_MIN_SIZE);

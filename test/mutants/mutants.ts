@@ -129,9 +129,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: "a packet whose TTL ends at the gateway leaves on the straight line",
     file: STRAIGHT,
-    search: "load<u8>(p.l3, IPV4_TTL_AT) > 1",
-    replace: "load<u8>(p.l3, IPV4_TTL_AT) > 0",
+    search: "!(flags & LINE_FLAG_HOP) || ttl > 1",
+    replace: "!(flags & LINE_FLAG_HOP) || ttl > 0",
     killer: MAPPING_TESTS,
+  },
+  {
+    what: "a packet whose length ends within its header is translated",
+    file: "assembly/wire/plain.ts",
+    search: "if (total < IPV4_MIN_SIZE) return false;",
+    replace: "if (total < 0) return false;",
+    killer: MALFORMED_TESTS,
   },
   {
     what: "an IPv6 transport checksum does not follow the address",

@@ -83,7 +83,14 @@ const ROWS: [id: string, frame: Uint8Array, verdict: string][] = [
     "drop bad-header",
   ]),
   ["I05 IHL 15, past the packet", ethernet(changed(QUERY, 0, 0x4f)), "drop bad-header"],
-  ["I06 total length below the header", ethernet(changed(QUERY, 3, 19)), "drop bad-header"],
+  ...[QUERY, SYN].flatMap((l4) =>
+    [8, 12, 19].map((total): [string, Uint8Array, string] => [
+      `I06 total length ${total} of a ${l4 === SYN ? "TCP" : "UDP"} packet, below the header`,
+      ethernet(changed(l4, 3, total), { trailer: patterned(40) }),
+      "drop bad-header",
+    ]),
+  ),
+  ["I06 total length below the header, in a short frame", ethernet(changed(QUERY, 3, 19)), "drop bad-header"],
   ["I07 total length above the frame", ethernet(changed(QUERY, 2, 1)), "drop truncated"],
   ["I08 total length below the frame", ethernet(packet(), { trailer: patterned(40) }), SNAT],
   ["I09 total length 0", ethernet(packet(QUERY, { totalLength: 0 })), "drop bad-header"],

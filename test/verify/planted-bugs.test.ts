@@ -60,8 +60,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "payload",
     mutation: {
       file: "assembly/path/straight.ts",
-      search: "    const l4 = p.l4;\n",
-      replace: "    const l4 = p.l4;\n    store<u8>(l4 + 36, 0x58);\n",
+      search: "    const ipDelta = <u32>load<u16>(line, LINE_IP_DELTA_AT);\n",
+      replace: "    const ipDelta = <u32>load<u16>(line, LINE_IP_DELTA_AT);\n    store<u8>(l4 + 36, 0x58);\n",
     },
   },
   {
