@@ -1,4 +1,13 @@
-import { type CaseInfo, type Group, type GroupOptions, ipv6Group, policyGroup, sizeGroup, udpGroup } from "./cases.js";
+import {
+  buildsGroup,
+  type CaseInfo,
+  type Group,
+  type GroupOptions,
+  ipv6Group,
+  policyGroup,
+  sizeGroup,
+  udpGroup,
+} from "./cases.js";
 import { measuringClock } from "./cpu-clock.js";
 import { layoutGroup } from "./layouts.js";
 import { describeMachine } from "./machine.js";
@@ -14,7 +23,9 @@ export interface BenchOptions {
   /** Blind-store prefetch. Default on. */
   readonly touch?: boolean;
   /** Another build of the engine than the package's. */
-  readonly wasmFile?: string;
+  readonly wasmFile?: string | undefined;
+  /** A build of the engine to take turns with, in place of all yardsticks. */
+  readonly against?: string;
   /** Overrides what `quick` chooses: table sizes, placements, turns per placement, milliseconds per block. */
   readonly sizes?: readonly number[];
   readonly placements?: number;
@@ -38,6 +49,12 @@ const FULL = {
   variantSize: 100_000,
 };
 const QUICK = { sizes: [1000, 10_000, 100_000], placements: 2, turns: 4, blockMs: 15, variantSize: 10_000 };
+/**
+ * Two builds: more placements, as where code and tables lie is what differs most between a build and its copy. Turns are even in number:
+ * who comes first in a turn has its caches warm from the one before.
+ */
+const BUILDS = { sizes: [1000, 10_000, 100_000, 1_000_000], placements: 12, turns: 8, blockMs: 30, variantSize: 0 };
+const BUILDS_QUICK = { sizes: [1000, 10_000], placements: 12, turns: 6, blockMs: 10, variantSize: 0 };
 
 /** What every release is held to. */
 const BOUNDS = [
@@ -61,7 +78,7 @@ const BOUNDS = [
  */
 export async function runBench(options: BenchOptions = {}): Promise<BenchReport> {
   const machine = describeMachine();
-  const { sizes, placements, turns, blockMs, variantSize } = { ...(options.quick ? QUICK : FULL), ...defined(options) };
+  const { sizes, placements, turns, blockMs, variantSize } = { ...defaultsOf(options), ...defined(options) };
   const clock = measuringClock();
   const groupOptions: GroupOptions = {
     batch: options.batch ?? DEFAULT_BATCH,
@@ -71,14 +88,19 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   const progress = options.onProgress ?? (() => {});
   const measureOptions: MeasureOptions = { turns, blockMs, clock, onPair: progress };
   const cases: BenchCase[] = [];
-  const { only } = options;
-  for (const group of groups(sizes, variantSize, groupOptions)) {
+  const { only, against } = options;
+  const all =
+    against === undefined
+      ? groups(sizes, variantSize, groupOptions)
+      : sizes.map((size) => buildsGroup(size, against, groupOptions));
+  for (const group of all) {
     if (only && ![...only].some((id) => group.has(id))) continue;
     cases.push(...(await measureGroup(group, placements, only, measureOptions)));
   }
   return {
     schema: BENCH_SCHEMA,
     machine,
+    ...(against !== undefined && { against }),
     clock: clock.name,
     batch: groupOptions.batch,
     touch: groupOptions.touch,
@@ -88,6 +110,11 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
     cases,
     bounds: boundsOf(cases),
   };
+}
+
+function defaultsOf({ quick, against }: BenchOptions) {
+  if (against !== undefined) return quick ? BUILDS_QUICK : BUILDS;
+  return quick ? QUICK : FULL;
 }
 
 function groups(sizes: readonly number[], variantSize: number, options: GroupOptions): Group[] {

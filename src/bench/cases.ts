@@ -1,3 +1,5 @@
+import { freshCode } from "../engine/fresh-code.js";
+import { type EngineCode, packageFile, readEngine } from "../engine/load.js";
 import type { ClusterShape } from "./cluster.js";
 import { establishedContestant, kernelContestant, openingContestant } from "./contestants.js";
 import { type Protocol, TCP_ACK } from "./frames.js";
@@ -81,6 +83,41 @@ export function sizeGroup(connections: number, options: GroupOptions): Group {
   };
 }
 
+/**
+ * Two builds at one size of table: forward, reverse and new connections in batches, this build divided by `other`. Both are compiled anew
+ * for each placement; which of them is set up first changes from one to the next.
+ * @param other file of the other build
+ */
+export function buildsGroup(connections: number, other: string, options: GroupOptions): Group {
+  const ours = options.wasmFile ?? packageFile("build", "engine.wasm");
+  let placement = 0;
+  return {
+    name: `two builds, ${connections} connections`,
+    has: (id) => id.split("/")[1] === String(connections),
+    cases: async () => {
+      const start = async (file: string) => {
+        const wasm = freshCode({ name: file, bytes: await readEngine(file) });
+        return established(connections, "tcp", PLAIN_CLUSTER, { ...options, wasm });
+      };
+      const isOursFirst = placement++ % 2 === 0;
+      const first = await start(isOursFirst ? ours : other);
+      const second = await start(isOursFirst ? other : ours);
+      const [our, their] = isOursFirst ? [first, second] : [second, first];
+      const { batch } = options;
+      const make = (work: Work, contestant: (of: Established) => Contestant) => {
+        const info = { connections, protocol: "tcp", work, batch, yardstick: "the other build" } as const;
+        return toCase(`${work}/${connections}`, info, contestant(our), contestant(their));
+      };
+      return [
+        make("forward", ({ subject, forward }) => establishedContestant(subject, forward, "forward", batch)),
+        make("reverse", ({ subject }) => establishedContestant(subject, subject.answers(), "reverse", batch)),
+        // Last, as they forget the established connections.
+        make("new", ({ subject }) => openingContestant(subject, batch)),
+      ];
+    },
+  };
+}
+
 /** UDP at one size of table, beside the reference kernel over the same frames. */
 export function udpGroup(connections: number, options: GroupOptions): Group {
   return {
@@ -153,14 +190,20 @@ export function policyGroup(connections: number, options: GroupOptions): Group {
   };
 }
 
+interface Established {
+  readonly subject: Subject;
+  /** Frames from the endpoints. */
+  readonly forward: Uint8Array;
+}
+
 async function established(
   connections: number,
   protocol: Protocol,
   shape: ClusterShape,
-  { batch, touch, wasmFile }: GroupOptions,
-): Promise<{ subject: Subject; forward: Uint8Array }> {
+  { batch, touch, wasmFile, wasm = wasmFile }: GroupOptions & { readonly wasm?: string | EngineCode | undefined },
+): Promise<Established> {
   const traffic = new Traffic(connections, protocol);
-  const subject = await Subject.create(traffic, { ...shape, maxBatch: batch, touch, wasmFile });
+  const subject = await Subject.create(traffic, { ...shape, maxBatch: batch, touch, wasm });
   subject.establish(batch);
   return { subject, forward: traffic.forward(TCP_ACK) };
 }

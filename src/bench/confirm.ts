@@ -1,5 +1,5 @@
 import { type BenchOptions, benchCase, boundsOf, runBench } from "./bench.js";
-import { type BenchComparison, compareBench } from "./compare.js";
+import { type BenchComparison, compareBench, compareBuilds } from "./compare.js";
 import type { BenchCase, BenchReport } from "./report-types.js";
 
 /** Times that a case which looks slower is measured again before it counts. */
@@ -10,23 +10,41 @@ export interface ComparedRun {
   readonly comparison: BenchComparison;
 }
 
+type Measure = (options: BenchOptions) => Promise<BenchReport>;
+
 /**
- * Runs the benchmark and judges it by an earlier run. A case that looks slower is set up and measured again, and judged by all of its
- * measurements: of forty cases some look slower by chance.
+ * Runs the benchmark and judges it by an earlier run.
  * @param measure how to run; for tests
  */
-export async function runAgainst(
+export function runAgainst(
   before: BenchReport,
   options: BenchOptions,
-  measure: (options: BenchOptions) => Promise<BenchReport> = runBench,
+  measure: Measure = runBench,
+): Promise<ComparedRun> {
+  return confirmed(options, (report) => compareBench(before, report), measure);
+}
+
+/** Lets this build and `options.against` take turns and judges this one. @param measure how to run; for tests */
+export function runBuilds(options: BenchOptions, measure: Measure = runBench): Promise<ComparedRun> {
+  return confirmed(options, compareBuilds, measure);
+}
+
+/**
+ * A case that looks slower is set up and measured again, and judged by all of its measurements. What fails has looked slower each time, so
+ * looking again makes false alarms rarer, never more frequent.
+ */
+async function confirmed(
+  options: BenchOptions,
+  judge: (report: BenchReport) => BenchComparison,
+  measure: Measure,
 ): Promise<ComparedRun> {
   let report = await measure(options);
-  let comparison = compareBench(before, report);
+  let comparison = judge(report);
   for (let i = 0; i < CONFIRMATIONS && comparison.regressed; i++) {
     const slower = comparison.cases.filter(({ verdict }) => verdict === "worse").map(({ id }) => id);
     options.onProgress?.(`measuring again: ${slower.join(", ")}`);
     report = withMore(report, await measure({ ...options, only: new Set(slower) }));
-    comparison = compareBench(before, report);
+    comparison = judge(report);
   }
   return { report, comparison };
 }

@@ -19,7 +19,7 @@ const COMPARISON_COLUMNS: readonly Column[] = [
   { title: "before", align: "right" },
   { title: "now", align: "right" },
   { title: "change", align: "right" },
-  { title: "noise", align: "right" },
+  { title: "interval", align: "right" },
   { title: "verdict" },
 ];
 
@@ -74,8 +74,10 @@ function summary({ cases, inconclusive, regressed }: BenchComparison, ink: Paint
   return ink.good("no case is slower by more than the noise");
 }
 
-function comparisonRow({ id, before, now, change, noise, verdict }: CaseComparison): string[] {
-  const sign = change < 0 ? "−" : "+";
-  const shown = `${sign}${(Math.abs(change) * 100).toFixed(1)} %`;
-  return [id, before.toFixed(2), now.toFixed(2), shown, `±${(noise * 100).toFixed(1)} %`, verdict];
+function comparisonRow({ id, before, now, change, low, high, verdict }: CaseComparison): string[] {
+  return [id, before.toFixed(2), now.toFixed(2), percent(change), `${percent(low)} … ${percent(high)}`, verdict];
+}
+
+function percent(share: number): string {
+  return `${share < 0 ? "−" : "+"}${(Math.abs(share) * 100).toFixed(1)} %`;
 }

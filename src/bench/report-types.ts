@@ -35,6 +35,8 @@ export interface Bound {
 export interface BenchReport {
   readonly schema: typeof BENCH_SCHEMA;
   readonly machine: Machine;
+  /** The build that took the yardsticks' place; such a report is no measure for later runs. */
+  readonly against?: string;
   readonly clock: "cpu" | "wall";
   readonly batch: number;
   readonly touch: boolean;

@@ -2,6 +2,7 @@ import * as abi from "../../assembly/abi.js";
 import { compilePolicy } from "../engine/blob.js";
 import { createEngine, type Engine } from "../engine/engine.js";
 import { DEFAULT_ENGINE_CONFIG } from "../engine/engine-config.js";
+import type { EngineCode } from "../engine/load.js";
 import { growFor } from "../engine/sizing.js";
 import { EngineError } from "../errors.js";
 import { benchCluster, type ClusterShape } from "./cluster.js";
@@ -22,7 +23,8 @@ export interface SubjectOptions extends ClusterShape {
   /** Largest batch that will be asked for. */
   readonly maxBatch: number;
   readonly touch: boolean;
-  readonly wasmFile: string | undefined;
+  /** Undefined = the package's build. */
+  readonly wasm: string | EngineCode | undefined;
 }
 
 /** What a pass over frames must have done, whoever measured it: counted by the engine, not by the harness. */
@@ -67,7 +69,7 @@ export class Subject {
       },
       blob,
     );
-    const engine = await createEngine(config, options.wasmFile);
+    const engine = await createEngine(config, options.wasm);
     engine.loadPolicy(blob);
     return new Subject(engine, traffic);
   }

@@ -489,4 +489,10 @@ export const FLAGS = {
   }),
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
+  against: flag({
+    name: "--against",
+    argument: "FILE",
+    help: "take turns with another build of the engine (a `.wasm` file) and compare with that",
+    parse: text,
+  }),
 } as const;

@@ -13,7 +13,7 @@ import {
 } from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
 import { checkEngineConfig, type EngineConfig, encodeEngineConfig, mostReleased } from "./engine-config.js";
-import { type EngineExports, instantiateEngine } from "./load.js";
+import { type EngineCode, type EngineExports, instantiateEngine } from "./load.js";
 import { EngineMemory } from "./memory.js";
 import { errorName, errorText } from "./names.js";
 import { neededBy } from "./sizing.js";
@@ -31,11 +31,11 @@ const GATEWAY_CODES: Readonly<Record<GatewayState, number>> = {
 /**
  * Starts an engine with its tables sized by `config`.
  * @throws {UsageError} where a value of `config` is no number of its kind
- * @throws {EngineError} where the engine refuses the configuration, or `wasmFile` is not the engine that this host was made for
+ * @throws {EngineError} where the engine refuses the configuration, or `wasm` is not the engine that this host was made for
  */
-export async function createEngine(config: EngineConfig, wasmFile?: string): Promise<Engine> {
+export async function createEngine(config: EngineConfig, wasm?: string | EngineCode): Promise<Engine> {
   checkEngineConfig(config);
-  const exports = await instantiateEngine(wasmFile);
+  const exports = await instantiateEngine(wasm);
   new Uint8Array(exports.memory.buffer, exports.configAt() >>> 0, abi.CONFIG_SIZE).set(encodeEngineConfig(config));
   const code = exports.configure();
   if (code !== abi.OK) throw refused("configure", code);

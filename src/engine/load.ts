@@ -46,6 +46,13 @@ const FUNCTIONS = [
   "restore",
 ] as const;
 
+/** An engine that is no file, or is to be compiled anew. */
+export interface EngineCode {
+  /** What errors call it. */
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 type CompiledModule = Awaited<ReturnType<typeof instantiate>>["module"];
 
 /** Compiled once however many engines a process starts: in the cluster topology each node is one. */
@@ -61,26 +68,32 @@ export function packageFile(...parts: string[]): string {
 }
 
 /**
- * Starts one engine: instantiates `wasmFile` with no imports and checks that it speaks this host's ABI.
+ * Starts one engine: instantiates a file, compiled once, or bytes with no imports and checks that it speaks this host's ABI.
+ * @param wasm default: the package's own build
  * @throws {EngineError} where the file is missing, is no WebAssembly, lacks an export or was built from another `assembly/abi.ts`
  */
 export async function instantiateEngine(
-  wasmFile: string = packageFile("build", "engine.wasm"),
+  wasm: string | EngineCode = packageFile("build", "engine.wasm"),
 ): Promise<EngineExports> {
-  let module = compiled.get(wasmFile);
-  const source = module ?? (await readEngine(wasmFile));
-  const started = await instantiate<EngineExports & Record<string, unknown>>(source, {}).catch((cause: unknown) => {
-    throw new EngineError(`${wasmFile}: cannot be instantiated, expected a WebAssembly module without imports`, {
-      cause,
-    });
-  });
-  module ??= started.module;
-  checkExports(wasmFile, started.exports);
-  compiled.set(wasmFile, module);
+  if (typeof wasm !== "string") return (await start(wasm.name, wasm.bytes)).exports;
+  const started = await start(wasm, compiled.get(wasm) ?? (await readEngine(wasm)));
+  compiled.set(wasm, started.module);
   return started.exports;
 }
 
-async function readEngine(wasmFile: string): Promise<Uint8Array<ArrayBuffer>> {
+async function start(
+  name: string,
+  source: CompiledModule | Uint8Array<ArrayBuffer>,
+): Promise<{ module: CompiledModule; exports: EngineExports }> {
+  const started = await instantiate<EngineExports & Record<string, unknown>>(source, {}).catch((cause: unknown) => {
+    throw new EngineError(`${name}: cannot be instantiated, expected a WebAssembly module without imports`, { cause });
+  });
+  checkExports(name, started.exports);
+  return started;
+}
+
+/** @throws {EngineError} where there is no such file */
+export async function readEngine(wasmFile: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return Uint8Array.from(await readFile(wasmFile));
   } catch (cause) {

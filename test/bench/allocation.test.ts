@@ -19,7 +19,7 @@ beforeAll(async () => {
     policies: 1,
     maxBatch: 256,
     touch: true,
-    wasmFile: undefined,
+    wasm: undefined,
   });
   subject.establish(256);
   subject.load(forward, HOOK_FROM_ENDPOINT);

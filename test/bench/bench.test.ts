@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { runBench } from "../../src/bench/bench.js";
 import { compareBench, parseBenchReport } from "../../src/bench/compare.js";
 import { printBench, printComparison } from "../../src/bench/print.js";
+import { packageFile } from "../../src/engine/load.js";
 import { paint } from "../../src/report/paint.js";
 import { syntheticReport } from "./synthetic.js";
 
@@ -40,6 +41,32 @@ test("a small run measures every case, in turns beside its yardstick, and can be
   const again = parseBenchReport(JSON.stringify(report), "report.json");
   expect(compareBench(report, again).regressed).toBe(false);
   expect(compareBench(report, again).cases.every(({ change }) => change === 0)).toBe(true);
+});
+
+test("two builds take turns at every size, each with its own tables, and only the cases asked for are set up", async () => {
+  const against = packageFile("build", "engine.wasm");
+  const progress: string[] = [];
+  const options = { against, sizes: [1000, 2000], placements: 2, turns: 3, blockMs: 1, batch: 64 };
+  const report = await runBench({ ...options, onProgress: (text) => progress.push(text) });
+  expect(report.against).toBe(against);
+  expect(report.cases.map(({ id }) => id)).toEqual([
+    ...["forward/1000", "reverse/1000", "new/1000"],
+    ...["forward/2000", "reverse/2000", "new/2000"],
+  ]);
+  for (const { placements, yardstick } of report.cases) {
+    expect(placements.map((turns) => turns.length)).toEqual([3, 3]);
+    expect(yardstick).toBe("the other build");
+  }
+  progress.length = 0;
+  const one = await runBench({ ...options, only: new Set(["new/2000"]), onProgress: (text) => progress.push(text) });
+  expect(one.cases.map(({ id }) => id)).toEqual(["new/2000"]);
+  expect(progress.filter((text) => text.includes("1000"))).toEqual([]);
+});
+
+test("another build that is no engine is named, with what it should be", async () => {
+  await expect(runBench({ against: "missing.wasm", sizes: [1000], placements: 1 })).rejects.toThrow(
+    "missing.wasm: cannot be read, expected the engine that `npm run build` makes",
+  );
 });
 
 test("the printed report names machine, cases, yardsticks and bounds", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
-import { type BenchComparison, compareBench, parseBenchReport } from "../../src/bench/compare.js";
+import { type BenchComparison, compareBench, compareBuilds, parseBenchReport } from "../../src/bench/compare.js";
 import { UsageError } from "../../src/errors.js";
-import { syntheticReport } from "./synthetic.js";
+import { type SyntheticRun, syntheticReport } from "./synthetic.js";
 
 function onlyVerdict({ cases }: BenchComparison): string {
   expect(cases).toHaveLength(1);
@@ -74,9 +74,9 @@ describe("a run compared with an earlier one", () => {
   });
 
   it("is no regression where it matters more than that where the tables lie", () => {
-    const before = syntheticReport([{ seed: 1, ratio: 2, shift: 0.2 }]);
-    const now = syntheticReport([{ seed: 2, ratio: 2.2, shift: 0.2 }]);
-    expect(before.cases[0]!.placementSpread).toBeGreaterThan(0.15);
+    const before = syntheticReport([{ seed: 1, ratio: 2, shift: 0.08 }]);
+    const now = syntheticReport([{ seed: 2, ratio: 2.2, shift: 0.08 }]);
+    expect(before.cases[0]!.placementSpread).toBeGreaterThan(0.1);
     expect(onlyVerdict(compareBench(before, now))).toBe("same");
   });
 
@@ -110,6 +110,66 @@ describe("a run compared with an earlier one", () => {
   });
 });
 
+describe("a build compared with another one that it took turns with", () => {
+  const SIZES = [1000, 10_000];
+  const IDS = SIZES.flatMap((size) => ["forward", "reverse", "new"].map((work) => `${work}/${size}`));
+  const turnsOf = (seed: number, ratioOf: (id: string) => number, fields: Partial<SyntheticRun> = {}) =>
+    syntheticReport(
+      IDS.map((id, i) => ({
+        ...{ id, seed: seed * 100 + i, ratio: ratioOf(id) },
+        ...{ placements: 12, turns: 6, noise: 0.05, jitter: 0.02, ...fields },
+      })),
+      { against: "before.wasm" },
+    );
+  const verdicts = ({ cases }: BenchComparison) => new Map(cases.map(({ id, verdict }) => [id, verdict]));
+
+  it("is the same where both are alike, in all of its cases, whatever the seed", () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const comparison = compareBuilds(turnsOf(seed, () => 1, { noise: 0.1, jitter: 0.05 }));
+      expect([...new Set(verdicts(comparison).values())]).toEqual(["same"]);
+      expect(comparison.regressed).toBe(false);
+    }
+  });
+
+  it("is worse in the cases that are a tenth slower and in no other, whatever the seed", () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const comparison = compareBuilds(turnsOf(seed, (id) => (id.startsWith("new") ? 1 : 1.1)));
+      const expected = IDS.map((id) => [id, id.startsWith("new") ? "same" : "worse"] as const);
+      expect(verdicts(comparison)).toEqual(new Map(expected));
+      expect(comparison.regressed).toBe(true);
+    }
+  });
+
+  it("is better, and no regression, when a tenth faster", () => {
+    const comparison = compareBuilds(turnsOf(1, () => 0.9));
+    expect([...new Set(verdicts(comparison).values())]).toEqual(["better"]);
+    expect(comparison.regressed).toBe(false);
+  });
+
+  it("is told by its nanoseconds and the other's, and by an interval around the change", () => {
+    const [first] = compareBuilds(turnsOf(1, () => 1.5)).cases;
+    expect(first!.now / first!.before).toBeCloseTo(1.5, 0);
+    expect(first!.change).toBeCloseTo(0.5, 1);
+    expect(first!.low).toBeLessThan(first!.change);
+    expect(first!.high).toBeGreaterThan(first!.change);
+  });
+
+  it("has wider intervals the more cases hold together", () => {
+    const report = turnsOf(1, () => 1);
+    const alone = compareBuilds({ ...report, cases: report.cases.slice(0, 1) }).cases[0]!;
+    const among = compareBuilds(report).cases[0]!;
+    expect(among.change).toBe(alone.change);
+    expect(among.high - among.low).toBeGreaterThan(alone.high - alone.low);
+  });
+
+  it("is inconclusive, not failed, where the other one's times were unstable", () => {
+    const comparison = compareBuilds(turnsOf(1, () => 1.5, { drift: 0.6 }));
+    expect(verdicts(comparison).get("forward/1000")).toBe("inconclusive");
+    expect(comparison.cases[0]!.why).toContain("the yardstick was unstable in this run");
+    expect(comparison.regressed).toBe(false);
+  });
+});
+
 describe("a report read back", () => {
   it("is the report that was written", () => {
     const report = syntheticReport([{ seed: 9, ratio: 2.7 }]);
@@ -134,6 +194,10 @@ describe("a report read back", () => {
     [
       JSON.stringify({ ...syntheticReport([]), cases: [{ placements: [[]] }] }),
       "a.json: cases[0].placements is no list of lists of pairs of times above 0",
+    ],
+    [
+      JSON.stringify(syntheticReport([], { against: "b.wasm" })),
+      "a.json: is a run of two builds (--against b.wasm), expected one beside the reference kernel",
     ],
   ])("is refused by name where it is no report: %s", (text, message) => {
     expect(() => parseBenchReport(text, "a.json")).toThrow(new UsageError(message));

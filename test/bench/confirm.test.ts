@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BenchOptions } from "../../src/bench/bench.js";
-import { runAgainst, withMore } from "../../src/bench/confirm.js";
+import { runAgainst, runBuilds, withMore } from "../../src/bench/confirm.js";
 import type { BenchReport } from "../../src/bench/report-types.js";
 import { syntheticReport } from "./synthetic.js";
 
@@ -45,6 +45,29 @@ describe("a run judged by an earlier one", () => {
     const { asked, measure } = measuring(report(2, 2));
     expect((await runAgainst(report(1, 2), {}, measure)).comparison.regressed).toBe(false);
     expect(asked).toHaveLength(1);
+  });
+});
+
+describe("a build judged by another one", () => {
+  const builds = (seed: number, slowRatio: number): BenchReport =>
+    syntheticReport([
+      { id: "forward/1000", seed, ratio: 1, placements: 12 },
+      { id: "new/1000", seed: seed + 100, ratio: slowRatio, placements: 12 },
+    ]);
+
+  it("fails where a case is slower each time that it is measured", async () => {
+    const { asked, measure } = measuring(builds(1, 1.1), builds(2, 1.1), builds(3, 1.1));
+    const { report: now, comparison } = await runBuilds({ against: "before.wasm" }, measure);
+    expect(comparison.regressed).toBe(true);
+    expect(asked.map(({ only }) => only && [...only])).toEqual([undefined, ["new/1000"], ["new/1000"]]);
+    expect(asked.map(({ against }) => against)).toEqual(["before.wasm", "before.wasm", "before.wasm"]);
+    expect(now.cases.map(({ placements }) => placements.length)).toEqual([12, 36]);
+  });
+
+  it("does not fail where a case was slow once and is not when measured again", async () => {
+    const { asked, measure } = measuring(builds(1, 1.1), builds(2, 0.95), builds(3, 0.95));
+    expect((await runBuilds({ against: "before.wasm" }, measure)).comparison.regressed).toBe(false);
+    expect(asked.length).toBeGreaterThan(1);
   });
 });
 

@@ -12,7 +12,7 @@ import { Subject, workDone } from "../../src/bench/subject.js";
 import { Traffic } from "../../src/bench/traffic.js";
 
 const CONNECTIONS = 500;
-const OPTIONS = { gateways: 4, policies: 1, maxBatch: 64, touch: true, wasmFile: undefined };
+const OPTIONS = { gateways: 4, policies: 1, maxBatch: 64, touch: true, wasm: undefined };
 
 async function establish(protocol: Protocol, policies = 1): Promise<{ subject: Subject; forward: Uint8Array }> {
   const traffic = new Traffic(CONNECTIONS, protocol);

@@ -17,16 +17,18 @@ export interface SyntheticRun {
   readonly placements?: number;
   /** Relative shift of all ratios from one placement to the next. */
   readonly shift?: number;
+  /** Relative noise of a placement, which all of its turns share. */
+  readonly jitter?: number;
 }
 
 const YARDSTICK_NS = 20;
 
 export function syntheticPlacements(run: SyntheticRun): Sample[][] {
-  const { seed, ratio, noise = 0.02, drift = 0.05, turns = 5, placements = 3, shift = 0 } = run;
+  const { seed, ratio, noise = 0.02, drift = 0.05, turns = 5, placements = 3, shift = 0, jitter = 0 } = run;
   const random = new Random(seed);
   const around = (width: number) => 1 + (random.below(20_001) / 10_000 - 1) * width;
   return Array.from({ length: placements }, (_, placement) => {
-    const placed = ratio * (1 + shift * (placement - (placements - 1) / 2));
+    const placed = ratio * (1 + shift * (placement - (placements - 1) / 2)) * around(jitter);
     return Array.from({ length: turns }, () => {
       const yardstick = YARDSTICK_NS * around(drift);
       return [yardstick * placed * around(noise), yardstick] as const;

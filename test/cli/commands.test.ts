@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildMutant } from "../verify/mutant.js";
 import { sluicegate } from "./fake-console.js";
 
 const WEB = "pcaps/web/in.pcap";
@@ -257,4 +258,33 @@ describe("bench", () => {
     expect(stderr).toMatch(/package\.json/);
     expect((await sluicegate("bench", "--compare", "missing.json")).stderr).toContain("cannot be read (ENOENT)");
   });
+
+  test.each([
+    ["a missing file", () => "missing.wasm", /missing\.wasm: cannot be read, expected the engine/],
+    ["what is no WebAssembly", () => "package.json", /package\.json: cannot be instantiated, expected a WebAssembly/],
+    ["another module", () => "build/reference.wasm", /reference\.wasm: .*, expected/],
+    [
+      "an engine of another ABI",
+      otherAbi,
+      /other\.wasm: has ABI version 99, this host expects \d+; build both together/,
+    ],
+  ])("refuses %s to take turns with, before it measures anything", async (_, file, message) => {
+    const { code, stdout, stderr } = await sluicegate("bench", "--against", await file());
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(message);
+  });
+
+  test("refuses an earlier run and another build at once", async () => {
+    const { code, stderr } = await sluicegate("bench", "--compare", "a.json", "--against", "b.wasm");
+    expect(code).toBe(2);
+    expect(stderr).toContain("--compare and --against: both are given, expected an earlier run or another build");
+  });
 });
+
+/** An engine as an older build would be. @returns its file */
+async function otherAbi(): Promise<string> {
+  const file = join(folder, "other.wasm");
+  const [search, replace] = ["export const ABI_VERSION = ", "export const ABI_VERSION = 99; // "];
+  writeFileSync(file, await buildMutant([{ file: "assembly/abi.ts", search, replace }]));
+  return file;
+}

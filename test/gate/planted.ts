@@ -3,13 +3,13 @@ import type { Mutation } from "../verify/mutant.js";
 // Engines that are slower on purpose and do the same: what gates and comparisons have to tell.
 
 const STRAIGHT = "assembly/path/straight.ts";
-const FIRST_OF_TRANSLATE = "const wire = <u64>p.wire;\n";
+const IN_TRANSLATE = "if (hop) store<u8>(l3, load<u8>(l3, IPV4_TTL_AT) - 1, IPV4_TTL_AT);\n";
 
-/** A multiplication and a store more for every frame on the straight line, into a slot of the counters that nothing reads. */
+/** A multiplication and a store more for every IPv4 frame on the straight line, into a slot of the counters that nothing reads. */
 export const MORE_INSTRUCTIONS: Mutation = {
   file: STRAIGHT,
-  search: FIRST_OF_TRANSLATE,
-  replace: `${FIRST_OF_TRANSLATE}store<u64>(counters, load<u64>(counters, 1016) * 31 + wire, 1016);\n`,
+  search: IN_TRANSLATE,
+  replace: `${IN_TRANSLATE}store<u64>(counters, load<u64>(counters, 1016) * 31 + <u64>captured, 1016);\n`,
 };
 
 /** A new connection touches a line of the table that it has no use for. */
@@ -18,3 +18,17 @@ export const ONE_MORE_LINE: Mutation = {
   search: "store<u16>(home, 0, LINE_TOUCH_AT);",
   replace: "store<u16>(home, 0, LINE_TOUCH_AT); store<u16>(home + 100 * 64, 0, LINE_TOUCH_AT);",
 };
+
+/**
+ * More time for every IPv4 frame on the straight line: a chain of multiplications that starts from its ports and ends in a store into the
+ * same slot. They stand one after the other, as a loop would make the smallest step too large.
+ * @param steps multiplications, at least 1
+ */
+export function slowerBy(steps: number): Mutation {
+  const chain = "waste = (waste ^ (waste >> 29)) * 0x9e3779b97f4a7c15; ".repeat(steps);
+  return {
+    file: STRAIGHT,
+    search: IN_TRANSLATE,
+    replace: `${IN_TRANSLATE}let waste = <u64>p.ports; ${chain}store<u64>(counters, waste, 1016);\n`,
+  };
+}

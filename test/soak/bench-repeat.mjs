@@ -25,8 +25,8 @@ try {
 }
 for (const { id } of reports[0].cases) console.log(apart(id));
 console.log(`${comparisons.length} comparisons, ${alarms().length} false alarms, ${open().length} inconclusive`);
-for (const { run, id, change, noise, why } of [...alarms(), ...open()]) {
-  console.log(`  run ${run}: ${id} ${percent(change)} (noise ${percent(noise)}) ${why ?? ""}`);
+for (const { run, id, change, low, high, why } of [...alarms(), ...open()]) {
+  console.log(`  run ${run}: ${id} ${percent(change)} (${percent(low)} … ${percent(high)}) ${why ?? ""}`);
 }
 
 function measure(run, before) {
