@@ -54,12 +54,23 @@ export class Verifier {
     return this.#judge.table.size;
   }
 
+  /** Times in messages count from here on, not from the first frame that is observed. */
+  begin(timeNs: bigint): void {
+    this.#judge.log.sinceStart(timeNs);
+  }
+
+  /** No first fragment comes any more: so many frames that were held are dropped, and need no judging. */
+  dropHeld(count: number): void {
+    this.#framesChecked += count;
+  }
+
   /** Takes the next frame, in the order in which the engine took them. The arrays are read during the call only. */
   observe(o: FrameObservation): void {
     const judge = this.#judge;
     if (o.action !== "hold") this.#framesChecked++;
     const nowMs = judge.log.sinceStart(o.timeNs);
     judge.table.evictions = o.evictions ?? 0;
+    judge.table.nowMs = nowMs;
     judge.changeStatuses(o.statuses);
     const packet = decodeFrame(o.given, o.linkType, o.wireLength);
     if (packet) {
@@ -79,7 +90,7 @@ export class Verifier {
       const why = "only a frame with a readable IP header can be translated";
       judge.log.add(o, { field: "undecodable", expected: "pass or drop", got: o.action, why });
     }
-    judge.table.sweep(nowMs);
+    judge.table.sweep();
   }
 
   /** Another model holds from the next frame on: other policies, or gateways that got other addresses. */
@@ -95,6 +106,11 @@ export class Verifier {
   /** `node` lost its memory: its mappings as a gateway are gone, and the connections of the endpoints on it are over. */
   nodeLost(node: string): void {
     this.#judge.table.nodeLost(node);
+  }
+
+  /** Of each mismatch of the result: `FrameObservation.order`. */
+  get places(): readonly number[] {
+    return this.#judge.log.places;
   }
 
   finish(): VerificationResult {
