@@ -55,7 +55,8 @@ export const CONFIG_FLAG_BAD_CHECKSUM_DROP = 8; // drop frames with a wrong chec
 export const CONFIG_FLAG_NO_PICK_UP = 16; // drop a selected TCP connection that is first seen in mid-stream instead of translating it
 export const CONFIG_FLAG_HOLD_FRAGMENTS = 32; // give later fragments back until their first one comes, instead of dropping them
 export const CONFIG_FLAG_ICMP_ERRORS = 64; // say by ICMP errors why frames of endpoints were dropped, and drop those too long for a link
-export const CONFIG_FLAG_MASK = 127;
+export const CONFIG_FLAG_NO_SWEEP = 128; // never look for expired connections by the way: the host calls `advance` from time to time
+export const CONFIG_FLAG_MASK = 255;
 
 // ---- Regions of memory: `regionAt(id)` and `regionSize(id)`. -------------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ export const VERDICT_EGRESS_IP_AT = VERDICT_OLD_EGRESS_AT + 2; // 16 bytes, zero
 export const VERDICT_TARGET_AT = VERDICT_EGRESS_IP_AT + 16; // 16 bytes, overlay target of a redirect
 export const VERDICT_INNER_AT = VERDICT_TARGET_AT + 16; // u32, redirect: where the IP packet starts in the frame; from-overlay: where the inner frame; hold: number in the list of released frames does
 export const VERDICT_NODE_AT = VERDICT_INNER_AT + 4; // u32, node: of a redirect's target, or what `locate` found
+export const VERDICT_LIVE_AT = VERDICT_NODE_AT; // u32, engines that play every node, frames with a five-tuple off the straight line: translated connections after it, plus one; else as it was
 export const VERDICT_SIZE = VERDICT_NODE_AT + 4;
 
 // ---- Frames of the engine's own, at REGION_GENERATED: a count, then a row for each one that the last `process` call made. -----------------

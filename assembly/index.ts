@@ -12,7 +12,7 @@ import {
 } from "./path/control";
 import { feedback } from "./path/feedback";
 import { locate } from "./path/locate";
-import { advance as advanceTo, process } from "./path/process";
+import { advance as advanceTo, passTime as passTimeTo, process } from "./path/process";
 import { configBlock, configure, regionAt, regionSize } from "./tables/memory";
 
 export {
@@ -42,6 +42,10 @@ export function configAt(): usize {
 /** Virtual time as two halves, so that no host needs 64-bit parameters. */
 export function advance(timeLow: u32, timeHigh: u32): i32 {
   return advanceTo(<u64>timeLow | ((<u64>timeHigh) << 32));
+}
+
+export function passTime(timeLow: u32, timeHigh: u32): i32 {
+  return passTimeTo(<u64>timeLow | ((<u64>timeHigh) << 32));
 }
 
 export function restore(): i32 {

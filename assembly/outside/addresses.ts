@@ -78,6 +78,12 @@ export function addressFlags(first: u64, second: u64, time: u64): u32 {
   return flags & ADDRESS_ENDPOINT && !spanAt(row, time) ? flags & ~ADDRESS_ENDPOINT : flags;
 }
 
+/** True for an address that an endpoint has at any time. */
+export function isEverEndpoint(first: u64, second: u64): bool {
+  const row = findRow(first, second);
+  return row != 0 && (load<u32>(row, ADDRESS_FLAGS_AT) & ADDRESS_ENDPOINT) != 0;
+}
+
 /** Number of the node that the endpoint with this address runs on at a time; NO_NODE where there is none, or nobody knows. */
 export function endpointNode(first: u64, second: u64, time: u64): u32 {
   const row = findRow(first, second);

@@ -12,9 +12,12 @@ import {
   hooks,
   interfaces,
   links,
+  lives,
   natPorts,
   offsets,
   reasons,
+  shard,
+  shardCount,
   slotFlags,
   verdictFlags,
   wires,
@@ -23,6 +26,7 @@ import { settleCopy } from "./copies";
 import { isSelected } from "./filter";
 import { lookAtReply } from "./fragments";
 import {
+  ACTION_ELSEWHERE,
   ACTION_SKIPPED,
   ADDRESS_EGRESS,
   ADDRESS_ENDPOINT,
@@ -38,11 +42,15 @@ import {
   INTERFACE_SIZE,
   NO_EGRESS,
   SKIP_ALREADY_TRANSLATED,
+  SKIP_BAD_HEADER,
+  SKIP_CUT,
   SKIP_ENCRYPTED_UNDERLAY,
   SKIP_ENDPOINT_UNKNOWN,
   SKIP_FILTERED,
   SKIP_LINK_TYPE,
+  SKIP_NOT_IP,
   SKIP_OVERLAY,
+  SKIP_TRUNCATED,
   SLOT_DECAPSULATED,
   SLOT_REPLY,
 } from "./layout";
@@ -64,6 +72,7 @@ import {
   srcSecond,
   version,
 } from "./packet";
+import { shardOf } from "./shard";
 
 // Says for every frame of a piece where it enters the engine, or why it does not: a pure function of the captures, of what was decided
 // for their interfaces and of the known addresses. Time is the latest timestamp so far, as in the engine.
@@ -93,6 +102,13 @@ export function classify(count: u32, piece: u32): void {
     if (reason == 0) reason = place(options, clock);
     if (reason == 0 && !isSelected()) reason = SKIP_FILTERED;
     put(i, reason);
+    if (shardCount > 1) {
+      store<u32>(lives + ((<usize>i) << 2), 0);
+      if (!isOwn(reason)) {
+        leave(i);
+        continue;
+      }
+    }
     if (reason == 0 && options & (INTERFACE_FLAG_COPIES | INTERFACE_FLAG_TWINS))
       settleCopy(i, piece, clock, (src & ADDRESS_ENDPOINT) != 0, options);
   }
@@ -198,6 +214,29 @@ function put(i: u32, reason: u32): void {
   store<u16>(natPorts + at16, 0);
   skip(i, reason);
   if (reason == 0) store<u8>(hooks + i, <u8>hook);
+}
+
+/** True where the frame being classified is of this shard. @param reason why it is skipped, 0 = it is not */
+function isOwn(reason: u32): bool {
+  return (hasAddresses(reason) ? shardOf(offset, captured, wire, link, hook) : 0) == shard;
+}
+
+/** False where no packet was looked at: what stands in packet.ts is another one's. */
+function hasAddresses(reason: u32): bool {
+  return (
+    reason != SKIP_LINK_TYPE &&
+    reason != SKIP_NOT_IP &&
+    reason != SKIP_BAD_HEADER &&
+    reason != SKIP_CUT &&
+    reason != SKIP_TRUNCATED &&
+    reason != SKIP_OVERLAY
+  );
+}
+
+/** Leaves frame `i` to another shard. */
+function leave(i: u32): void {
+  store<u8>(hooks + i, 0);
+  store<u8>(actions + i, <u8>ACTION_ELSEWHERE);
 }
 
 /** Keeps frame `i` from the engine, for a reason. */

@@ -9,6 +9,7 @@ import {
   COLUMN_HOOK,
   COLUMN_INTERFACE,
   COLUMN_LINK,
+  COLUMN_LIVE,
   COLUMN_NAT_PORT,
   COLUMN_OFFSET,
   COLUMN_OLD_EGRESS,
@@ -40,6 +41,8 @@ import {
   CONTROL_PENDING_AT,
   CONTROL_RELEASED_AT,
   CONTROL_SEED_AT,
+  CONTROL_SHARD_AT,
+  CONTROL_SHARD_COUNT_AT,
   CONTROL_SHORT_AT,
   CONTROL_STAMPS_AT,
   CONTROL_VERSION_AT,
@@ -82,6 +85,9 @@ export let wideAt: usize = 0;
 export let wideMask: u32 = 0;
 export let fragmentsAt: usize = 0;
 export let releasedAt: usize = 0;
+export let shard: u32 = 0;
+/** 1 = this is the only one. */
+export let shardCount: u32 = 1;
 
 function word(at: usize): u32 {
   return load<u32>(control + at);
@@ -122,6 +128,7 @@ export let oldEgresses: usize = 0;
 export let natPorts: usize = 0;
 export let hashes: usize = 0;
 export let evictions: usize = 0;
+export let lives: usize = 0;
 
 /**
  * Timestamp of frame `i` as captured. The last nanosecond of 64 bits, to which readers clamp nonsense, counts as the one before: where
@@ -151,6 +158,7 @@ function takeColumns(): void {
   natPorts = column(COLUMN_NAT_PORT);
   hashes = column(COLUMN_HASH);
   evictions = column(COLUMN_EVICTIONS);
+  lives = column(COLUMN_LIVE);
 }
 
 function isPowerOfTwo(value: u32): bool {
@@ -194,6 +202,9 @@ export function attach(at: usize): i32 {
   wideMask = wideSlots - 1;
   fragmentsAt = word(CONTROL_FRAGMENTS_AT);
   releasedAt = word(CONTROL_RELEASED_AT);
+  shard = word(CONTROL_SHARD_AT);
+  shardCount = word(CONTROL_SHARD_COUNT_AT);
+  if (shardCount == 0) shardCount = 1;
   seed = load<u64>(control + CONTROL_SEED_AT);
   takeColumns();
   return OK;

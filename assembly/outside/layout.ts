@@ -1,7 +1,7 @@
 // The numbers that the outside simulator and its host share: where things lie in the engine's REGION_HOST. Compiled by asc and by tsc, so:
 // integer constants only, no imports. All records are little-endian; "raw" means bytes as on the wire.
 
-export const OUTSIDE_VERSION = 4;
+export const OUTSIDE_VERSION = 5;
 
 // ---- Control block at the start of the host region. The host fills it before `attach`; addresses are absolute. -------------------------
 
@@ -22,7 +22,7 @@ export const CONTROL_INTERFACES_AT = CONTROL_CHANGE_COUNT_AT + 4; // u32, INTERF
 export const CONTROL_INTERFACE_COUNT_AT = CONTROL_INTERFACES_AT + 4; // u32, room
 export const CONTROL_CAPACITY_AT = CONTROL_INTERFACE_COUNT_AT + 4; // u32, frames of one piece
 export const CONTROL_COLUMNS_AT = CONTROL_CAPACITY_AT + 4; // COLUMN_COUNT × u32, addresses of the columns
-const COLUMN_COUNT = 17;
+const COLUMN_COUNT = 18;
 export const CONTROL_PENDING_AT = CONTROL_COLUMNS_AT + COLUMN_COUNT * 4; // u32, PENDING_SIZE × MAX_BATCH
 export const CONTROL_STAMPS_AT = CONTROL_PENDING_AT + 4; // u32, STAMP_COUNT × u32
 export const CONTROL_COPIES_AT = CONTROL_STAMPS_AT + 4; // u32, COPY_SIZE each
@@ -61,6 +61,8 @@ export const CONTROL_WIDE_SLOTS_AT = CONTROL_WIDE_AT + 4; // u32, a power of two
 export const CONTROL_WIDE_COUNT_AT = CONTROL_WIDE_SLOTS_AT + 4; // u32, numbers given out so far
 export const CONTROL_FRAGMENTS_AT = CONTROL_WIDE_COUNT_AT + 4; // u32, FRAGMENT_SIZE × FRAGMENT_SLOTS: ports of fragmented replies
 export const CONTROL_RELEASED_AT = CONTROL_FRAGMENTS_AT + 4; // u32, the engine's list of released frames
+export const CONTROL_SHARD_AT = CONTROL_RELEASED_AT + 4; // u32, frames of other shards than this one are left to others
+export const CONTROL_SHARD_COUNT_AT = CONTROL_SHARD_AT + 4; // u32, 0 or 1 = all frames are taken here
 export const CONTROL_SIZE = 320;
 
 export const CONTROL_FLAG_UNSETTLED = 1; // policy or gateways changed in mid-run: any connection may be moved at its next frame
@@ -87,6 +89,7 @@ export const COLUMN_OLD_EGRESS = 13; // u16
 export const COLUMN_NAT_PORT = 14; // u16, host order
 export const COLUMN_HASH = 15; // u32, of the connection that a reply may belong to; 0 = none. Once the frame was held, its number
 export const COLUMN_EVICTIONS = 16; // u32, live connections evicted so far; where frames as given are kept
+export const COLUMN_LIVE = 17; // u32, translated connections after the frame, plus one; 0 = as many as before; where there are several shards
 
 export const NO_EGRESS = 0xffff;
 
@@ -98,6 +101,7 @@ export const SLOT_REPLY = 0x400; // from outside to an endpoint: a reply may hav
 
 export const ACTION_SKIPPED = 128;
 export const ACTION_LOST = 129;
+export const ACTION_ELSEWHERE = 130; // of another shard: not a frame of ours at all
 
 export const SKIP_DUPLICATE = 128;
 export const SKIP_ALREADY_TRANSLATED = 129;

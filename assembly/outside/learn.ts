@@ -16,6 +16,7 @@ import {
   VERDICT_FLAG_REMAPPED,
   VERDICT_FLAGS_AT,
   VERDICT_INNER_AT,
+  VERDICT_LIVE_AT,
   VERDICT_NAT_PORT_AT,
   VERDICT_OLD_EGRESS_AT,
   VERDICT_REASON_AT,
@@ -29,10 +30,12 @@ import {
   field,
   givenAt,
   hashes,
+  lives,
   natPorts,
   oldEgresses,
   putField,
   reasons,
+  shardCount,
   verdictFlags,
 } from "./control";
 import {
@@ -93,6 +96,11 @@ export function note(i: u32, verdict: usize): void {
   store<u16>(natPorts + at16, load<u16>(verdict, VERDICT_NAT_PORT_AT));
   if (load<u8>(verdict, VERDICT_ACTION_AT) == ACTION_HOLD)
     store<u32>(hashes + ((<usize>i) << 2), load<u32>(verdict, VERDICT_INNER_AT));
+  if (shardCount > 1) {
+    store<u32>(lives + ((<usize>i) << 2), load<u32>(verdict, VERDICT_LIVE_AT));
+    // The straight line leaves it as it is.
+    store<u32>(verdict, 0, VERDICT_LIVE_AT);
+  }
   if (givenAt) store<u32>(evictions + ((<usize>i) << 2), evicted());
   if (load<u8>(verdict, VERDICT_REASON_AT) == REASON_GATEWAY_DOWN)
     countLost(i, deadNodeOf(load<u32>(verdict, VERDICT_EGRESS_AT)));

@@ -3,8 +3,10 @@ import {
   ACTION_SNAT,
   CONFIG_FLAG_BAD_CHECKSUM_DROP,
   CONFIG_FLAG_ICMP_ERRORS,
+  CONFIG_FLAG_NO_SWEEP,
   CONFIG_FLAG_TOUCH,
   COUNTER_ACTIONS_AT,
+  COUNTER_LIVE_AT,
   ERROR_BAD_HOOK,
   ERROR_BAD_LINK_TYPE,
   ERROR_BATCH_TOO_LARGE,
@@ -59,6 +61,7 @@ import {
   arenaSize,
   BLOCK,
   configFlags,
+  countersAt,
   egressStatsAt,
   framesAt,
   generatedAt,
@@ -186,7 +189,7 @@ function touchLines(size: u32): void {
     scratch += PARSED_SIZE;
   }
   // Behind what a slot of the scratch holds.
-  store<u32>(scratchAt, touchSwept(size), <usize>PARSED_SIZE - 4);
+  if (!(configFlags & CONFIG_FLAG_NO_SWEEP)) store<u32>(scratchAt, touchSwept(size), <usize>PARSED_SIZE - 4);
 }
 
 /** Between the passes, where ICMP errors are asked for: what may be too long leaves the straight line. */
@@ -214,6 +217,9 @@ function refuseBadChecksums(record: usize, size: u32): void {
   }
 }
 
+/** Frames since the last sweep where there is none: no batch is long enough to make one due. */
+const NEVER_DUE: u32 = 0x80000000;
+
 /** Pass 2. @returns how many frames were taken. What lies in globals and in the state is kept in locals: it would be loaded anew after every store. */
 function settle(record: usize, verdict: usize, size: u32): u32 {
   const timeouts = timeoutsAt;
@@ -224,7 +230,8 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
   // An engine with a node of its own sends frames on to others: nothing about that is straight.
   const isWhole = ownNode == NO_INDEX;
   let scratch = scratchAt;
-  let due = load<u32>(stateAt, SWEEP_DUE_AT);
+  const sweeps = (configFlags & CONFIG_FLAG_NO_SWEEP) == 0;
+  let due = sweeps ? load<u32>(stateAt, SWEEP_DUE_AT) : NEVER_DUE;
   let next = nextTick();
   let now = nowMs();
   let age = epoch();
@@ -273,7 +280,7 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
   }
   countMany(COUNTER_ACTIONS_AT + ACTION_SNAT * 8, sent);
   countMany(COUNTER_ACTIONS_AT + ACTION_REVERSE * 8, replied);
-  store<u32>(stateAt, due, SWEEP_DUE_AT);
+  if (sweeps) store<u32>(stateAt, due, SWEEP_DUE_AT);
   return taken;
 }
 
@@ -281,6 +288,7 @@ function settle(record: usize, verdict: usize, size: u32): u32 {
 export function plain(p: Parsed, line: usize, v: Verdict, captured: u32): void {
   v.clear(captured);
   takePlain(p, line, v);
+  if (ownNode == NO_INDEX) v.live = load<u32>(countersAt, COUNTER_LIVE_AT) + 1;
   if (configFlags & CONFIG_FLAG_ICMP_ERRORS) tell(p, v);
 }
 
@@ -327,8 +335,16 @@ function plain6(p: Parsed, v: Verdict, captured: u32): void {
   plain(p, find(home, p.addresses, p.key), v, captured);
 }
 
-/** Time has come to the next millisecond or to a change of owners. */
+/**
+ * Time has come to the next millisecond or to a change of owners. Where an address has gone to another node meanwhile, what its former owner
+ * left behind ends at that time and not with the frame that happens to come next.
+ */
 export function tick(time: u64): void {
+  while (nowNs() != 0 && moveAt <= time) step(moveAt);
+  step(time);
+}
+
+function step(time: u64): void {
   const back = moveTo(time);
   if (back) {
     rebaseLines(back);
@@ -354,6 +370,14 @@ function passChanges(): void {
     findMove(nowNs());
   }
   if (next < changeTotal) tickBy(load<u64>(changesAt + ((<usize>next) << 3)));
+}
+
+/** Moves the virtual time on without a frame: what ends at a certain time ends, but connections that have expired stay until they are met. */
+export function passTime(time: u64): i32 {
+  if (!isConfigured) return ERROR_NOT_CONFIGURED;
+  if (!isPolicyLoaded) return ERROR_NO_POLICY_LOADED;
+  tick(time);
+  return OK;
 }
 
 /** Moves the virtual time on without a frame and removes everything that has expired by then. */

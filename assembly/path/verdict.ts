@@ -16,6 +16,7 @@ import {
   VERDICT_FLAGS_AT,
   VERDICT_INNER_AT,
   VERDICT_LENGTH_AT,
+  VERDICT_LIVE_AT,
   VERDICT_NAT_PORT_AT,
   VERDICT_NODE_AT,
   VERDICT_OLD_EGRESS_AT,
@@ -73,6 +74,11 @@ export class Verdict {
 
   set oldEgress(egress: u32) {
     store<u16>(changetype<usize>(this), <u16>egress, VERDICT_OLD_EGRESS_AT);
+  }
+
+  /** @param count translated connections, plus one */
+  set live(count: u32) {
+    store<u32>(changetype<usize>(this), count, VERDICT_LIVE_AT);
   }
 
   /** @param line of the connection   @param address egress IP as lines hold it   @param port NAT port as on the wire */

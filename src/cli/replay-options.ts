@@ -18,6 +18,7 @@ export function replayOptions(captures: readonly string[], model: PolicyModel, f
     verify: flags.noVerify ? false : undefined,
     connections: flags.connections,
     batchSize: flags.batch,
+    workers: flags.workers,
     unsupported: flags.unsupported,
     badChecksum: flags.badChecksum,
     midStream: flags.midStream,

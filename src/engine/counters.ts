@@ -131,3 +131,18 @@ function named(
   }
   return counts;
 }
+
+/** Sums of what two engines have counted; the peak is not that of both together. */
+export function addCounters(a: EngineCounters, b: EngineCounters): EngineCounters {
+  const sum = Object.entries(a).map(([key, value]) => {
+    const other = b[key as keyof EngineCounters];
+    return [key, typeof value === "number" ? value + (other as number) : addRecords(value, other as typeof value)];
+  });
+  return Object.fromEntries(sum) as unknown as EngineCounters;
+}
+
+function addRecords(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
+  const sum = { ...a };
+  for (const [key, value] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + value;
+  return sum;
+}

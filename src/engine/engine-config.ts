@@ -42,6 +42,11 @@ export interface EngineConfig {
   readonly icmpErrors: boolean;
   /** Longest IP packet of a link, bytes; 0 = any. Counts with `icmpErrors` only: what is longer is dropped then. */
   readonly mtu: number;
+  /**
+   * Looks for expired connections by the way, a few lines per frame. Without that the host calls `advance` from time to time, and nothing but
+   * the frames of a connection itself and searches for ports toward its remote decide between these calls when it leaves the table.
+   */
+  readonly sweeps: boolean;
   /** Blind-store prefetch: changes speed, never a result. */
   readonly touch: boolean;
   /** 64-bit seeds. The table seed never shows in results while no table is full. */
@@ -73,6 +78,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   midStream: "pick-up",
   icmpErrors: false,
   mtu: 1500,
+  sweeps: true,
   touch: true,
   tableSeed: 0x5175_6963_6b67_6174n,
   placementSeed: 0n,
@@ -148,6 +154,7 @@ export function decodeEngineConfig(bytes: Uint8Array): EngineConfig {
     badChecksum: flags & abi.CONFIG_FLAG_BAD_CHECKSUM_DROP ? "drop" : "keep",
     midStream: flags & abi.CONFIG_FLAG_NO_PICK_UP ? "drop" : "pick-up",
     icmpErrors: (flags & abi.CONFIG_FLAG_ICMP_ERRORS) !== 0,
+    sweeps: (flags & abi.CONFIG_FLAG_NO_SWEEP) === 0,
     touch: (flags & abi.CONFIG_FLAG_TOUCH) !== 0,
   };
 }
@@ -166,5 +173,6 @@ function configFlags(config: EngineConfig): number {
   const hold = config.natProfile === "rfc" ? abi.CONFIG_FLAG_HOLD_FRAGMENTS : 0;
   const drop = config.midStream === "drop" ? abi.CONFIG_FLAG_NO_PICK_UP : 0;
   const tell = config.icmpErrors ? abi.CONFIG_FLAG_ICMP_ERRORS : 0;
-  return touch | rfc | pass | recount | hold | drop | tell;
+  const still = config.sweeps ? 0 : abi.CONFIG_FLAG_NO_SWEEP;
+  return touch | rfc | pass | recount | hold | drop | tell | still;
 }

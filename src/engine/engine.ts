@@ -233,6 +233,11 @@ export class Engine {
     return Array.from({ length: count }, (_, i) => this.memory.u32(this.#releasedAt + 4 + i * 4));
   }
 
+  /** Moves virtual time on (never back) as a frame does: what ends at a certain time ends, expired connections stay until they are met. */
+  passTime(timeLow: number, timeHigh: number): void {
+    this.#check("passTime", this.#exports.passTime(timeLow | 0, timeHigh | 0));
+  }
+
   /** Moves virtual time on (never back) and removes everything that has expired by then. */
   advance(timeLow: number, timeHigh: number): void {
     this.#check("advance", this.#exports.advance(timeLow | 0, timeHigh | 0));
@@ -319,6 +324,11 @@ export class Engine {
     this.memory.putU32(row + abi.GENERATED_EGRESS_AT, error.egress);
     this.memory.putU32(row + abi.GENERATED_LENGTH_AT, error.packet.length);
     this.memory.bytes(row + abi.GENERATED_PACKET_AT, error.packet.length).set(error.packet);
+  }
+
+  /** Translated connections in the table now. */
+  get live(): number {
+    return this.counter(abi.COUNTER_LIVE_AT);
   }
 
   /** One counter, exact below 2^32. @param offset COUNTER_*_AT */

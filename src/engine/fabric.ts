@@ -59,9 +59,9 @@ class Station {
  */
 export class Fabric {
   watcher: OverlayWatcher | undefined;
-  /** Most translated connections at a time, over all nodes. */
+  /** Translated connections over all nodes: now, and most after a frame. */
+  live = 0;
   peak = 0;
-  #live = 0;
   /** Of the frame that was held last, at any node. */
   #holdNumber = 0;
   /** By number that the front has named: under which its station knows the frame. */
@@ -115,6 +115,8 @@ export class Fabric {
     this.#front.putGenerated(undefined);
     for (let i = 0; i < count; i++) {
       this.#frame(i);
+      if (this.live > this.peak) this.peak = this.live;
+      this.#front.memory.putU32(this.#verdictsAt + i * abi.VERDICT_SIZE + abi.VERDICT_LIVE_AT, this.live + 1);
       if (this.#front.memory.u32(this.#releasedAt) !== 0) return i + 1;
     }
     return count;
@@ -153,18 +155,25 @@ export class Fabric {
     const fullestAt = this.#countersAt + abi.COUNTER_ENTRIES_AT;
     const entries = engine.counter(abi.COUNTER_ENTRIES_AT);
     if (entries > memory.u32(fullestAt)) memory.putU32(fullestAt, entries);
-    const live = engine.counter(abi.COUNTER_LIVE_AT);
-    if (live !== station.live) {
-      this.#live += live - station.live;
-      station.live = live;
-      if (this.#live > this.peak) this.peak = this.#live;
-    }
+    this.#recount(station);
     let evicted = 0;
     for (const counter of EVICTIONS) evicted += engine.counter(counter);
     if (evicted === station.evicted) return;
     const evictedAt = this.#countersAt + abi.COUNTER_EVICTED_ESTABLISHED_AT;
     memory.putU32(evictedAt, memory.u32(evictedAt) + evicted - station.evicted);
     station.evicted = evicted;
+  }
+
+  /** Between frames: connections may have ended at any node. */
+  recount(): void {
+    for (const station of this.#stations) this.#recount(station);
+    this.#recount(this.#nowhere);
+  }
+
+  #recount(station: Station): void {
+    const { live } = station.engine;
+    this.live += live - station.live;
+    station.live = live;
   }
 
   /** Puts what a station has released on the front's list, under the numbers that the front knows. */
@@ -219,6 +228,7 @@ export class Fabric {
     if (gateway === this.#nowhere || gateway.isDead) return;
     this.#place(i, gateway, abi.HOOK_FROM_ENDPOINT);
     gateway.engine.feedback(0, abi.FEEDBACK_FORGET);
+    this.#recount(gateway);
   }
 
   /** What its node has redirected, at the gateway. */

@@ -24,6 +24,7 @@ export interface EngineExports {
   setActive(policy: number, zone: number, maskLow: number, maskHigh: number): number;
   process(count: number): number;
   advance(timeLow: number, timeHigh: number): number;
+  passTime(timeLow: number, timeHigh: number): number;
   restore(): number;
 }
 
@@ -43,6 +44,7 @@ const FUNCTIONS = [
   "setActive",
   "process",
   "advance",
+  "passTime",
   "restore",
 ] as const;
 

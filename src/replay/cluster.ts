@@ -1,6 +1,6 @@
 import type { Egress, PolicyModel } from "../config/types.js";
 import { nodeTable } from "../engine/blob.js";
-import type { EgressStats, EngineCounters } from "../engine/counters.js";
+import { addCounters, type EgressStats, type EngineCounters } from "../engine/counters.js";
 import { createEngine, type Engine, type GatewayState } from "../engine/engine.js";
 import { Fabric } from "../engine/fabric.js";
 import { UsageError } from "../errors.js";
@@ -63,6 +63,7 @@ export class Cluster implements Engines {
     this.#nowhere.loadPolicy(blob);
     for (const engine of this.#engines.values()) engine.loadPolicy(blob);
     this.#number(model);
+    this.fabric.recount();
   }
 
   /** Who is which node, and who has which address, under the policy in force. */
@@ -92,6 +93,7 @@ export class Cluster implements Engines {
 
   nodeLost(node: number): void {
     for (const engine of this.#all) engine.nodeLost(node);
+    this.fabric.recount();
   }
 
   setActive(policy: number, zone: number, members: readonly number[]): void {
@@ -100,6 +102,16 @@ export class Cluster implements Engines {
 
   advance(ns: bigint): void {
     for (const engine of this.#all) engine.advance(...halves(ns));
+    this.fabric.recount();
+  }
+
+  passTime(ns: bigint): void {
+    for (const engine of this.#all) engine.passTime(...halves(ns));
+    this.fabric.recount();
+  }
+
+  get live(): number {
+    return this.fabric.live;
   }
 
   /** Sums over all nodes; the peak is that of the sum. */
@@ -157,18 +169,4 @@ function ownersOf(
     const isOwn = holders.get(address)?.includes(node) ?? false;
     return number.get(isOwn ? node : (last.get(address) ?? node)) ?? -1;
   });
-}
-
-function addCounters(a: EngineCounters, b: EngineCounters): EngineCounters {
-  const sum = Object.entries(a).map(([key, value]) => {
-    const other = b[key as keyof EngineCounters];
-    return [key, typeof value === "number" ? value + (other as number) : addRecords(value, other as typeof value)];
-  });
-  return Object.fromEntries(sum) as unknown as EngineCounters;
-}
-
-function addRecords(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
-  const sum = { ...a };
-  for (const [key, value] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + value;
-  return sum;
 }

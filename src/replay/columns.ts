@@ -25,6 +25,8 @@ export interface Columns {
   readonly holdNumber: Uint32Array;
   /** Live connections that the engine had evicted by then; only where frames as given are kept. */
   readonly evictions: Uint32Array;
+  /** Translated connections after the frame, plus one; 0 = as many as before. Only where there are several shards. */
+  readonly live: Uint32Array;
 }
 
 /** @param host the engine's host region   @param count frames of a piece */
@@ -51,5 +53,6 @@ export function columnsOf(host: Uint8Array, region: HostRegion, count: number): 
     natPort: words(layout.COLUMN_NAT_PORT),
     holdNumber: longs(layout.COLUMN_HASH),
     evictions: longs(layout.COLUMN_EVICTIONS),
+    live: longs(layout.COLUMN_LIVE),
   };
 }

@@ -3,7 +3,8 @@ import type { NodeStatuses } from "../gateway/status.js";
 import type { Verifier } from "../verify/verifier.js";
 import { EgressTotals, type SavedStats } from "./egress-totals.js";
 import { Incidents, type SavedIncidents } from "./incidents.js";
-import type { BrokenConnection, ReplayReport } from "./report-types.js";
+import { FOR_EVER } from "./known-addresses.js";
+import type { BrokenConnection } from "./report-types.js";
 import { type SavedSeries, Series } from "./series.js";
 import type { Machine } from "./setup.js";
 import { earlierOf } from "./time.js";
@@ -16,6 +17,14 @@ export interface SavedCourse {
   readonly series?: SavedSeries;
 }
 
+/** What came of all frames; plain data. */
+export interface CourseOutcome {
+  readonly incidents: SavedIncidents;
+  readonly series: SavedSeries;
+  /** By egress. */
+  readonly totals: readonly EgressStats[];
+}
+
 /** Virtual time in a replay: what changes at which instant, who is told of it, and what came of it. */
 export class Course {
   readonly #machine: Machine;
@@ -23,6 +32,8 @@ export class Course {
   readonly #totals: EgressTotals;
   readonly #incidents: Incidents;
   #series: Series | undefined;
+  /** Of the times at which addresses change their owner, the next one. */
+  #nextMove = 0;
 
   constructor(machine: Machine, verifier: Verifier | undefined) {
     const { notes, plan, engines } = machine;
@@ -40,9 +51,10 @@ export class Course {
 
   /** The first frame of all has come. @param startNs its virtual time */
   begin(startNs: bigint): void {
-    const { plan } = this.#machine;
+    const { plan, engines } = this.#machine;
     if (plan.startNs === undefined) plan.begin(startNs);
     this.#series = new Series(startNs);
+    engines.passTime(startNs);
     this.#incidents.noteDrains(this.statuses, startNs, this.#totals.read());
     this.#setStop();
   }
@@ -71,7 +83,16 @@ export class Course {
       this.#change();
     }
     this.#passSteps(ns);
+    this.#passMoves(ns);
     this.#setStop();
+  }
+
+  /** Engines are told of changed owners at once and not with their next frames, which depend on who else takes frames. */
+  #passMoves(ns: bigint): void {
+    const { moves, engines } = this.#machine;
+    let last = 0n;
+    while ((moves[this.#nextMove] ?? FOR_EVER) <= ns) last = moves[this.#nextMove++]!;
+    if (last > this.#series!.fromNs) engines.passTime(last);
   }
 
   /** A connection's external tuple changed. */
@@ -86,11 +107,12 @@ export class Course {
   }
 
   /** No frame comes any more. */
-  report(): Pick<ReplayReport, "failovers" | "healthTransitions" | "drains" | "timeline"> {
+  outcome(): CourseOutcome {
     this.#look();
     return {
-      ...this.#incidents.report(this.totals(), this.#lostOf),
-      timeline: (this.#series ?? new Series(0n)).report(),
+      incidents: this.#incidents.save(this.#lostOf),
+      series: (this.#series ?? new Series(0n)).save(),
+      totals: this.totals(),
     };
   }
 
@@ -115,6 +137,8 @@ export class Course {
     const { plan, driver, engines } = this.#machine;
     const step = plan.take();
     const { change, picture, isOtherModel } = step;
+    // What has expired by then has expired, whichever frame came last.
+    if (change.lost.length > 0 || isOtherModel) engines.advance(change.atNs);
     driver.apply(step, () => {
       this.#look();
       this.#totals.keep();
@@ -146,6 +170,7 @@ export class Course {
   #setStop(): void {
     const { plan, outside } = this.#machine;
     const step = this.#series!.endNs;
-    outside.stopAt(earlierOf(plan.nextNs ?? step, step));
+    const move = this.#machine.moves[this.#nextMove] ?? step;
+    outside.stopAt(earlierOf(move, earlierOf(plan.nextNs ?? step, step)));
   }
 }

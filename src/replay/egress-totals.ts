@@ -45,7 +45,7 @@ export class EgressTotals {
     const now = this.#engines.egressStats();
     const rows = Math.max(now.length, this.#before.length);
     return Array.from({ length: rows }, (_, i) => {
-      const row = sum(this.#before[i] ?? NOTHING, now[i] ?? NOTHING);
+      const row = addStats(this.#before[i] ?? NOTHING, now[i] ?? NOTHING);
       return { ...row, portsPeak: Math.max(row.portsPeak, this.#peaks[i] ?? 0) };
     });
   }
@@ -80,10 +80,11 @@ export class EgressTotals {
 
 /** What an egress has carried in all, where its policies were loaded one after the other. @param before undefined = nothing */
 export function sumOfStats(before: SavedStats | undefined, now: EgressStats): EgressStats {
-  return before ? sum({ ...before, lastEndNs: BigInt(before.lastEndNs) }, now) : now;
+  return before ? addStats({ ...before, lastEndNs: BigInt(before.lastEndNs) }, now) : now;
 }
 
-function sum(a: EgressStats, b: EgressStats): EgressStats {
+/** What two engines, or two policies one after the other, have carried by one egress. */
+export function addStats(a: EgressStats, b: EgressStats): EgressStats {
   return {
     connections: a.connections + b.connections,
     frames: a.frames + b.frames,

@@ -24,6 +24,10 @@ export interface Engines {
   setActive(policy: number, zone: number, members: readonly number[]): void;
   /** Moves virtual time on and ends everything that has expired by then. @param ns nanoseconds since the epoch */
   advance(ns: bigint): void;
+  /** The same, but expired connections stay until they are met. */
+  passTime(ns: bigint): void;
+  /** Translated connections in the tables now. */
+  readonly live: number;
   counters(): EngineCounters;
   /** One row per egress of the policy in force. */
   egressStats(): EgressStats[];
@@ -43,6 +47,10 @@ export function oneEngine(engine: Engine, blobAt: number): Engines {
     nodeLost: (node) => engine.nodeLost(node),
     setActive: (policy, zone, members) => engine.setActive(policy, zone, members),
     advance: (ns) => engine.advance(...halves(ns)),
+    passTime: (ns) => engine.passTime(...halves(ns)),
+    get live() {
+      return engine.live;
+    },
     counters: () => engine.counters(),
     egressStats: () => engine.egressStats(),
     takeTraffic: (into) => engine.takeTraffic(into),

@@ -41,6 +41,8 @@ import type { Face } from "./viewpoint.js";
  */
 export async function explainFrame(options: ReplayOptions, frame: number): Promise<FrameExplanation> {
   const { outDir: _, saveState: __, ...rest } = options;
+  if ((rest.workers ?? 1) > 1)
+    throw new UsageError("--workers: one machine is looked at while it takes the frame, expected --workers 1");
   const resolved = resolveOptions({ ...rest, toFrame: Math.max(frame, rest.toFrame ?? Number.MAX_SAFE_INTEGER) });
   if (frame < resolved.fromFrame) {
     throw new UsageError(`frame is ${frame}, expected a number from ${resolved.fromFrame}`);

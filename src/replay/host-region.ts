@@ -62,7 +62,7 @@ export interface HostRegion {
 }
 
 /** Bytes of one value of each column, by COLUMN_*. */
-const COLUMN_WIDTHS = [4, 4, 4, 4, 4, 4, 1, 1, 2, 1, 1, 2, 2, 2, 2, 4, 4] as const;
+const COLUMN_WIDTHS = [4, 4, 4, 4, 4, 4, 1, 1, 2, 1, 1, 2, 2, 2, 2, 4, 4, 4] as const;
 /** Copies of one packet lie within 20 ms: room for that long a stretch of a fast capture. */
 const COPY_SLOTS = 1 << 15;
 const MIN_MAPPING_SLOTS = 1 << 10;

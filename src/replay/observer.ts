@@ -68,6 +68,11 @@ export class Observer {
     }
   }
 
+  /** Copies the first `used` bytes of the arena before anything is done to them. */
+  keepAll(used: number): void {
+    this.#captured.set(this.#arena.subarray(0, used));
+  }
+
   /** @param passed frames of the captures before this piece */
   observe(first: number, end: number, passed: number, index: MergedIndex, faces: readonly Face[]): void {
     const { hook, timeLow, timeHigh, interface: numbers } = this.#columns;
@@ -80,12 +85,12 @@ export class Observer {
     }
   }
 
-  /** A held frame that was given again, in place `i`. @param link LINKTYPE_* of its bytes */
-  observeReleased(i: number, held: HeldFrame): void {
+  /** A held frame that was given again, in place `i`. @param order its place among what becomes of all frames */
+  observeReleased(i: number, held: HeldFrame, order: number): void {
     const at = this.#columns.offset[i]!;
     this.#captured.set(held.captured, at);
     this.#given.set(held.given, at);
-    this.#observeFrame(i, held.number, held.file, held.linkType);
+    this.#observeFrame(i, held.number, held.file, held.linkType, order);
   }
 
   /** Bytes of the piece as captured, at the same offsets as in the arena. */
@@ -126,7 +131,7 @@ export class Observer {
     return this.#start;
   }
 
-  #observeFrame(i: number, frame: number, file: number, linkType: number): void {
+  #observeFrame(i: number, frame: number, file: number, linkType: number, order = 2 * frame): void {
     const { offset, captured, wire, flags, verdictFlags, action, reason, egress, oldEgress, hook } = this.#columns;
     const from = offset[i]!;
     const to = from + captured[i]!;
@@ -134,6 +139,7 @@ export class Observer {
     const seen = flags[i]!;
     this.#verifier.observe({
       frame,
+      order,
       capture: this.#captures[file]!,
       timeNs: nanoseconds(this.#timeLow, this.#timeHigh),
       linkType,

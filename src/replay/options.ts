@@ -37,6 +37,8 @@ export interface ReplayOptions {
   readonly connections?: number;
   /** Frames given to the engine at once, 1 … 4096; results do not depend on it. */
   readonly batchSize?: number;
+  /** Worker threads, each with a machine of its own for a share of the remotes, 1 to 256; results do not depend on it. Default 1: none. */
+  readonly workers?: number;
   /** What happens to a selected frame of a protocol that cannot be translated. */
   readonly unsupported?: "drop" | "pass";
   /** What happens to a selected frame with a wrong checksum; default `keep`: it is as wrong afterwards as before. */

@@ -11,11 +11,37 @@ import { OutputError } from "../errors.js";
 const LINK_TYPES = 512;
 const ENDPOINT_INTERFACE = "endpoint";
 
+/** Takes the frames that leave a replay, in order. Times are two halves of nanoseconds; a frame's bytes lie at `at` of `arena`. */
+export interface FrameSink {
+  external(
+    egress: number,
+    linkType: number,
+    timeLow: number,
+    timeHigh: number,
+    captured: number,
+    wire: number,
+    number: number,
+    arena: Uint8Array,
+    at: number,
+  ): void;
+  endpoint(
+    linkType: number,
+    timeLow: number,
+    timeHigh: number,
+    captured: number,
+    wire: number,
+    number: number,
+    arena: Uint8Array,
+    at: number,
+  ): void;
+  close(): void;
+}
+
 /**
  * The two captures of a replay: `external.pcapng`, one interface per gateway node and link type, and `endpoint.pcapng`, one per link type.
  * Frames keep their number, timestamp, lengths and link type.
  */
-export class Outputs {
+export class Outputs implements FrameSink {
   readonly #external: PcapngWriter;
   readonly #endpoint: PcapngWriter;
   readonly #egresses: readonly Egress[];
@@ -25,18 +51,18 @@ export class Outputs {
 
   /**
    * @param egresses those that frames may leave by; may grow
-   * @param buffers memory for the writers' buffers, in the memory that the frames lie in
+   * @param buffers memory for the writers' buffers, in the memory that the frames lie in; left out = they have their own
    * @throws {OutputError} where the folder or a file cannot be created
    */
-  constructor(folder: string, egresses: readonly Egress[], buffers: readonly Uint8Array[]) {
+  constructor(folder: string, egresses: readonly Egress[], buffers: readonly Uint8Array[] = []) {
     try {
       mkdirSync(folder, { recursive: true });
     } catch (cause) {
       throw new OutputError(folder, (cause as NodeJS.ErrnoException).code ?? "unknown", { cause });
     }
     this.#egresses = egresses;
-    this.#external = new PcapngWriter(join(folder, "external.pcapng"), { buffer: buffers[0]! });
-    this.#endpoint = new PcapngWriter(join(folder, "endpoint.pcapng"), { buffer: buffers[1]! });
+    this.#external = new PcapngWriter(join(folder, "external.pcapng"), bufferOf(buffers[0]));
+    this.#endpoint = new PcapngWriter(join(folder, "endpoint.pcapng"), bufferOf(buffers[1]));
   }
 
   /** A frame that leaves for the outside. @param egress index into the egresses */
@@ -84,6 +110,10 @@ export class Outputs {
       this.#endpoint.close();
     }
   }
+}
+
+function bufferOf(buffer: Uint8Array | undefined): { buffer?: Uint8Array } {
+  return buffer ? { buffer } : {};
 }
 
 /** LINKTYPE_* that a frame is written with: that of its interface, or of the inner frame where one was decapsulated. */

@@ -36,9 +36,18 @@ export interface OutsideOptions {
   /** 64 bits. */
   readonly seed: bigint;
   readonly keepsGiven: boolean;
+  /** Of how many shards this is which one; all frames of others are left alone. Default: the only one. */
+  readonly shard?: Shard;
   readonly wasmFile?: string;
   /** What takes the batches instead of the engine. */
   readonly process?: ((count: number) => number) | undefined;
+}
+
+/** One of several shares of the remotes. */
+export interface Shard {
+  /** From 0. */
+  readonly index: number;
+  readonly count: number;
 }
 
 /** An egress IP that nobody answers under. */
@@ -272,6 +281,8 @@ export class Outside {
     put(layout.CONTROL_NODES_AT, base + region.nodes);
     put(layout.CONTROL_NODE_COUNT_AT, options.nodes);
     put(layout.CONTROL_DEAD_ADDRESSES_AT, base + region.deadAddresses);
+    put(layout.CONTROL_SHARD_AT, options.shard?.index ?? 0);
+    put(layout.CONTROL_SHARD_COUNT_AT, options.shard?.count ?? 1);
     put(layout.CONTROL_DEAD_COUNT_AT, 0);
     put(layout.CONTROL_UNREACHABLE_AT, 0);
     this.#view.setBigUint64(layout.CONTROL_UNTIL_AT, FOR_EVER, true);

@@ -27,24 +27,28 @@ export interface Carried {
   names(): readonly string[];
 }
 
+/** What takes the packets in order: a capture file, or who passes them on. */
+export type PacketSink = Pick<PcapngWriter, "interfaceId" | "frame" | "close">;
+
+/** The capture of a replay. @throws {OutputError} where the file cannot be created */
+export function overlayFile(folder: string): PcapngWriter {
+  mkdirSync(folder, { recursive: true });
+  return new PcapngWriter(join(folder, "overlay.pcapng"));
+}
+
 /**
  * The packets between the nodes of a cluster: counts them, and writes `overlay.pcapng`, one interface per sending node, but for packets from
  * or to a node without an address. A super-frame is cut up by a network card before it leaves, so its length is no fault.
  */
 export class Overlay implements OverlayWatcher {
   readonly #carried: Carried;
-  readonly #writer: PcapngWriter | undefined;
+  readonly #writer: PacketSink | undefined;
   readonly #report = { frames: 0, bytes: 0, tooBig: 0, largest: 0, mtu: DEFAULT_MTU, unaddressed: 0 };
 
-  /**
-   * @param folder for the capture; undefined = it is not written
-   * @throws {OutputError} where the file cannot be created
-   */
-  constructor(carried: Carried, folder: string | undefined) {
+  /** @param writer of the capture; undefined = it is not written */
+  constructor(carried: Carried, writer: PacketSink | undefined) {
     this.#carried = carried;
-    if (folder === undefined) return;
-    mkdirSync(folder, { recursive: true });
-    this.#writer = new PcapngWriter(join(folder, "overlay.pcapng"));
+    this.#writer = writer;
   }
 
   packet(frame: number, from: number, captured: number, wire: number, arena: Uint8Array): void {

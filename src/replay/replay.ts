@@ -5,10 +5,12 @@ import { takeAll } from "./drive.js";
 import { lateEvents } from "./late-events.js";
 import { NoMatchError } from "./no-match.js";
 import type { ReplayOptions } from "./options.js";
+import type { Outcome } from "./outcome.js";
 import { buildReport } from "./report.js";
 import type { ReplayReport } from "./report-types.js";
 import { Session } from "./session.js";
 import { type ResolvedOptions, resolveOptions, startMachine } from "./setup.js";
+import { type Finished, replayShared } from "./shared-replay.js";
 import { openCaptures } from "./sources.js";
 import { writeReplayState } from "./state.js";
 import { scenarioHash } from "./state-use.js";
@@ -41,6 +43,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   try {
     // Frames that were made up of records have no bytes to be held to.
     const resolved = merged.readers.some(({ records }) => records) ? { ...asked, verify: false } : asked;
+    if (resolved.workers > 1) return finish(await replayShared(resolved, merged), resolved, merged, started);
     const session = new Session(await startMachine(resolved), resolved);
     try {
       return await replayInto(session, merged, started);
@@ -60,26 +63,33 @@ async function replayInto(session: Session, merged: MergedCapture, started: numb
   session.closeOutputs();
   if (options.saveState !== undefined) saveState(session, options.saveState, startClockNs);
   session.machine.engines.advance(clockOf(session));
-  warn(session, merged);
-  const report = buildReport(session, merged, performance.now() - started);
+  return finish({ outcome: session.outcome(), damage }, options, merged, started);
+}
+
+function finish(
+  { outcome, damage }: Finished,
+  options: ResolvedOptions,
+  merged: MergedCapture,
+  started: number,
+): ReplayReport {
+  warn(outcome, options, merged);
+  const report = buildReport(outcome, options, merged, performance.now() - started);
   if (damage) throw new DamagedCaptureError(damage, report);
-  if (session.framesMatched === 0 && session.framesRead > 0 && !isPartial(options) && !options.allowNoMatch) {
-    throw new NoMatchError(session.sources.busiest(options.model, session.machine.addresses), session.framesRead);
-  }
+  const { framesRead, framesMatched, sources = [] } = outcome;
+  if (framesMatched === 0 && framesRead > 0 && !isPartial(options) && !options.allowNoMatch)
+    throw new NoMatchError(sources, framesRead);
   return report;
 }
 
-function warn(session: Session, merged: MergedCapture): void {
-  const { options, machine } = session;
+function warn({ startNs, clockNs }: Outcome, options: ResolvedOptions, merged: MergedCapture): void {
   for (const reader of merged.readers) {
     if (reader.truncated)
       options.onWarning?.(`${reader.name}: its last record is cut off; everything before it was replayed`);
   }
   const { scenario, saveState } = options;
-  const { startNs } = machine.plan;
   // Where the state is saved, more frames may come.
   if (!scenario || startNs === undefined || saveState !== undefined || isPartial(options)) return;
-  const late = lateEvents(scenario, startNs, clockOf(session));
+  const late = lateEvents(scenario, startNs, clockNs);
   if (late !== undefined) options.onWarning?.(late);
 }
 

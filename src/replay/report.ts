@@ -1,28 +1,37 @@
 import type { MergedCapture } from "../capture/merge.js";
 import type { RecordNotes } from "../capture/types.js";
 import type { Egress, PolicyModel, Timeouts } from "../config/types.js";
-import type { EgressStats, EngineCounters } from "../engine/counters.js";
+import type { EgressStats } from "../engine/counters.js";
 import type { Failback } from "../gateway/health.js";
 import { formatAddress } from "../net/address.js";
+import { Incidents } from "./incidents.js";
+import type { Outcome } from "./outcome.js";
 import { CILIUM_WOULD } from "./reasons.js";
 import type { ReplayReport } from "./report-types.js";
-import type { Session } from "./session.js";
+import { Series } from "./series.js";
 import type { ResolvedOptions } from "./setup.js";
+import { Tally } from "./tally.js";
 import { formatTime } from "./time.js";
 
-/** The report of a finished session. All but `timing` is a pure function of the inputs. */
-export function buildReport(session: Session, merged: MergedCapture, wallMs: number): ReplayReport {
-  const { options, tally, machine } = session;
+/** The report of a finished replay. All but `timing` is a pure function of the inputs. */
+export function buildReport(
+  outcome: Outcome,
+  options: ResolvedOptions,
+  merged: MergedCapture,
+  wallMs: number,
+): ReplayReport {
+  const { counters, egresses, startNs } = outcome;
   const { model } = options;
-  const counters = machine.engines.counters();
-  const { actions, reasons, reasonActions } = tally.summary(session.heldCount);
+  const tally = Tally.of(outcome.tally);
+  const { incidents, series, totals } = outcome.course;
+  const { actions, reasons, reasonActions } = tally.summary(outcome.held);
   const read = Object.values(actions).reduce((sum, frames) => sum + frames, 0);
   const dropped = Object.keys(reasons).filter((reason) => (reasonActions[reason]?.drop ?? 0) > 0);
   return {
     schema: "sluicegate.io/replay-report/v1",
     seed: options.seed,
     natProfile: options.natProfile,
-    input: inputOf(session, merged),
+    input: inputOf(options, outcome, merged),
     frames: { read, bytes: tally.bytes, ...actions, generated: sumOf(tally.generated) },
     ...(options.icmpErrors && { generated: { kinds: tally.generated, untold: counters.untold } }),
     reasons,
@@ -30,18 +39,19 @@ export function buildReport(session: Session, merged: MergedCapture, wallMs: num
     ciliumWould: Object.fromEntries(
       dropped.flatMap((reason) => (CILIUM_WOULD[reason] ? [[reason, CILIUM_WOULD[reason]]] : [])),
     ),
-    connections: connectionsOf(counters, session),
-    gateways: gatewaysOf(model, machine.plan.egresses, session.course.totals()),
+    connections: connectionsOf(outcome),
+    gateways: gatewaysOf(model, egresses, totals),
     broken: tally.broken,
     rebound: tally.rebound,
-    ...session.course.report(),
-    ...scenarioOf(options, machine.plan.startNs),
+    ...new Incidents(egresses, incidents).report(totals, () => 0),
+    timeline: new Series(series).report(),
+    ...scenarioOf(options, startNs),
     topology: options.topology,
-    ...(session.overlay && { overlay: session.overlay.report() }),
-    verification: verificationOf(session, merged),
-    viewpoints: session.viewpoints.decisions(),
+    ...(outcome.overlay && { overlay: outcome.overlay }),
+    verification: verificationOf(outcome, merged),
+    viewpoints: [...outcome.viewpoints],
     settings: settingsOf(options),
-    assumedAddresses: assumedOf(machine.plan.egresses),
+    assumedAddresses: assumedOf(egresses),
     observations: {
       partialChecksums: tally.partialChecksums,
       superFrames: tally.superFrames,
@@ -52,8 +62,8 @@ export function buildReport(session: Session, merged: MergedCapture, wallMs: num
     ...rangeOf(options),
     ...(options.filter !== undefined && { filter: options.filter }),
     timing: {
-      engineNsPerFrame: session.framesGiven === 0 ? 0 : (session.engineMs * 1e6) / session.framesGiven,
-      framesPerSecond: wallMs > 0 ? (session.framesRead * 1000) / wallMs : 0,
+      engineNsPerFrame: outcome.framesGiven === 0 ? 0 : (outcome.engineMs * 1e6) / outcome.framesGiven,
+      framesPerSecond: wallMs > 0 ? (outcome.framesRead * 1000) / wallMs : 0,
       wallMs,
     },
   };
@@ -63,8 +73,13 @@ function sumOf(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-function inputOf({ options, framesOfFile, tally }: Session, merged: MergedCapture): ReplayReport["input"] {
+function inputOf(
+  options: ResolvedOptions,
+  { framesOfFile, tally }: Outcome,
+  merged: MergedCapture,
+): ReplayReport["input"] {
   const { readers } = merged;
+  const { firstNs, lastNs } = tally;
   return {
     truncated: readers.some(({ truncated }) => truncated),
     files: readers.map((reader, i) => ({
@@ -77,12 +92,12 @@ function inputOf({ options, framesOfFile, tally }: Session, merged: MergedCaptur
         records: { ...pickCounts(reader.records), unused: Object.fromEntries(reader.records.unused) },
       }),
     })),
-    ...(tally.firstNs !== undefined && { firstFrame: formatTime(tally.firstNs) }),
-    ...(tally.lastNs !== undefined && { lastFrame: formatTime(tally.lastNs) }),
+    ...(firstNs !== undefined && { firstFrame: formatTime(BigInt(firstNs)) }),
+    ...(lastNs !== undefined && { lastFrame: formatTime(BigInt(lastNs)) }),
   };
 }
 
-function connectionsOf(counters: EngineCounters, { machine, tally }: Session): ReplayReport["connections"] {
+function connectionsOf({ counters, tally, evictedMappings }: Outcome): ReplayReport["connections"] {
   return {
     opened: counters.opened,
     closed: counters.closed,
@@ -98,7 +113,7 @@ function connectionsOf(counters: EngineCounters, { machine, tally }: Session): R
       closing: counters.evictedClosing,
       unreplied: counters.evictedUnreplied,
       established: counters.evictedEstablished,
-      mappings: machine.outside.evictedMappings,
+      mappings: evictedMappings,
     },
   };
 }
@@ -137,8 +152,8 @@ function pickCounts({ kind, read, used }: RecordNotes): Pick<RecordNotes, "kind"
   return { kind, read, used };
 }
 
-function verificationOf({ verifier }: Session, { readers }: MergedCapture): ReplayReport["verification"] {
-  if (!verifier) {
+function verificationOf({ verification }: Outcome, { readers }: MergedCapture): ReplayReport["verification"] {
+  if (!verification) {
     const notes: Record<string, number> = {};
     for (const { records } of readers) {
       if (!records) continue;
@@ -147,8 +162,10 @@ function verificationOf({ verifier }: Session, { readers }: MergedCapture): Repl
     }
     return { enabled: false, ok: true, framesChecked: 0, mismatches: [], mismatchCount: 0, notes };
   }
-  const { ok, framesChecked, mismatches, mismatchCount, notes } = verifier.finish();
-  return { enabled: true, ok, framesChecked, mismatches: [...mismatches], mismatchCount, notes: { ...notes } };
+  const { ok, framesChecked, mismatches, mismatchCount, notes } = verification;
+  // By name, so that equal counts print equally whoever counted what first.
+  const sorted = Object.fromEntries(Object.entries(notes).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { enabled: true, ok, framesChecked, mismatches: [...mismatches], mismatchCount, notes: sorted };
 }
 
 function settingsOf(options: ResolvedOptions): ReplayReport["settings"] {

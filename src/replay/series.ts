@@ -22,7 +22,7 @@ interface Row extends Record<(typeof COUNTED)[number], Column> {
   readonly live: Column;
 }
 
-type SavedRow = Readonly<Record<keyof Row, readonly number[]>>;
+export type SavedRow = Readonly<Record<keyof Row, readonly number[]>>;
 
 /** A series as JSON. */
 export interface SavedSeries {
@@ -42,13 +42,16 @@ export interface SavedSeries {
  * which nothing happens are passed over at once. The result depends on virtual time alone, not on how often it is looked at.
  */
 export class Series {
-  readonly #fromNs: bigint;
+  /** Virtual time of the first frame. */
+  readonly fromNs: bigint;
   #stepMs = FIRST_STEP_MS;
   /** Number of the step that is running, and the virtual time at which it ends. */
   #step = 0;
   #endNs = 0n;
   readonly #rows: Map<number, Row>;
   #seen: Float64Array;
+  /** Another policy is in force since the last look. */
+  #isAnew = false;
   /** Of this process: losses are counted from zero by each that goes on. */
   #lostSoFar = 0;
   readonly #lost: Column;
@@ -58,7 +61,7 @@ export class Series {
   /** @param start virtual time of the first frame, or a series to go on with */
   constructor(start: bigint | SavedSeries) {
     const saved = typeof start === "bigint" ? undefined : start;
-    this.#fromNs = typeof start === "bigint" ? start : BigInt(start.fromNs);
+    this.fromNs = typeof start === "bigint" ? start : BigInt(start.fromNs);
     this.#stepMs = saved?.stepMs ?? FIRST_STEP_MS;
     this.#rows = new Map((saved?.rows ?? []).map(([egress, row]) => [egress, restored(row)]));
     this.#seen = Float64Array.from(saved?.seen ?? []);
@@ -87,7 +90,8 @@ export class Series {
     const seen = this.#seen;
     for (let at = 0, egress = 0; at < traffic.length; at += TRAFFIC_NUMBERS, egress++) {
       const hasMoved = traffic[at + 1] !== seen[at + 1] || traffic[at + 3] !== seen[at + 3];
-      if (!hasMoved && traffic[at + LIVE] === seen[at + LIVE]) continue;
+      const isAnew = this.#isAnew && this.#rows.has(egress);
+      if (!hasMoved && !isAnew && traffic[at + LIVE] === seen[at + LIVE]) continue;
       const row = this.#rowOf(egress);
       COUNTED.forEach((name, i) => {
         row[name][step]! += traffic[at + i]! - seen[at + i]!;
@@ -97,11 +101,13 @@ export class Series {
       row.live[step] = traffic[at + LIVE]! + 1;
       seen[at + LIVE] = traffic[at + LIVE]!;
     }
+    this.#isAnew = false;
   }
 
   /** Another policy was loaded: its counts begin at zero. */
   restart(): void {
     this.#seen.fill(0);
+    this.#isAnew = true;
   }
 
   /** A connection's external tuple changed in the running step. */
@@ -127,7 +133,7 @@ export class Series {
     const whole = (column: Column) => Array.from(column.subarray(0, steps));
     const rows = [...this.#rows].sort(([a], [b]) => a - b);
     return {
-      from: formatTime(this.#fromNs),
+      from: formatTime(this.fromNs),
       stepMs: this.#stepMs,
       steps,
       gateways: rows.map(([gateway, row]) => ({
@@ -147,7 +153,7 @@ export class Series {
   save(): SavedSeries {
     const saved = (column: Column) => Array.from(column.subarray(0, this.#step + 1));
     return {
-      fromNs: this.#fromNs.toString(),
+      fromNs: this.fromNs.toString(),
       stepMs: this.#stepMs,
       step: this.#step,
       rows: [...this.#rows].map(([egress, { connections, frames, bytes, replies, ports, live }]) => {
@@ -163,11 +169,11 @@ export class Series {
 
   #setStep(step: number): void {
     this.#step = step;
-    this.#endNs = this.#fromNs + BigInt((step + 1) * this.#stepMs) * NS_PER_MS;
+    this.#endNs = this.fromNs + BigInt((step + 1) * this.#stepMs) * NS_PER_MS;
   }
 
   #stepOf(ns: bigint): number {
-    return Number((ns - this.#fromNs) / (BigInt(this.#stepMs) * NS_PER_MS));
+    return Number((ns - this.fromNs) / (BigInt(this.#stepMs) * NS_PER_MS));
   }
 
   #rowOf(egress: number): Row {

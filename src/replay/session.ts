@@ -18,14 +18,16 @@ import { Course } from "./course.js";
 import { answerFrame, kindOfError } from "./gateway-errors.js";
 import { type HeldFrame, HeldFrames, type SavedFrame } from "./held-frames.js";
 import { knownAddresses } from "./known-addresses.js";
+import { LiveTrace } from "./live-trace.js";
 import { movedConnection } from "./moved.js";
 import { SourceCounts } from "./no-match.js";
 import { Observer, outputLinkTypeOf } from "./observer.js";
-import { Outputs } from "./outputs.js";
+import type { Outcome } from "./outcome.js";
+import { type FrameSink, Outputs } from "./outputs.js";
 import type { MovedConnection } from "./outside.js";
-import { Overlay } from "./overlay.js";
+import { Overlay, overlayFile, type PacketSink } from "./overlay.js";
 import type { ViewpointDecision } from "./report-types.js";
-import { type Machine, type ResolvedOptions, tunnelPort } from "./setup.js";
+import { type Machine, type ResolvedOptions, viewpointOptions } from "./setup.js";
 import { pieceSizes } from "./sources.js";
 import { Tally } from "./tally.js";
 import { frameTime, laterOf, nanoseconds } from "./time.js";
@@ -33,7 +35,18 @@ import { type Face, Viewpoints } from "./viewpoint.js";
 
 /** Frames whose source is counted while no frame has matched an endpoint. */
 const MAX_SOURCES_COUNTED = 1_000_000;
+/**
+ * The tables are looked through for expired connections after so many frames for each connection that there is room for: as many as a
+ * table has lines per connection.
+ */
+const SWEPT_PER_CONNECTION = 3;
 const OVERLAY_PORTS = new Set([8472, 4789, 6081]);
+
+/** Where the frames of a replay go that takes one share of the remotes only; undefined = nowhere. */
+export interface Sinks {
+  readonly frames: FrameSink | undefined;
+  readonly overlay: PacketSink | undefined;
+}
 
 /** Somebody who wants to look at the machine right before and after one frame. */
 export interface Inspector {
@@ -71,7 +84,9 @@ export class Session {
   framesGiven = 0;
   /** Packets between the nodes of a cluster. */
   readonly overlay: Overlay | undefined;
-  readonly #outputs: Outputs | undefined;
+  /** Where there are several shares: translated connections from frame to frame. */
+  readonly trace: LiveTrace | undefined;
+  readonly #outputs: FrameSink | undefined;
   readonly #observer: Observer | undefined;
   readonly #columns: Columns;
   readonly #arena: Uint8Array;
@@ -82,23 +97,23 @@ export class Session {
   readonly #spare: { readonly slot: number; readonly at: number };
   /** The frame in there. */
   #back: HeldFrame | undefined;
+  /** Number of the frame by which it was released. */
+  #releasedBy = 0;
   #piece = 0;
   #isPlaced = false;
+  /** Frames after which the machine looks for expired connections, and how often so many have passed. */
+  readonly #sweepEvery: number;
+  #sweeps = 0;
 
-  constructor(machine: Machine, options: ResolvedOptions) {
+  /** @param sinks of one of several shares; left out = the options say which files are written */
+  constructor(machine: Machine, options: ResolvedOptions, sinks?: Sinks) {
     this.machine = machine;
     this.options = options;
     const { engine, outside, region, addresses, notes, plan } = machine;
     this.#columns = outside.columns;
     this.#arena = engine.arena;
     this.framesOfFile = options.captures.map(() => 0);
-    this.viewpoints = new Viewpoints({
-      viewpoint: options.viewpoint,
-      decapsulate: options.decapsulate,
-      files: options.captures,
-      addresses,
-      tunnelPort: tunnelPort(options.model),
-    });
+    this.viewpoints = new Viewpoints({ ...viewpointOptions(options), addresses });
     if (notes) this.tally.restore(notes.tally);
     this.#held = new HeldFrames(notes?.held);
     const { frames, bytes } = pieceSizes(options.captures.length);
@@ -116,21 +131,28 @@ export class Session {
     }
     this.course = new Course(machine, this.verifier);
     if (this.verifier) this.#observer = new Observer(this.verifier, machine, this.course, options.captures);
-    if (machine.cluster) this.overlay = this.#watchOverlay(machine.cluster);
-    if (options.outDir !== undefined) {
+    const { outDir } = options;
+    this.#sweepEvery = options.connections * SWEPT_PER_CONNECTION;
+    if (options.shard) this.trace = new LiveTrace(frames);
+    if (machine.cluster) {
+      const sink = sinks ? sinks.overlay : outDir === undefined ? undefined : overlayFile(outDir);
+      this.overlay = this.#watchOverlay(machine.cluster, sink);
+    }
+    if (sinks) this.#outputs = sinks.frames;
+    else if (outDir !== undefined) {
       const buffers = region.outputs.map((at) => engine.host.subarray(at, at + (1 << 20)));
-      this.#outputs = new Outputs(options.outDir, plan.egresses, buffers);
+      this.#outputs = new Outputs(outDir, plan.egresses, buffers);
     }
   }
 
-  #watchOverlay(cluster: Cluster): Overlay {
+  #watchOverlay(cluster: Cluster, sink: PacketSink | undefined): Overlay {
     const carried = {
       columns: this.#columns,
       names: () => cluster.names,
       slotOf: (frame: number) => this.machine.outside.slotOf(frame),
       numberOf: (slot: number) => (slot === this.#spare.slot ? this.#back!.number : this.framesPassed + slot + 1),
     };
-    const overlay = new Overlay(carried, this.options.outDir);
+    const overlay = new Overlay(carried, sink);
     cluster.fabric.watcher = overlay;
     return overlay;
   }
@@ -147,6 +169,7 @@ export class Session {
 
   /** No first fragment comes any more. */
   dropHeld(): void {
+    this.verifier?.dropHeld(this.#held.size);
     for (const { flags } of this.#held.all()) this.tally.add(ACTION_DROP, REASON_FRAGMENT_WITHOUT_FIRST, flags, 0);
     this.#held.clear();
   }
@@ -158,16 +181,20 @@ export class Session {
 
   /**
    * Takes one piece, which lies in the arena and in the columns that `index` stands for.
+   * @param used bytes of the arena in use, where that is known
    * @returns decisions about interfaces that showed frames for the first time
    */
-  take(index: MergedIndex, faces: readonly Face[]): ViewpointDecision[] {
+  take(index: MergedIndex, faces: readonly Face[], used?: number): ViewpointDecision[] {
     const decisions = this.#settleInterfaces(index, faces);
     const first = Math.min(index.count, Math.max(0, this.options.fromFrame - 1 - this.framesPassed));
     const end = Math.max(first, Math.min(index.count, this.options.toFrame - this.framesPassed));
     this.#countRead(index, first, end);
-    if (this.#observer) this.#observer.keepCaptured(index, first, end);
+    if (used !== undefined) this.#observer?.keepAll(used);
+    else this.#observer?.keepCaptured(index, first, end);
     if (!this.#isPlaced) this.#placeAddresses();
     this.machine.outside.classify(index.count, ++this.#piece);
+    this.trace?.begin();
+    if (this.#isSweepDue() && first === 0 && end > 0) this.#sweep();
     const observers = this.options.observers ?? [];
     const piece = { columns: this.#columns, index, faces, arena: this.#arena, first, end, passed: this.framesPassed };
     for (const observer of observers) observer.before?.(piece);
@@ -179,11 +206,29 @@ export class Session {
     return decisions;
   }
 
+  /**
+   * Removes what has expired, once every so many frames of the captures: when a connection leaves the tables must not depend on how many
+   * frames each of several machines gets.
+   */
+  #sweep(): void {
+    const { outside, engines } = this.machine;
+    engines.advance(nanoseconds(outside.clockLow, outside.clockHigh));
+    this.trace?.settle(0, engines.live);
+  }
+
+  /** By the place of the piece in the captures alone, so that a replay in two parts does as one. */
+  #isSweepDue(): boolean {
+    const before = this.#sweeps;
+    this.#sweeps = Math.floor(this.framesPassed / this.#sweepEvery);
+    return this.#sweeps !== before;
+  }
+
   /** The first piece of this replay is there: time begins, if no saved state says since when, and all know whose addresses are whose. */
   #placeAddresses(): void {
     const { machine, course } = this;
     const { phases } = machine.plan.queue;
     if (!course.hasBegun) course.begin(this.#virtualTime(0));
+    this.verifier?.begin(this.#virtualTime(0));
     const isOne = phases.models.length === 1;
     const { startNs } = machine.plan;
     machine.outside.setAddresses(isOne ? machine.addresses : knownAddresses(phases.truth(startNs), machine.nodes));
@@ -201,6 +246,7 @@ export class Session {
         settled = at;
       }
       course.comeTo(now);
+      this.trace?.settle(at, this.machine.engines.live);
       at = this.#runSome(at, end, index, faces);
       const released = this.machine.engine.takeReleased();
       if (released.length === 0) continue;
@@ -230,6 +276,7 @@ export class Session {
     const { slot, at } = this.#spare;
     const columns = this.#columns;
     this.#back = held;
+    this.#releasedBy = by.frame;
     this.#arena.set(held.given, at);
     columns.offset[slot] = at;
     columns.captured[slot] = held.given.length;
@@ -240,15 +287,28 @@ export class Session {
     columns.link[slot] = held.link;
     columns.hook[slot] = held.hook;
     columns.holdNumber[slot] = hold;
+    columns.live[slot] = 0;
     // A reply was built when it came.
     columns.flags[slot] = (held.flags & ~layout.SLOT_REPLY) | FRAME_FLAG_RELEASED;
     this.#run(slot, slot + 1);
+    this.trace?.settle(by.frame - this.framesPassed - 1, this.machine.engines.live);
     columns.flags[slot] = held.flags;
-    this.#observer?.observeReleased(slot, held);
+    this.#observer?.observeReleased(slot, held, this.place(slot));
     if (this.#outputs) this.#writeFrame(this.#outputs, slot, held.number, held.linkType);
     if (held.number === this.inspector?.frame) this.inspector.released(slot, held, by);
     this.tally.add(columns.action[slot]!, columns.reason[slot]!, held.flags, columns.verdictFlags[slot]!);
     this.machine.errors?.clear();
+    this.#back = undefined;
+  }
+
+  /** Orders what becomes of frames, whoever takes them: twice the number, and one more for one that comes when that frame releases it. */
+  place(slot: number): number {
+    return slot === this.#spare.slot ? 2 * this.#releasedBy + 1 : 2 * (this.framesPassed + slot + 1);
+  }
+
+  /** The same for the frame with a number that is being taken or written. */
+  placeOf(number: number): number {
+    return this.#back ? 2 * this.#releasedBy + 1 : 2 * number;
   }
 
   /** Virtual time of frame `slot`, where all frames before it have been taken. */
@@ -258,6 +318,32 @@ export class Session {
     const time = frameTime(timeLow[slot]!, timeHigh[slot]!);
     const clock = nanoseconds(outside.clockLow, outside.clockHigh);
     return laterOf(time, clock);
+  }
+
+  /** What came of all frames. Nothing may be taken afterwards. */
+  outcome(): Outcome {
+    const { machine, tally, verifier, course, overlay } = this;
+    const { outside, engines, plan } = machine;
+    return {
+      tally: tally.save(),
+      places: tally.places,
+      held: this.heldCount,
+      counters: engines.counters(),
+      evictedMappings: outside.evictedMappings,
+      egresses: plan.egresses,
+      startNs: plan.startNs,
+      clockNs: nanoseconds(outside.clockLow, outside.clockHigh),
+      course: course.outcome(),
+      overlay: overlay?.report(),
+      verification: verifier && { ...verifier.finish(), places: verifier.places },
+      viewpoints: this.viewpoints.decisions(),
+      framesOfFile: this.framesOfFile,
+      framesRead: this.framesRead,
+      framesMatched: this.framesMatched,
+      framesGiven: this.framesGiven,
+      engineMs: this.engineMs,
+      sources: this.framesMatched === 0 ? this.sources.busiest(this.options.model, machine.addresses) : undefined,
+    };
   }
 
   /** Writes out and closes the captures. @throws {OutputError} */
@@ -329,6 +415,7 @@ export class Session {
     const { outside } = this.machine;
     const started = performance.now();
     const next = outside.run(first, end);
+    if (first !== this.#spare.slot) this.trace?.follow(this.#columns.live, first, next);
     this.engineMs += performance.now() - started;
     this.framesGiven += outside.given;
     this.#noteMoved(outside.moved());
@@ -338,7 +425,7 @@ export class Session {
   #noteMoved(moved: readonly MovedConnection[]): void {
     for (const connection of moved) {
       const { isBroken, row } = movedConnection(connection, this.#columns, this.machine.plan);
-      this.tally.addMoved(row, isBroken);
+      this.tally.addMoved(row, isBroken, this.place(connection.slot));
       this.course.moved(row, isBroken);
     }
   }
@@ -349,6 +436,7 @@ export class Session {
     let matched = 0;
     for (const error of this.machine.errors?.all() ?? []) tally.addGenerated(kindOfError(error));
     for (let i = first; i < end; i++) {
+      if (action[i] === layout.ACTION_ELSEWHERE) continue;
       const why = reason[i]!;
       if (action[i] === ACTION_HOLD) this.#keep(i, index, faces);
       else tally.add(action[i]!, why, flags[i]!, verdictFlags[i]!);
@@ -366,7 +454,7 @@ export class Session {
     });
   }
 
-  #write(outputs: Outputs, first: number, end: number, faces: readonly Face[]): void {
+  #write(outputs: FrameSink, first: number, end: number, faces: readonly Face[]): void {
     const { action, flags, interface: numbers } = this.#columns;
     const { errors } = this.machine;
     for (let i = first; i < end; i++) {
@@ -384,14 +472,14 @@ export class Session {
   }
 
   /** The ICMP error of a gateway's own about the frame in place `i`, as its sender gets it. */
-  #writeError(outputs: Outputs, i: number, number: number, linkType: number, error: Uint8Array): void {
+  #writeError(outputs: FrameSink, i: number, number: number, linkType: number, error: Uint8Array): void {
     const { offset, captured, timeLow, timeHigh } = this.#columns;
     const at = offset[i]!;
     const frame = answerFrame(this.#arena.subarray(at, at + captured[i]!), linkType, error);
     outputs.endpoint(linkType, timeLow[i]!, timeHigh[i]!, frame.length, frame.length, number, frame, 0);
   }
 
-  #writeFrame(outputs: Outputs, i: number, number: number, linkType: number): void {
+  #writeFrame(outputs: FrameSink, i: number, number: number, linkType: number): void {
     const { action, egress, offset, captured, wire, timeLow, timeHigh } = this.#columns;
     const [low, high, held, size, at] = [timeLow[i]!, timeHigh[i]!, captured[i]!, wire[i]!, offset[i]!];
     const what = action[i]!;

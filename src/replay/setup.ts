@@ -24,16 +24,19 @@ import {
   pooledCount,
 } from "./known-addresses.js";
 import type { ReplayOptions } from "./options.js";
-import { Outside } from "./outside.js";
+import { Outside, type Shard } from "./outside.js";
 import { deriveSeeds, type Seeds } from "./seeds.js";
 import { pieceSizes, SPARE_BYTES, SPARE_FRAMES } from "./sources.js";
 import { clockIn, type HostNotes } from "./state.js";
 import { putState, readState } from "./state-use.js";
+import { type ViewpointOptions, Viewpoints } from "./viewpoint.js";
 
 export const DEFAULT_SEED = 1;
 export const DEFAULT_BATCH = 256;
 /** Interfaces of all captures together: as many as one capture may have. */
 const MAX_INTERFACES = 65_536;
+/** More than machines have cores. */
+const MAX_WORKERS = 256;
 /** Of an engine. */
 const MAX_EGRESSES = 65_535;
 
@@ -54,6 +57,9 @@ export interface ResolvedOptions extends ReplayOptions {
   readonly midStream: "pick-up" | "drop";
   readonly fromFrame: number;
   readonly toFrame: number;
+  readonly workers: number;
+  /** The share of the remotes that this replay takes; left out = all of them. */
+  readonly shard?: Shard;
 }
 
 /** An engine with its outside, ready for frames. */
@@ -72,6 +78,8 @@ export interface Machine {
   /** Numbers of nodes in the outside, by name. */
   readonly nodes: ReadonlyMap<string, number>;
   readonly plan: GatewayPlan;
+  /** When addresses change their owner, ascending. */
+  readonly moves: readonly bigint[];
   /** The model of the start, and what had changed by then where a replay goes on from a saved state. */
   readonly first: PolicyModel;
   readonly passed: readonly Step[];
@@ -99,15 +107,29 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
     icmpErrors: options.icmpErrors ?? false,
     fromFrame: options.fromFrame ?? 1,
     toFrame: options.toFrame ?? Number.MAX_SAFE_INTEGER,
+    workers: options.workers ?? 1,
   };
   if (resolved.topology === "cluster" && (options.saveState ?? options.loadState) !== undefined)
     throw new UsageError("--topology is cluster, expected single with --save-state and --load-state");
+  checkRange("workers", resolved.workers, 1, MAX_WORKERS);
+  if (resolved.workers > 1) refuseSharing(options);
   checkRange("batch size", resolved.batchSize, 1, layout.MAX_BATCH);
   checkRange("seed", resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   checkRange("connections", resolved.connections, 16, 8 << 20);
   checkRange("first frame", resolved.fromFrame, 1, Number.MAX_SAFE_INTEGER);
   checkRange("last frame", resolved.toFrame, 0, Number.MAX_SAFE_INTEGER);
   return resolved;
+}
+
+/** What several workers cannot do together. */
+function refuseSharing({ saveState, loadState, icmpErrors, observers }: ReplayOptions): void {
+  const refuse = (what: string, why: string) => {
+    throw new UsageError(`--workers with ${what}: ${why}, expected --workers 1`);
+  };
+  if (saveState !== undefined) refuse("--save-state", "each worker has tables of its own, and a state holds one");
+  if (loadState !== undefined) refuse("--load-state", "each worker has tables of its own, and a state holds one");
+  if (icmpErrors) refuse("--icmp-errors", "how many errors a node sends is limited over all remotes together");
+  if (observers && observers.length > 0) refuse("observers", "they watch one machine that takes every frame");
 }
 
 function checkRange(name: string, value: number, low: number, high: number): void {
@@ -158,7 +180,8 @@ export async function startMachine(options: ResolvedOptions): Promise<Machine> {
   const outside = await startOutside(blueprint, engine, options, errors?.process ?? whole);
   errors?.attach(outside);
   const driver = new GatewayDriver({ engines, outside, nodes }, plan, options.natProfile, blob);
-  const machine = { engine, engines, outside, region, addresses, nodes, plan, first, passed, driver };
+  const moves = blueprint.changes;
+  const machine = { engine, engines, outside, region, addresses, nodes, plan, moves, first, passed, driver };
   return { ...machine, ...(cluster && { cluster }), ...(errors && { errors }), notes: state?.notes };
 }
 
@@ -199,6 +222,7 @@ function draw(options: ResolvedOptions): Blueprint {
       badChecksum,
       midStream,
       icmpErrors,
+      sweeps: false,
       tunnelPort: tunnelPort(model),
     },
     blob,
@@ -267,9 +291,27 @@ async function startOutside(
     tunnelPort: tunnelPort(options.model),
     seed: seeds.tableSeed,
     keepsGiven: options.verify,
+    ...(options.shard && { shard: options.shard }),
     process,
     ...(options.outsideWasm !== undefined && { wasmFile: options.outsideWasm }),
   });
+}
+
+/** Who decides about the interfaces of the captures, before there is a machine. */
+export function viewpointsFor(options: ResolvedOptions): Viewpoints {
+  const { model, scenario, laterModels: later = [], seed } = options;
+  const { phases } = new GatewayPlan({ model, scenario, later, seed }).queue;
+  const addresses = knownAddresses(phases.truth(undefined), nodeNumbers(phases.models));
+  return new Viewpoints({ ...viewpointOptions(options), addresses });
+}
+
+export function viewpointOptions(options: ResolvedOptions): Omit<ViewpointOptions, "addresses"> {
+  return {
+    viewpoint: options.viewpoint,
+    decapsulate: options.decapsulate,
+    files: options.captures,
+    tunnelPort: tunnelPort(options.model),
+  };
 }
 
 export function tunnelPort(model: PolicyModel): number {

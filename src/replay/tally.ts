@@ -29,6 +29,11 @@ export interface TallyState {
   readonly generated?: Record<string, number>;
 }
 
+export interface MovedPlaces {
+  readonly broken: number[];
+  readonly rebound: number[];
+}
+
 /** Broken and rebound connections listed in full, each; all are counted. */
 export const MAX_LISTED = 100_000;
 
@@ -48,6 +53,13 @@ export class Tally {
   reboundCount = 0;
   readonly #generated = new Map<string, number>();
 
+  /** Counts that somebody has kept. */
+  static of(state: TallyState): Tally {
+    const tally = new Tally();
+    tally.restore(state);
+    return tally;
+  }
+
   /** ICMP errors of the gateways' own, by kind: `icmp 3/13`. */
   get generated(): Record<string, number> {
     return sorted(Object.fromEntries(this.#generated));
@@ -57,12 +69,17 @@ export class Tally {
     this.#generated.set(kind, (this.#generated.get(kind) ?? 0) + 1);
   }
 
-  /** A connection's external tuple changed. */
-  addMoved(row: BrokenConnection, isBroken: boolean): void {
+  /** Of each row of the lists: where its frame stands among all. */
+  readonly places: MovedPlaces = { broken: [], rebound: [] };
+
+  /** A connection's external tuple changed. @param place `Session.place` of its frame */
+  addMoved(row: BrokenConnection, isBroken: boolean, place: number): void {
     if (isBroken) this.brokenCount++;
     else this.reboundCount++;
     const list = isBroken ? this.broken : this.rebound;
-    if (list.length < MAX_LISTED) list.push(row);
+    if (list.length >= MAX_LISTED) return;
+    list.push(row);
+    this.places[isBroken ? "broken" : "rebound"].push(place);
   }
 
   /** @param action ACTION_*   @param flags SLOT_* and FRAME_FLAG_*   @param verdictFlags VERDICT_FLAG_* */

@@ -58,6 +58,16 @@ export class Viewpoints {
     return this.#settings.get(keyOf(face));
   }
 
+  /** All that was decided so far, for others who are to take it as decided. */
+  settings(): InterfaceSetting[] {
+    return [...this.#settings.values()];
+  }
+
+  /** Takes over what somebody else has decided. */
+  adopt(settings: readonly InterfaceSetting[]): void {
+    for (const setting of settings) this.#settings.set(keyOf(setting), setting);
+  }
+
   /** All decisions, by file and interface. */
   decisions(): ViewpointDecision[] {
     return [...this.#settings.values()]
@@ -166,7 +176,7 @@ export class Viewpoints {
   }
 }
 
-function keyOf(face: Face): string {
+function keyOf(face: Pick<Face, "file" | "number">): string {
   return `${face.file} ${face.number}`;
 }
 

@@ -86,6 +86,8 @@ export class ConnectionTable {
   #sweep: Iterator<Connection> | undefined;
   /** Live entries that the engine evicted so far, as it last said. */
   evictions = 0;
+  /** Milliseconds of the frame at hand. */
+  nowMs = 0;
   /** Policy epoch: grows with each change of policies. */
   epoch = 0;
 
@@ -100,11 +102,22 @@ export class ConnectionTable {
   }
 
   get(key: string): Connection | undefined {
-    return this.#byKey.get(key);
+    return this.#unlessLongDead(this.#byKey.get(key));
   }
 
   holderOf(externalKey: string): Connection | undefined {
-    return this.#byExternal.get(externalKey);
+    return this.#unlessLongDead(this.#byExternal.get(externalKey));
+  }
+
+  /** What the sweep has not come by yet is forgotten all the same: how often it comes by must not show. */
+  #unlessLongDead(connection: Connection | undefined): Connection | undefined {
+    if (!connection || !this.#isLongDead(connection)) return connection;
+    this.forget(connection.start.key);
+    return undefined;
+  }
+
+  #isLongDead({ maybeAt, bounds, lifetimes }: Connection): boolean {
+    return this.nowMs - maybeAt > bounds.longest * REMEMBERED_LIFETIMES + lifetimes.hold;
   }
 
   /** External tuples held toward one (egress IP, remote, remote port, protocol), dead ones that were not swept yet included. */
@@ -114,7 +127,7 @@ export class ConnectionTable {
 
   /** Takes in a connection at its first frame; an older one with the same inside tuple is forgotten. */
   open(start: ConnectionStart, lifetimes: LifetimeTable, nowMs: number): Connection {
-    this.#sweepSome(nowMs);
+    this.#sweepSome();
     this.forget(start.key);
     const connection = new Connection(start, lifetimes, nowMs);
     connection.epoch = this.epoch;
@@ -253,7 +266,7 @@ export class ConnectionTable {
   }
 
   /** Forgets what is long dead, a few entries per call, so that memory follows the connections alive and not those ever seen. */
-  #sweepSome(nowMs: number): void {
+  #sweepSome(): void {
     this.#sweep ??= this.#byKey.values();
     for (let i = 0; i < SWEPT_PER_OPENING; i++) {
       const next = this.#sweep.next();
@@ -261,9 +274,7 @@ export class ConnectionTable {
         this.#sweep = undefined;
         return;
       }
-      const { bounds, lifetimes } = next.value;
-      if (nowMs - next.value.maybeAt > bounds.longest * REMEMBERED_LIFETIMES + lifetimes.hold)
-        this.forget(next.value.start.key);
+      if (this.#isLongDead(next.value)) this.forget(next.value.start.key);
     }
   }
 

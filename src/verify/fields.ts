@@ -51,6 +51,8 @@ export interface Finding {
 /** Collects mismatches: the first `limit` in full, all in number; what lifetimes and the like explain as notes. */
 export class MismatchLog {
   readonly mismatches: Mismatch[] = [];
+  /** Of each mismatch: `FrameObservation.order`. */
+  readonly places: number[] = [];
   readonly notes: Record<string, number> = {};
   count = 0;
   readonly #limit: number;
@@ -73,6 +75,7 @@ export class MismatchLog {
     const { frame, capture, action, reason } = o;
     const at = (this.sinceStart(o.timeNs) / 1000).toFixed(3);
     const why = `${finding.why}; engine said ${reason === "" ? action : `${action}, ${reason}`}`;
+    this.places.push(o.order ?? 2 * frame);
     this.mismatches.push({ frame, capture, at, ...finding, why });
   }
 

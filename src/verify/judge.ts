@@ -10,6 +10,9 @@ import { type Decision, PolicyInterpreter } from "./interpreter.js";
 import { LifetimeTable, type NatProfile } from "./lifetimes.js";
 import type { FrameObservation } from "./types.js";
 
+/** Mismatches that are kept in full unless something else is asked for. */
+export const MAX_MISMATCHES = 100;
+
 export interface VerifierOptions {
   readonly natProfile: NatProfile;
   /** Mismatches kept in full; all are counted. Default 100. */
@@ -48,7 +51,7 @@ export class Judge {
 
   constructor(model: PolicyModel, options: VerifierOptions) {
     this.options = options;
-    this.log = new MismatchLog(options.maxMismatches ?? 100);
+    this.log = new MismatchLog(options.maxMismatches ?? MAX_MISMATCHES);
     this.policies = new PolicyInterpreter(model);
     this.gateways = new Gateways(model, undefined, options.foreign);
   }

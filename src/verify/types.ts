@@ -10,6 +10,8 @@ export interface NodeStanding {
 export interface FrameObservation {
   /** 1-based number of the input frame in capture order. */
   readonly frame: number;
+  /** Orders mismatches where several verifiers judge shares of the frames: twice the number, one more where that frame released it. */
+  readonly order?: number;
   /** Capture file (or files) it came from, for messages. */
   readonly capture: string;
   /** Virtual time, nanoseconds since the epoch; never runs backwards. */

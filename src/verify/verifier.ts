@@ -82,6 +82,16 @@ export class Verifier {
     return true;
   }
 
+  /** Times in messages count from here on, not from the first frame that is observed. */
+  begin(timeNs: bigint): void {
+    this.#judge.log.sinceStart(timeNs);
+  }
+
+  /** No first fragment comes any more: so many frames that were held are dropped, and need no judging. */
+  dropHeld(count: number): void {
+    this.#framesChecked += count;
+  }
+
   /** Takes the next frame, in the order in which the engine took them. The arrays are read during the call only. */
   observe(o: FrameObservation): void {
     const judge = this.#judge;
@@ -89,6 +99,7 @@ export class Verifier {
     if (o.action !== "hold") this.#framesChecked++;
     const nowMs = judge.log.sinceStart(o.timeNs);
     judge.table.evictions = o.evictions ?? 0;
+    judge.table.nowMs = nowMs;
     judge.changeStatuses(o.statuses);
     const packet = decodeFrame(o.given, o.linkType, o.wireLength);
     if (packet) {
@@ -144,6 +155,11 @@ export class Verifier {
   /** `node` lost its memory: its mappings as a gateway are gone, and the connections of the endpoints on it are over. */
   nodeLost(node: string): void {
     this.#judge.table.nodeLost(node);
+  }
+
+  /** Of each mismatch of the result: `FrameObservation.order`. */
+  get places(): readonly number[] {
+    return this.#judge.log.places;
   }
 
   finish(): VerificationResult {

@@ -72,7 +72,7 @@ export interface BreakingConnection {
   byPin?: boolean;
 }
 
-export interface FailoverOptions extends ReplayOptions {
+export interface FailoverOptions extends Omit<ReplayOptions, "workers"> {
   /** Name of a gateway node, or `each`. */
   readonly kill: string;
   readonly at: FailureTimes;
@@ -131,7 +131,7 @@ interface Baseline {
 async function playBaseline(options: FailoverOptions): Promise<Baseline> {
   const { pins, seed = DEFAULT_SEED, model, onProgress, onWarning } = options;
   const [span, tracks] = [new Span(), pins && new PinTracks(pins)];
-  const { natProfile } = resolveOptions(options);
+  const { natProfile } = resolveOptions(setupOf(options));
   const log = tracks && new ConnectionLog({ models: [model], natProfile, onFrame: tracks.note });
   const heard = { ...(onProgress && { onProgress }), ...(onWarning && { onWarning }) };
   const observers = log ? [span, log] : [span];

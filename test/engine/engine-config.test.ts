@@ -30,6 +30,7 @@ const DISTINCT: EngineConfig = {
   unsupported: "pass",
   badChecksum: "drop",
   icmpErrors: true,
+  sweeps: false,
   mtu: 16,
   touch: true,
   tableSeed: 0xffff_ffff_ffff_ffffn,

@@ -92,6 +92,7 @@ describe("instantiateEngine", () => {
           "setActive",
           "process",
           "advance",
+          "passTime",
           "restore",
           "abiVersion",
         ],

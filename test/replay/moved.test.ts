@@ -40,7 +40,7 @@ function replayWithFailure(
     };
     await takeAll(session, merged);
     await merged.close();
-    return buildReport(session, merged, 0);
+    return buildReport(session.outcome(), session.options, merged, 0);
   });
 }
 

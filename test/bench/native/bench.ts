@@ -65,7 +65,7 @@ async function measureSize(program: string, connections: number, options: Native
       ...CLUSTER,
       maxBatch: options.batch,
       touch: true,
-      wasmFile: options.wasmFile,
+      wasm: options.wasmFile,
     });
     const native = new NativeReference(program, subject.engine.config, compilePolicy(benchCluster(CLUSTER)));
     subject.establish(options.batch);

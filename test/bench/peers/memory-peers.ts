@@ -22,7 +22,7 @@ const CLUSTER = { gateways: 4, policies: 1 };
  */
 export async function memoryPeers(connections: number, blockMs: number, program: string): Promise<Peer[]> {
   const traffic = new Traffic(connections, "udp");
-  const subject = await Subject.create(traffic, { ...CLUSTER, maxBatch: BATCH, touch: true, wasmFile: undefined });
+  const subject = await Subject.create(traffic, { ...CLUSTER, maxBatch: BATCH, touch: true, wasm: undefined });
   subject.establish(BATCH);
   const native = new NativeReference(program, subject.engine.config, compilePolicy(benchCluster(CLUSTER)));
   establish(native, traffic, BATCH);
