@@ -76,8 +76,8 @@ const BUGS: readonly (readonly [string, Mutation])[] = [
     "a later fragment leaves with the address that it came with",
     {
       file: "assembly/path/fragment.ts",
-      search: "  take(p, line, isServed, v, captured);\n}\n\nfunction hold",
-      replace: "  v.pass(0);\n}\n\nfunction hold",
+      search: "  else take(p, line, isServed, v, captured);\n",
+      replace: "  else v.pass(0);\n",
     },
   ],
 ];
