@@ -420,7 +420,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "return ahead + RESET_WINDOW > RESET_WINDOW << 1;",
     replace: "return false;",
     killer: LIFETIME_TESTS,
-    test: "T29",
+    test: "RSTs whose sequence number",
   },
   {
     what: "the straight line does not keep what the endpoint acknowledges",
