@@ -489,4 +489,12 @@ export const FLAGS = {
   }),
   quick: switchFlag({ name: "--quick", help: "a first look in under a minute: smaller tables, fewer turns" }),
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
+  large: switchFlag({
+    name: "--large",
+    help: "with `--profile`: also 4 and 8 million connections; needs 6 GB of memory",
+  }),
+  profile: switchFlag({
+    name: "--profile",
+    help: "instead: where a frame's time goes, pass by pass, and how far that is from what the machine's memory allows",
+  }),
 } as const;

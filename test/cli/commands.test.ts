@@ -257,4 +257,13 @@ describe("bench", () => {
     expect(stderr).toMatch(/package\.json/);
     expect((await sluicegate("bench", "--compare", "missing.json")).stderr).toContain("cannot be read (ENOENT)");
   });
+
+  test.each([[["--profile", "--compare", "a.json"], "--compare and --profile do not go together"]])(
+    "refuses %j",
+    async (flags, message) => {
+      const { code, stderr } = await sluicegate("bench", ...flags);
+      expect(code).toBe(2);
+      expect(stderr).toContain(message);
+    },
+  );
 });

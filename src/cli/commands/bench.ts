@@ -3,15 +3,25 @@ import { runBench } from "../../bench/bench.js";
 import { parseBenchReport } from "../../bench/compare.js";
 import { runAgainst } from "../../bench/confirm.js";
 import { printBench, printComparison } from "../../bench/print.js";
+import { printProfile } from "../../bench/print-profile.js";
+import { runProfile } from "../../bench/profile.js";
 import type { BenchReport } from "../../bench/report-types.js";
 import { UsageError } from "../../errors.js";
 import { paint } from "../../report/paint.js";
 import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 
-/** `bench [--compare FILE]`: what this machine makes of the engine. */
+/** `bench [--compare FILE | --profile]`: what this machine makes of the engine. */
 export const run: CommandRun = async (_args, flags, console) => {
-  const before = flags.compare === undefined ? undefined : readReport(flags.compare);
-  const options = { quick: flags.quick ?? false, onProgress: (text: string) => console.err(`${text}\n`) };
+  const { quick = false, large = false, compare, profile } = flags;
+  const asked = [compare && "--compare", profile && "--profile"].filter((flag) => flag !== undefined);
+  if (asked.length > 1) throw new UsageError(`${asked.join(" and ")} do not go together, expected one of them`);
+  const before = compare === undefined ? undefined : readReport(compare);
+  const options = { quick, onProgress: (text: string) => console.err(`${text}\n`) };
+  if (profile) {
+    const report = await runProfile({ ...options, large });
+    console.out(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : printProfile(report));
+    return EXIT_OK;
+  }
   const { report, comparison } = before
     ? await runAgainst(before, options)
     : { report: await runBench(options), comparison: undefined };
