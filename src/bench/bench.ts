@@ -1,14 +1,27 @@
-import { type CaseInfo, type Group, type GroupOptions, ipv6Group, policyGroup, sizeGroup, udpGroup } from "./cases.js";
+import {
+  type CaseInfo,
+  type Group,
+  type GroupOptions,
+  imixGroup,
+  ipv6Group,
+  largePolicyGroup,
+  policyGroup,
+  sizeGroup,
+  udpGroup,
+} from "./cases.js";
 import { measuringClock } from "./cpu-clock.js";
 import { layoutGroup } from "./layouts.js";
 import { describeMachine } from "./machine.js";
 import { type MeasureOptions, measurePairs, type PairResult, type Sample } from "./measure.js";
 import { BENCH_SCHEMA, type BenchCase, type BenchReport, type Bound } from "./report-types.js";
 import { estimate, median, spread } from "./statistics.js";
+import { connectionTables, policyTables } from "./tables.js";
 
 export interface BenchOptions {
   /** Fewer turns, shorter blocks, no table of a million connections: for a first look, and for tests. */
   readonly quick?: boolean;
+  /** Also 4 and 8 million connections, IMIX frames at every size up to 4 million, a million endpoints and prefixes, and what tables take. */
+  readonly large?: boolean;
   /** Frames per call of the engine in the batched cases. Default 256. */
   readonly batch?: number;
   /** Blind-store prefetch. Default on. */
@@ -22,6 +35,9 @@ export interface BenchOptions {
   readonly blockMs?: number;
   /** Size of the UDP, IPv6 and policy cases; 0 leaves them out. */
   readonly variantSize?: number;
+  /** Sizes of the IMIX cases, and of those with a million endpoints or prefixes. */
+  readonly imixSizes?: readonly number[];
+  readonly largePolicySizes?: readonly number[];
   /** Ids of the cases to measure; default all. */
   readonly only?: ReadonlySet<string>;
   /** Called before each group and each case, for progress. */
@@ -36,8 +52,29 @@ const FULL = {
   turns: 5,
   blockMs: 40,
   variantSize: 100_000,
+  imixSizes: [100_000],
+  largePolicySizes: [] as number[],
 };
-const QUICK = { sizes: [1000, 10_000, 100_000], placements: 2, turns: 4, blockMs: 15, variantSize: 10_000 };
+const QUICK: typeof FULL = {
+  sizes: [1000, 10_000, 100_000],
+  placements: 2,
+  turns: 4,
+  blockMs: 15,
+  variantSize: 10_000,
+  imixSizes: [10_000],
+  largePolicySizes: [],
+};
+const MOST_IMIX = 4_000_000;
+const LARGE_SIZES = [1000, 10_000, 100_000, 1_000_000, 4_000_000, 8_000_000];
+const LARGE: Partial<typeof FULL> = {
+  sizes: LARGE_SIZES,
+  imixSizes: LARGE_SIZES.filter((size) => size <= MOST_IMIX),
+  largePolicySizes: [1_000_000],
+};
+/** Turns at most of groups that are large. */
+const MOST_LARGE_TURNS = 3;
+/** The bare layouts are not measured beyond this. */
+const MOST_BARE = 1_000_000;
 
 /** What every release is held to. */
 const BOUNDS = [
@@ -61,7 +98,8 @@ const BOUNDS = [
  */
 export async function runBench(options: BenchOptions = {}): Promise<BenchReport> {
   const machine = describeMachine();
-  const { sizes, placements, turns, blockMs, variantSize } = { ...(options.quick ? QUICK : FULL), ...defined(options) };
+  const chosen = { ...(options.quick ? QUICK : FULL), ...(options.large ? LARGE : {}), ...defined(options) };
+  const { sizes, placements, turns, blockMs } = chosen;
   const clock = measuringClock();
   const groupOptions: GroupOptions = {
     batch: options.batch ?? DEFAULT_BATCH,
@@ -72,10 +110,11 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   const measureOptions: MeasureOptions = { turns, blockMs, clock, onPair: progress };
   const cases: BenchCase[] = [];
   const { only } = options;
-  for (const group of groups(sizes, variantSize, groupOptions)) {
+  for (const group of groups(chosen, groupOptions)) {
     if (only && ![...only].some((id) => group.has(id))) continue;
     cases.push(...(await measureGroup(group, placements, only, measureOptions)));
   }
+  const tables = options.large && !only ? [...(await connectionTables(sizes)), ...(await policyTables())] : undefined;
   return {
     schema: BENCH_SCHEMA,
     machine,
@@ -87,17 +126,22 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
     blockMs,
     cases,
     bounds: boundsOf(cases),
+    ...(tables && { tables }),
   };
 }
 
-function groups(sizes: readonly number[], variantSize: number, options: GroupOptions): Group[] {
+type Chosen = Required<Pick<BenchOptions, "sizes" | "variantSize" | "imixSizes" | "largePolicySizes">>;
+
+function groups({ sizes, variantSize, imixSizes, largePolicySizes }: Chosen, options: GroupOptions): Group[] {
   const bySize = sizes.map((size) => sizeGroup(size, options));
-  const layouts = sizes.map((size) => layoutGroup(size));
+  const layouts = sizes.filter((size) => size <= MOST_BARE).map((size) => layoutGroup(size));
+  const mixed = imixSizes.map((size) => imixGroup(size, options));
+  const largePolicies = largePolicySizes.map((size) => largePolicyGroup(size, options));
   const variants =
     variantSize > 0
       ? [udpGroup(variantSize, options), ipv6Group(variantSize, options), policyGroup(variantSize, options)]
       : [];
-  return [...bySize, ...variants, ...layouts];
+  return [...bySize, ...mixed, ...variants, ...largePolicies, ...layouts];
 }
 
 /** Sets the cases up several times: where the system puts their tables moves a figure by more than a turn's noise. */
@@ -109,12 +153,19 @@ async function measureGroup(
 ): Promise<BenchCase[]> {
   let infos: CaseInfo[] = [];
   const runs: PairResult[][] = [];
-  for (let i = 0; i < placements; i++) {
-    options.onPair(`${group.name}: setting up, ${i + 1} of ${placements}`);
+  const times = group.isLarge ? 1 : placements;
+  for (let i = 0; i < times; i++) {
+    options.onPair(`${group.name}: setting up, ${i + 1} of ${times}`);
     const cases = (await group.cases()).filter(({ info }) => !only || only.has(info.id));
     infos = cases.map(({ info }) => info);
     const pairs = cases.map(({ pair }) => pair);
-    runs.push(measurePairs(group.name, pairs, options));
+    runs.push(
+      measurePairs(
+        group.name,
+        pairs,
+        group.isLarge ? { ...options, turns: Math.min(options.turns, MOST_LARGE_TURNS) } : options,
+      ),
+    );
   }
   return infos.map((info, i) => {
     const samples = runs.map((run) => run[i]!.samples);
@@ -158,12 +209,15 @@ export function boundsOf(cases: readonly BenchCase[]): Bound[] {
 }
 
 /** Options without those that are undefined, which would hide a default. */
-function defined({ sizes, placements, turns, blockMs, variantSize }: BenchOptions) {
+function defined(options: BenchOptions) {
+  const { sizes, placements, turns, blockMs, variantSize, imixSizes, largePolicySizes } = options;
   return {
     ...(sizes && { sizes }),
     ...(placements !== undefined && { placements }),
     ...(turns !== undefined && { turns }),
     ...(blockMs !== undefined && { blockMs }),
     ...(variantSize !== undefined && { variantSize }),
+    ...(imixSizes && { imixSizes }),
+    ...(largePolicySizes && { largePolicySizes }),
   };
 }

@@ -45,10 +45,8 @@ const LINE = abi.LINE_SIZE;
 
 /** Connections and frames that the caches nearest to the core hold together with all else: what computing alone takes. */
 const CACHED = 128;
-/** Sizes at which a second engine beside the first would take too much memory to compare them. */
+/** Above this a second engine to compare with takes too much memory, and opening and forgetting all connections for every stage too long. */
 const MOST_COMPARED = 1_000_000;
-/** Turns there at most in which millions of connections are opened and forgotten again. */
-const MOST_OPENINGS = 3;
 
 interface Timed {
   readonly name: string;
@@ -126,14 +124,6 @@ async function profileSize(connections: number, computing: Computing, setting: S
   takeTurns([...established.flatMap(({ passes }) => passes), ...plain, ...memory], setting);
   const figures = memoryFigures(memory);
 
-  setting.onProgress(`${connections} connections: new`);
-  const opening = openingContestant(subject, batch);
-  const openingPasses = passesOf(profiled, opening);
-  const isLarge = connections > MOST_COMPARED;
-  takeTurns(openingPasses, isLarge ? { ...setting, turns: Math.min(setting.turns, MOST_OPENINGS) } : setting);
-  profiled.setStage(STAGE_WHOLE);
-  opening.verify();
-
   const works = established.map(({ work, lines, passes }): WorkProfile => {
     const passFigures = figuresOf(passes);
     const ns = total(passFigures);
@@ -142,16 +132,27 @@ async function profileSize(connections: number, computing: Computing, setting: S
     const computingNs = work === "forward" ? computing.forwardNs : computing.reverseNs;
     return { work, ns, passes: passFigures, lines, touched, bound, distance: ns / bound.ns, computingNs };
   });
-  const newPasses = figuresOf(openingPasses);
   const whole = works[0]!.ns;
   return {
     connections,
     tableBytes,
     arenaBytes,
     memory: figures,
-    works: [...works, { work: "new", ns: total(newPasses), passes: newPasses }],
+    works: connections > MOST_COMPARED ? works : [...works, profileOpening(connections, subject, profiled, setting)],
     ...(plain[0] && { toPackage: whole / median(plain[0].ns) }),
   };
+}
+
+/** New connections by themselves: every restoring forgets those that there are, and the caches with them. */
+function profileOpening(connections: number, subject: Subject, profiled: ProfileEngine, setting: Setting): WorkProfile {
+  setting.onProgress(`${connections} connections: new`);
+  const opening = openingContestant(subject, setting.batch);
+  const timed = passesOf(profiled, opening);
+  takeTurns(timed, setting);
+  profiled.setStage(STAGE_WHOLE);
+  opening.verify();
+  const passes = figuresOf(timed);
+  return { work: "new", ns: total(passes), passes };
 }
 
 async function setUp(

@@ -364,11 +364,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "measure the engine's throughput on this machine",
     description:
       "Nanoseconds per frame for forward, reverse and new connections at several table sizes, beside a fixed reference kernel that runs in between; `--compare` judges against an earlier `--json` and exits 1 on a regression. `--profile` divides a frame's time into passes and sets it against the latency and bandwidth of the memory, measured in the same process.",
-    flags: ["quick", "large", "compare", "profile", "json"],
+    flags: ["quick", "large", "compare", "profile", "draw", "json"],
     examples: [
       "sluicegate bench --json > before.json",
       "sluicegate bench --compare before.json",
       "sluicegate bench --profile --quick",
+      "sluicegate bench --large --json > large.json",
+      "sluicegate bench --draw large.json > cost-curve.svg",
     ],
     load: () => import("./commands/bench.js"),
   },

@@ -491,10 +491,16 @@ export const FLAGS = {
   compare: flag({ name: "--compare", argument: "FILE", help: "compare with an earlier `bench --json`", parse: text }),
   large: switchFlag({
     name: "--large",
-    help: "with `--profile`: also 4 and 8 million connections; needs 6 GB of memory",
+    help: "also 4 and 8 million connections; without `--profile` also IMIX frames at all sizes, a million endpoints and prefixes, and what tables take; needs 6 GB of memory",
   }),
   profile: switchFlag({
     name: "--profile",
     help: "instead: where a frame's time goes, pass by pass, and how far that is from what the machine's memory allows",
+  }),
+  draw: flag({
+    name: "--draw",
+    argument: "FILE",
+    help: "measure nothing: draw the cost curve of an earlier `bench --large --json` as SVG on standard output",
+    parse: text,
   }),
 } as const;

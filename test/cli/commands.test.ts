@@ -258,12 +258,16 @@ describe("bench", () => {
     expect((await sluicegate("bench", "--compare", "missing.json")).stderr).toContain("cannot be read (ENOENT)");
   });
 
-  test.each([[["--profile", "--compare", "a.json"], "--compare and --profile do not go together"]])(
-    "refuses %j",
-    async (flags, message) => {
-      const { code, stderr } = await sluicegate("bench", ...flags);
-      expect(code).toBe(2);
-      expect(stderr).toContain(message);
-    },
-  );
+  test("draws no cost curve of what is no report", async () => {
+    expect(await sluicegate("bench", "--draw", "package.json")).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  test.each([
+    [["--profile", "--compare", "a.json"], "--compare and --profile do not go together"],
+    [["--draw", "a.json", "--compare", "b.json"], "--compare and --draw do not go together"],
+  ])("refuses %j", async (flags, message) => {
+    const { code, stderr } = await sluicegate("bench", ...flags);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
 });
