@@ -159,7 +159,7 @@ export function recordFault(record: usize): i32 {
 }
 
 /** Pass 1. */
-function prepare(record: usize, size: u32, touch: bool): void {
+export function prepare(record: usize, size: u32, touch: bool): void {
   const arena = arenaAt;
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
@@ -193,7 +193,7 @@ function touchLines(size: u32): void {
 }
 
 /** Between the passes, where ICMP errors are asked for: what may be too long leaves the straight line. */
-function markLong(record: usize, size: u32): void {
+export function markLong(record: usize, size: u32): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
@@ -205,7 +205,7 @@ function markLong(record: usize, size: u32): void {
 }
 
 /** Between the passes, where it is asked for: wherever a frame comes in first, so that all topologies drop the same ones. */
-function refuseBadChecksums(record: usize, size: u32): void {
+export function refuseBadChecksums(record: usize, size: u32): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
@@ -221,7 +221,7 @@ function refuseBadChecksums(record: usize, size: u32): void {
 const NEVER_DUE: u32 = 0x80000000;
 
 /** Pass 2. @returns how many frames were taken. What lies in globals and in the state is kept in locals: it would be loaded anew after every store. */
-function settle(record: usize, verdict: usize, size: u32): u32 {
+export function settle(record: usize, verdict: usize, size: u32): u32 {
   const timeouts = timeoutsAt;
   const stats = egressStatsAt;
   let sent: u32 = 0;

@@ -3,7 +3,9 @@ import {
   type CaseInfo,
   type Group,
   type GroupOptions,
+  imixGroup,
   ipv6Group,
+  largePolicyGroup,
   policyGroup,
   sizeGroup,
   udpGroup,
@@ -14,10 +16,13 @@ import { describeMachine } from "./machine.js";
 import { type MeasureOptions, measurePairs, type PairResult, type Sample } from "./measure.js";
 import { BENCH_SCHEMA, type BenchCase, type BenchReport, type Bound } from "./report-types.js";
 import { estimate, median, spread } from "./statistics.js";
+import { connectionTables, policyTables } from "./tables.js";
 
 export interface BenchOptions {
   /** Fewer turns, shorter blocks, no table of a million connections: for a first look, and for tests. */
   readonly quick?: boolean;
+  /** Also 4 and 8 million connections, IMIX frames at every size up to 4 million, a million endpoints and prefixes, and what tables take. */
+  readonly large?: boolean;
   /** Frames per call of the engine in the batched cases. Default 256. */
   readonly batch?: number;
   /** Blind-store prefetch. Default on. */
@@ -33,6 +38,9 @@ export interface BenchOptions {
   readonly blockMs?: number;
   /** Size of the UDP, IPv6 and policy cases; 0 leaves them out. */
   readonly variantSize?: number;
+  /** Sizes of the IMIX cases, and of those with a million endpoints or prefixes. */
+  readonly imixSizes?: readonly number[];
+  readonly largePolicySizes?: readonly number[];
   /** Ids of the cases to measure; default all. */
   readonly only?: ReadonlySet<string>;
   /** Called before each group and each case, for progress. */
@@ -47,14 +55,43 @@ const FULL = {
   turns: 5,
   blockMs: 40,
   variantSize: 100_000,
+  imixSizes: [100_000],
+  largePolicySizes: [] as number[],
 };
-const QUICK = { sizes: [1000, 10_000, 100_000], placements: 2, turns: 4, blockMs: 15, variantSize: 10_000 };
+const QUICK: typeof FULL = {
+  sizes: [1000, 10_000, 100_000],
+  placements: 2,
+  turns: 4,
+  blockMs: 15,
+  variantSize: 10_000,
+  imixSizes: [10_000],
+  largePolicySizes: [],
+};
+const MOST_IMIX = 4_000_000;
+const LARGE_SIZES = [1000, 10_000, 100_000, 1_000_000, 4_000_000, 8_000_000];
+const LARGE: Partial<typeof FULL> = {
+  sizes: LARGE_SIZES,
+  imixSizes: LARGE_SIZES.filter((size) => size <= MOST_IMIX),
+  largePolicySizes: [1_000_000],
+};
+/** Turns at most of groups that are large. */
+const MOST_LARGE_TURNS = 3;
+/** The bare layouts are not measured beyond this. */
+const MOST_BARE = 1_000_000;
 /**
  * Two builds: more placements, as where code and tables lie is what differs most between a build and its copy. Turns are even in number:
  * who comes first in a turn has its caches warm from the one before.
  */
-const BUILDS = { sizes: [1000, 10_000, 100_000, 1_000_000], placements: 12, turns: 8, blockMs: 30, variantSize: 0 };
-const BUILDS_QUICK = { sizes: [1000, 10_000], placements: 12, turns: 6, blockMs: 10, variantSize: 0 };
+const BUILDS: typeof FULL = {
+  sizes: [1000, 10_000, 100_000, 1_000_000],
+  placements: 12,
+  turns: 8,
+  blockMs: 30,
+  variantSize: 0,
+  imixSizes: [],
+  largePolicySizes: [],
+};
+const BUILDS_QUICK: typeof FULL = { ...BUILDS, sizes: [1000, 10_000], turns: 6, blockMs: 10 };
 
 /** What every release is held to. */
 const BOUNDS = [
@@ -78,7 +115,8 @@ const BOUNDS = [
  */
 export async function runBench(options: BenchOptions = {}): Promise<BenchReport> {
   const machine = describeMachine();
-  const { sizes, placements, turns, blockMs, variantSize } = { ...defaultsOf(options), ...defined(options) };
+  const chosen = { ...defaultsOf(options), ...defined(options) };
+  const { sizes, placements, turns, blockMs } = chosen;
   const clock = measuringClock();
   const groupOptions: GroupOptions = {
     batch: options.batch ?? DEFAULT_BATCH,
@@ -91,12 +129,13 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   const { only, against } = options;
   const all =
     against === undefined
-      ? groups(sizes, variantSize, groupOptions)
+      ? groups(chosen, groupOptions)
       : sizes.map((size) => buildsGroup(size, against, groupOptions));
   for (const group of all) {
     if (only && ![...only].some((id) => group.has(id))) continue;
     cases.push(...(await measureGroup(group, placements, only, measureOptions)));
   }
+  const tables = options.large && !only ? [...(await connectionTables(sizes)), ...(await policyTables())] : undefined;
   return {
     schema: BENCH_SCHEMA,
     machine,
@@ -109,22 +148,27 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
     blockMs,
     cases,
     bounds: boundsOf(cases),
+    ...(tables && { tables }),
   };
 }
 
-function defaultsOf({ quick, against }: BenchOptions) {
+function defaultsOf({ quick, large, against }: BenchOptions): typeof FULL {
   if (against !== undefined) return quick ? BUILDS_QUICK : BUILDS;
-  return quick ? QUICK : FULL;
+  return { ...(quick ? QUICK : FULL), ...(large ? LARGE : {}) };
 }
 
-function groups(sizes: readonly number[], variantSize: number, options: GroupOptions): Group[] {
+type Chosen = Required<Pick<BenchOptions, "sizes" | "variantSize" | "imixSizes" | "largePolicySizes">>;
+
+function groups({ sizes, variantSize, imixSizes, largePolicySizes }: Chosen, options: GroupOptions): Group[] {
   const bySize = sizes.map((size) => sizeGroup(size, options));
-  const layouts = sizes.map((size) => layoutGroup(size));
+  const layouts = sizes.filter((size) => size <= MOST_BARE).map((size) => layoutGroup(size));
+  const mixed = imixSizes.map((size) => imixGroup(size, options));
+  const largePolicies = largePolicySizes.map((size) => largePolicyGroup(size, options));
   const variants =
     variantSize > 0
       ? [udpGroup(variantSize, options), ipv6Group(variantSize, options), policyGroup(variantSize, options)]
       : [];
-  return [...bySize, ...variants, ...layouts];
+  return [...bySize, ...mixed, ...variants, ...largePolicies, ...layouts];
 }
 
 /** Sets the cases up several times: where the system puts their tables moves a figure by more than a turn's noise. */
@@ -136,12 +180,19 @@ async function measureGroup(
 ): Promise<BenchCase[]> {
   let infos: CaseInfo[] = [];
   const runs: PairResult[][] = [];
-  for (let i = 0; i < placements; i++) {
-    options.onPair(`${group.name}: setting up, ${i + 1} of ${placements}`);
+  const times = group.isLarge ? 1 : placements;
+  for (let i = 0; i < times; i++) {
+    options.onPair(`${group.name}: setting up, ${i + 1} of ${times}`);
     const cases = (await group.cases()).filter(({ info }) => !only || only.has(info.id));
     infos = cases.map(({ info }) => info);
     const pairs = cases.map(({ pair }) => pair);
-    runs.push(measurePairs(group.name, pairs, options));
+    runs.push(
+      measurePairs(
+        group.name,
+        pairs,
+        group.isLarge ? { ...options, turns: Math.min(options.turns, MOST_LARGE_TURNS) } : options,
+      ),
+    );
   }
   return infos.map((info, i) => {
     const samples = runs.map((run) => run[i]!.samples);
@@ -185,12 +236,15 @@ export function boundsOf(cases: readonly BenchCase[]): Bound[] {
 }
 
 /** Options without those that are undefined, which would hide a default. */
-function defined({ sizes, placements, turns, blockMs, variantSize }: BenchOptions) {
+function defined(options: BenchOptions) {
+  const { sizes, placements, turns, blockMs, variantSize, imixSizes, largePolicySizes } = options;
   return {
     ...(sizes && { sizes }),
     ...(placements !== undefined && { placements }),
     ...(turns !== undefined && { turns }),
     ...(blockMs !== undefined && { blockMs }),
     ...(variantSize !== undefined && { variantSize }),
+    ...(imixSizes && { imixSizes }),
+    ...(largePolicySizes && { largePolicySizes }),
   };
 }

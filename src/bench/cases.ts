@@ -2,11 +2,11 @@ import { freshCode } from "../engine/fresh-code.js";
 import { type EngineCode, packageFile, readEngine } from "../engine/load.js";
 import type { ClusterShape } from "./cluster.js";
 import { establishedContestant, kernelContestant, openingContestant } from "./contestants.js";
-import { type Protocol, TCP_ACK } from "./frames.js";
+import { type Protocol, TCP_ACK, TCP_SYN } from "./frames.js";
 import { ReferenceKernel } from "./kernel.js";
 import type { Contestant, Pair } from "./measure.js";
 import { Subject } from "./subject.js";
-import { Traffic } from "./traffic.js";
+import { Traffic, type TrafficOptions } from "./traffic.js";
 
 /** Frames of established connections in either direction, the first frames of new ones, or bare lookups without frames. */
 export type Work = "forward" | "reverse" | "new" | "lookup";
@@ -31,6 +31,8 @@ export interface Case {
 /** Cases that share tables; made when their turn comes and given up afterwards, as the largest take hundreds of megabytes. */
 export interface Group {
   readonly name: string;
+  /** Setting up takes longer than measuring, and no cache holds the tables wherever they lie: one placement has to do. */
+  readonly isLarge?: boolean;
   /** True for the ids of the cases that `cases` makes. */
   has(id: string): boolean;
   cases(): Promise<Case[]>;
@@ -49,7 +51,16 @@ const PLAIN_CLUSTER: ClusterShape = { gateways: 4, policies: 1 };
 const MANY_GATEWAYS: ClusterShape = { gateways: 64, policies: 1 };
 const MANY_POLICIES: ClusterShape = { gateways: 4, policies: 16 << 10 };
 
+/** A million of each, as design and documentation promise; see `largePolicyGroup`. */
+export const MILLION = 1_000_000;
+export const MILLION_ENDPOINTS: ClusterShape = { ...PLAIN_CLUSTER, endpoints: MILLION };
+export const MILLION_PREFIXES: ClusterShape = { ...PLAIN_CLUSTER, prefixes: MILLION };
+
+/** Connections up to which groups are set up several times. */
+const MOST_PLACED = 1_000_000;
+
 const MODES = ["batched", "single"] as const;
+type Mode = (typeof MODES)[number];
 
 /**
  * One size of table: forward, reverse and new connections, batched and one frame per call, each divided by the reference kernel in the
@@ -58,14 +69,15 @@ const MODES = ["batched", "single"] as const;
 export function sizeGroup(connections: number, options: GroupOptions): Group {
   return {
     name: `${connections} connections`,
+    isLarge: connections > MOST_PLACED,
     has: (id) => /^(forward|reverse|new|batching)\//.test(id) && id.split("/")[1] === String(connections),
     cases: async () => {
       const { subject, forward } = await established(connections, "tcp", PLAIN_CLUSTER, options);
-      const kernel = await ReferenceKernel.create(forward, connections);
+      const kernel = await ReferenceKernel.create(forward, connections, lotsOf(subject.traffic));
       const answers = subject.answers();
-      const batchOf = (mode: (typeof MODES)[number]) => (mode === "single" ? 1 : options.batch);
-      const make = (work: Work, contestant: (batch: number) => Contestant) =>
-        MODES.map((mode) => {
+      const batchOf = (mode: Mode) => (mode === "single" ? 1 : options.batch);
+      const make = (work: Work, contestant: (batch: number) => Contestant, modes: readonly Mode[] = MODES) =>
+        modes.map((mode) => {
           const batch = batchOf(mode);
           const info = { connections, protocol: "tcp", work, batch, yardstick: `reference kernel, ${mode}` } as const;
           return toCase(`${work}/${connections}/${mode}`, info, contestant(batch), kernelContestant(kernel, batch));
@@ -77,7 +89,7 @@ export function sizeGroup(connections: number, options: GroupOptions): Group {
         ...make("reverse", (batch) => establishedContestant(subject, answers, "reverse", batch)),
         toCase(`batching/${connections}`, gain, forwardBy(1), forwardBy(options.batch)),
         // Last, as they forget the established connections.
-        ...make("new", (batch) => openingContestant(subject, batch)),
+        ...make("new", (batch) => openingContestant(subject, batch), connections > MOST_PLACED ? ["batched"] : MODES),
       ];
     },
   };
@@ -196,13 +208,76 @@ interface Established {
   readonly forward: Uint8Array;
 }
 
+/** Frames of IMIX lengths divided by 64-byte ones, of as many connections each. */
+export function imixGroup(connections: number, options: GroupOptions): Group {
+  return {
+    name: `IMIX, ${connections} connections`,
+    isLarge: connections > MOST_PLACED,
+    has: (id) => id.startsWith("imix-") && id.split("/")[1] === String(connections),
+    cases: async () => {
+      const short = await established(connections, "tcp", PLAIN_CLUSTER, options);
+      const mixed = await established(connections, "tcp", PLAIN_CLUSTER, options, { sizes: "imix" });
+      const { batch } = options;
+      const make = (work: Work, contestant: (of: typeof short) => Contestant) => {
+        const info = { connections, protocol: "tcp", work, batch, yardstick: "64-byte frames" } as const;
+        return toCase(`imix-${work}/${connections}`, info, contestant(mixed), contestant(short));
+      };
+      return [
+        make("forward", ({ subject, forward }) => establishedContestant(subject, forward, "forward", batch)),
+        make("reverse", ({ subject }) => establishedContestant(subject, subject.answers(), "reverse", batch)),
+        make("new", ({ subject }) => openingContestant(subject, batch)),
+      ];
+    },
+  };
+}
+
+/** A million endpoints, and a million prefixes, divided by the small cluster over as many connections. */
+export function largePolicyGroup(connections: number, options: GroupOptions): Group {
+  return {
+    name: `a million endpoints or prefixes, ${connections} connections`,
+    isLarge: true,
+    has: (id) => id.startsWith("endpoints-") || id.startsWith("prefixes-"),
+    cases: async () => {
+      const plain = await established(connections, "tcp", PLAIN_CLUSTER, options);
+      const cases: Case[] = [];
+      for (const [name, shape, yardstick] of [
+        [`endpoints-${MILLION}`, MILLION_ENDPOINTS, "1,024 endpoints"],
+        [`prefixes-${MILLION}`, MILLION_PREFIXES, "1 prefix"],
+      ] as const) {
+        const { endpoints } = shape;
+        const large = await established(connections, "tcp", shape, options, endpoints ? { endpoints } : {});
+        const { batch } = options;
+        const make = (work: Work, contestant: (of: typeof large) => Contestant) => {
+          const info = { connections, protocol: "tcp", work, batch, yardstick } as const;
+          return toCase(`${name}/${work}`, info, contestant(large), contestant(plain));
+        };
+        cases.push(
+          make("forward", ({ subject, forward }) => establishedContestant(subject, forward, "forward", batch)),
+          make("reverse", ({ subject }) => establishedContestant(subject, subject.answers(), "reverse", batch)),
+          make("new", ({ subject }) => openingContestant(subject, batch)),
+        );
+      }
+      // Established connections before those that forget them.
+      return cases.sort((a, b) => Number(a.info.work === "new") - Number(b.info.work === "new"));
+    },
+  };
+}
+
+/** Frames of all connections, as many at a time as there are frames in the arena. */
+function* lotsOf(traffic: Traffic): Generator<Uint8Array> {
+  const { connections, chunk } = traffic;
+  for (let first = 0; first < connections; first += chunk)
+    yield traffic.openers(TCP_SYN, first, Math.min(chunk, connections - first));
+}
+
 async function established(
   connections: number,
   protocol: Protocol,
   shape: ClusterShape,
   { batch, touch, wasmFile, wasm = wasmFile }: GroupOptions & { readonly wasm?: string | EngineCode | undefined },
+  trafficOptions: TrafficOptions = {},
 ): Promise<Established> {
-  const traffic = new Traffic(connections, protocol);
+  const traffic = new Traffic(connections, protocol, trafficOptions);
   const subject = await Subject.create(traffic, { ...shape, maxBatch: batch, touch, wasm });
   subject.establish(batch);
   return { subject, forward: traffic.forward(TCP_ACK) };

@@ -19,20 +19,25 @@ export interface ClusterShape {
   readonly gateways: number;
   /** Policies; the pods share one set that holds one prefix for each. */
   readonly policies: number;
+  /** Pods. Default ENDPOINT_COUNT with an address of either family; more of them have an IPv4 address only. */
+  readonly endpoints?: number;
+  /** Further prefixes of the first policy. Default 0. */
+  readonly prefixes?: number;
 }
 
 /** @returns a model in which every pod may reach every remote through any of the gateways */
 export function benchCluster(shape: ClusterShape): PolicyModel {
+  const { endpoints = ENDPOINT_COUNT, prefixes = 0 } = shape;
   const setting = <T>(value: T) => ({ value, source: "benchmark" });
   const egresses = Array.from({ length: shape.gateways }, (_, i) => egress(i));
   const members = egresses.map((_, i) => i);
   const policies = Array.from({ length: shape.policies }, (_, i) => policy(i, members));
   return {
     nodes: [node("worker", "172.18.0.2"), ...egresses.map(({ node: name }, i) => node(name, gatewayIP(i)))],
-    endpoints: Array.from({ length: ENDPOINT_COUNT }, (_, i) => endpoint(i)),
+    endpoints: Array.from({ length: endpoints }, (_, i) => endpoint(i, endpoints <= ENDPOINT_COUNT)),
     egresses,
     policies,
-    policySets: [policySet(shape.policies)],
+    policySets: [{ entries: [...policySet(shape.policies).entries, ...furtherPrefixes(prefixes)] }],
     clusterPrefixes: [],
     settings: {
       snatPorts: setting({ low: 32768, high: 65535 }),
@@ -75,6 +80,23 @@ function policySet(policies: number): PolicySet {
   return { entries };
 }
 
+/** Kinds of further prefixes: each has room for a quarter of four million, and none meets another. */
+const FURTHER = [
+  // Every second remote's own address, so that the others go through all lengths.
+  { base: REMOTE_BASE, length: 32, step: 2 },
+  { base: 0xc000_0000, length: 28, step: 16 },
+  { base: 0xc100_0000, length: 26, step: 64 },
+  { base: 0xc800_0000, length: 24, step: 256 },
+] as const;
+
+function furtherPrefixes(count: number): PolicySetEntry[] {
+  return Array.from({ length: count }, (_, i) => {
+    const { base, length, step } = FURTHER[i % FURTHER.length]!;
+    const text = `${dotted(base + Math.floor(i / FURTHER.length) * step)}/${length}`;
+    return { prefix: cidr(text), excluded: false, policy: 0 };
+  });
+}
+
 function policy(number: number, egresses: readonly number[]): Policy {
   return {
     kind: "IsovalentEgressGatewayPolicy",
@@ -108,13 +130,13 @@ function egress(number: number): Egress {
   };
 }
 
-function endpoint(number: number): Endpoint {
+function endpoint(number: number, hasIpv6: boolean): Endpoint {
   const own = dotted(ENDPOINT_BASE + number);
   return {
     namespace: "bench",
     name: `pod-${number}`,
     uid: `bench-pod-${number}`,
-    addresses: [address(own), address(ipv6Of(own))],
+    addresses: [address(own), ...(hasIpv6 ? [address(ipv6Of(own))] : [])],
     node: "worker",
     identity: 0,
     servicePorts: [],

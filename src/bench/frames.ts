@@ -1,14 +1,28 @@
 import { addWords, fold } from "../net/recount.js";
+import { evenly, FrameLayout } from "./frame-layout.js";
 
-/** Bytes of every IPv4 benchmark frame, captured and on the wire, and the distance of their starts in the arena. */
+/** Bytes of every IPv4 benchmark frame that is not of a mix, captured and on the wire, and the distance of their starts in the arena. */
 export const FRAME_BYTES = 64;
 
 /** Traffic of one kind; `tcp6` = TCP over IPv6. */
 export type Protocol = "tcp" | "udp" | "tcp6";
 
-/** The same as FRAME_BYTES for any traffic. */
-export function frameBytesOf(protocol: Protocol): number {
-  return protocol === "tcp6" ? FRAME_BYTES - IPV4 + IPV6 : FRAME_BYTES;
+/** Lengths of frames: all of FRAME_BYTES, or IMIX, packets of 40, 576 and 1500 bytes at 7:4:1. */
+export type FrameSizes = "64" | "imix";
+
+/** Where frames of one kind lie. */
+export function frameLayout(protocol: Protocol, sizes: FrameSizes): FrameLayout {
+  const header = protocol === "tcp6" ? IPV6 : IPV4;
+  if (sizes === "64") return evenly(FRAME_BYTES - IPV4 + header);
+  return new FrameLayout(
+    IMIX_PACKETS.map((packet) => frameBytesOf(packet)),
+    CACHE_LINE,
+  );
+}
+
+/** @param packet bytes of the IP packet */
+function frameBytesOf(packet: number): number {
+  return Math.max(LEAST_FRAME, ETHERNET + packet);
 }
 
 /** The first 96 bits of every IPv6 address of the benchmark, 2001:db8::; what follows is the IPv4 address. */
@@ -26,7 +40,12 @@ export const TCP_ACK = 0x10;
 const ETHERNET = 14;
 const IPV4 = 20;
 const IPV6 = 40;
-const L4_BYTES = FRAME_BYTES - ETHERNET - IPV4;
+/** The shortest Ethernet frame without its check sequence: shorter packets are padded. */
+const LEAST_FRAME = 60;
+const CACHE_LINE = 64;
+/** One of 1500, four of 576 and seven of 40 bytes, spread. */
+const IMIX_PACKETS = [40, 576, 40, 40, 576, 40, 1500, 40, 576, 40, 576, 40];
+const LEAST_IMIX = Math.min(...IMIX_PACKETS);
 const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, tcp6: 6 } as const;
 
 /** Addresses and ports of one packet, host order; the last 32 bits of IPv6 addresses. */
@@ -61,8 +80,9 @@ export class FrameWriter {
   readonly #isTcp: boolean;
   readonly #isIpv6: boolean;
 
-  constructor(protocol: Protocol) {
-    this.frameBytes = frameBytesOf(protocol);
+  /** @param frameBytes of each frame; one of LEAST_FRAME bytes holds the shortest packet of the mix and padding */
+  constructor(protocol: Protocol, frameBytes: number) {
+    this.frameBytes = frameBytes;
     this.#template = new Uint8Array(this.frameBytes);
     this.#places = placesOf(protocol);
     this.#isTcp = protocol !== "udp";
@@ -70,17 +90,20 @@ export class FrameWriter {
     const t = this.#template;
     const number = PROTOCOL_NUMBERS[protocol];
     const { l4 } = this.#places;
+    const end = frameBytes === LEAST_FRAME ? ETHERNET + LEAST_IMIX : frameBytes;
+    const l4Bytes = end - l4;
+    const [high, low] = [l4Bytes >> 8, l4Bytes & 255];
     this.#checksumAt = l4 + (this.#isTcp ? 16 : 6);
     t.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, ...(this.#isIpv6 ? [0x86, 0xdd] : [8, 0])]);
-    if (this.#isIpv6) t.set([0x60, 0, 0, 0, 0, L4_BYTES, number, 64, ...IPV6_PREFIX], ETHERNET);
-    else t.set([0x45, 0, 0, IPV4 + L4_BYTES, 0x12, 0x34, 0x40, 0, 64, number], ETHERNET);
+    if (this.#isIpv6) t.set([0x60, 0, 0, 0, high, low, number, 64, ...IPV6_PREFIX], ETHERNET);
+    else t.set([0x45, 0, (IPV4 + l4Bytes) >> 8, (IPV4 + l4Bytes) & 255, 0x12, 0x34, 0x40, 0, 64, number], ETHERNET);
     if (this.#isIpv6) t.set(IPV6_PREFIX, ETHERNET + 24);
     if (this.#isTcp) t.set([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0, 0xff, 0xff], l4 + 4);
-    else t.set([0, L4_BYTES], l4 + 4);
-    for (let i = l4 + (this.#isTcp ? 20 : 8); i < this.frameBytes; i++) t[i] = i;
+    else t.set([high, low], l4 + 4);
+    for (let i = l4 + (this.#isTcp ? 20 : 8); i < end; i++) t[i] = i;
     this.#ipSum = addWords(0, t, ETHERNET, l4);
     const pseudo = this.#isIpv6 ? addWords(0, t, ETHERNET + 8, l4) : 0;
-    this.#l4Sum = addWords(pseudo + number + L4_BYTES, t, l4, this.frameBytes);
+    this.#l4Sum = addWords(pseudo + number + l4Bytes, t, l4, end);
   }
 
   /** Writes one frame at `view`'s byte `at`. @param tcpFlags ignored for UDP */

@@ -35,16 +35,28 @@ export class ReferenceKernel {
 
   /**
    * Starts a kernel that knows the connections of `frames`.
-   * @param frames of FRAME_BYTES each, as the endpoints send them   @param connections distinct ones among them
+   * @param frames of FRAME_BYTES each, as the endpoints send them   @param connections distinct ones that it shall know
+   * @param lots further frames, one of each connection, where `frames` are not of all of them
    * @throws {EngineError} where the kernel is not built, has no memory, or finds another number of connections
    */
-  static async create(frames: Uint8Array, connections: number): Promise<ReferenceKernel> {
+  static async create(
+    frames: Uint8Array,
+    connections: number,
+    lots: Iterable<Uint8Array> = [frames],
+  ): Promise<ReferenceKernel> {
     const exports = await instantiateKernel();
     const framesAt = exports.configure(connections, frames.length / FRAME_BYTES) >>> 0;
     if (framesAt === 0) throw new EngineError(`reference kernel: no memory for ${connections} connections`);
     const kernel = new ReferenceKernel(exports, framesAt, frames);
-    kernel.restore();
-    const made = exports.learn(kernel.#count, FRAME_BYTES, NEW_SOURCE);
+    let made = 0;
+    let learnt = 0;
+    for (const lot of lots) {
+      kernel.#frames.set(lot);
+      const count = lot.length / FRAME_BYTES;
+      // Its replies' addresses count up with its frames; the next lot's go on from there.
+      made += exports.learn(count, FRAME_BYTES, NEW_SOURCE + learnt);
+      learnt += count;
+    }
     if (made !== connections * 2) {
       throw new EngineError(`reference kernel: made ${made} entries, expected ${connections * 2}`);
     }

@@ -10,6 +10,8 @@ export interface Contestant {
   run(): number;
   /** Of what works in another process and times itself: passes of at least `blockMs`. @returns nanoseconds per frame; `run` is not asked then */
   block?(blockMs: number): number;
+  /** Runs that make a whole, of which every block holds a multiple. Default 1. */
+  readonly rounds?: number;
   /** Does the work once more, unmeasured, and @throws {EngineError} where it is not done or not done right. */
   verify(): void;
 }
@@ -93,15 +95,16 @@ function takeTurn({ subject, yardstick }: Pair, yardstickFirst: boolean, options
   return [first, takeBlock(yardstick, options)];
 }
 
-/** Lets a contestant work for `blockMs`. @returns nanoseconds per frame */
+/** Lets a contestant work until its block of `blockMs` is full. @returns nanoseconds per frame */
 export function takeBlock(
   contestant: Contestant,
   { blockMs, clock }: Pick<MeasureOptions, "blockMs" | "clock">,
 ): number {
   if (contestant.block) return contestant.block(blockMs);
+  const rounds = contestant.rounds ?? 1;
   let spent = 0;
   let frames = 0;
-  while (spent < blockMs * 1000) {
+  for (let runs = 0; spent < blockMs * 1000 || runs % rounds !== 0; runs++) {
     contestant.restore();
     const start = clock.now();
     frames += contestant.run();

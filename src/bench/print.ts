@@ -1,8 +1,8 @@
 import type { Paint } from "../report/paint.js";
 import { type Column, textTable } from "../report/text-table.js";
-import { count } from "../report/units.js";
+import { bytes, count } from "../report/units.js";
 import type { BenchComparison, CaseComparison } from "./compare.js";
-import type { BenchCase, BenchReport, Bound } from "./report-types.js";
+import type { BenchCase, BenchReport, Bound, TableFacts } from "./report-types.js";
 
 const CASE_COLUMNS: readonly Column[] = [
   { title: "case" },
@@ -12,6 +12,13 @@ const CASE_COLUMNS: readonly Column[] = [
   { title: "ratio", align: "right" },
   { title: "99 % interval", align: "right" },
   { title: "divided by" },
+];
+
+const TABLE_COLUMNS: readonly Column[] = [
+  { title: "table" },
+  ...["rows", "engine memory", "bytes each", "compile", "load", "host memory"].map(
+    (title): Column => ({ title, align: "right" }),
+  ),
 ];
 
 const COMPARISON_COLUMNS: readonly Column[] = [
@@ -29,9 +36,10 @@ export function printBench(report: BenchReport, ink: Paint): string {
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(2)}, ${machine.platform}, huge pages ${machine.pages}`,
     `Node ${machine.node}, V8 ${machine.v8}; ${report.batch} frames per call, touch ${report.touch ? "on" : "off"}`,
-    `${report.placements} placements of ${report.turns} turns, blocks of ${report.blockMs} ms ${report.clock} time; 64-byte frames in random order`,
+    `${report.placements} placements of ${report.turns} turns, blocks of ${report.blockMs} ms ${report.clock} time; 64-byte frames in random order, imix-*: packets of 40, 576 and 1500 bytes at 7:4:1`,
     "",
     ...textTable(CASE_COLUMNS, report.cases.map(caseRow)),
+    ...(report.tables ? ["", ...textTable(TABLE_COLUMNS, report.tables.map(tableRow))] : []),
     ...(report.bounds.length > 0 ? ["", ...report.bounds.map((bound) => boundLine(bound, ink))] : []),
   ];
   return `${lines.join("\n")}\n`;
@@ -41,6 +49,12 @@ function caseRow({ id, connections, ns, yardstickNs, ratio, yardstick }: BenchCa
   const interval = `${ratio.low.toFixed(2)} … ${ratio.high.toFixed(2)}`;
   const times = [ns.median.toFixed(1), yardstickNs.median.toFixed(1), ratio.median.toFixed(2)];
   return [id, count(connections), ...times, interval, yardstick];
+}
+
+function tableRow({ name, rows, bytes: size, bytesPerRow, compileMs, loadMs, hostBytes }: TableFacts): string[] {
+  const ms = (time: number | undefined) => (time === undefined ? "" : `${time.toFixed(0)} ms`);
+  const host = hostBytes === undefined ? "" : bytes(hostBytes);
+  return [name, count(rows), bytes(size), bytesPerRow.toFixed(0), ms(compileMs), ms(loadMs), host];
 }
 
 function boundLine({ name, kind, limit, value, met }: Bound, ink: Paint): string {

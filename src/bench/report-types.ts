@@ -32,6 +32,22 @@ export interface Bound {
   readonly met: boolean;
 }
 
+/** What a table takes: memory is counted from the engine's own, not estimated. */
+export interface TableFacts {
+  readonly name: string;
+  /** Connections, endpoints or prefixes. */
+  readonly rows: number;
+  /** Bytes by which the engine's memory is larger than with room for next to none. */
+  readonly bytes: number;
+  readonly bytesPerRow: number;
+  /** Milliseconds of CPU time: from the model to the blob, and until the engine has taken it. Policies only. */
+  readonly compileMs?: number;
+  readonly loadMs?: number;
+  readonly blobBytes?: number;
+  /** Growth of the process while the blob was made, model included. Policies only. */
+  readonly hostBytes?: number;
+}
+
 export interface BenchReport {
   readonly schema: typeof BENCH_SCHEMA;
   readonly machine: Machine;
@@ -46,4 +62,5 @@ export interface BenchReport {
   readonly blockMs: number;
   readonly cases: readonly BenchCase[];
   readonly bounds: readonly Bound[];
+  readonly tables?: readonly TableFacts[];
 }

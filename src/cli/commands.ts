@@ -363,12 +363,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [],
     summary: "measure the engine's throughput on this machine",
     description:
-      "Nanoseconds per frame for forward, reverse and new connections at several table sizes, beside a fixed reference kernel that runs in between; `--compare` judges against an earlier `--json`, `--against` lets two builds take turns in one run, which is sharper. Both exit 1 on a regression.",
-    flags: ["quick", "compare", "against", "json"],
+      "Nanoseconds per frame for forward, reverse and new connections at several table sizes, beside a fixed reference kernel that runs in between; `--compare` judges against an earlier `--json`, `--against` lets two builds take turns in one run, which is sharper. Both exit 1 on a regression. `--profile` divides a frame's time into passes and sets it against the latency and bandwidth of the memory, measured in the same process.",
+    flags: ["quick", "large", "compare", "against", "profile", "draw", "json"],
     examples: [
       "sluicegate bench --json > before.json",
       "sluicegate bench --compare before.json",
       "sluicegate bench --against before/engine.wasm",
+      "sluicegate bench --profile --quick",
+      "sluicegate bench --large --json > large.json",
+      "sluicegate bench --draw large.json > cost-curve.svg",
     ],
     load: () => import("./commands/bench.js"),
   },

@@ -491,4 +491,18 @@ export const FLAGS = {
     help: "take turns with another build of the engine (a `.wasm` file) and compare with that",
     parse: text,
   }),
+  large: switchFlag({
+    name: "--large",
+    help: "also 4 and 8 million connections; without `--profile` also IMIX frames at all sizes, a million endpoints and prefixes, and what tables take; needs 6 GB of memory",
+  }),
+  profile: switchFlag({
+    name: "--profile",
+    help: "instead: where a frame's time goes, pass by pass, and how far that is from what the machine's memory allows",
+  }),
+  draw: flag({
+    name: "--draw",
+    argument: "FILE",
+    help: "measure nothing: draw the cost curve of an earlier `bench --large --json` as SVG on standard output",
+    parse: text,
+  }),
 } as const;

@@ -35,7 +35,12 @@ const GATEWAY_CODES: Readonly<Record<GatewayState, number>> = {
  */
 export async function createEngine(config: EngineConfig, wasm?: string | EngineCode): Promise<Engine> {
   checkEngineConfig(config);
-  const exports = await instantiateEngine(wasm);
+  return startEngine(config, await instantiateEngine(wasm));
+}
+
+/** The same with an instance that is there and has not been configured. @throws {EngineError} where it refuses the configuration */
+export function startEngine(config: EngineConfig, exports: EngineExports): Engine {
+  checkEngineConfig(config);
   new Uint8Array(exports.memory.buffer, exports.configAt() >>> 0, abi.CONFIG_SIZE).set(encodeEngineConfig(config));
   const code = exports.configure();
   if (code !== abi.OK) throw refused("configure", code);

@@ -42,7 +42,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "assembly/path": { values: ["assembly/abi", "assembly/wire", "assembly/tables"] },
   "assembly/index": { values: ["assembly/abi", "assembly/tables", "assembly/path"] },
   "assembly/outside": { values: ["assembly/abi", "assembly/wire"] },
-  "assembly/bench": { values: ["assembly/abi", "assembly/wire", "assembly/tables", "assembly/path"] },
+  "assembly/bench": { values: ["assembly/abi", "assembly/wire", "assembly/tables", "assembly/path", "assembly/index"] },
   "src/errors": { values: [] },
   "src/net": { values: ["src/errors"], packages: ["ipaddr.js"] },
   "src/capture": { values: ["src/errors", "src/net"] },
@@ -60,7 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/metrics": { values: ["src/errors"], types: ["src/replay"] },
   "src/report": { values: [...BELOW_REPORT, "src/whatif"], types: ["src/demo", "src/shrink"] },
   "src/bench": {
-    values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi"],
+    values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi", "assembly/bench"],
     packages: ["benchmark", "@assemblyscript/loader"],
   },
   "src/index": { values: BELOW_INDEX },

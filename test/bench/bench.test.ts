@@ -16,12 +16,14 @@ test("a small run measures every case, in turns beside its yardstick, and can be
     turns: 3,
     blockMs: 1,
     variantSize: 1000,
+    imixSizes: [1000],
     batch: 64,
     onProgress: (text) => progress.push(text),
   });
   expect(report.cases.map(({ id }) => id)).toEqual([
     ...["forward/1000/batched", "forward/1000/single", "reverse/1000/batched", "reverse/1000/single"],
     ...["batching/1000", "new/1000/batched", "new/1000/single"],
+    ...["imix-forward/1000", "imix-reverse/1000", "imix-new/1000"],
     ...["udp-forward/1000", "udp-reverse/1000", "udp-new/1000"],
     ...["ipv6-forward/1000", "ipv6-reverse/1000", "ipv6-new/1000"],
     ...["gateways-64/forward", "policies-16384/forward", "gateways-64/new", "policies-16384/new"],
@@ -75,7 +77,7 @@ test("the printed report names machine, cases, yardsticks and bounds", () => {
     [
       "Made-up 3000, 2 cores, load 0.00, linux x64, huge pages madvise",
       "Node v20.20.2, V8 11.3; 256 frames per call, touch on",
-      "3 placements of 5 turns, blocks of 50 ms cpu time; 64-byte frames in random order",
+      "3 placements of 5 turns, blocks of 50 ms cpu time; 64-byte frames in random order, imix-*: packets of 40, 576 and 1500 bytes at 7:4:1",
       "",
       "case                   connections  ns/frame  yardstick  ratio  99 % interval  divided by",
       "forward/10000/batched       10,000      40.0       20.0   2.00    2.00 … 2.00  reference kernel, batched",

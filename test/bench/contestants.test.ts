@@ -6,7 +6,8 @@ import {
   kernelContestant,
   openingContestant,
 } from "../../src/bench/contestants.js";
-import { FRAME_BYTES, type Protocol, TCP_ACK } from "../../src/bench/frames.js";
+import { evenly } from "../../src/bench/frame-layout.js";
+import { FRAME_BYTES, type Protocol, TCP_ACK, TCP_SYN } from "../../src/bench/frames.js";
 import { ReferenceKernel } from "../../src/bench/kernel.js";
 import { Subject, workDone } from "../../src/bench/subject.js";
 import { Traffic } from "../../src/bench/traffic.js";
@@ -48,6 +49,63 @@ describe.each<Protocol>(["tcp", "udp", "tcp6"])("an engine with %s connections",
   });
 });
 
+describe("more connections than frames in the arena", () => {
+  const FEW = { minFrames: 64, maxFrames: 128 };
+
+  it("are established and opened in several lots, all of them", async () => {
+    const traffic = new Traffic(CONNECTIONS, "tcp", FEW);
+    expect(traffic.order.length).toBe(128);
+    expect(new Set(traffic.order).size).toBe(128);
+    expect(Math.max(...traffic.order)).toBeGreaterThan(128);
+    const subject = await Subject.create(traffic, OPTIONS);
+    subject.establish(64);
+    expect(workDone(subject.engine).live).toBe(CONNECTIONS);
+    establishedContestant(subject, traffic.forward(TCP_ACK), "forward", 64).verify();
+    establishedContestant(subject, subject.answers(), "reverse", 64).verify();
+    const opening = openingContestant(subject, 64);
+    opening.verify();
+    expect(opening.rounds).toBe(4);
+    let opened = 0;
+    for (let round = 0; round < 4; round++) {
+      opening.restore();
+      expect(workDone(subject.engine).live).toBe(opened);
+      opened += opening.run();
+    }
+    expect(opened).toBe(CONNECTIONS);
+    expect(workDone(subject.engine).live).toBe(CONNECTIONS);
+  });
+
+  it("are learnt by the kernel in several lots", async () => {
+    const traffic = new Traffic(CONNECTIONS, "tcp", FEW);
+    const forward = traffic.forward(TCP_ACK);
+    const lots = [0, 128, 256, 384].map((first) => traffic.openers(TCP_SYN, first, Math.min(128, CONNECTIONS - first)));
+    const kernel = await ReferenceKernel.create(forward, CONNECTIONS, lots);
+    kernelContestant(kernel, 64).verify();
+    await expect(ReferenceKernel.create(forward, CONNECTIONS, lots.slice(1))).rejects.toThrow("made 744 entries");
+  });
+});
+
+describe("IMIX frames", () => {
+  it.each([1, 7, 64])("are translated like others, %i per call", async (batch) => {
+    const traffic = new Traffic(CONNECTIONS, "tcp", { sizes: "imix", minFrames: 3000 });
+    const subject = await Subject.create(traffic, OPTIONS);
+    subject.establish(batch);
+    establishedContestant(subject, traffic.forward(TCP_ACK), "forward", batch).verify();
+    establishedContestant(subject, subject.answers(), "reverse", batch).verify();
+    openingContestant(subject, batch).verify();
+  });
+});
+
+test("each of many endpoints and a policy of many prefixes are met by the traffic", async () => {
+  const many = new Traffic(CONNECTIONS, "tcp", { endpoints: 5000 });
+  const subject = await Subject.create(many, { ...OPTIONS, endpoints: 5000, prefixes: 5000 });
+  subject.establish(64);
+  establishedContestant(subject, subject.answers(), "reverse", 64).verify();
+  // Without that many endpoints the same traffic is nobody's.
+  const few = await Subject.create(new Traffic(2000, "tcp", { endpoints: 5000 }), OPTIONS);
+  expect(() => few.establish(64)).toThrow("open connections: the engine counted");
+});
+
 describe("verification of the work", () => {
   it("finds frames that were not translated because their connections are gone", async () => {
     const { subject, forward } = await establish("tcp");
@@ -65,13 +123,15 @@ describe("verification of the work", () => {
     subject.pass(64);
     const isTranslated = (source: string) => source.startsWith("203.0.113.");
     const good = subject.frames.slice();
-    expect(() => checkFrames("forward", good, FRAME_BYTES, isTranslated)).not.toThrow();
+    expect(() => checkFrames("forward", good, evenly(FRAME_BYTES), isTranslated)).not.toThrow();
     const flipped = good.slice();
     flipped[997 * FRAME_BYTES + 50]! ^= 1;
-    expect(() => checkFrames("forward", flipped, FRAME_BYTES, isTranslated)).toThrow(
+    expect(() => checkFrames("forward", flipped, evenly(FRAME_BYTES), isTranslated)).toThrow(
       /frame 997 has a wrong transport checksum/,
     );
-    expect(() => checkFrames("forward", forward, FRAME_BYTES, isTranslated)).toThrow(/frame 0 goes from 10\.1\./);
+    expect(() => checkFrames("forward", forward, evenly(FRAME_BYTES), isTranslated)).toThrow(
+      /frame 0 goes from 10\.1\./,
+    );
   });
 
   it("finds a kernel that translated less than all frames", async () => {

@@ -79,6 +79,16 @@ describe("measuring pairs", () => {
     expect(log).not.toContain("restore B");
   });
 
+  it("goes on until the runs make a whole where several do", () => {
+    const { clock, log, options } = setUp(3, 1);
+    const subject = { ...worker(clock, 300, 10, log, "subject"), rounds: 3 };
+    measurePairs("made up", [{ id: "a", subject, yardstick: worker(clock, 1000, 10, log, "yardstick") }], options);
+    const runs = log.filter((line) => line.startsWith("run"));
+    const subjectRuns = runs.filter((line) => line === "run subject").length;
+    // Four would fill the block; the next multiple of three is six.
+    expect(subjectRuns).toBe(6 * (runs.length - subjectRuns));
+  });
+
   it("takes turns in changing order: A B, B A, A B", () => {
     const { clock, log, options } = setUp(4);
     const [subject, yardstick] = [worker(clock, 2000, 1, log, "A"), worker(clock, 2000, 1, log, "B")];

@@ -277,7 +277,20 @@ describe("bench", () => {
   test("refuses an earlier run and another build at once", async () => {
     const { code, stderr } = await sluicegate("bench", "--compare", "a.json", "--against", "b.wasm");
     expect(code).toBe(2);
-    expect(stderr).toContain("--compare and --against: both are given, expected an earlier run or another build");
+    expect(stderr).toContain("--compare and --against do not go together");
+  });
+
+  test("draws no cost curve of what is no report", async () => {
+    expect(await sluicegate("bench", "--draw", "package.json")).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  test.each([
+    [["--profile", "--compare", "a.json"], "--compare and --profile do not go together"],
+    [["--draw", "a.json", "--compare", "b.json"], "--compare and --draw do not go together"],
+  ])("refuses %j", async (flags, message) => {
+    const { code, stderr } = await sluicegate("bench", ...flags);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
   });
 });
 

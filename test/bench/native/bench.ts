@@ -100,7 +100,7 @@ function makeCases(native: NativeReference, subject: Subject, { batch, works }: 
       const frames = subject.answers();
       return [establishedContestant(subject, frames, "reverse", batch), frames] as const;
     },
-    new: () => [openingContestant(subject, batch), traffic.shuffledOpeners(TCP_SYN)] as const,
+    new: () => [openingContestant(subject, batch), traffic.openersOf(traffic.shuffled(), TCP_SYN)] as const,
   };
   return works.map((work) => {
     const [engine, frames] = make[work]();

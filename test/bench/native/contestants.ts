@@ -12,7 +12,10 @@ export function establish(native: NativeReference, traffic: Traffic, batch: numb
   const { connections } = traffic;
   native.load(traffic.openers(TCP_SYN), abi.HOOK_FROM_ENDPOINT, batch, false);
   expectDone("open connections", native, { snat: connections, opened: connections });
-  const answers = traffic.answers(native.frames(), TCP_SYN_ACK);
+  const mappings = { src: new Uint32Array(connections), srcPort: new Uint16Array(connections) };
+  traffic.note(native.frames(), 0, mappings);
+  const everyone = Uint32Array.from({ length: connections }, (_, i) => i);
+  const answers = traffic.answers(mappings, everyone, TCP_SYN_ACK);
   native.load(answers, abi.HOOK_FROM_NETWORK, batch, false);
   expectDone("answer connections", native, { reverse: connections });
   native.load(traffic.openers(TCP_ACK), abi.HOOK_FROM_ENDPOINT, batch, false);

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { checkFrames } from "../../../src/bench/contestants.js";
+import { evenly } from "../../../src/bench/frame-layout.js";
 import { FRAME_BYTES } from "../../../src/bench/frames.js";
 import { type NativePrograms, ROUTER_SCRIPT } from "./native.js";
 import { type Peer, PeerError } from "./peer.js";
@@ -55,7 +56,8 @@ export async function routerPeer(way: Way, { programs, connections, frames }: Ke
       if (!isSent) return;
       const seen = await child.watch(OUT, SAMPLE);
       expectCount(way, `frames were seen at ${OUT}`, seen.length, SAMPLE);
-      for (const frame of seen) checkFrames(way, frame, FRAME_BYTES, way === "nft-snat" ? isTranslated : isUntouched);
+      for (const frame of seen)
+        checkFrames(way, frame, evenly(FRAME_BYTES), way === "nft-snat" ? isTranslated : isUntouched);
     },
     close: () => child.close(),
   };
@@ -96,7 +98,7 @@ export async function testRunPeer(
     verify: async () => {
       await run(SAMPLE);
       for (let i = 0; i < SAMPLE; i++)
-        checkFrames(id, await child.one(), FRAME_BYTES, isTranslating ? isTranslated : isUntouched);
+        checkFrames(id, await child.one(), evenly(FRAME_BYTES), isTranslating ? isTranslated : isUntouched);
     },
     close: () => child.close(),
   };

@@ -1,6 +1,7 @@
 import { benchCluster } from "../../../src/bench/cluster.js";
 import { checkFrames, establishedContestant, kernelContestant } from "../../../src/bench/contestants.js";
 import { measuringClock } from "../../../src/bench/cpu-clock.js";
+import { evenly } from "../../../src/bench/frame-layout.js";
 import { FRAME_BYTES, TCP_ACK } from "../../../src/bench/frames.js";
 import { ReferenceKernel } from "../../../src/bench/kernel.js";
 import { type Contestant, takeBlock } from "../../../src/bench/measure.js";
@@ -47,7 +48,7 @@ export function javascriptContestant(kernel: PlainKernel): Contestant {
       kernel.restore();
       const [done, frames] = [kernel.pass(), kernel.frames.length / FRAME_BYTES];
       if (done !== frames) throw new PeerError(`plain JavaScript: ${done} frames were translated, expected ${frames}`);
-      checkFrames("plain JavaScript", kernel.frames, FRAME_BYTES, (source) => source === "203.0.113.200");
+      checkFrames("plain JavaScript", kernel.frames, evenly(FRAME_BYTES), (source) => source === "203.0.113.200");
     },
   };
 }

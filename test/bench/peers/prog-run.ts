@@ -124,7 +124,7 @@ export class ProgRun {
     const frame = new Uint8Array(FRAME_BYTES);
     const tuple = { src: 0, dst: 0, srcPort: 0, dstPort: 0 };
     originalTuple(0, tuple);
-    new FrameWriter("udp").write(new DataView(frame.buffer), 0, tuple, 0);
+    new FrameWriter("udp", FRAME_BYTES).write(new DataView(frame.buffer), 0, tuple, 0);
     await this.ask(`frame ${Buffer.from(frame).toString("hex")}`);
     // Without addresses, ports and checksums, which differ from frame to frame.
     frame.fill(0, 24, 38);

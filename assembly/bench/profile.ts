@@ -1,0 +1,144 @@
+// The engine with a `process` that stops where it is told to, for `bench --profile`: the time of a pass is the difference of two stages.
+// Everything else is the engine's own code, each pass called from one place as there, so that the optimiser does the same to it; a test
+// holds its frames, verdicts and counters against those of engine.wasm.
+
+import {
+  CONFIG_FLAG_BAD_CHECKSUM_DROP,
+  CONFIG_FLAG_ICMP_ERRORS,
+  CONFIG_FLAG_TOUCH,
+  FRAME_SIZE,
+  GENERATED_COUNT_AT,
+  LINE_HOOK_AT,
+  LINE_SIZE,
+  OK,
+  VERDICT_SIZE,
+} from "../abi";
+import { batchFault, markLong, prepare, refuseBadChecksums, settle } from "../path/process";
+import { Straight } from "../path/straight";
+import { SWEEP_DUE_AT, SWEEP_LINES } from "../tables/clock";
+import {
+  addressesAt,
+  BLOCK,
+  configFlags,
+  framesAt,
+  generatedAt,
+  isConfigured,
+  mtu,
+  PARSED_SIZE,
+  PROBE_LIMIT,
+  scratchAt,
+  stateAt,
+  verdictsAt,
+} from "../tables/memory";
+import { KIND_PLAIN, KIND_PLAIN6, Parsed } from "../wire/parse";
+import {
+  STAGE_CALL,
+  STAGE_COUNT,
+  STAGE_FIND,
+  STAGE_PARSE,
+  STAGE_RECORDS,
+  STAGE_SETTLE,
+  STAGE_TOUCH,
+  STAGE_WHOLE,
+} from "./stages";
+
+export {
+  abiVersion,
+  advance,
+  configAt,
+  configure,
+  feedback,
+  loadPolicy,
+  locate,
+  nodeLost,
+  regionAt,
+  regionSize,
+  restore,
+  setActive,
+  setGateway,
+  setOwnNode,
+  setReachable,
+} from "../index";
+
+let stage: u32 = STAGE_WHOLE;
+let lines: u32 = 0;
+
+/** How far `process` goes from now on: STAGE_*. Counting starts anew, and so does the sweep's count of frames. */
+export function setStage(to: u32): void {
+  stage = to;
+  lines = 0;
+  if (isConfigured) store<u32>(stateAt, 0, SWEEP_DUE_AT);
+}
+
+/** Lines of the table counted since STAGE_COUNT was set. */
+export function lineTotal(): u32 {
+  return lines;
+}
+
+/** Bytes that pass 1 leaves for pass 2 about each frame. */
+export function scratchSize(): u32 {
+  return PARSED_SIZE;
+}
+
+/** As the engine's, up to the stage. */
+export function process(count: u32): i32 {
+  if (stage == <u32>STAGE_CALL) return count;
+  const error = batchFault(count);
+  if (error != OK) return error;
+  if (stage == <u32>STAGE_RECORDS) return count;
+  const isParseOnly = stage == <u32>STAGE_PARSE || stage == <u32>STAGE_COUNT;
+  const touch = (configFlags & CONFIG_FLAG_TOUCH) != 0 && !isParseOnly;
+  const recount = (configFlags & CONFIG_FLAG_BAD_CHECKSUM_DROP) != 0;
+  const tells = (configFlags & CONFIG_FLAG_ICMP_ERRORS) != 0;
+  if (tells) store<u32>(generatedAt, 0, GENERATED_COUNT_AT);
+  for (let first: u32 = 0; first < count; first += BLOCK) {
+    const left = count - first;
+    const size = left < BLOCK ? left : BLOCK;
+    prepare(framesAt + <usize>first * FRAME_SIZE, size, touch);
+    if (isParseOnly || stage == <u32>STAGE_TOUCH || stage == <u32>STAGE_FIND) {
+      if (stage == <u32>STAGE_FIND) findLines(size);
+      else if (stage == <u32>STAGE_COUNT) countLines(size);
+      continue;
+    }
+    if (tells && mtu) markLong(framesAt + <usize>first * FRAME_SIZE, size);
+    if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
+    // Past the number at which the sweep is due: counting up never comes to it.
+    if (stage == <u32>STAGE_SETTLE) store<u32>(stateAt, SWEEP_LINES + 1, SWEEP_DUE_AT);
+    const done = settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
+    if (done < size) return first + done;
+  }
+  return count;
+}
+
+function findLines(size: u32): void {
+  const addresses = addressesAt;
+  let scratch = scratchAt;
+  let sum: usize = 0;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    if (p.kind == KIND_PLAIN) sum += Straight.find(p.line, p.addresses, p.key);
+    else if (p.kind == KIND_PLAIN6) sum += Straight.find6(p.line, p.l3, p.key, addresses);
+    scratch += PARSED_SIZE;
+  }
+  // Keeps the loads from being optimized away.
+  lines = <u32>sum;
+}
+
+/** Lines from a key's home to where it lies, or to the first free one; at least the two that are stored into. */
+function countLines(size: u32): void {
+  let scratch = scratchAt;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    scratch += PARSED_SIZE;
+    if (p.kind != KIND_PLAIN && p.kind != KIND_PLAIN6) continue;
+    const found =
+      p.kind == KIND_PLAIN
+        ? Straight.find(p.line, p.addresses, p.key)
+        : Straight.find6(p.line, p.l3, p.key, addressesAt);
+    const end = p.line + PROBE_LIMIT * LINE_SIZE;
+    let last = found == 0 ? p.line : found;
+    while (found == 0 && last < end && load<u8>(last, LINE_HOOK_AT) != 0) last += LINE_SIZE;
+    const looked = <u32>((last - p.line) / LINE_SIZE) + 1;
+    lines += looked < 2 ? 2 : looked;
+  }
+}
