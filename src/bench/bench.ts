@@ -1,13 +1,13 @@
 import { type CaseInfo, type Group, type GroupOptions, ipv6Group, policyGroup, sizeGroup, udpGroup } from "./cases.js";
 import { measuringClock } from "./cpu-clock.js";
-import { layoutGroup } from "./layouts.js";
+import { layoutGroup, otherLayoutsGroup } from "./layouts.js";
 import { describeMachine } from "./machine.js";
 import { type MeasureOptions, measurePairs, type PairResult, type Sample } from "./measure.js";
 import { BENCH_SCHEMA, type BenchCase, type BenchReport, type Bound } from "./report-types.js";
 import { estimate, median, spread } from "./statistics.js";
 
 export interface BenchOptions {
-  /** Fewer turns, shorter blocks, no table of a million connections: for a first look, and for tests. */
+  /** Fewer turns, shorter blocks, no table of a million connections, no other layouts: for a first look, and for tests. */
   readonly quick?: boolean;
   /** Frames per call of the engine in the batched cases. Default 256. */
   readonly batch?: number;
@@ -72,7 +72,7 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   const measureOptions: MeasureOptions = { turns, blockMs, clock, onPair: progress };
   const cases: BenchCase[] = [];
   const { only } = options;
-  for (const group of groups(sizes, variantSize, groupOptions)) {
+  for (const group of groups(sizes, variantSize, options.quick !== true, groupOptions)) {
     if (only && ![...only].some((id) => group.has(id))) continue;
     cases.push(...(await measureGroup(group, placements, only, measureOptions)));
   }
@@ -90,14 +90,20 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   };
 }
 
-function groups(sizes: readonly number[], variantSize: number, options: GroupOptions): Group[] {
+function groups(
+  sizes: readonly number[],
+  variantSize: number,
+  withOtherLayouts: boolean,
+  options: GroupOptions,
+): Group[] {
   const bySize = sizes.map((size) => sizeGroup(size, options));
   const layouts = sizes.map((size) => layoutGroup(size));
   const variants =
     variantSize > 0
       ? [udpGroup(variantSize, options), ipv6Group(variantSize, options), policyGroup(variantSize, options)]
       : [];
-  return [...bySize, ...variants, ...layouts];
+  const others = withOtherLayouts ? sizes.map((size) => otherLayoutsGroup(size)) : [];
+  return [...bySize, ...variants, ...layouts, ...others];
 }
 
 /** Sets the cases up several times: where the system puts their tables moves a figure by more than a turn's noise. */
