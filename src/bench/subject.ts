@@ -9,7 +9,7 @@ import { TCP_ACK, TCP_SYN, TCP_SYN_ACK } from "./frames.js";
 import type { Traffic } from "./traffic.js";
 
 /** Virtual time of the first frame, nanoseconds since the epoch, and how far a frame lies behind the one before it. */
-const START_NS = 1_790_000_000_000_000_000n;
+export const START_NS = 1_790_000_000_000_000_000n;
 const FRAME_GAP_NS = 1000;
 /** Longer than any lifetime: silence after which every connection has expired. */
 const EVERYTHING_EXPIRED_NS = 9_000_000_000_000n;
@@ -119,10 +119,9 @@ export class Subject {
       this.load(this.traffic.openers(TCP_SYN), abi.HOOK_FROM_ENDPOINT);
       this.pass(batch);
     });
-    const translated = this.frames.slice();
-    this.#translated = translated;
+    this.#translated = this.frames.slice();
     this.expect({ reverse: connections }, "answer connections", () => {
-      this.load(this.traffic.answers(translated, TCP_SYN_ACK), abi.HOOK_FROM_NETWORK);
+      this.load(this.firstAnswers(), abi.HOOK_FROM_NETWORK);
       this.pass(batch);
     });
     this.expect({ snat: connections }, "confirm connections", () => {
@@ -133,8 +132,17 @@ export class Subject {
 
   /** Answers to established connections in the random order of the traffic. */
   answers(): Uint8Array {
+    return this.traffic.answers(this.#firstTranslated(), TCP_ACK, this.traffic.order);
+  }
+
+  /** The first answer to each connection, in the order of their numbers. */
+  firstAnswers(): Uint8Array {
+    return this.traffic.answers(this.#firstTranslated(), TCP_SYN_ACK);
+  }
+
+  #firstTranslated(): Uint8Array {
     if (!this.#translated) throw new EngineError("benchmark: answers asked for before any connection was established");
-    return this.traffic.answers(this.#translated, TCP_ACK, this.traffic.order);
+    return this.#translated;
   }
 
   /** Moves virtual time so far that every connection expires. The table is empty afterwards. */
