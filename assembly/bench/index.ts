@@ -1,2 +1,2 @@
-export { layoutFill, layoutLookup } from "./layout";
+export { layoutClear, layoutFill, layoutFind, layoutInsert, layoutLookup, layoutMoved, layoutUsed } from "./layout";
 export { batched, configure, learn, single } from "./reference";

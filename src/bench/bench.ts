@@ -11,7 +11,7 @@ import {
   udpGroup,
 } from "./cases.js";
 import { measuringClock } from "./cpu-clock.js";
-import { layoutGroup } from "./layouts.js";
+import { layoutGroup, otherLayoutsGroup } from "./layouts.js";
 import { describeMachine } from "./machine.js";
 import { type MeasureOptions, measurePairs, type PairResult, type Sample } from "./measure.js";
 import { BENCH_SCHEMA, type BenchCase, type BenchReport, type Bound } from "./report-types.js";
@@ -19,7 +19,7 @@ import { estimate, median, spread } from "./statistics.js";
 import { connectionTables, policyTables } from "./tables.js";
 
 export interface BenchOptions {
-  /** Fewer turns, shorter blocks, no table of a million connections: for a first look, and for tests. */
+  /** Fewer turns, shorter blocks, no table of a million connections, no other layouts: for a first look, and for tests. */
   readonly quick?: boolean;
   /** Also 4 and 8 million connections, IMIX frames at every size up to 4 million, a million endpoints and prefixes, and what tables take. */
   readonly large?: boolean;
@@ -129,7 +129,7 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   const { only, against } = options;
   const all =
     against === undefined
-      ? groups(chosen, groupOptions)
+      ? groups(chosen, options.quick !== true, groupOptions)
       : sizes.map((size) => buildsGroup(size, against, groupOptions));
   for (const group of all) {
     if (only && ![...only].some((id) => group.has(id))) continue;
@@ -159,16 +159,22 @@ function defaultsOf({ quick, large, against }: BenchOptions): typeof FULL {
 
 type Chosen = Required<Pick<BenchOptions, "sizes" | "variantSize" | "imixSizes" | "largePolicySizes">>;
 
-function groups({ sizes, variantSize, imixSizes, largePolicySizes }: Chosen, options: GroupOptions): Group[] {
+function groups(
+  { sizes, variantSize, imixSizes, largePolicySizes }: Chosen,
+  withOtherLayouts: boolean,
+  options: GroupOptions,
+): Group[] {
   const bySize = sizes.map((size) => sizeGroup(size, options));
-  const layouts = sizes.filter((size) => size <= MOST_BARE).map((size) => layoutGroup(size));
+  const bare = sizes.filter((size) => size <= MOST_BARE);
+  const layouts = bare.map((size) => layoutGroup(size));
   const mixed = imixSizes.map((size) => imixGroup(size, options));
   const largePolicies = largePolicySizes.map((size) => largePolicyGroup(size, options));
   const variants =
     variantSize > 0
       ? [udpGroup(variantSize, options), ipv6Group(variantSize, options), policyGroup(variantSize, options)]
       : [];
-  return [...bySize, ...mixed, ...variants, ...largePolicies, ...layouts];
+  const others = withOtherLayouts ? bare.map((size) => otherLayoutsGroup(size)) : [];
+  return [...bySize, ...mixed, ...variants, ...largePolicies, ...layouts, ...others];
 }
 
 /** Sets the cases up several times: where the system puts their tables moves a figure by more than a turn's noise. */

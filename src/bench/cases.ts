@@ -8,8 +8,8 @@ import type { Contestant, Pair } from "./measure.js";
 import { Subject } from "./subject.js";
 import { Traffic, type TrafficOptions } from "./traffic.js";
 
-/** Frames of established connections in either direction, the first frames of new ones, or bare lookups without frames. */
-export type Work = "forward" | "reverse" | "new" | "lookup";
+/** Frames of established connections in either direction, the first frames of new ones, or bare lookups and insertions without frames. */
+export type Work = "forward" | "reverse" | "new" | "lookup" | "insert";
 
 /** What a figure is about. */
 export interface CaseInfo {

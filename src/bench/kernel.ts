@@ -11,8 +11,13 @@ export interface KernelExports extends Record<string, unknown> {
   learn(count: number, length: number, address: number): number;
   single(first: number, count: number, length: number, now: number): number;
   batched(first: number, count: number, length: number, now: number): number;
-  layoutFill(connections: number, lineSize: number): number;
-  layoutLookup(count: number, start: number, ahead: number): number;
+  layoutFill(connections: number, kind: number): number;
+  layoutClear(): void;
+  layoutInsert(first: number, count: number): number;
+  layoutLookup(count: number, start: number, ahead: number, absent: number): number;
+  layoutFind(key: number): number;
+  layoutUsed(): number;
+  layoutMoved(): number;
 }
 
 /** 203.0.113.200 as it lies in memory. */

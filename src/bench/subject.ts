@@ -10,7 +10,7 @@ import { TCP_ACK, TCP_SYN, TCP_SYN_ACK } from "./frames.js";
 import type { Mappings, Traffic } from "./traffic.js";
 
 /** Virtual time of the first frame, nanoseconds since the epoch, and how far a frame lies behind the one before it. */
-const START_NS = 1_790_000_000_000_000_000n;
+export const START_NS = 1_790_000_000_000_000_000n;
 const FRAME_GAP_NS = 1000;
 /** Longer than any lifetime: silence after which every connection has expired. */
 const EVERYTHING_EXPIRED_NS = 9_000_000_000_000n;
@@ -185,8 +185,18 @@ export class Subject {
 
   /** Answers to established connections in the random order of the traffic. */
   answers(): Uint8Array {
+    return this.traffic.answers(this.#whatWasMade(), this.traffic.order, TCP_ACK);
+  }
+
+  /** The first answer to each connection, in the order of their numbers. */
+  firstAnswers(): Uint8Array {
+    const everyone = Uint32Array.from({ length: this.traffic.connections }, (_, i) => i);
+    return this.traffic.answers(this.#whatWasMade(), everyone, TCP_SYN_ACK);
+  }
+
+  #whatWasMade(): Mappings {
     if (!this.#mappings) throw new EngineError("benchmark: answers asked for before any connection was established");
-    return this.traffic.answers(this.#mappings, this.traffic.order, TCP_ACK);
+    return this.#mappings;
   }
 
   /** Moves virtual time so far that every connection expires. The table is empty afterwards. */

@@ -28,6 +28,9 @@ test("a small run measures every case, in turns beside its yardstick, and can be
     ...["ipv6-forward/1000", "ipv6-reverse/1000", "ipv6-new/1000"],
     ...["gateways-64/forward", "policies-16384/forward", "gateways-64/new", "policies-16384/new"],
     ...["layout-ipv6/1000", "layout-ipv4-single/1000", "layout-ipv6-single/1000"],
+    ...["swiss", "tagged", "cuckoo"].flatMap((name) =>
+      ["", "-single", "-miss", "-miss-single", "-insert"].map((work) => `layout-${name}${work}/1000`),
+    ),
   ]);
   for (const { id, placements, ns, ratio } of report.cases) {
     expect(
