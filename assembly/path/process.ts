@@ -340,7 +340,7 @@ function plain6(p: Parsed, v: Verdict, captured: u32): void {
  * left behind ends at that time and not with the frame that happens to come next.
  */
 export function tick(time: u64): void {
-  while (nowNs() != 0 && moveAt <= time) step(moveAt);
+  while (nowNs() != 0 && moveAt <= time && moveAt != u64.MAX_VALUE) step(moveAt);
   step(time);
 }
 

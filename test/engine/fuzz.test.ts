@@ -98,6 +98,12 @@ describe("the engine answers with a code and never traps", () => {
     );
   });
 
+  test("for the last instant of all, whichever way it comes", () => {
+    sendRaw(engine, mixedTraffic(3, 1));
+    expect(engine.passTime(0xffff_ffff, 0xffff_ffff)).toBe(abi.OK);
+    expect(engine.advance(0xffff_ffff, 0xffff_ffff)).toBe(abi.OK);
+  });
+
   test("for any arguments", () => {
     fc.assert(
       fc.property(u32, u32, (a, b) => {
@@ -112,6 +118,7 @@ describe("the engine answers with a code and never traps", () => {
         expectCode(engine.setActive(a % 4, b % 4, a, b));
         expectCode(engine.loadPolicy(a, b));
         expectCode(engine.process(a), [a]);
+        expectCode(engine.passTime(a, b));
         expectCode(engine.advance(a, b));
       }),
       RUNS,
