@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parseBenchReport } from "../../src/bench/compare.js";
 import { drawCurve } from "../../src/bench/curve.js";
 import { syntheticReport } from "./synthetic.js";
 
@@ -40,4 +42,11 @@ test("text of the machine cannot break the picture", () => {
 
 test("a report with one size has no curve", () => {
   expect(() => drawCurve(report({ "forward/1000/batched": 1 }))).toThrow("no work at two table sizes");
+});
+
+test("the curve of the documentation is what its measurements give", () => {
+  const file = "docs/cost-curve.json";
+  expect(existsSync(file)).toBe(true);
+  const measured = parseBenchReport(readFileSync(file, "utf8"), file);
+  expect(readFileSync("docs/cost-curve.svg", "utf8")).toBe(drawCurve(measured));
 });

@@ -280,12 +280,15 @@ describe("bench", () => {
     expect(stderr).toContain("--compare and --against do not go together");
   });
 
-  test("draws no cost curve of what is no report", async () => {
+  test("draws the cost curve of an earlier run, and refuses what is none", async () => {
+    const { code, stdout } = await sluicegate("bench", "--draw", "docs/cost-curve.json");
+    expect(code).toBe(0);
+    expect(stdout).toBe(readFileSync("docs/cost-curve.svg", "utf8"));
     expect(await sluicegate("bench", "--draw", "package.json")).toMatchObject({ code: 2, stdout: "" });
   });
 
   test.each([
-    [["--profile", "--compare", "a.json"], "--compare and --profile do not go together"],
+    [["--profile", "--compare", "docs/cost-curve.json"], "--compare and --profile do not go together"],
     [["--draw", "a.json", "--compare", "b.json"], "--compare and --draw do not go together"],
   ])("refuses %j", async (flags, message) => {
     const { code, stderr } = await sluicegate("bench", ...flags);
