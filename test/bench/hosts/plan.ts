@@ -77,7 +77,9 @@ export async function writePlan(folder: string, options: PlanOptions): Promise<P
     return file;
   };
   const step = (file: string, frames: Uint8Array, hook: number): Step => ({
-    ...{ file: put(file, frames), hook, count: frames.length / FRAME_BYTES },
+    file: put(file, frames),
+    hook,
+    count: frames.length / FRAME_BYTES,
   });
   const [endpoint, network] = [abi.HOOK_FROM_ENDPOINT, abi.HOOK_FROM_NETWORK];
   subject.establish(batch);
@@ -89,9 +91,9 @@ export async function writePlan(folder: string, options: PlanOptions): Promise<P
     contestant.restore();
     return outcomeOf(subject, frames, hook, batch);
   };
-  const workOf = (file: string, frames: Uint8Array, hook: number, contestant: Contestant): WorkPlan => ({
-    ...step(file, frames, hook),
-    forgets: file === "new",
+  const workOf = (work: WorkName, frames: Uint8Array, hook: number, contestant: Contestant): WorkPlan => ({
+    ...step(work, frames, hook),
+    forgets: work === "new",
     expected: expected(contestant, frames, hook),
   });
   const works = {

@@ -27,6 +27,7 @@ export class Session {
     this.#child.on("error", ({ message }) => {
       this.#complaint += message;
     });
+    // A process that has ended takes no more orders; the answer that does not come tells of it.
     this.#child.stdin!.on("error", () => {});
     this.#child.stderr!.on("data", (chunk: Buffer) => {
       this.#complaint += chunk.toString();
