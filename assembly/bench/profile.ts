@@ -51,6 +51,7 @@ export {
   loadPolicy,
   locate,
   nodeLost,
+  passTime,
   regionAt,
   regionSize,
   restore,
