@@ -5,11 +5,11 @@ import type { Mutation } from "../verify/mutant.js";
 const STRAIGHT = "assembly/path/straight.ts";
 const IN_TRANSLATE = "if (hop) store<u8>(l3, load<u8>(l3, IPV4_TTL_AT) - 1, IPV4_TTL_AT);\n";
 
-/** A multiplication and a store more for every IPv4 frame on the straight line, into a slot of the counters that nothing reads. */
+/** A multiplication and a store more for every IPv4 frame on the straight line, into bytes of the scratch that nothing reads. */
 export const MORE_INSTRUCTIONS: Mutation = {
   file: STRAIGHT,
   search: IN_TRANSLATE,
-  replace: `${IN_TRANSLATE}store<u64>(counters, load<u64>(counters, 1016) * 31 + <u64>captured, 1016);\n`,
+  replace: `${IN_TRANSLATE}store<u64>(changetype<usize>(p), load<u64>(changetype<usize>(p), 48) * 31 + <u64>captured, 48);\n`,
 };
 
 /** A new connection touches a line of the table that it has no use for. */
@@ -21,7 +21,7 @@ export const ONE_MORE_LINE: Mutation = {
 
 /**
  * More time for every IPv4 frame on the straight line: a chain of multiplications that starts from its ports and ends in a store into the
- * same slot. They stand one after the other, as a loop would make the smallest step too large.
+ * same bytes. They stand one after the other, as a loop would make the smallest step too large.
  * @param steps multiplications, at least 1
  */
 export function slowerBy(steps: number): Mutation {
@@ -29,6 +29,6 @@ export function slowerBy(steps: number): Mutation {
   return {
     file: STRAIGHT,
     search: IN_TRANSLATE,
-    replace: `${IN_TRANSLATE}let waste = <u64>p.ports; ${chain}store<u64>(counters, waste, 1016);\n`,
+    replace: `${IN_TRANSLATE}let waste = <u64>p.ports; ${chain}store<u64>(changetype<usize>(p), waste, 48);\n`,
   };
 }

@@ -74,7 +74,7 @@ describe("frames of flows about which nothing has changed", () => {
       .snat({ ...UDP, at: 59 })
       .reverse({ ...UDP, at: 118 });
     expect(long.faults).toEqual([]);
-    expect(known(UDP).reverse({ ...UDP, at: 300 }).faults).toEqual(["mapping-outlived at 4"]);
+    expect(known(UDP).reverse({ ...UDP, at: 100 }).faults).toEqual(["mapping-outlived at 4"]);
   });
 
   it("are no longer theirs whose external tuple another one was given", () => {
