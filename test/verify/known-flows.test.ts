@@ -132,6 +132,14 @@ describe("frames of flows about which nothing has changed", () => {
     expect(known().snat({ content, at: 1 }).faults).toEqual(["decision at 6"]);
   });
 
+  it("that are fragments go through all rules", () => {
+    const o = next("snat", UDP);
+    const given = poke(o.given, 20, 0x20);
+    const fragment = { ...o, captured: given, given, result: poke(o.result, 20, 0x20) };
+    // Not the last one, and no multiple of eight bytes.
+    expect(known(UDP).see(fragment).faults).toContain("decision at 4");
+  });
+
   it("with a checksum that is left to the card, or that comes to 0, go through all rules", () => {
     const moved = { natPort: 50_000 };
     const partial = withChecksum(next("snat", moved), 50, (o) => pseudoHeaderSum(o.given, decodeFrame(o.given, 1, 0)!));
