@@ -91,11 +91,6 @@ export class ConnectionTable {
   /** Policy epoch: grows with each change of policies. */
   epoch = 0;
 
-  /** Number of the last event of nodes. */
-  get event(): number {
-    return this.#event;
-  }
-
   /** Connections remembered now. */
   get size(): number {
     return this.#byKey.size;

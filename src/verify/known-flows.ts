@@ -44,9 +44,8 @@ export interface KnownFlow {
   /** Egress IP. */
   readonly address: number;
   readonly natPort: number;
-  /** Policy epoch and event of the table at which this was so. */
+  /** Policy epoch at which this was so. */
   readonly epoch: number;
-  readonly event: number;
 }
 
 /** One frame: three buffers in which it lies at the same place. See `FrameObservation` for what is not explained. */
@@ -101,7 +100,6 @@ export class KnownFlows {
       address: be32(result, SOURCE_AT),
       natPort: readBe16(result, SOURCE_PORT_AT),
       epoch: this.#table.epoch,
-      event: this.#table.event,
     };
     if (this.#put(flow)) connection.flow = flow;
   }
@@ -131,7 +129,7 @@ export class KnownFlows {
   #isOfNow(flow: KnownFlow, { egress, evictions, nowMs }: PlainFrame): boolean {
     const { connection } = flow;
     const table = this.#table;
-    if (connection.flow !== flow || flow.epoch !== table.epoch || flow.event !== table.event) return false;
+    if (connection.flow !== flow || flow.epoch !== table.epoch) return false;
     return flow.egress === egress && table.evictions === evictions && table.mustLive(connection, nowMs);
   }
 

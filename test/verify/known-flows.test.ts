@@ -1,7 +1,25 @@
 import { describe, expect, it } from "vitest";
+import { decodeFrame, readBe16 } from "../../src/net/decode.js";
+import { pseudoHeaderSum } from "../../src/net/recount.js";
 import type { FrameObservation } from "../../src/verify/types.js";
 import { Verifier } from "../../src/verify/verifier.js";
-import { A_DOWN, datagram, forgot, model, type Out, poke, Scene, seconds, syn, synAck } from "./scene.js";
+import { tcp } from "../support/frames.js";
+import {
+  A_DOWN,
+  type Content,
+  changed,
+  datagram,
+  EGRESS_A,
+  forgot,
+  model,
+  type Out,
+  poke,
+  prefix,
+  Scene,
+  seconds,
+  syn,
+  synAck,
+} from "./scene.js";
 
 // Scenes are watched by two verifiers, one of which takes every frame through all rules; `faults` compares them.
 
@@ -97,4 +115,51 @@ describe("frames of flows about which nothing has changed", () => {
     const scene = new Scene(model({ endpoints: [owner] })).snat({ content: syn }).snat().snat({ at: 1 });
     expect(scene.faults).toEqual(["decision at 3"]);
   });
+
+  it("go through all rules once other policies are in force", () => {
+    const elsewhere = model({ policies: [{ destinations: [prefix("192.0.2.0/24")] }] });
+    expect(changed(known(), elsewhere).snat({ at: 2 }).faults).toEqual(["decision at 6"]);
+  });
+
+  it("note that the engine has begun to evict", () => {
+    const scene = known().snat({ at: 1 }, { evictions: 1 });
+    scene.fromNetwork("drop", "no-reverse-mapping", { as: EGRESS_A, at: 2 }, { evictions: 1 });
+    expect(scene.faults).toEqual(["reply-not-reversed at 7"]);
+  });
+
+  it("with flags that no segment may have go through all rules", () => {
+    const content: Content = (srcPort, dstPort) => tcp({ srcPort, dstPort, flags: "SYN FIN ACK" });
+    expect(known().snat({ content, at: 1 }).faults).toEqual(["decision at 6"]);
+  });
+
+  it("that are fragments go through all rules", () => {
+    const o = next("snat", UDP);
+    const given = poke(o.given, 20, 0x20);
+    const fragment = { ...o, captured: given, given, result: poke(o.result, 20, 0x20) };
+    // Not the last one, and no multiple of eight bytes.
+    expect(known(UDP).see(fragment).faults).toContain("decision at 4");
+  });
+
+  it("with a checksum that is left to the card, or that comes to 0, go through all rules", () => {
+    const moved = { natPort: 50_000 };
+    const partial = withChecksum(next("snat", moved), 50, (o) => pseudoHeaderSum(o.given, decodeFrame(o.given, 1, 0)!));
+    expect(known(moved).see(partial).faults).toEqual(["transport-checksum at 6"]);
+    const zero = withChecksum(next("snat", UDP), 40, (_, delta) => 0xffff - delta);
+    expect(zero.result.subarray(40, 42)).toEqual(Uint8Array.of(0xff, 0xff));
+    expect(known(UDP).see(zero).faults).toEqual([]);
+    expect(known(UDP).see({ ...zero, result: poke(zero.result, 40, 0, 0) }).faults).not.toEqual([]);
+  });
 });
+
+/** The observation with another checksum in the frame given, and the one that an update makes of it. @param at of the field */
+function withChecksum(
+  o: FrameObservation,
+  at: number,
+  checksum: (o: FrameObservation, delta: number) => number,
+): FrameObservation {
+  const delta = (readBe16(o.result, at) - readBe16(o.given, at) + 0xffff) % 0xffff;
+  const before = checksum(o, delta);
+  const after = (before + delta) % 0xffff || 0xffff;
+  const given = poke(o.given, at, before >> 8, before & 255);
+  return { ...o, captured: given, given, result: poke(o.result, at, after >> 8, after & 255) };
+}
