@@ -117,29 +117,22 @@ function findLines(size: u32): void {
   let sum: usize = 0;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN) sum += Straight.find(p.line, p.addresses, p.key);
-    else if (p.kind == KIND_PLAIN6) sum += Straight.find6(p.line, p.l3, p.key, addresses);
+    if (p.kind == KIND_PLAIN) sum += Straight.find(p);
+    else if (p.kind == KIND_PLAIN6) sum += Straight.likely6(p, addresses);
     scratch += PARSED_SIZE;
   }
   // Keeps the loads from being optimized away.
   lines = <u32>sum;
 }
 
-/** Lines from a key's home to where it lies, or to the first free one; at least the two that are stored into. */
+/** A frame's likely line, and where it is not its own that one, too. */
 function countLines(size: u32): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
     scratch += PARSED_SIZE;
     if (p.kind != KIND_PLAIN && p.kind != KIND_PLAIN6) continue;
-    const found =
-      p.kind == KIND_PLAIN
-        ? Straight.find(p.line, p.addresses, p.key)
-        : Straight.find6(p.line, p.l3, p.key, addressesAt);
-    const end = p.line + PROBE_LIMIT * LINE_SIZE;
-    let last = found == 0 ? p.line : found;
-    while (found == 0 && last < end && load<u8>(last, LINE_HOOK_AT) != 0) last += LINE_SIZE;
-    const looked = <u32>((last - p.line) / LINE_SIZE) + 1;
-    lines += looked < 2 ? 2 : looked;
+    const found = p.kind == KIND_PLAIN ? Straight.find(p) : Straight.likely6(p, addressesAt);
+    lines += found == 0 || found == p.line ? 1 : 2;
   }
 }

@@ -31,7 +31,6 @@ import {
   LINE_PACKETS_AT,
   LINE_PORT_AT,
   LINE_TIMEOUT_ROW_AT,
-  LINE_TOUCH_AT,
   NO_INDEX,
   REASON_BAD_SOURCE,
   REASON_INBOUND,
@@ -48,13 +47,14 @@ import {
 } from "../abi";
 import { addressRow, highOf, isIpv6Line, lowOf, releaseAddress } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { countOpened, expire, find, homeLine, insertPair, setAddress } from "../tables/conntrack";
+import { countOpened, expire, find, keyHome, insertPair, setAddress } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
 import { firstState, isExpired, isInside, isRfc, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";
 import { buildAhead, findPort, isOwnFree, mappingHome, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
 import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
+import { touchFree } from "../tables/tags";
 import { combine, delta16, delta32, delta128 } from "../wire/checksum";
 import { hasHandshake, isPortless, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
@@ -78,7 +78,7 @@ export function swapAddresses(addresses: u64): u64 {
  * NAT port for a frame's connection, host order, or NO_PORT. Most keep their own, for which no hash is needed.
  * @param address egress IP   @param own host order   @param home `mappingHome` of the mapping that keeps it
  */
-function choosePort(p: Parsed, address: u32, own: u32, home: usize): u32 {
+function choosePort(p: Parsed, address: u32, own: u32, home: u32): u32 {
   const remote = <u32>(p.addresses >> 32);
   const remotePort = p.ports >> 16;
   const transport = p.transport;
@@ -191,9 +191,9 @@ function begin(line: usize, flags: u32, row: u32): void {
  * Blind stores into what the search for a port and the new mapping read next, so that the two cache misses overlap. Right only where the
  * endpoint keeps its port, which most do. @param home `mappingHome` of that mapping
  */
-function touchMapping(home: usize, address: u32, remote: u32, remotePort: u32, protocol: u32): void {
+function touchMapping(home: u32, address: u32, remote: u32, remotePort: u32, protocol: u32): void {
   if (!(configFlags & CONFIG_FLAG_TOUCH)) return;
-  store<u16>(home, 0, LINE_TOUCH_AT);
+  touchFree(home);
   touchGroup(address, remote, remotePort, protocol);
 }
 
@@ -257,7 +257,7 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
 
 /** Line of a frame's own key, or 0: where lines may have moved since it was looked up. */
 export function lineOf(p: Parsed): usize {
-  return find(homeLine(p.addresses, p.key), p.addresses, p.key);
+  return find(keyHome(p.addresses, p.key), p.addresses, p.key);
 }
 
 /**
@@ -347,7 +347,7 @@ function rememberPair(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, p
   const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
   const otherKey = answerKey(p.key, otherHook);
   const otherAddresses = swapAddresses(p.addresses);
-  const home = homeLine(otherAddresses, otherKey);
+  const home = keyHome(otherAddresses, otherKey);
   const holder = find(home, otherAddresses, otherKey);
   if (holder != 0) {
     if (!isExpired(holder, nowMs())) return TAKEN;

@@ -18,6 +18,7 @@ import {
   putReachable,
   resetGateways,
 } from "../tables/gateways";
+import { retag } from "../tables/conntrack";
 import { forgetFormerOwners, forgetMoved, forgetNode, unpinNode } from "../tables/loss";
 import {
   arenaAt,
@@ -143,6 +144,7 @@ export function restore(size: u32): i32 {
     memory.fill(stateAt, 0, size);
     resetGateways();
   }
+  retag();
   findMove(nowNs());
   // It named frames of the state before.
   store<u32>(releasedAt, 0);

@@ -11,7 +11,7 @@ import {
   OK,
   REASON_COUNT,
 } from "../abi";
-import { find, homeLine, removeCounted } from "../tables/conntrack";
+import { find, keyHome, removeCounted } from "../tables/conntrack";
 import { arenaAt, framesAt, isConfigured, maxBatch, scratchAt } from "../tables/memory";
 import { isPolicyLoaded } from "../tables/policy";
 import { readFragment } from "../wire/fragment";
@@ -41,7 +41,7 @@ export function feedback(i: u32, what: u32): i32 {
   if (isFragment) readFragment(p);
   if (p.kind != KIND_PLAIN && p.kind != KIND_PLAIN6) return OK;
   if (p.isIpv6) lookUp(p);
-  const line = find(homeLine(p.addresses, p.key), p.addresses, p.key);
+  const line = find(keyHome(p.addresses, p.key), p.addresses, p.key);
   if (isRefused && isFragment) refuseFirst(p, reason, line);
   if (line == 0 || isRefused) return OK;
   if (what == FEEDBACK_FORGET) removeCounted(line, COUNTER_REMOVED_AT);

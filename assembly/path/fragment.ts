@@ -31,7 +31,7 @@ import {
 } from "../abi";
 import { isIpv6Line } from "../tables/addresses";
 import { nowMs, nowNs } from "../tables/clock";
-import { find, homeLine } from "../tables/conntrack";
+import { find, keyHome } from "../tables/conntrack";
 import {
   addRange,
   closeDatagram,
@@ -290,5 +290,5 @@ function lineOf(p: Parsed): usize {
 
 /** The same where the numbers of its addresses are known: in its header another one may stand by now. */
 function lineAt(p: Parsed): usize {
-  return find(homeLine(p.addresses, p.key), p.addresses, p.key);
+  return find(keyHome(p.addresses, p.key), p.addresses, p.key);
 }

@@ -28,7 +28,7 @@ import {
   VNI_HOST,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { expire, find, homeLine, removeCounted } from "../tables/conntrack";
+import { expire, find, keyHome, removeCounted } from "../tables/conntrack";
 import { isElsewhere } from "../tables/gateways";
 import { isExpired } from "../tables/lifetime";
 import { arenaAt, tunnelPort } from "../tables/memory";
@@ -120,7 +120,7 @@ function keyFrom(p: Parsed, hook: u32): u64 {
 
 /** The live line of a key, or 0. */
 function lineOf(p: Parsed, key: u64): usize {
-  const line = find(homeLine(p.addresses, key), p.addresses, key);
+  const line = find(keyHome(p.addresses, key), p.addresses, key);
   if (line == 0 || !isExpired(line, nowMs())) return line;
   expire(line, nowMs());
   return 0;

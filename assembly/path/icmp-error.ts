@@ -34,7 +34,7 @@ import {
 import { findAddress } from "../tables/addresses";
 import { high, low } from "../tables/blob";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { find, homeLine } from "../tables/conntrack";
+import { find, keyHome } from "../tables/conntrack";
 import { egressStats } from "../tables/counters";
 import { gatewayState, isReachable } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
@@ -214,7 +214,7 @@ function findInner(hook: u32, inner: usize): usize {
   else return 0;
   const addresses = rotl<u64>(ip.addresses, 32);
   key = answerKey(key, hook);
-  return find(homeLine(addresses, key), addresses, key);
+  return find(keyHome(addresses, key), addresses, key);
 }
 
 function rewriteError(p: Parsed, inner: usize, line: usize, fromEndpoint: bool, v: Verdict): void {

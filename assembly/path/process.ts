@@ -24,7 +24,6 @@ import {
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
   HOOK_FROM_OVERLAY,
-  LINE_SIZE,
   LINE_TOUCH_AT,
   LINK_COUNT,
   NO_INDEX,
@@ -50,7 +49,7 @@ import {
   SWEEP_LINES,
   tickBy,
 } from "../tables/clock";
-import { find, homeLine4, homeLine6, rebaseLines, sweep, sweepAll, touchSwept } from "../tables/conntrack";
+import { find, keyHome4, keyHome6, rebaseLines, sweep, sweepAll, touchSwept } from "../tables/conntrack";
 import { countMany } from "../tables/counters";
 import { expireDatagrams, hasReleased, rebaseDatagrams } from "../tables/fragments";
 import { ownNode } from "../tables/gateways";
@@ -66,16 +65,19 @@ import {
   framesAt,
   generatedAt,
   isConfigured,
+  linesAt,
   maxBatch,
   maxConnections6,
   mtu,
   PARSED_SIZE,
   scratchAt,
   stateAt,
+  tagsAt,
   verdictsAt,
 } from "../tables/memory";
 import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
+import { Tags } from "../tables/tags";
 import { PROTOCOL_TCP } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import {
@@ -166,26 +168,35 @@ export function prepare(record: usize, size: u32, touch: bool): void {
     const p = changetype<Parsed>(scratch);
     if (load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_OVERLAY) p.setKind(KIND_OVERLAY, 0, 0);
     else if (!PlainFrame.parse(record, arena, p) && !PlainFrame.parse6(record, arena, p)) parseFrame(record, arena, p);
-    if (p.kind == KIND_PLAIN) p.line = homeLine4(p.addresses, p.key);
-    else if (p.kind == KIND_PLAIN6) p.line = homeLine6(p.l3 + IPV6_SRC_AT, p.l3 + IPV6_DST_AT, p.key);
+    if (p.kind == KIND_PLAIN) p.home = keyHome4(p.addresses, p.key);
+    else if (p.kind == KIND_PLAIN6) p.home = keyHome6(p.l3 + IPV6_SRC_AT, p.l3 + IPV6_DST_AT, p.key);
     record += FRAME_SIZE;
     scratch += PARSED_SIZE;
   }
+  seekLines(size);
   if (touch) touchLines(size);
 }
 
+/** In a loop of its own, too: tags that are missing overlap as far as the processor looks ahead. */
+function seekLines(size: u32): void {
+  const tags = tagsAt;
+  const lines = linesAt;
+  let scratch = scratchAt;
+  for (let i: u32 = 0; i < size; i++) {
+    const p = changetype<Parsed>(scratch);
+    if (p.kind == KIND_PLAIN || p.kind == KIND_PLAIN6) p.line = Tags.likely(tags, lines, p.home);
+    scratch += PARSED_SIZE;
+  }
+}
+
 /**
- * In a loop of its own: stores become visible in order, so a line that is missing holds up whatever is stored behind it. The line after a
- * home line is where every third key is found.
+ * In a loop of its own: stores become visible in order, so a line that is missing holds up whatever is stored behind it.
  */
 function touchLines(size: u32): void {
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {
     const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN || p.kind == KIND_PLAIN6) {
-      store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
-      store<u16>(p.line + LINE_SIZE, <u16>i, LINE_TOUCH_AT);
-    }
+    if (p.kind == KIND_PLAIN || p.kind == KIND_PLAIN6) store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
     scratch += PARSED_SIZE;
   }
   // Behind what a slot of the scratch holds.
@@ -250,14 +261,14 @@ export function settle(record: usize, verdict: usize, size: u32): u32 {
     const v = changetype<Verdict>(verdict);
     const captured = load<u32>(record, FRAME_CAPTURED_AT);
     if (p.kind == KIND_PLAIN) {
-      const line = Straight.find(p.line, p.addresses, p.key);
+      const line = Straight.find(p);
       if (line != 0 && isWhole && Straight.holds(p, line, now, age, timeouts)) {
         Straight.translate(p, line, v, captured, now, stats);
         if (p.hook == HOOK_FROM_ENDPOINT) sent++;
         else replied++;
       } else plain(p, line, v, captured);
     } else if (p.kind == KIND_PLAIN6) {
-      const line = isWhole ? Straight.find6(p.line, p.l3, p.key, addresses) : 0;
+      const line = isWhole ? Straight.likely6(p, addresses) : 0;
       if (line != 0 && Straight.holds6(p, line, now, age, timeouts)) {
         Straight.translate6(p, line, v, captured, now, stats);
         if (p.hook == HOOK_FROM_ENDPOINT) sent++;
@@ -331,7 +342,7 @@ function plain6(p: Parsed, v: Verdict, captured: u32): void {
   lookUp(p);
   p.kind = <u8>KIND_PLAIN;
   // Anew, as a frame before it may have written over its header where a host lets them overlap.
-  const home = homeLine6(p.l3 + IPV6_SRC_AT, p.l3 + IPV6_DST_AT, p.key);
+  const home = keyHome6(p.l3 + IPV6_SRC_AT, p.l3 + IPV6_DST_AT, p.key);
   plain(p, find(home, p.addresses, p.key), v, captured);
 }
 

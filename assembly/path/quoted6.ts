@@ -9,7 +9,7 @@ import {
   VERDICT_FLAG_UNVERIFIABLE,
 } from "../abi";
 import { addressRow, findAddress } from "../tables/addresses";
-import { find, homeLine } from "../tables/conntrack";
+import { find, keyHome } from "../tables/conntrack";
 import { be16 } from "../wire/bytes";
 import { applyDelta, combine, delta128 } from "../wire/checksum";
 import { hasPorts, PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_TCP } from "../wire/ipv4";
@@ -85,7 +85,7 @@ export function find6(hook: u32, inner: usize): usize {
   else return 0;
   const addresses = <u64>findAddress(inner + IPV6_DST_AT) | ((<u64>findAddress(inner + IPV6_SRC_AT)) << 32);
   key = answerKey(key, hook);
-  return find(homeLine(addresses, key), addresses, key);
+  return find(keyHome(addresses, key), addresses, key);
 }
 
 function isEcho(): bool {

@@ -34,7 +34,7 @@ import {
   VNI_WORLD,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { homeLine, insertPair, removeCounted, takePin } from "../tables/conntrack";
+import { keyHome, insertPair, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";
@@ -130,7 +130,7 @@ function insertPin(p: Parsed): usize {
   if (p.isIpv6 && !borrow(p)) return 0;
   const replyKey = answerKey(p.key, HOOK_FROM_OVERLAY);
   const addresses = swapAddresses(p.addresses);
-  const line = insertPair(p.addresses, p.key, addresses, replyKey, homeLine(addresses, replyKey), nowMs());
+  const line = insertPair(p.addresses, p.key, addresses, replyKey, keyHome(addresses, replyKey), nowMs());
   if (p.isIpv6) giveBack(p.addresses);
   return line;
 }

@@ -25,15 +25,14 @@ import {
   LINE_PORT_AT,
   LINE_PORTS_AT,
   LINE_SEEN_AT,
-  LINE_SIZE,
   LINE_SRC_AT,
   LINE_TIMEOUT_ROW_AT,
   TIMEOUT_ROW_SIZE,
   VERDICT_FLAG_HOP,
 } from "../abi";
 import { addressRow } from "../tables/addresses";
+import { find } from "../tables/conntrack";
 import { TCP_CONTROL } from "../tables/lifetime";
-import { PROBE_LIMIT } from "../tables/memory";
 import { applyDelta, applyUdpDelta } from "../wire/checksum";
 import { IPV4_CHECKSUM_AT, IPV4_DST_AT, IPV4_SRC_AT, IPV4_TTL_AT, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_HOP_LIMIT_AT, IPV6_SRC_AT } from "../wire/ipv6";
@@ -49,47 +48,26 @@ const STRAIGHT: u32 = LINE_FLAG_STEADY | LINE_FLAG_TRANSLATED;
  * Static methods, as only those may carry the decorator that puts them into their caller.
  */
 export class Straight {
-  /** The same as `find`. */
-  @inline static find(home: usize, addresses: u64, key: u64): usize {
-    const end = home + PROBE_LIMIT * LINE_SIZE;
-    let line = home;
-    while (true) {
-      const second = load<u64>(line, LINE_PORTS_AT) & KEY_MASK;
-      if (second == key && load<u64>(line, LINE_SRC_AT) == addresses) break;
-      line += LINE_SIZE;
-      if (second >> 40 == 0 || line == end) {
-        line = 0;
-        break;
-      }
-    }
-    return line;
+  /** The line of a frame's key, or 0. */
+  @inline static find(p: Parsed): usize {
+    const line = p.line;
+    if ((load<u64>(line, LINE_PORTS_AT) & KEY_MASK) == p.key && load<u64>(line, LINE_SRC_AT) == p.addresses)
+      return line;
+    return find(p.home, p.addresses, p.key);
   }
 
-  /** The same for the addresses in the IPv6 header at `l3`, which need not have numbers. @param addresses rows of those that have */
-  @inline static find6(home: usize, l3: usize, key: u64, addresses: usize): usize {
-    const end = home + PROBE_LIMIT * LINE_SIZE;
-    let line = home;
-    while (true) {
-      const second = load<u64>(line, LINE_PORTS_AT) & KEY_MASK;
-      if (second == key) {
-        const src = addresses + <usize>load<u32>(line, LINE_SRC_AT) * ADDRESS_SIZE;
-        const dst = addresses + <usize>load<u32>(line, LINE_DST_AT) * ADDRESS_SIZE;
-        const isSource =
-          load<u64>(src) == load<u64>(l3, IPV6_SRC_AT) && load<u64>(src, 8) == load<u64>(l3, IPV6_SRC_AT + 8);
-        if (
-          isSource &&
-          load<u64>(dst) == load<u64>(l3, IPV6_DST_AT) &&
-          load<u64>(dst, 8) == load<u64>(l3, IPV6_DST_AT + 8)
-        )
-          break;
-      }
-      line += LINE_SIZE;
-      if (second >> 40 == 0 || line == end) {
-        line = 0;
-        break;
-      }
-    }
-    return line;
+  /** The line of an IPv6 frame where it is the likely one, else 0. @param addresses rows of those that have numbers */
+  @inline static likely6(p: Parsed, addresses: usize): usize {
+    const line = p.line;
+    if ((load<u64>(line, LINE_PORTS_AT) & KEY_MASK) != p.key) return 0;
+    const l3 = p.l3;
+    const src = addresses + <usize>load<u32>(line, LINE_SRC_AT) * ADDRESS_SIZE;
+    const dst = addresses + <usize>load<u32>(line, LINE_DST_AT) * ADDRESS_SIZE;
+    const isSource =
+      load<u64>(src) == load<u64>(l3, IPV6_SRC_AT) && load<u64>(src, 8) == load<u64>(l3, IPV6_SRC_AT + 8);
+    const isDestination =
+      load<u64>(dst) == load<u64>(l3, IPV6_DST_AT) && load<u64>(dst, 8) == load<u64>(l3, IPV6_DST_AT + 8);
+    return isSource && isDestination ? line : 0;
   }
 
   /** True where frame and line are of the simple kind. @param timeouts the lifetime table */

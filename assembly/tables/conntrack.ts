@@ -36,13 +36,14 @@ import { FAMILY_IPV6, KEY_MASK } from "../wire/parse";
 import { addressRow, holdAddress, isIpv6Line, releaseAddress, releaseLine } from "./addresses";
 import { HELD_AT, nowMs, SWEEP_AT, timeOf } from "./clock";
 import { count, egressStats, uncount } from "./counters";
-import { keyHash, keyHash6, scale } from "./hash";
+import { keyHash, keyHash6 } from "./hash";
 import { expiryOf, holdOf, isClosing, isExpired, isHeld, isReplied, lifetimeOf, otherLine, setLost } from "./lifetime";
-import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed } from "./memory";
+import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed, tagsAt } from "./memory";
 import { egressTotal, hasMoved } from "./policy";
 import { releasePort } from "./port-groups";
+import { clearTag, clearTags, freeSlot, homeOf, moveTag, NONE, putTag, slotOfHome, Tags, WINDOW } from "./tags";
 
-// Conntrack as one open-addressed table of 64-byte lines with linear probing. A connection has two lines, one for the key that its frames
+// Conntrack as one open-addressed table of 64-byte lines with linear probing by tags (tables/tags.ts). A connection has two lines, one for the key that its frames
 // show at each hook, so a lookup in either direction touches one cache line. Removal shifts the following lines back: no tombstones.
 // A connection whose gateway lost its mapping has one line, which is its own pair; so does a port that is held down after its connection.
 // Addresses are 32 bits wide: those of IPv6 go by number (tables/addresses.ts).
@@ -51,8 +52,6 @@ import { releasePort } from "./port-groups";
 //   +---------+--------+------+----+-----+-----+-----+-----+------+--------+------+-------+-------+-------+------+------+-------+----+---+----+-----+
 //   | src dst | ports  | prot |hook|state|class| pair|seen |epoch |address | port | l4 d. | ip d. |egress |owner |bytes |packets| ack|row|flags|touch|
 //   +---------+--------+------+----+-----+-----+-----+-----+------+--------+------+-------+-------+-------+------+------+-------+----+---+----+-----+
-
-const NONE: u32 = 0xffffffff;
 
 /** Lines swept for each new connection in a table that is getting full: faster than new ones can fill it. */
 const SWEEP_PER_INSERTION: u32 = 24;
@@ -71,48 +70,56 @@ export function slotOf(line: usize): u32 {
   return <u32>((line - linesAt) >> 6);
 }
 
-/** The line at which probing for a key starts. IPv6 addresses by number: all of them have to be in use. */
-export function homeLine(addresses: u64, key: u64): usize {
-  return lineAt(homeSlot(addresses, key));
+/** Where probing for a key starts (tables/tags.ts). IPv6 addresses by number: all of them have to be in use. */
+export function keyHome(addresses: u64, key: u64): u32 {
+  return <u32>(key >> 32) & FAMILY_IPV6
+    ? keyHome6(addressRow(<u32>addresses), addressRow(<u32>(addresses >> 32)), key)
+    : keyHome4(addresses, key);
 }
 
 /** The same of an IPv4 key. */
-export function homeLine4(addresses: u64, key: u64): usize {
-  return lineAt(scale(keyHash(addresses, key, tableSeed), lineCount));
+export function keyHome4(addresses: u64, key: u64): u32 {
+  return homeOf(keyHash(addresses, key, tableSeed));
 }
 
 /** The same of an IPv6 key, which is looked for by its addresses and not by their numbers. @param src, dst where they lie */
-export function homeLine6(src: usize, dst: usize, key: u64): usize {
-  return lineAt(scale(keyHash6(src, dst, key, tableSeed), lineCount));
+export function keyHome6(src: usize, dst: usize, key: u64): u32 {
+  return homeOf(keyHash6(src, dst, key, tableSeed));
 }
 
-function homeSlot(addresses: u64, key: u64): u32 {
-  const hash =
-    <u32>(key >> 32) & FAMILY_IPV6
-      ? keyHash6(addressRow(<u32>addresses), addressRow(<u32>(addresses >> 32)), key, tableSeed)
-      : keyHash(addresses, key, tableSeed);
-  return scale(hash, lineCount);
+/** The home of the key that a line bears. */
+function lineHome(line: usize): u32 {
+  return keyHome(load<u64>(line, LINE_SRC_AT), load<u64>(line, LINE_PORTS_AT) & KEY_MASK);
 }
 
 function isUsed(line: usize): bool {
   return load<u8>(line, LINE_HOOK_AT) != 0;
 }
 
-/** Line of a key, or 0. `home` is `homeLine` of the same key. Never looks at more than PROBE_LIMIT lines. */
-export function find(home: usize, addresses: u64, key: u64): usize {
-  const end = home + PROBE_LIMIT * LINE_SIZE;
-  for (let line = home; line < end; line += LINE_SIZE) {
-    const second = load<u64>(line, LINE_PORTS_AT) & KEY_MASK;
-    if (load<u64>(line, LINE_SRC_AT) == addresses && second == key) return line;
-    if (second >> 40 == 0) return 0;
+/** Line of a key, or 0. `home` is `keyHome` of the same key. Never looks at more than PROBE_LIMIT lines. */
+export function find(home: u32, addresses: u64, key: u64): usize {
+  const first = slotOfHome(home);
+  for (let slot = first; slot < first + PROBE_LIMIT; slot += WINDOW) {
+    const tags = Tags.load(tagsAt, slot);
+    for (let matches = Tags.matches(tags, home); matches != 0; matches &= matches - 1) {
+      const line = lineAt(slot + Tags.first(matches));
+      if (isOf(line, addresses, key)) return line;
+    }
+    if (Tags.free(tags) != 0) return 0;
   }
   return 0;
 }
 
-/** First free slot for a key whose home slot this is, or NONE within the probe limit. */
-function freeSlot(home: u32): u32 {
-  for (let slot = home; slot < home + PROBE_LIMIT; slot++) if (!isUsed(lineAt(slot))) return slot;
-  return NONE;
+/** True for a line that bears the key. */
+function isOf(line: usize, addresses: u64, key: u64): bool {
+  return load<u64>(line, LINE_SRC_AT) == addresses && (load<u64>(line, LINE_PORTS_AT) & KEY_MASK) == key;
+}
+
+/** Makes the tags anew, by the lines. */
+export function retag(): void {
+  clearTags();
+  const total = lineCount + PROBE_LIMIT;
+  for (let slot: u32 = 0; slot < total; slot++) if (isUsed(lineAt(slot))) putTag(slot, lineHome(lineAt(slot)));
 }
 
 /** Eight stores: `memory.fill` and `memory.copy` of so few bytes are calls out of the module in V8. */
@@ -130,7 +137,7 @@ function copyLine(to: usize, from: usize): void {
   }
 }
 
-/** Writes a key into a free slot and clears the rest of the line. */
+/** Writes a key into a slot and clears the rest of the line. */
 function claim(slot: u32, addresses: u64, key: u64): usize {
   const line = lineAt(slot);
   clearLine(line);
@@ -151,34 +158,35 @@ export function setAddress(line: usize, address: u32): void {
 
 /**
  * Two linked lines for a new connection; neither key may be in the table. Makes room where the table is full.
- * @param homeB `homeLine` of the second key   @returns the line of the first key, or 0 where nothing could be given up (table-full)
+ * @param homeB `keyHome` of the second key   @returns the line of the first key, or 0 where nothing could be given up (table-full)
  */
-export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, homeB: usize, now: u32): usize {
-  const homeOfA = homeSlot(addressesA, keyA);
-  const homeOfB = slotOf(homeB);
+export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, homeB: u32, now: u32): usize {
+  const homeA = keyHome(addressesA, keyA);
   // From three quarters on the sweep runs ahead of new connections, so that no live one is given up while dead ones take the room.
   if (load<u64>(countersAt + COUNTER_ENTRIES_AT) * 4 >= <u64>maxConnections * 3) sweep(SWEEP_PER_INSERTION, now);
   if (
     load<u64>(countersAt + COUNTER_ENTRIES_AT) >= <u64>maxConnections &&
-    !evict(evictionStart(homeOfA), EVICTION_WINDOW, now)
+    !evict(evictionStart(slotOfHome(homeA)), EVICTION_WINDOW, now)
   )
     return 0;
-  let slotA = freeSlot(homeOfA);
-  let slotB = freeSlot(homeOfB);
+  let slotA = freeSlot(homeA);
+  let slotB = freeSlot(homeB);
   if (slotA == NONE || slotB == NONE) {
-    while (freeSlot(homeOfA) == NONE) if (!makeSlot(homeOfA, now)) return 0;
-    while (freeSlot(homeOfB) == NONE) if (!makeSlot(homeOfB, now)) return 0;
-    slotA = freeSlot(homeOfA);
+    while (freeSlot(homeA) == NONE) if (!makeSlot(slotOfHome(homeA), now)) return 0;
+    while (freeSlot(homeB) == NONE) if (!makeSlot(slotOfHome(homeB), now)) return 0;
+    slotA = freeSlot(homeA);
     if (slotA == NONE) return 0;
     slotB = slotA;
   }
   const lineA = claim(slotA, addressesA, keyA);
-  if (slotB == slotA) slotB = freeSlot(homeOfB);
+  putTag(slotA, homeA);
+  if (slotB == slotA) slotB = freeSlot(homeB);
   if (slotB == NONE) {
     removeLine(slotA, NONE);
     return 0;
   }
   const lineB = claim(slotB, addressesB, keyB);
+  putTag(slotB, homeB);
   store<u32>(lineA, slotB, LINE_PAIR_AT);
   store<u32>(lineB, slotA, LINE_PAIR_AT);
   store<u32>(lineA, now, LINE_SEEN_AT);
@@ -416,14 +424,16 @@ function removeLine(slot: u32, partner: u32): u32 {
   for (let next = gap + 1; ; next++) {
     const line = lineAt(next);
     if (!isUsed(line)) break;
-    if (homeSlot(load<u64>(line, LINE_SRC_AT), load<u64>(line, LINE_PORTS_AT) & KEY_MASK) > gap) continue;
+    if (slotOfHome(lineHome(line)) > gap) continue;
     copyLine(lineAt(gap), line);
+    moveTag(gap, next);
     const pair = load<u32>(line, LINE_PAIR_AT);
     if (next == partner) partner = gap;
     else store<u32>(lineAt(pair == next ? gap : pair), gap, LINE_PAIR_AT);
     gap = next;
   }
   clearLine(lineAt(gap));
+  clearTag(gap);
   return partner;
 }
 

@@ -51,7 +51,7 @@ import {
 
 // Where everything lies. Sized once by `configure`, in one growth of the memory, so that views which hosts take afterwards stay valid.
 //
-//   static data | scratch | frames | verdicts | outer | generated | policy A | policy B | [ clock | gateways | active members | error
+//   static data | scratch | frames | verdicts | outer | generated | policy A | policy B | tags | [ clock | gateways | active members | error
 //   limits | counters | egress stats | conntrack | port groups | bitmaps | IPv6 addresses | fragments ] | released | host | arena
 //   [ … ] = REGION_STATE: what a saved state holds
 //
@@ -131,6 +131,8 @@ export let limitsAt: usize = 0;
 export let countersAt: usize = 0;
 export let egressStatsAt: usize = 0;
 export let linesAt: usize = 0;
+/** One byte for each line: tables/tags.ts. Not part of the state, as they follow from the lines. */
+export let tagsAt: usize = 0;
 export let groupsAt: usize = 0;
 export let bitmapsAt: usize = 0;
 export let addressHeadsAt: usize = 0;
@@ -250,6 +252,8 @@ function layOut(): void {
   generatedAt = take(generatedSize());
   policyAAt = take(policySize());
   policyBAt = take(policySize());
+  // The eight behind the last one are loaded with it.
+  tagsAt = take(<u64>(lineCount + PROBE_LIMIT + 8));
   stateAt = take(CLOCK_SIZE);
   gatewaysAt = take(maxNodes);
   activeAt = take(activeSize());

@@ -1,7 +1,7 @@
 import { COUNTER_BITMAP_SEARCHES_AT, COUNTER_PORT_PROBES_AT, HOOK_FROM_NETWORK, LINE_HOOK_ANSWER } from "../abi";
 import { makeKey } from "../wire/parse";
 import { bit } from "./blob";
-import { expire, find, homeLine, removeConnection } from "./conntrack";
+import { expire, find, keyHome, removeConnection } from "./conntrack";
 import { count, countMany } from "./counters";
 import { scale } from "./hash";
 import { expiryOf, isExpired, isHeld } from "./lifetime";
@@ -49,16 +49,16 @@ export function mappingKey(remotePort: u32, port: u32, protocol: u32): u64 {
   return makeKey(remotePort | (ours << 16), protocol, HOOK_FROM_NETWORK | mark);
 }
 
-/** Line at which probing starts for the network side of a mapping; addresses as on the wire. @param key `mappingKey` */
-export function mappingHome(remote: u32, egressIp: u32, key: u64): usize {
-  return homeLine(<u64>remote | ((<u64>egressIp) << 32), key);
+/** Where probing starts for the network side of a mapping; addresses as on the wire. @param key `mappingKey` */
+export function mappingHome(remote: u32, egressIp: u32, key: u64): u32 {
+  return keyHome(<u64>remote | ((<u64>egressIp) << 32), key);
 }
 
 /**
  * Network-side line of a port: of a live connection, or of one that ended and is held down (`isHeld`). 0 = free; the expired are removed.
  * @param home `mappingHome`
  */
-function occupantAt(home: usize, remote: u32, egressIp: u32, key: u64, now: u32): usize {
+function occupantAt(home: u32, remote: u32, egressIp: u32, key: u64, now: u32): usize {
   const line = find(home, <u64>remote | ((<u64>egressIp) << 32), key);
   return line == 0 || !isExpired(line, now) ? line : expire(line, now);
 }
@@ -89,7 +89,7 @@ function isFree(remote: u32, egressIp: u32, remotePort: u32, protocol: u32, port
   return isFreeAt(mappingHome(remote, egressIp, key), remote, egressIp, key, port, now);
 }
 
-function isFreeAt(home: usize, remote: u32, egressIp: u32, key: u64, port: u32, now: u32): bool {
+function isFreeAt(home: u32, remote: u32, egressIp: u32, key: u64, port: u32, now: u32): bool {
   const line = occupantAt(home, remote, egressIp, key, now);
   if (line == 0) return true;
   if (!isHeld(line)) return false;
@@ -112,7 +112,7 @@ export function isOwnFree(
   remotePort: u32,
   protocol: u32,
   own: u32,
-  home: usize,
+  home: u32,
   now: u32,
 ): bool {
   heldPort = NO_PORT;

@@ -130,8 +130,10 @@ export class Parsed {
   l4: usize;
   /** First byte after what was captured of the IP packet. */
   end: usize;
-  /** Home line in the conntrack table (PLAIN only). */
+  /** The conntrack line that is likely to be the frame's; it need not be (PLAIN only). */
   line: usize;
+  /** Where probing for it starts (tables/tags.ts). */
+  home: u32;
   /** Bytes on the wire, link header included. */
   wire: u32;
   kind: u8;
