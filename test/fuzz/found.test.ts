@@ -18,7 +18,9 @@ import {
 } from "../support/frames.js";
 import type { FuzzRecord } from "./frame-input.js";
 import { FrameRun } from "./frame-run.js";
+import { inputFromText } from "./input-text.js";
 import { repairChecksums } from "./layout.js";
+import { FramesTarget } from "./targets/frames.js";
 import { StatesTarget } from "./targets/states.js";
 import { EGRESS_IPS, ENDPOINTS, ENDPOINTS6, NODES, REMOTES, REMOTES6, WORLDS } from "./worlds.js";
 
@@ -182,4 +184,11 @@ it("a UDP-Lite packet without a checksum stays without one, for the verifier, to
   };
   expect(findings([0, 0])).toEqual([]);
   expect(findings([0x12, 0x34]).map(({ field }) => field)).toEqual(["transport-checksum"]);
+});
+
+it("an SCTP packet that was cut, with a CRC of 0 that is not said to be unfinished: wrong before and after by the same bits", async () => {
+  const cut =
+    "Y2BkZAADFgYvBiaGrjAGJgZRBg4GRg4GVwYGByYTBgaHFqfTXAyM7MeMUxjlJxze3cjEzALSwcXAoMDKxs7BwAjmcDEwMLAzsDPwMDAk8AIA";
+  const target = await FramesTarget.start();
+  expect([...target.execute(inputFromText(cut))]).not.toEqual([]);
 });
