@@ -47,7 +47,7 @@ import {
 } from "../abi";
 import { addressRow, highOf, isIpv6Line, lowOf, releaseAddress } from "../tables/addresses";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { countOpened, expire, find, keyHome, insertPair, setAddress } from "../tables/conntrack";
+import { countOpened, expire, find, insertPair, keyHome, setAddress } from "../tables/conntrack";
 import { count, egressStats } from "../tables/counters";
 import { firstState, isExpired, isInside, isRfc, otherLine, refresh, setState } from "../tables/lifetime";
 import { configFlags, portSeed } from "../tables/memory";

@@ -9,6 +9,7 @@ import {
   OK,
 } from "../abi";
 import { bumpEpoch, NEXT_CHANGE_AT, nowNs, tickBy } from "../tables/clock";
+import { retag } from "../tables/conntrack";
 import {
   gatewayState,
   isReachable,
@@ -18,7 +19,6 @@ import {
   putReachable,
   resetGateways,
 } from "../tables/gateways";
-import { retag } from "../tables/conntrack";
 import { forgetFormerOwners, forgetMoved, forgetNode, unpinNode } from "../tables/loss";
 import {
   arenaAt,

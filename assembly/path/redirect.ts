@@ -34,7 +34,7 @@ import {
   VNI_WORLD,
 } from "../abi";
 import { epoch, nowMs, nowNs } from "../tables/clock";
-import { keyHome, insertPair, removeCounted, takePin } from "../tables/conntrack";
+import { insertPair, keyHome, removeCounted, takePin } from "../tables/conntrack";
 import { count, uncount } from "../tables/counters";
 import { isElsewhere, nodeAddress, ownNode } from "../tables/gateways";
 import { mappedLow } from "../tables/hash";

@@ -38,7 +38,17 @@ import { HELD_AT, nowMs, SWEEP_AT, timeOf } from "./clock";
 import { count, egressStats, uncount } from "./counters";
 import { keyHash, keyHash6 } from "./hash";
 import { expiryOf, holdOf, isClosing, isExpired, isHeld, isReplied, lifetimeOf, otherLine, setLost } from "./lifetime";
-import { configFlags, countersAt, lineCount, linesAt, maxConnections, PROBE_LIMIT, stateAt, tableSeed, tagsAt } from "./memory";
+import {
+  configFlags,
+  countersAt,
+  lineCount,
+  linesAt,
+  maxConnections,
+  PROBE_LIMIT,
+  stateAt,
+  tableSeed,
+  tagsAt,
+} from "./memory";
 import { egressTotal, hasMoved } from "./policy";
 import { releasePort } from "./port-groups";
 import { clearTag, clearTags, freeSlot, homeOf, moveTag, NONE, putTag, slotOfHome, Tags, WINDOW } from "./tags";

@@ -23,7 +23,7 @@ export const NONE: u32 = 0xffffffff;
 
 /** The home of a key with this hash. */
 export function homeOf(hash: u64): u32 {
-  return scale(hash, lineCount) | (<u32>hash << SLOT_BITS);
+  return scale(hash, lineCount) | ((<u32>hash) << SLOT_BITS);
 }
 
 /** The slot at which probing starts. */

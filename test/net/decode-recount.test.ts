@@ -68,7 +68,14 @@ test("a right TCP checksum of zero is right also when sent as ffff", () => {
 test("an SCTP packet is judged by its CRC32c", () => {
   expect(stateOf(four(sctp({ srcPort: 1, dstPort: 2 })))).toBe("right");
   expect(stateOf(four(sctp({ srcPort: 1, dstPort: 2, checksum: 0x12345678 })))).toBe("wrong");
-  const check = { ...packetOf(four(sctp({ srcPort: 1, dstPort: 2 }))), at: 0, length: 9, transportAt: 0, end: 9, checksumAt: 20 };
+  const check = {
+    ...packetOf(four(sctp({ srcPort: 1, dstPort: 2 }))),
+    at: 0,
+    length: 9,
+    transportAt: 0,
+    end: 9,
+    checksumAt: 20,
+  };
   expect(sctpCrc(text("123456789"), check as IpPacket)).toBe(0xe3069283);
 });
 
