@@ -8,8 +8,6 @@ import {
   CONFIG_FLAG_TOUCH,
   FRAME_SIZE,
   GENERATED_COUNT_AT,
-  LINE_HOOK_AT,
-  LINE_SIZE,
   OK,
   VERDICT_SIZE,
 } from "../abi";
@@ -25,7 +23,6 @@ import {
   isConfigured,
   mtu,
   PARSED_SIZE,
-  PROBE_LIMIT,
   scratchAt,
   stateAt,
   verdictsAt,
