@@ -72,18 +72,21 @@ export class Straight {
 
   /** True where frame and line are of the simple kind. @param timeouts the lifetime table */
   @inline static holds(p: Parsed, line: usize, now: u32, epoch: u32, timeouts: usize): bool {
-    return p.flags == 0 && Straight.lives(p, line, now, epoch, timeouts, load<u8>(p.l3, IPV4_TTL_AT));
+    return p.isQuiet(0, TCP_CONTROL) && Straight.lives(p, line, now, epoch, timeouts, load<u8>(p.l3, IPV4_TTL_AT));
   }
 
   /** The same for IPv6. */
   @inline static holds6(p: Parsed, line: usize, now: u32, epoch: u32, timeouts: usize): bool {
-    return p.flags == PARSED_IPV6 && Straight.lives(p, line, now, epoch, timeouts, load<u8>(p.l3, IPV6_HOP_LIMIT_AT));
+    return (
+      p.isQuiet(PARSED_IPV6, TCP_CONTROL) &&
+      Straight.lives(p, line, now, epoch, timeouts, load<u8>(p.l3, IPV6_HOP_LIMIT_AT))
+    );
   }
 
   /** @param ttl of the frame, or hop limit */
   @inline static lives(p: Parsed, line: usize, now: u32, epoch: u32, timeouts: usize, ttl: u32): bool {
     const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-    if ((flags & STRAIGHT) != STRAIGHT || p.tcpFlags & TCP_CONTROL) return false;
+    if ((flags & STRAIGHT) != STRAIGHT) return false;
     const row = <usize>load<u8>(line, LINE_TIMEOUT_ROW_AT) * TIMEOUT_ROW_SIZE;
     const lifetime = load<u32>(timeouts + row + ((<usize>load<u8>(line, LINE_CLASS_AT)) << 2));
     if (now - load<u32>(line, LINE_SEEN_AT) >= lifetime) return false;

@@ -1,4 +1,4 @@
-import { LINE_SIZE, LINE_TOUCH_AT } from "../abi";
+import { LINE_TOUCH_AT } from "../abi";
 import { scale } from "./hash";
 import { lineCount, linesAt, PROBE_LIMIT, tagsAt } from "./memory";
 

@@ -146,6 +146,12 @@ export class Parsed {
     store<u32>(changetype<usize>(this), kind | (tcpFlags << 16) | (flags << 24), offsetof<Parsed>("kind"));
   }
 
+  /** True where PARSED_* are these and no others, and none of some TCP flags is set: all in one comparison. */
+  @inline isQuiet(flags: u32, tcpFlags: u32): bool {
+    const both = load<u16>(changetype<usize>(this), offsetof<Parsed>("tcpFlags"));
+    return (both & (0xff00 | tcpFlags)) == flags << 8;
+  }
+
   get protocol(): u32 {
     return <u32>(this.key >> PROTOCOL_SHIFT) & 0xff;
   }

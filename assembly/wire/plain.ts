@@ -7,15 +7,7 @@ import {
   LINK_ETHERNET,
 } from "../abi";
 import { be16 } from "./bytes";
-import {
-  IPV4_FRAGMENT_AT,
-  IPV4_MIN_SIZE,
-  IPV4_PROTOCOL_AT,
-  IPV4_SRC_AT,
-  IPV4_TOTAL_LENGTH_AT,
-  PROTOCOL_TCP,
-  PROTOCOL_UDP,
-} from "./ipv4";
+import { IPV4_MIN_SIZE, IPV4_PROTOCOL_AT, IPV4_SRC_AT, PROTOCOL_TCP, PROTOCOL_UDP } from "./ipv4";
 import { IPV6_DST_AT, IPV6_NEXT_HEADER_AT, IPV6_PAYLOAD_LENGTH_AT, IPV6_SIZE, IPV6_SRC_AT } from "./ipv6";
 import { isIpv4Mapped, KIND_PLAIN, KIND_PLAIN6, makeKey, PARSED_IPV6, Parsed } from "./parse";
 import { TCP_FLAGS_AT, TCP_MIN_SIZE, TCP_OFFSET_AT, UDP_LENGTH_AT, UDP_SIZE } from "./transport";
@@ -24,8 +16,10 @@ const ETHERNET_TYPE_AT: usize = 12;
 const ETHERNET_SIZE: u32 = 14;
 /** What the fixed bytes of such a frame are, as they lie in memory. */
 const TYPE_IPV4: u32 = 0x0008;
-const VERSION_4_NO_OPTIONS: u32 = 0x45;
-const FRAGMENT_MASK: u32 = 0xff3f;
+/** Of the first eight bytes of an IPv4 header: version 4 without options, no fragment; and where its total length lies. */
+const START_IPV4: u64 = 0x45;
+const START_MASK: u64 = 0xff3f0000000000ff;
+const TOTAL_LENGTH_SHIFT: u64 = 16;
 const TYPE_IPV6: u32 = 0xdd86;
 const NO_SHORT_CUT: u32 = 0xffffffff;
 
@@ -42,10 +36,11 @@ export class PlainFrame {
     if (kind >> 8 != <u32>LINK_ETHERNET || captured < ETHERNET_SIZE + IPV4_MIN_SIZE + TCP_MIN_SIZE) return false;
     const frame = arena + load<u32>(record, FRAME_OFFSET_AT);
     const l3 = frame + ETHERNET_SIZE;
-    if (load<u16>(frame, ETHERNET_TYPE_AT) != TYPE_IPV4 || load<u8>(l3) != VERSION_4_NO_OPTIONS) return false;
-    const total = be16(l3 + IPV4_TOTAL_LENGTH_AT);
-    if (load<u16>(l3, IPV4_FRAGMENT_AT) & FRAGMENT_MASK || total + ETHERNET_SIZE > captured) return false;
-    if (total < IPV4_MIN_SIZE) return false;
+    const start = load<u64>(l3);
+    if (((start & START_MASK) ^ START_IPV4) | <u64>(load<u16>(frame, ETHERNET_TYPE_AT) ^ <u16>TYPE_IPV4)) return false;
+    const total = <u32>bswap<u16>(<u16>(start >> TOTAL_LENGTH_SHIFT));
+    // Both bounds in one comparison: what is too short wraps around.
+    if (total - (IPV4_MIN_SIZE + UDP_SIZE) > captured - (ETHERNET_SIZE + IPV4_MIN_SIZE + UDP_SIZE)) return false;
     const l4 = l3 + IPV4_MIN_SIZE;
     const protocol = <u32>load<u8>(l3, IPV4_PROTOCOL_AT);
     const tcpFlags = PlainFrame.transport(l4, protocol, total - IPV4_MIN_SIZE);

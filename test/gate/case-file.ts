@@ -8,9 +8,11 @@ import { Stage } from "./stage.js";
 // afterwards, an action per frame.
 
 const NAME_SIZE = 32;
+/** A tag for each line but the one that ends every walk, and eight more. */
+const TAGS_BEHIND = 7;
 
 /** Kinds of table lines that are counted, in the order in which the harness prints them. */
-export const LINE_KINDS = ["policy", "conntrack", "ports", "addresses", "fragments"] as const;
+export const LINE_KINDS = ["policy", "tags", "conntrack", "ports", "addresses", "fragments"] as const;
 
 /** Sets a case up in the package's engine, lets that process the frames once, and writes down both sides of it. */
 export async function caseFile(item: GateCase): Promise<Uint8Array> {
@@ -39,13 +41,17 @@ function headOf({ name, ownNode }: GateCase, stage: Stage, sizes: readonly numbe
   return bytes;
 }
 
-/** Where conntrack begins, and where conntrack, ports, IPv6 addresses and fragments end, from the start of the state (assembly/tables/memory.ts). */
+/**
+ * How far before the state the lines' tags begin; where conntrack begins, and where conntrack, ports, IPv6 addresses and fragments end, from
+ * the start of the state (assembly/tables/memory.ts).
+ */
 function tableBounds({ engine }: Stage): number[] {
   const base = engine.regionBytes(abi.REGION_STATE);
   const from = (id: number) => engine.regionBytes(id).byteOffset - base.byteOffset;
   const end = (id: number) => from(id) + engine.regionBytes(id).length;
   const heads = addressHeads(end(abi.REGION_ADDRESSES) - from(abi.REGION_ADDRESSES));
   return [
+    align((end(abi.REGION_CONNTRACK) - from(abi.REGION_CONNTRACK)) / abi.LINE_SIZE + TAGS_BEHIND),
     from(abi.REGION_CONNTRACK),
     end(abi.REGION_CONNTRACK),
     from(abi.REGION_ADDRESSES) - heads,

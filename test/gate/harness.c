@@ -15,15 +15,15 @@
 #include "engine.h"
 
 enum { REGION_ARENA = 0, REGION_FRAMES = 1, REGION_VERDICTS = 2, REGION_STATE = 6, REGION_RELEASED = 10, REGION_GENERATED = 11 };
-enum { FRAME_SIZE = 32, LINE_SHIFT = 6, NAME_SIZE = 32, KINDS = 5 };
+enum { FRAME_SIZE = 32, LINE_SHIFT = 6, NAME_SIZE = 32, KINDS = 6 };
 
 /* As test/gate/case-file.ts writes it. Sizes are bytes; `ends` are offsets from the start of the state. */
 struct head {
   char name[NAME_SIZE];
   int32_t own_node;
   uint32_t frames, config, policy, state, arena, verdict_size;
-  /* Conntrack from … to, then port groups and bitmaps, IPv6 addresses, fragments, each to. */
-  uint32_t conntrack, ends[KINDS - 1];
+  /* Tags, bytes before the state; conntrack from … to, then port groups and bitmaps, IPv6 addresses, fragments, each to. */
+  uint32_t tags, conntrack, ends[KINDS - 2];
 };
 
 static struct head head;
@@ -42,15 +42,16 @@ static uint8_t *at(uint32_t region) {
   return Z_engineZ_memory(&engine)->data + Z_engineZ_regionAt(&engine, region);
 }
 
-/* Bounds of the kinds, as lines of the memory: policy first, then what lies in the state. */
+/* Bounds of the kinds, as lines of the memory: policy and tags first, then what lies in the state. */
 static void find_kinds(void) {
   uint32_t generated = Z_engineZ_regionAt(&engine, REGION_GENERATED) + Z_engineZ_regionSize(&engine, REGION_GENERATED);
   uint32_t state_at = Z_engineZ_regionAt(&engine, REGION_STATE) >> LINE_SHIFT;
   starts[0] = (generated + (1 << LINE_SHIFT) - 1) >> LINE_SHIFT;
-  ends[0] = state_at;
-  for (int kind = 1; kind < KINDS; kind++) {
-    starts[kind] = kind == 1 ? state_at + (head.conntrack >> LINE_SHIFT) : ends[kind - 1];
-    ends[kind] = state_at + (head.ends[kind - 1] >> LINE_SHIFT);
+  ends[0] = starts[1] = state_at - (head.tags >> LINE_SHIFT);
+  ends[1] = state_at;
+  for (int kind = 2; kind < KINDS; kind++) {
+    starts[kind] = kind == 2 ? state_at + (head.conntrack >> LINE_SHIFT) : ends[kind - 1];
+    ends[kind] = state_at + (head.ends[kind - 2] >> LINE_SHIFT);
   }
 }
 

@@ -15,8 +15,8 @@ export const MORE_INSTRUCTIONS: Mutation = {
 /** A new connection touches a line of the table that it has no use for. */
 export const ONE_MORE_LINE: Mutation = {
   file: "assembly/path/connection.ts",
-  search: "store<u16>(home, 0, LINE_TOUCH_AT);",
-  replace: "store<u16>(home, 0, LINE_TOUCH_AT); store<u16>(home + 100 * 64, 0, LINE_TOUCH_AT);",
+  search: "  touchFree(home);",
+  replace: "touchFree(home); touchFree(home + 100);",
 };
 
 /**

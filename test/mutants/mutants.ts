@@ -17,6 +17,7 @@ const PARSE = "assembly/wire/parse.ts";
 const PORTS = "assembly/tables/nat-ports.ts";
 const GROUPS = "assembly/tables/port-groups.ts";
 const CONNTRACK = "assembly/tables/conntrack.ts";
+const TAGS = "assembly/tables/tags.ts";
 const LIFETIME = "assembly/tables/lifetime.ts";
 const RESTORE = "assembly/tables/restore.ts";
 const CONNECTION = "assembly/path/connection.ts";
@@ -136,8 +137,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: "a packet whose length ends within its header is translated",
     file: "assembly/wire/plain.ts",
-    search: "if (total < IPV4_MIN_SIZE) return false;",
-    replace: "if (total < 0) return false;",
+    search:
+      "if (total - (IPV4_MIN_SIZE + UDP_SIZE) > captured - (ETHERNET_SIZE + IPV4_MIN_SIZE + UDP_SIZE)) return false;",
+    replace: "if (total + ETHERNET_SIZE > captured) return false;",
     killer: MALFORMED_TESTS,
   },
   {
@@ -269,9 +271,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: "a key may lie behind the lines that a lookup looks at",
-    file: CONNTRACK,
-    search: "for (let slot = home; slot < home + PROBE_LIMIT; slot++) if (!isUsed(lineAt(slot))) return slot;",
-    replace: "for (let slot = home; slot < lineCount + PROBE_LIMIT; slot++) if (!isUsed(lineAt(slot))) return slot;",
+    file: TAGS,
+    search: "for (let slot = first; slot < first + PROBE_LIMIT; slot += WINDOW) {",
+    replace: "for (let slot = first; slot < lineCount + PROBE_LIMIT; slot += WINDOW) {",
     killer: FLOOD_TESTS,
     test: "T54 under the same seed",
   },
@@ -288,6 +290,34 @@ export const MUTANTS: readonly Mutant[] = [
     search: "else store<u32>(lineAt(pair == next ? gap : pair), gap, LINE_PAIR_AT);",
     replace: "",
     killer: MAPPING_TESTS,
+  },
+  {
+    what: "a line that moves up leaves its tag where it was",
+    file: CONNTRACK,
+    search: "    moveTag(gap, next);\n",
+    replace: "",
+    killer: MAPPING_TESTS,
+  },
+  {
+    what: "of the lines that bear a key's tag only the first is looked at",
+    file: CONNTRACK,
+    search: "matches != 0; matches &= matches - 1)",
+    replace: "matches != 0; matches = 0)",
+    killer: MAPPING_TESTS,
+  },
+  {
+    what: "a search ends behind eight lines",
+    file: CONNTRACK,
+    search: "if (Tags.free(tags) != 0) return 0;",
+    replace: "return 0;",
+    killer: FLOOD_TESTS,
+  },
+  {
+    what: "a state that is taken back has no tags",
+    file: "assembly/path/control.ts",
+    search: "  retag();\n",
+    replace: "",
+    killer: "test/nat/t56-determinism.test.ts",
   },
   {
     what: "a saved state may hold lines whose partner belongs to another",
