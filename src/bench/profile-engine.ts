@@ -15,7 +15,7 @@ export const PASSES = [
   { name: "host", stage: stages.STAGE_CALL, what: "JavaScript: one offset per frame, one call per batch" },
   { name: "records", stage: stages.STAGE_RECORDS, what: "checks of the frame records" },
   { name: "parse", stage: stages.STAGE_PARSE, what: "pass 1: headers read, key hashed" },
-  { name: "touch", stage: stages.STAGE_TOUCH, what: "pass 1: blind stores into two lines of the table" },
+  { name: "touch", stage: stages.STAGE_TOUCH, what: "pass 1: blind stores into the likely lines of the table" },
   { name: "find", stage: stages.STAGE_FIND, what: "pass 2: the line is found" },
   { name: "translate", stage: stages.STAGE_SETTLE, what: "pass 2: state, rewrite, counters, verdict" },
   { name: "sweep", stage: stages.STAGE_WHOLE, what: "a line per frame looked at for expiry" },

@@ -120,7 +120,8 @@ describe("stages", () => {
     expect(touches().length).toBe(0);
     profile.setStage(stages.STAGE_TOUCH);
     subject.pass(BATCH);
-    expect(touches().length).toBeGreaterThan(CONNECTIONS);
+    // A frame's number in its block is what is stored, for one of 64 a zero.
+    expect(touches().length).toBeGreaterThan(CONNECTIONS * 0.9);
   });
 
   it("differ by the sweep: only the whole takes expired connections out that no frame asks for", async () => {
@@ -146,7 +147,7 @@ describe("stages", () => {
     expect(engine.counters().entries).toBeLessThan(CONNECTIONS / 2);
   });
 
-  it("count two lines of an empty table for each frame, and more where keys lie behind others", async () => {
+  it("count a line for each frame, and a second one where another key bears the same tag", async () => {
     const { subject, profile } = await profiled("tcp");
     subject.establish(BATCH);
     const frames = subject.traffic.order.length;
@@ -154,9 +155,9 @@ describe("stages", () => {
     const full = profile.countLines(() => subject.pass(BATCH));
     subject.forgetConnections();
     const empty = profile.countLines(() => subject.pass(BATCH));
-    expect(empty).toBe(2 * frames);
+    expect(empty).toBe(frames);
     expect(full).toBeGreaterThan(empty);
-    expect(full).toBeLessThan(8 * frames);
+    expect(full).toBeLessThan(1.2 * frames);
   });
 });
 
@@ -230,7 +231,8 @@ test("a small profile has every pass of every work, what bounds it, and prints a
     expect(passes.reduce((sum, pass) => sum + pass.ns, 0)).toBeCloseTo(ns);
     expect(ns).toBeGreaterThan(0);
     if (work === "new") continue;
-    expect(lines).toBeGreaterThan(2);
+    expect(lines).toBeGreaterThan(1);
+    expect(lines).toBeLessThan(1.2);
     expect(distance).toBeCloseTo(ns / bound!.ns);
   }
   expect(size!.tableBytes).toBe((1000 * 3 + 193) * 64);
