@@ -257,7 +257,14 @@ export function frameBytes(lines: number, scratchBytes: number): FrameBytes[] {
       from: "memory",
       how: "the line of its headers, rewritten in place",
     },
-    { what: "table", read: lines * LINE, written: 2 * LINE, from: "memory", how: "lines counted; two are stored into" },
+    { what: "tags", read: LINE, written: 0, from: "memory", how: "one line of them" },
+    {
+      what: "table",
+      read: lines * LINE,
+      written: lines * LINE,
+      from: "memory",
+      how: "lines counted; all are stored into",
+    },
     { what: "sweep", read: LINE, written: 0, from: "memory", how: "one line per frame, in order" },
     {
       what: "frame record",

@@ -177,7 +177,7 @@ describe("the arithmetic of a profile", () => {
 
   it("bounds a frame by what is slower: its bytes from memory, or its lines", () => {
     const touched = frameBytes(2.5, 64);
-    const moved = 64 + 64 + 2.5 * 64 + 128 + 64;
+    const moved = 64 + 64 + 64 + 2.5 * 64 * 2 + 64;
     expect(boundOf(2.5, touched, { latencyNs: 100, overlap: 20, updateGBs: 10 })).toEqual({
       bandwidthNs: moved / 10,
       missNs: 12.5,
