@@ -28,6 +28,7 @@ import {
   egressTotal,
   endpointAt,
   longestMatch,
+  mayBeOfCluster,
   memberOf,
   NO_MATCH,
   nodeOf,
@@ -37,6 +38,7 @@ import { hasAddress, isIpv6Address } from "./tuple";
 
 /** Why no policy selects this remote whatever the source, or REASON_NONE. */
 export function neverSelected(addressHigh: u64, addressLow: u64): u32 {
+  if (!mayBeOfCluster(addressHigh, addressLow)) return REASON_NONE;
   const reason = longestMatch(CLUSTER_SET, addressHigh, addressLow);
   return reason == NO_MATCH ? REASON_NONE : reason;
 }

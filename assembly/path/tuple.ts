@@ -34,6 +34,7 @@ export function dstLow(p: Parsed): u64 {
 
 /** Source and destination are the same (CERT CA-1997-28). */
 export function isLand(p: Parsed): bool {
+  if (!p.isIpv6) return <u32>p.addresses == <u32>(p.addresses >> 32);
   return srcLow(p) == dstLow(p) && srcHigh(p) == dstHigh(p);
 }
 

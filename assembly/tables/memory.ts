@@ -175,7 +175,7 @@ export function indexSlots(rows: u32): u32 {
 /** Bytes of one copy of the policy tables: the blob and its indexes; laid out by tables/policy.ts. */
 function policySize(): u64 {
   const slots = <u64>indexSlots(maxEndpoints) + indexSlots(maxPrefixes) + indexSlots(maxEgresses * 2);
-  return align8(maxBlob) + slots * 4 + <u64>(maxPrefixes + 2) * 32 + 64;
+  return align8(maxBlob) + slots * 4 + <u64>(maxPrefixes + 2) * 32 + 32 + 64;
 }
 
 /** A mask of members for each policy and zone, zone 0 = none included. */

@@ -1,6 +1,7 @@
 import {
   BLOB_SNAT_HIGH_AT,
   BLOB_SNAT_LOW_AT,
+  CLUSTER_SET,
   EGRESS_FLAG_MOVED,
   EGRESS_FLAG_MOVED6,
   EGRESS_FLAGS_AT,
@@ -41,13 +42,17 @@ import { checkBlob } from "./policy-check";
 // The policy as one versioned blob with two indexes over it. There are two copies of the room for it: a new blob is checked and indexed
 // in the idle one, then the two are swapped, so a refused blob changes nothing.
 //
-//   blob | endpoint index | prefix index | egress address index (u32 row + 1 each) | per set: prefix lengths in use (a bit set, 0 … 128)
+//   blob | endpoint index | prefix index | egress address index (u32 row + 1 each) | per set: prefix lengths in use (a bit set, 0 … 128) |
+//   first bytes of IPv4 addresses of which CLUSTER_SET has a prefix (a bit set, 0 … 255)
+//
+// In the copy addresses of endpoints and prefixes are two numbers each and not bytes: they are compared with every new connection's.
 
 let policyAt: usize = 0;
 let endpointIndexAt: usize = 0;
 let prefixIndexAt: usize = 0;
 let egressIndexAt: usize = 0;
 let setMasksAt: usize = 0;
+let clusterBytesAt: usize = 0;
 let endpointMask: u32 = 0;
 let prefixMask: u32 = 0;
 let egressMask: u32 = 0;
@@ -73,6 +78,7 @@ export let snatHigh: u32 = 0;
 export let isPolicyLoaded: bool = false;
 
 const MASK_SIZE: usize = 32;
+const CLUSTER_BYTES_SIZE: usize = 32;
 const FOR_EVER: u64 = <u64>-1;
 
 function addressHash(h: u64, addressHigh: u64, addressLow: u64): u32 {
@@ -90,6 +96,7 @@ export function loadBlob(source: usize, length: u32): i32 {
   const blob = policyAt == policyAAt ? policyBAt : policyAAt;
   memory.copy(blob, source, length);
   putInForce(blob);
+  turnAddresses();
   buildIndexes();
   return OK;
 }
@@ -105,6 +112,7 @@ function putInForce(blob: usize): void {
   egressMask = indexSlots(maxEgresses * 2) - 1;
   egressIndexAt = prefixIndexAt + <usize>prefixSlots * 4;
   setMasksAt = egressIndexAt + <usize>(egressMask + 1) * 4;
+  clusterBytesAt = setMasksAt + <usize>(maxPrefixes + 2) * MASK_SIZE;
   endpointsAt = sectionAt(blob, SECTION_ENDPOINTS);
   endpointTotal = sectionCount(blob, SECTION_ENDPOINTS);
   prefixesAt = sectionAt(blob, SECTION_PREFIXES);
@@ -125,14 +133,30 @@ function putInForce(blob: usize): void {
   isPolicyLoaded = true;
 }
 
+/** Makes numbers of the addresses of endpoints and prefixes. */
+function turnAddresses(): void {
+  for (let i: u32 = 0; i < endpointTotal; i++) turn(endpointAt(i) + ENDPOINT_ADDRESS_AT);
+  const prefixes = sectionCount(policyAt, SECTION_PREFIXES);
+  for (let i: u32 = 0; i < prefixes; i++) turn(prefixesAt + <usize>i * PREFIX_SIZE);
+}
+
+function turn(address: usize): void {
+  store<u64>(address, high(address));
+  store<u64>(address, low(address), 8);
+}
+
 function buildIndexes(): void {
   memory.fill(endpointIndexAt, 0, <usize>(endpointMask + 1) * 4);
   memory.fill(prefixIndexAt, 0, <usize>(prefixMask + 1) * 4);
   memory.fill(setMasksAt, 0, <usize>(maxPrefixes + 2) * MASK_SIZE);
+  memory.fill(clusterBytesAt, 0, CLUSTER_BYTES_SIZE);
   for (let i: u32 = 0; i < endpointTotal; i++) {
     const row = endpointAt(i);
-    if (i > 0 && high(row) == high(row - ENDPOINT_SIZE) && low(row) == low(row - ENDPOINT_SIZE)) continue;
-    let slot = addressHash(tableSeed, high(row), low(row)) & endpointMask;
+    const addressHigh = load<u64>(row);
+    const addressLow = load<u64>(row, 8);
+    const before = row - ENDPOINT_SIZE;
+    if (i > 0 && addressHigh == load<u64>(before) && addressLow == load<u64>(before, 8)) continue;
+    let slot = addressHash(tableSeed, addressHigh, addressLow) & endpointMask;
     while (load<u32>(endpointIndexAt + <usize>slot * 4)) slot = (slot + 1) & endpointMask;
     store<u32>(endpointIndexAt + <usize>slot * 4, i + 1);
   }
@@ -146,13 +170,38 @@ function buildIndexes(): void {
     const row = prefixesAt + <usize>i * PREFIX_SIZE;
     const set = load<u32>(row, PREFIX_SET_AT);
     const length = load<u32>(row, PREFIX_LENGTH_AT);
-    if (exactPrefix(set, length, high(row), low(row)) != NO_MATCH) continue;
-    let slot = prefixHash(set, length, high(row), low(row)) & prefixMask;
+    const addressHigh = load<u64>(row);
+    const addressLow = load<u64>(row, 8);
+    if (exactPrefix(set, length, addressHigh, addressLow) != NO_MATCH) continue;
+    if (set == CLUSTER_SET) noteClusterBytes(length, addressHigh, addressLow);
+    let slot = prefixHash(set, length, addressHigh, addressLow) & prefixMask;
     while (load<u32>(prefixIndexAt + <usize>slot * 4)) slot = (slot + 1) & prefixMask;
     store<u32>(prefixIndexAt + <usize>slot * 4, i + 1);
     const mask = setMasksAt + <usize>set * MASK_SIZE + <usize>(length >> 6) * 8;
     store<u64>(mask, load<u64>(mask) | bit(length & 63));
   }
+}
+
+/** Marks the first bytes of the IPv4 addresses that a prefix of CLUSTER_SET holds. */
+function noteClusterBytes(length: u32, addressHigh: u64, addressLow: u64): void {
+  if (length < FIXED_BITS || !isMapped(addressHigh, addressLow)) return;
+  const first = <u32>addressLow >> 24;
+  const count: u32 = length >= FIXED_BITS + 8 ? 1 : 1 << (FIXED_BITS + 8 - length);
+  for (let byte = first; byte < first + count; byte++) {
+    const at = clusterBytesAt + <usize>(byte >> 3);
+    store<u8>(at, <u8>(<u32>load<u8>(at) | (<u32>1 << (byte & 7))));
+  }
+}
+
+/** False where no prefix of CLUSTER_SET can hold an address: most remotes lie there, and there is nothing to be looked for. */
+export function mayBeOfCluster(addressHigh: u64, addressLow: u64): bool {
+  if (!isMapped(addressHigh, addressLow)) return true;
+  const first = <u32>addressLow >> 24;
+  return ((load<u8>(clusterBytesAt + <usize>(first >> 3)) >> <u8>(first & 7)) & 1) != 0;
+}
+
+function isMapped(addressHigh: u64, addressLow: u64): bool {
+  return addressHigh == 0 && addressLow >> 32 == 0xffff;
 }
 
 function indexEgressAddress(egress: u32, address: usize): void {
@@ -229,20 +278,18 @@ export function memberOf(row: usize, i: u32): u32 {
  * Owners of one address stand in order of time: the walk is over those only.
  */
 export function findEndpoint(addressHigh: u64, addressLow: u64, time: u64): u32 {
-  const rawHigh = bswap<u64>(addressHigh);
-  const rawLow = bswap<u64>(addressLow);
   let slot = addressHash(tableSeed, addressHigh, addressLow) & endpointMask;
   let found: u32 = 0;
   while (true) {
     found = load<u32>(endpointIndexAt + <usize>slot * 4);
     if (!found) return NO_INDEX;
     const row = endpointAt(found - 1);
-    if (load<u64>(row) == rawHigh && load<u64>(row, 8) == rawLow) break;
+    if (load<u64>(row) == addressHigh && load<u64>(row, 8) == addressLow) break;
     slot = (slot + 1) & endpointMask;
   }
   for (let i = found - 1; i < endpointTotal; i++) {
     const row = endpointAt(i);
-    if (load<u64>(row) != rawHigh || load<u64>(row, 8) != rawLow) break;
+    if (load<u64>(row) != addressHigh || load<u64>(row, 8) != addressLow) break;
     const to = load<u64>(row, ENDPOINT_TO_AT);
     if (time >= load<u64>(row, ENDPOINT_FROM_AT) && (time < to || to == FOR_EVER)) return i;
   }
@@ -263,12 +310,13 @@ export function hasServicePort(endpoint: u32, protocol: u32, port: u32): bool {
 export const NO_MATCH: u32 = 0xfffffffe;
 
 /** Mapped addresses begin with 96 fixed bits: IPv6 prefixes shorter than that, `::/0` first of all, do not speak of IPv4. */
+const FIXED_BITS: u32 = 96;
 const MAPPED_LENGTHS: u64 = 0xffffffff00000000;
 
 /** Value of the longest prefix of `set` that holds the address, or NO_MATCH. Cost: one probe per prefix length in use, longest first. */
 export function longestMatch(set: u32, addressHigh: u64, addressLow: u64): u32 {
   const masks = setMasksAt + <usize>set * MASK_SIZE;
-  const mapped = addressHigh == 0 && addressLow >> 32 == 0xffff;
+  const mapped = isMapped(addressHigh, addressLow);
   // Lengths 128, then 127 … 64, then 63 … 0.
   for (let word: i32 = 2; word >= 0; word--) {
     let lengths = load<u64>(masks + <usize>word * 8);
@@ -298,8 +346,8 @@ function exactPrefix(set: u32, length: u32, addressHigh: u64, addressLow: u64): 
     if (
       load<u32>(row, PREFIX_SET_AT) == set &&
       load<u32>(row, PREFIX_LENGTH_AT) == length &&
-      load<u64>(row) == bswap<u64>(addressHigh) &&
-      load<u64>(row, 8) == bswap<u64>(addressLow)
+      load<u64>(row) == addressHigh &&
+      load<u64>(row, 8) == addressLow
     ) {
       return load<u32>(row, PREFIX_VALUE_AT);
     }
