@@ -164,10 +164,10 @@ function best(row: usize, members: u32, mask: u64, tuple: u64, only: u32): u32 {
     const node = load<u32>(at, EGRESS_NODE_AT);
     if (only == NO_INDEX ? gatewayState(node) != GATEWAY_ACTIVE : node != only) continue;
     const score = placementScore(tuple, load<u64>(at, EGRESS_KEY_AT));
-    if (best == NO_INDEX || score > bestScore) {
-      best = egress;
-      bestScore = score;
-    }
+    // Without a branch: which of them wins is random.
+    const wins = u32(best == NO_INDEX) | u32(score > bestScore);
+    best = select<u32>(egress, best, wins != 0);
+    bestScore = select<u64>(score, bestScore, wins != 0);
   }
   return best;
 }
