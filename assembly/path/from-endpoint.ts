@@ -46,6 +46,7 @@ import { portExpiresSooner } from "../tables/port-groups";
 import { hasHandshake, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { Parsed } from "../wire/parse";
 import { isPlausible, TCP_ACK, TCP_SYN } from "../wire/transport";
+import { isKnown } from "./ahead";
 import {
   age,
   follow,
@@ -60,6 +61,7 @@ import {
 } from "./connection";
 import { followPin, openRedirected, redirectAnew, settlePin } from "./redirect";
 import {
+  choose,
   decision,
   isPassed,
   isSelectedElsewhere,
@@ -124,19 +126,21 @@ function isNowhere(p: Parsed): bool {
 /** The first frame of a connection, as far as we know. */
 function first(p: Parsed, v: Verdict): void {
   if (isLand(p)) return v.drop(REASON_BAD_SOURCE);
+  const isAhead = isKnown(p);
   const srcUpper = srcHigh(p);
   const srcLower = srcLow(p);
-  const endpoint = findEndpoint(srcUpper, srcLower, nowNs());
+  const endpoint = isAhead ? p.endpoint : findEndpoint(srcUpper, srcLower, nowNs());
   if (endpoint == NO_INDEX)
     return isSpoofed(srcUpper, srcLower) ? v.drop(REASON_BAD_SOURCE) : v.pass(REASON_ENDPOINT_UNKNOWN);
   const dstUpper = dstHigh(p);
   const dstLower = dstLow(p);
-  const never = neverSelected(dstUpper, dstLower);
+  const never: u32 = isAhead ? REASON_NONE : neverSelected(dstUpper, dstLower);
   if (never) return v.pass(never);
   const fault = openingFault(p);
   if (fault) return stateless(p, fault, v);
   if (isAnswer(p, endpoint)) return openInbound(p, endpoint, true, v);
-  resolve(endpoint, dstUpper, dstLower, placementHash(p), NO_INDEX, false);
+  if (isAhead) choose(p.policy, p.egress);
+  else resolve(endpoint, dstUpper, dstLower, placementHash(p), NO_INDEX, false);
   if (decision == REASON_NONE) {
     if (configFlags & CONFIG_FLAG_NO_PICK_UP && isMidStream(p)) return v.drop(REASON_NO_STATE);
     if (isSelectedLost()) return loseFrame(p, 0, endpoint, v);

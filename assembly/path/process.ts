@@ -100,6 +100,7 @@ import {
 import { PlainFrame } from "../wire/plain";
 import { hasBadChecksum, hasBadCrc } from "../wire/recount";
 import { isNonsense } from "../wire/transport";
+import { lookAhead, noteOpenings } from "./ahead";
 import { fragment } from "./fragment";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
@@ -176,7 +177,9 @@ export function prepare(record: usize, size: u32, touch: bool): void {
     scratch += PARSED_SIZE;
   }
   seekLines(size);
-  if (touch) touchLines(size);
+  if (!touch) return;
+  touchLines(size);
+  lookAhead(size);
 }
 
 /** In a loop of its own, too, so that tags that are missing overlap as far as the processor looks ahead. */
@@ -314,6 +317,7 @@ export function settle(record: usize, verdict: usize, size: u32): u32 {
   countMany(COUNTER_ACTIONS_AT + ACTION_SNAT * 8, sent);
   countMany(COUNTER_ACTIONS_AT + ACTION_REVERSE * 8, replied);
   if (sweeps) store<u32>(stateAt, due, SWEEP_DUE_AT);
+  noteOpenings();
   return taken;
 }
 

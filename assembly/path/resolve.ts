@@ -96,6 +96,13 @@ export function resolveHere(endpoint: u32, remoteHigh: u64, remoteLow: u64, tupl
   decision = faultOfSelected(isIpv6Address(remoteHigh, remoteLow));
 }
 
+/** What `resolve` has selected for the same connection before. */
+export function choose(policy: u32, egress: u32): void {
+  selectedPolicy = policy;
+  selectedEgress = egress;
+  decision = REASON_NONE;
+}
+
 /** Why nothing of a family leaves by `selectedEgress`, or REASON_NONE. */
 function faultOfSelected(isIpv6: bool): u32 {
   if (selectedEgress == NO_INDEX) return REASON_NO_EGRESS_GATEWAY;

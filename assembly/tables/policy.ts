@@ -189,7 +189,7 @@ function noteClusterBytes(length: u32, addressHigh: u64, addressLow: u64): void 
   const count: u32 = length >= FIXED_BITS + 8 ? 1 : 1 << (FIXED_BITS + 8 - length);
   for (let byte = first; byte < first + count; byte++) {
     const at = clusterBytesAt + <usize>(byte >> 3);
-    store<u8>(at, <u8>(<u32>load<u8>(at) | (<u32>1 << (byte & 7))));
+    store<u8>(at, <u8>(<u32>load<u8>(at) | ((<u32>1) << (byte & 7))));
   }
 }
 
