@@ -10,9 +10,12 @@
 /** Lines looked at from a key's home on, groups looked at from theirs. */
 #define PROBE_LIMIT 192
 
+/** Lines whose tags are compared at once. */
+#define WINDOW 16
+
 /** Frames that the first pass runs ahead of the second. */
 #ifndef BLOCK
-#define BLOCK 32
+#define BLOCK 64
 #endif
 
 /** A conntrack line: a connection has one for each hook. One cache line, the same contents as the engine's. */
@@ -102,6 +105,8 @@ struct engine {
 
   uint32_t line_count;
   struct line *lines;
+  /** One for each line: see tags.h. */
+  uint8_t *tags;
   /** Next line of the sweep, and frames since the last one. */
   uint32_t sweep_at, sweep_due;
   /** Ports held down. */
@@ -140,6 +145,7 @@ static void start_engine(struct engine *e, const uint8_t *record, const uint8_t 
   e->line_count = e->max_connections * 3;
   e->group_count = e->max_connections + (e->max_connections >> 1);
   e->lines = zeroed((size_t)(e->line_count + PROBE_LIMIT + 1) * sizeof *e->lines);
+  e->tags = zeroed((size_t)e->line_count + PROBE_LIMIT + 1 + WINDOW);
   e->groups = zeroed((size_t)(e->group_count + PROBE_LIMIT + 1) * sizeof *e->groups);
   e->bitmaps = zeroed((size_t)e->max_bitmaps * sizeof *e->bitmaps);
   e->stats = zeroed((size_t)(e->policy.egress_count + 1) * sizeof *e->stats);

@@ -49,6 +49,11 @@ _Static_assert(offsetof(struct frame_record, time) == FRAME_TIME_AT, "frame reco
 
 struct line;
 
+/** Where probing for a key starts, and the tag that its line has (tags.h). */
+struct home {
+  uint32_t slot, tag;
+};
+
 /** What the first pass leaves of a frame for the second. */
 struct parsed {
   /** Source (low) and destination as on the wire. */
@@ -56,8 +61,9 @@ struct parsed {
   /** Ports as on the wire | protocol << 32 | hook << 40. */
   uint64_t key;
   uint8_t *l3;
-  /** Where probing for the key starts. */
-  struct line *home;
+  struct home home;
+  /** Most likely the key's. */
+  struct line *line;
   uint32_t wire;
   uint32_t tcp_flags;
 };

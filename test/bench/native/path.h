@@ -130,8 +130,8 @@ static inline void open_translated(struct passage *s, uint32_t endpoint, struct 
   uint32_t own_port = swap16((uint16_t)own);
   struct group_key k = group_key_for(p, address);
   uint64_t reply_key = mapping_key(k, own_port);
-  struct line *reply_home = mapping_home(e, k, reply_key);
-  __builtin_prefetch(reply_home, 1);
+  struct home reply_home = mapping_home(e, k, reply_key);
+  __builtin_prefetch(&e->tags[reply_home.slot], 1);
   __builtin_prefetch(&e->groups[group_home(e, k)], 1);
   uint32_t found = own_port;
   if (!is_own_free(e, k, own_port, reply_home)) {
@@ -175,8 +175,8 @@ static bool remember(struct passage *s, uint32_t endpoint, uint32_t reason, uint
   struct parsed *p = s->p;
   uint64_t other_addresses = rotate64(p->addresses, 32);
   uint64_t other_key = answer_key(p->key);
-  struct line *other_home = home_line(e, other_addresses, other_key);
-  struct line *holder = find_line(other_home, other_addresses, other_key);
+  struct home other_home = home_of(e, other_addresses, other_key);
+  struct line *holder = find_line(e, other_home, other_addresses, other_key);
   if (holder) {
     if (!is_expired(e, holder)) return false;
     expire(e, holder);
