@@ -91,6 +91,13 @@ struct counters {
 _Static_assert(offsetof(struct counters, opened) == COUNTER_OPENED_AT, "counters are those of docs/abi.md");
 _Static_assert(offsetof(struct counters, bitmap_searches) == COUNTER_BITMAP_SEARCHES_AT, "counters are those of docs/abi.md");
 
+/** What a frame finds that opens a connection: whose it is, what policy says, where its network side will lie if it keeps its port. */
+struct outlook {
+  uint32_t endpoint;
+  struct decision decision;
+  struct home reply_home;
+};
+
 struct engine {
   bool is_rfc, no_pick_up;
   uint64_t table_seed, placement_seed, port_seed;
@@ -124,6 +131,10 @@ struct engine {
   struct counters counters;
   struct egress_stats *stats;
   struct parsed scratch[BLOCK];
+  /** Of the same frames, where `look_ahead` has met one that may open a connection. */
+  struct outlook outlooks[BLOCK];
+  /** Connections that had been opened when it was last asked. */
+  uint64_t opened_before;
 };
 
 #define HELD_NONE 0xffffffffu

@@ -65,7 +65,9 @@ struct parsed {
   /** Most likely the key's. */
   struct line *line;
   uint32_t wire;
-  uint32_t tcp_flags;
+  uint8_t tcp_flags;
+  /** Its `outlook` was written. */
+  bool has_outlook;
 };
 
 static inline uint64_t make_key(uint32_t ports, uint32_t protocol, uint32_t hook) {
@@ -111,7 +113,8 @@ static inline bool parse_plain(const struct frame_record *record, uint8_t *arena
   p->key = make_key(load32(l4), protocol, kind & 0xff);
   p->l3 = l3;
   p->wire = record->wire > captured ? record->wire : captured;
-  p->tcp_flags = tcp_flags;
+  p->tcp_flags = (uint8_t)tcp_flags;
+  p->has_outlook = false;
   return true;
 }
 

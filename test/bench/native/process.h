@@ -1,6 +1,6 @@
 /**
- * A batch in blocks: the first pass parses, hashes and prefetches tags, then lines, the second takes the frames in order. What is not the
- * straight line is a call out of it.
+ * A batch in blocks: the first pass parses, hashes and prefetches tags, then lines; the second takes the frames in order. What is not the
+ * straight line is a call out of it. Between them, while connections open, what a new one needs is looked up and fetched.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -9,7 +9,7 @@
 
 /** How many frames ahead of the one that is parsed the next ones are fetched: processors stop fetching by themselves where a page ends. */
 #ifndef FRAMES_AHEAD
-#define FRAMES_AHEAD 16
+#define FRAMES_AHEAD 32
 #endif
 
 #define STRAIGHT (LINE_FLAG_STEADY | LINE_FLAG_TRANSLATED)
@@ -128,6 +128,9 @@ static void process(struct engine *e, const struct frame_record *records, uint8_
   for (uint32_t first = 0; first < count; first += BLOCK) {
     uint32_t size = count - first < BLOCK ? count - first : BLOCK;
     prepare(e, records + first, arena, size, count - first, first);
+    /* Where the last block has opened connections, this one will. */
+    if (unlikely(e->counters.opened != e->opened_before)) look_ahead(e, size);
+    e->opened_before = e->counters.opened;
     settle(e, records + first, verdicts + first, size);
   }
 }
