@@ -10,9 +10,12 @@
 /** Lines looked at from a key's home on, groups looked at from theirs. */
 #define PROBE_LIMIT 192
 
+/** Lines whose tags are compared at once. */
+#define WINDOW 16
+
 /** Frames that the first pass runs ahead of the second. */
 #ifndef BLOCK
-#define BLOCK 32
+#define BLOCK 64
 #endif
 
 /** A conntrack line: a connection has one for each hook. One cache line, the same contents as the engine's. */
@@ -88,6 +91,13 @@ struct counters {
 _Static_assert(offsetof(struct counters, opened) == COUNTER_OPENED_AT, "counters are those of docs/abi.md");
 _Static_assert(offsetof(struct counters, bitmap_searches) == COUNTER_BITMAP_SEARCHES_AT, "counters are those of docs/abi.md");
 
+/** What a frame finds that opens a connection: whose it is, what policy says, where its network side will lie if it keeps its port. */
+struct outlook {
+  uint32_t endpoint;
+  struct decision decision;
+  struct home reply_home;
+};
+
 struct engine {
   bool is_rfc, no_pick_up;
   uint64_t table_seed, placement_seed, port_seed;
@@ -102,6 +112,8 @@ struct engine {
 
   uint32_t line_count;
   struct line *lines;
+  /** One for each line: see tags.h. */
+  uint8_t *tags;
   /** Next line of the sweep, and frames since the last one. */
   uint32_t sweep_at, sweep_due;
   /** Ports held down. */
@@ -119,6 +131,10 @@ struct engine {
   struct counters counters;
   struct egress_stats *stats;
   struct parsed scratch[BLOCK];
+  /** Of the same frames, where `look_ahead` has met one that may open a connection. */
+  struct outlook outlooks[BLOCK];
+  /** Connections that had been opened when it was last asked. */
+  uint64_t opened_before;
 };
 
 #define HELD_NONE 0xffffffffu
@@ -140,6 +156,7 @@ static void start_engine(struct engine *e, const uint8_t *record, const uint8_t 
   e->line_count = e->max_connections * 3;
   e->group_count = e->max_connections + (e->max_connections >> 1);
   e->lines = zeroed((size_t)(e->line_count + PROBE_LIMIT + 1) * sizeof *e->lines);
+  e->tags = zeroed((size_t)e->line_count + PROBE_LIMIT + 1 + WINDOW);
   e->groups = zeroed((size_t)(e->group_count + PROBE_LIMIT + 1) * sizeof *e->groups);
   e->bitmaps = zeroed((size_t)e->max_bitmaps * sizeof *e->bitmaps);
   e->stats = zeroed((size_t)(e->policy.egress_count + 1) * sizeof *e->stats);

@@ -49,6 +49,11 @@ _Static_assert(offsetof(struct frame_record, time) == FRAME_TIME_AT, "frame reco
 
 struct line;
 
+/** Where probing for a key starts, and the tag that its line has (tags.h). */
+struct home {
+  uint32_t slot, tag;
+};
+
 /** What the first pass leaves of a frame for the second. */
 struct parsed {
   /** Source (low) and destination as on the wire. */
@@ -56,10 +61,13 @@ struct parsed {
   /** Ports as on the wire | protocol << 32 | hook << 40. */
   uint64_t key;
   uint8_t *l3;
-  /** Where probing for the key starts. */
-  struct line *home;
+  struct home home;
+  /** Most likely the key's. */
+  struct line *line;
   uint32_t wire;
-  uint32_t tcp_flags;
+  uint8_t tcp_flags;
+  /** Its `outlook` was written. */
+  bool has_outlook;
 };
 
 static inline uint64_t make_key(uint32_t ports, uint32_t protocol, uint32_t hook) {
@@ -105,7 +113,8 @@ static inline bool parse_plain(const struct frame_record *record, uint8_t *arena
   p->key = make_key(load32(l4), protocol, kind & 0xff);
   p->l3 = l3;
   p->wire = record->wire > captured ? record->wire : captured;
-  p->tcp_flags = tcp_flags;
+  p->tcp_flags = (uint8_t)tcp_flags;
+  p->has_outlook = false;
   return true;
 }
 

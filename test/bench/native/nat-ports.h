@@ -19,13 +19,13 @@ static inline uint64_t mapping_key(struct group_key k, uint32_t port) {
 
 static inline uint64_t mapping_addresses(struct group_key k) { return k.remote | (uint64_t)k.egress_ip << 32; }
 
-static inline struct line *mapping_home(const struct engine *e, struct group_key k, uint64_t key) {
-  return home_line(e, mapping_addresses(k), key);
+static inline struct home mapping_home(const struct engine *e, struct group_key k, uint64_t key) {
+  return home_of(e, mapping_addresses(k), key);
 }
 
 /** Network-side line of a port, live or held down; NULL = free. The expired are removed. */
-static inline struct line *occupant_at(struct engine *e, struct line *home, struct group_key k, uint64_t key) {
-  struct line *line = find_line(home, mapping_addresses(k), key);
+static inline struct line *occupant_at(struct engine *e, struct home home, struct group_key k, uint64_t key) {
+  struct line *line = find_line(e, home, mapping_addresses(k), key);
   return line == NULL || !is_expired(e, line) ? line : expire(e, line);
 }
 
@@ -46,7 +46,7 @@ static uint32_t take_held(struct engine *e, struct group_key k, uint32_t port) {
   return port;
 }
 
-static inline bool is_free_at(struct engine *e, struct line *home, struct group_key k, uint64_t key, uint32_t port) {
+static inline bool is_free_at(struct engine *e, struct home home, struct group_key k, uint64_t key, uint32_t port) {
   struct line *line = occupant_at(e, home, k, key);
   if (line == NULL) return true;
   if (!is_held(line)) return false;
@@ -59,7 +59,7 @@ static inline bool is_free_at(struct engine *e, struct line *home, struct group_
 }
 
 /** Step 1. @param home `mapping_home` of the mapping that keeps the endpoint's own port */
-static inline bool is_own_free(struct engine *e, struct group_key k, uint32_t own, struct line *home) {
+static inline bool is_own_free(struct engine *e, struct group_key k, uint32_t own, struct home home) {
   e->held_port = HELD_NONE;
   if (is_exhausted(e, k)) return false;
   if (own - e->policy.snat_low >= port_count(e) || !is_free_at(e, home, k, mapping_key(k, own), own)) return false;

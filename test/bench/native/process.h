@@ -1,20 +1,15 @@
 /**
- * A batch in blocks: the first pass parses, hashes and prefetches, the second takes the frames in order. What is not the straight line is
- * a call out of it.
+ * A batch in blocks: the first pass parses, hashes and prefetches tags, then lines; the second takes the frames in order. What is not the
+ * straight line is a call out of it. Between them, while connections open, what a new one needs is looked up and fetched.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
 
 #include "path.h"
 
-/** Cache lines of the table that are fetched ahead for a frame: its home line and those after it. */
-#ifndef FETCH_LINES
-#define FETCH_LINES 2
-#endif
-
 /** How many frames ahead of the one that is parsed the next ones are fetched: processors stop fetching by themselves where a page ends. */
 #ifndef FRAMES_AHEAD
-#define FRAMES_AHEAD 16
+#define FRAMES_AHEAD 32
 #endif
 
 #define STRAIGHT (LINE_FLAG_STEADY | LINE_FLAG_TRANSLATED)
@@ -27,6 +22,8 @@ struct tally {
 /** @param left frames of the batch from `records` on */
 static inline void prepare(struct engine *e, const struct frame_record *records, uint8_t *arena, uint32_t size, uint32_t left,
                            uint32_t first) {
+  const uint8_t *tags = e->tags;
+  struct line *lines = e->lines;
   const struct line *swept = &e->lines[e->sweep_at + BLOCK];
   for (uint32_t i = 0; i < size; i++) {
     uint32_t ahead = i + FRAMES_AHEAD < left ? i + FRAMES_AHEAD : left - 1;
@@ -34,11 +31,15 @@ static inline void prepare(struct engine *e, const struct frame_record *records,
     struct parsed *p = &e->scratch[i];
     if (unlikely(!parse_plain(&records[i], arena, p)))
       fail("frame %u of the batch is not plain: expected whole TCP or UDP over IPv4 and Ethernet", first + i);
-    p->home = home_line(e, p->addresses, p->key);
-    __builtin_prefetch(p->home, 1);
-    if (FETCH_LINES > 1) __builtin_prefetch(p->home + 1, 1);
+    p->home = home_of(e, p->addresses, p->key);
+    __builtin_prefetch(tags + p->home.slot);
     /* The sweep comes by in the next block. */
     __builtin_prefetch(swept + i);
+  }
+  for (uint32_t i = 0; i < size; i++) {
+    struct parsed *p = &e->scratch[i];
+    p->line = likely_line(tags, lines, p->home);
+    __builtin_prefetch(p->line, 1);
   }
 }
 
@@ -107,7 +108,7 @@ static inline void settle(struct engine *e, const struct frame_record *records, 
       next = e->next_tick;
     }
     struct parsed *p = &e->scratch[i];
-    struct line *line = find_line(p->home, p->addresses, p->key);
+    struct line *line = is_of(p->line, p->addresses, p->key) ? p->line : find_line(e, p->home, p->addresses, p->key);
     if (likely(line && is_straight(p, line, now, epoch, timeouts)))
       translate_straight(p, line, &verdicts[i], records[i].captured, now, stats, &tally);
     else take_frame(e, p, line, &verdicts[i], records[i].captured);
@@ -127,6 +128,9 @@ static void process(struct engine *e, const struct frame_record *records, uint8_
   for (uint32_t first = 0; first < count; first += BLOCK) {
     uint32_t size = count - first < BLOCK ? count - first : BLOCK;
     prepare(e, records + first, arena, size, count - first, first);
+    /* Where the last block has opened connections, this one will. */
+    if (unlikely(e->counters.opened != e->opened_before)) look_ahead(e, size);
+    e->opened_before = e->counters.opened;
     settle(e, records + first, verdicts + first, size);
   }
 }
