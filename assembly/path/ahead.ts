@@ -1,6 +1,6 @@
 import { COUNTER_OPENED_AT, HOOK_FROM_ENDPOINT, NO_INDEX, REASON_NONE } from "../abi";
 import { epoch, nowNs } from "../tables/clock";
-import { countersAt, lineCount, PARSED_SIZE, scratchAt, tagsAt } from "../tables/memory";
+import { countersAt, PARSED_SIZE, scratchAt, tagsAt } from "../tables/memory";
 import { mappingHome, mappingKey } from "../tables/nat-ports";
 import { findEndpoint } from "../tables/policy";
 import { touchGroup } from "../tables/port-groups";
@@ -16,9 +16,6 @@ import { dstLow, egressAddress, srcLow } from "./tuple";
 
 let openedBefore: u64 = 0;
 let isOpening: bool = false;
-/** A table of fewer lines stays in the second cache of most processors: nothing is gained there. */
-const FAR_LINES: u32 = 1 << 14;
-
 /** What was looked up ahead holds in this epoch only: owners of addresses change with it. */
 let epochAhead: u32 = 0;
 
@@ -31,7 +28,7 @@ export function noteOpenings(): void {
 
 /** Between the passes. Decides nothing: a frame of which nothing is known here comes to the same. */
 export function lookAhead(size: u32): void {
-  if (!isOpening || lineCount < FAR_LINES || nowNs() == 0) return;
+  if (!isOpening || nowNs() == 0) return;
   epochAhead = epoch();
   const end = scratchAt + <usize>size * PARSED_SIZE;
   for (let scratch = scratchAt; scratch < end; scratch += PARSED_SIZE) look(changetype<Parsed>(scratch));

@@ -320,6 +320,27 @@ export const MUTANTS: readonly Mutant[] = [
     killer: "test/nat/t56-determinism.test.ts",
   },
   {
+    what: "what was looked up ahead stands when owners of addresses have changed",
+    file: "assembly/path/ahead.ts",
+    search: " && epoch() == epochAhead;",
+    replace: ";",
+    killer: "test/assembly/path/owners.test.ts",
+  },
+  {
+    what: "the look ahead does not ask whether a remote is of the cluster",
+    file: "assembly/path/ahead.ts",
+    search: "if (endpoint == NO_INDEX || neverSelected(0, remote)) return;",
+    replace: "if (endpoint == NO_INDEX) return;",
+    killer: "test/assembly/path/ahead.test.ts",
+  },
+  {
+    what: "a prefix of the cluster speaks of the addresses with its own first byte only",
+    file: "assembly/tables/policy.ts",
+    search: "length >= FIXED_BITS + 8 ? 1 : 1 << (FIXED_BITS + 8 - length);",
+    replace: "1;",
+    killer: "test/assembly/path/ahead.test.ts",
+  },
+  {
     what: "a saved state may hold lines whose partner belongs to another",
     file: RESTORE,
     search: "if (pair >= total || load<u32>(lineAt(pair), LINE_PAIR_AT) != slot) return false;",

@@ -60,6 +60,20 @@ describe("an address that gets an owner on another node", () => {
   });
 });
 
+it("an address without an owner any more opens nothing, in the midst of a block of new connections that was looked at ahead", async () => {
+  const base = world(1);
+  const leaving = endpoint("leaving", [MOVING], { node: "worker", toNs: at(1000) });
+  const gateway = await GatewayRig.start({ ...base, endpoints: [...base.endpoints, leaving] });
+  const opening = Array.from({ length: 64 }, (_, i) => query(OTHER_ENDPOINT, 30_000 + i, 10));
+  const leave = [query(MOVING, 40_000, 999), query(MOVING, 40_001, 1000), query(OTHER_ENDPOINT, 40_002, 1000)];
+  const outcomes = gateway.send([...opening, ...leave]).slice(64);
+  expect(outcomes.map(({ action, reason }) => `${action} ${reason}`)).toEqual([
+    "snat ",
+    "pass endpoint-unknown",
+    "snat ",
+  ]);
+});
+
 /** Counts the rows that the search for the next address that moves looks at, as connections that were rebound: of those there are none here. */
 const COUNTING: Mutation[] = [
   {
