@@ -1,6 +1,7 @@
 import { type AbiCodes, type AbiDescription, type AbiField, type AbiRecord, endOf } from "./describe.js";
 import { CODES, RECORDS } from "./families.js";
 import type { SourceFunction } from "./source.js";
+import type { WasmInterface } from "./wasm-exports.js";
 
 /** What a version of the ABI promised when it was frozen: `test/abi/vN.json`. */
 export interface FrozenAbi {
@@ -27,6 +28,34 @@ export function brokenPromises(frozen: FrozenAbi, now: FrozenAbi): string[] {
     ),
     ...(sameData(frozen.hashVectors, now.hashVectors) ? [] : ["hashes: vectors differ"]),
     ...(frozen.abi.memory === now.abi.memory ? [] : [`memory: was ${frozen.abi.memory}, is ${now.abi.memory}`]),
+  ];
+}
+
+/** In what a module is not the one that the description says: imports, other exports, functions of other types. */
+export function moduleFaults({ functions, memory }: AbiDescription, wasm: WasmInterface): string[] {
+  const shape = (parameters: readonly string[], results: readonly string[]) =>
+    `(${parameters.join(", ")}): ${results.join(", ")}`;
+  const wanted = new Map(
+    functions.map(({ name, parameters }) => [
+      name,
+      shape(
+        parameters.map(() => "i32"),
+        ["i32"],
+      ),
+    ]),
+  );
+  const found = new Map(wasm.functions.map(({ name, parameters, results }) => [name, shape(parameters, results)]));
+  const names = [...new Set([...wanted.keys(), ...found.keys()])];
+  const others = wasm.others.filter(({ name, kind }) => name !== memory || kind !== "memory");
+  return [
+    ...(wasm.imports === 0 ? [] : [`imports: ${wasm.imports}, expected none`]),
+    ...(wasm.others.length > others.length ? [] : [`${memory}: no memory of that name is exported`]),
+    ...others.map(({ name, kind }) => `${name}: a ${kind} that nobody described is exported`),
+    ...names.flatMap((name) => {
+      const [is, should] = [found.get(name), wanted.get(name)];
+      if (is === should) return [];
+      return [`${name}(): is ${is ?? "not exported"}, expected ${should ?? "no such export"}`];
+    }),
   ];
 }
 
