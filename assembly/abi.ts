@@ -122,11 +122,11 @@ export const VERDICT_SIZE = VERDICT_NODE_AT + 4;
 // ---- Frames of the engine's own, at REGION_GENERATED: a count, then a row for each one that the last `process` call made. -----------------
 
 export const GENERATED_COUNT_AT = 0; // u32, at most one for each frame of the batch
-export const GENERATED_ROWS_AT = 16;
+export const GENERATED_ROWS_AT = 16; // rows of GENERATED_SIZE bytes
 export const GENERATED_FRAME_AT = 0; // u32, frame record of what the error is about
 export const GENERATED_LENGTH_AT = GENERATED_FRAME_AT + 4; // u32, bytes of the packet
 export const GENERATED_EGRESS_AT = GENERATED_LENGTH_AT + 4; // u32, index of the egress whose address it comes from
-export const GENERATED_PACKET_AT = GENERATED_EGRESS_AT + 8; // an IP packet, for the endpoint; at most GENERATED_MAX bytes
+export const GENERATED_PACKET_AT = GENERATED_EGRESS_AT + 8; // 1280 bytes, an IP packet for the endpoint; GENERATED_LENGTH_AT says how many count
 export const GENERATED_MAX = 1280;
 export const GENERATED_SIZE = GENERATED_PACKET_AT + GENERATED_MAX;
 export const GENERATED_BURST = 10; // errors of one kind that a node sends at once
@@ -205,27 +205,27 @@ export const REASON_COUNT = 46;
 
 // ---- Counters: u64 each, at REGION_COUNTERS. -------------------------------------------------------------------------------------------
 
-export const COUNTER_REASONS_AT = 0; // REASON_COUNT slots (64 reserved): frames per reason
-export const COUNTER_ACTIONS_AT = 64 * 8; // 8 slots: frames per ACTION_*
-export const COUNTER_OPENED_AT = COUNTER_ACTIONS_AT + 8 * 8; // translated connections
-export const COUNTER_CLOSED_AT = COUNTER_OPENED_AT + 8;
-export const COUNTER_EXPIRED_AT = COUNTER_CLOSED_AT + 8;
-export const COUNTER_BROKEN_AT = COUNTER_EXPIRED_AT + 8;
-export const COUNTER_REBOUND_AT = COUNTER_BROKEN_AT + 8;
-export const COUNTER_LIVE_AT = COUNTER_REBOUND_AT + 8; // translated connections in the table now
-export const COUNTER_PEAK_AT = COUNTER_LIVE_AT + 8;
-export const COUNTER_ENTRIES_AT = COUNTER_PEAK_AT + 8; // connections of any kind in the table now
-export const COUNTER_EVICTED_EXPIRED_AT = COUNTER_ENTRIES_AT + 8;
-export const COUNTER_EVICTED_CLOSING_AT = COUNTER_EVICTED_EXPIRED_AT + 8;
-export const COUNTER_EVICTED_UNREPLIED_AT = COUNTER_EVICTED_CLOSING_AT + 8;
-export const COUNTER_EVICTED_ESTABLISHED_AT = COUNTER_EVICTED_UNREPLIED_AT + 8;
-export const COUNTER_GUESSED_AT = COUNTER_EVICTED_ESTABLISHED_AT + 8; // direction-guessed
-export const COUNTER_PORT_PROBES_AT = COUNTER_GUESSED_AT + 8; // steps of the port search: ports and words of bitmaps looked at
-export const COUNTER_BITMAP_SEARCHES_AT = COUNTER_PORT_PROBES_AT + 8;
-export const COUNTER_REMOVED_AT = COUNTER_BITMAP_SEARCHES_AT + 8; // translated connections dropped by a policy or owner change
-export const COUNTER_FRAGMENTS_EVICTED_AT = COUNTER_REMOVED_AT + 8; // datagrams given up for newer ones before their fragments were complete
-export const COUNTER_GENERATED_AT = COUNTER_FRAGMENTS_EVICTED_AT + 8; // ICMP errors of the engine's own
-export const COUNTER_UNTOLD_AT = COUNTER_GENERATED_AT + 8; // those that were not sent, as too many were before
+export const COUNTER_REASONS_AT = 0; // 64 × u64, frames per REASON_*; slots from REASON_COUNT on are 0
+export const COUNTER_ACTIONS_AT = 64 * 8; // 8 × u64, frames per ACTION_*
+export const COUNTER_OPENED_AT = COUNTER_ACTIONS_AT + 8 * 8; // u64, translated connections opened
+export const COUNTER_CLOSED_AT = COUNTER_OPENED_AT + 8; // u64, removed after both sides had closed them
+export const COUNTER_EXPIRED_AT = COUNTER_CLOSED_AT + 8; // u64, removed because of silence
+export const COUNTER_BROKEN_AT = COUNTER_EXPIRED_AT + 8; // u64, TCP and SCTP connections whose external tuple changed in mid-connection
+export const COUNTER_REBOUND_AT = COUNTER_BROKEN_AT + 8; // u64, the same for UDP and ICMP
+export const COUNTER_LIVE_AT = COUNTER_REBOUND_AT + 8; // u64, translated connections in the table now
+export const COUNTER_PEAK_AT = COUNTER_LIVE_AT + 8; // u64, most translated connections at once
+export const COUNTER_ENTRIES_AT = COUNTER_PEAK_AT + 8; // u64, connections of any kind in the table now
+export const COUNTER_EVICTED_EXPIRED_AT = COUNTER_ENTRIES_AT + 8; // u64, given up for a new one in a full table: expired already
+export const COUNTER_EVICTED_CLOSING_AT = COUNTER_EVICTED_EXPIRED_AT + 8; // u64, ... closing
+export const COUNTER_EVICTED_UNREPLIED_AT = COUNTER_EVICTED_CLOSING_AT + 8; // u64, ... never answered
+export const COUNTER_EVICTED_ESTABLISHED_AT = COUNTER_EVICTED_UNREPLIED_AT + 8; // u64, ... established
+export const COUNTER_GUESSED_AT = COUNTER_EVICTED_ESTABLISHED_AT + 8; // u64, direction-guessed
+export const COUNTER_PORT_PROBES_AT = COUNTER_GUESSED_AT + 8; // u64, steps of the port search: ports and words of bitmaps looked at
+export const COUNTER_BITMAP_SEARCHES_AT = COUNTER_PORT_PROBES_AT + 8; // u64, port searches that went past the candidates
+export const COUNTER_REMOVED_AT = COUNTER_BITMAP_SEARCHES_AT + 8; // u64, translated connections dropped by a policy or owner change
+export const COUNTER_FRAGMENTS_EVICTED_AT = COUNTER_REMOVED_AT + 8; // u64, datagrams given up for newer ones before their fragments were complete
+export const COUNTER_GENERATED_AT = COUNTER_FRAGMENTS_EVICTED_AT + 8; // u64, ICMP errors of the engine's own
+export const COUNTER_UNTOLD_AT = COUNTER_GENERATED_AT + 8; // u64, those that were not sent, as too many were before
 export const COUNTERS_SIZE = 1024;
 
 // ---- Egress statistics: one row per egress of the blob, at REGION_EGRESS_STATS. ---------------------------------------------------------
@@ -244,7 +244,7 @@ export const EGRESS_STATS_SIZE = 64;
 
 export const LINE_SRC_AT = 0; // u32, source address as in the frame (network order bytes); IPv6: the number of an address row
 export const LINE_DST_AT = LINE_SRC_AT + 4; // u32
-export const LINE_PORTS_AT = LINE_DST_AT + 4; // source and destination port as in the frame; ICMP: id as source (request) or destination (reply), beside 0 (echo) or 13 (timestamp)
+export const LINE_PORTS_AT = LINE_DST_AT + 4; // 2 × 2 bytes, source and destination port as in the frame; ICMP: id as source (request) or destination (reply), beside 0 (echo) or 13 (timestamp)
 export const LINE_PROTOCOL_AT = LINE_PORTS_AT + 4; // u8; ICMP for the echoes of both families
 export const LINE_HOOK_AT = LINE_PROTOCOL_AT + 1; // u8, HOOK_* the key is seen at, | LINE_HOOK_ANSWER | LINE_HOOK_IPV6; 0 = empty slot
 export const LINE_STATE_AT = LINE_HOOK_AT + 1; // u8, STATE_* bits
@@ -325,7 +325,7 @@ export const BLOB_VERSION_AT = BLOB_MAGIC_AT + 4; // u32
 export const BLOB_LENGTH_AT = BLOB_VERSION_AT + 4; // u32, bytes of the whole blob
 export const BLOB_SNAT_LOW_AT = BLOB_LENGTH_AT + 4; // u16, lowest NAT port
 export const BLOB_SNAT_HIGH_AT = BLOB_SNAT_LOW_AT + 2; // u16, highest
-export const BLOB_SECTIONS_AT = BLOB_SNAT_HIGH_AT + 2; // SECTION_COUNT × { u32 count, u32 offset }
+export const BLOB_SECTIONS_AT = BLOB_SNAT_HIGH_AT + 2; // 9 × { u32, u32 }, for each SECTION_* its rows and its offset from the blob's first byte
 export const SECTION_NODES = 0;
 export const SECTION_EGRESSES = 1;
 export const SECTION_MEMBERS = 2; // u32 each: egress index

@@ -21,6 +21,8 @@ export { openCapture } from "./capture/open.js";
 export type { CaptureInterface, CaptureReader, FrameIndex, RecordNotes } from "./capture/types.js";
 export { createFrameIndex } from "./capture/types.js";
 export { PcapngWriter, PcapWriter } from "./capture/write.js";
+export { type CompiledPolicy, type CompileSettings, compileForHosts, tryOut } from "./compile/compile.js";
+export { documentText, type EngineCall, type PolicyDocument, policyDocument } from "./compile/document.js";
 export { type Allowlist, type AllowlistRow, allowlist } from "./config/allowlist.js";
 export { type CheckReport, type CheckRow, checkModel } from "./config/check.js";
 export { collectScript } from "./config/collect.js";

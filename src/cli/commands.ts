@@ -134,6 +134,33 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/allowlist.js"),
   },
   {
+    name: "compile",
+    args: [],
+    summary: "write the policy for hosts that embed the engine without this program",
+    description:
+      "Writes two files, say policy.bin and policy.json. The first is the policy blob that `loadPolicy` of engine.wasm takes. The second says everything else that a host has to know: the bytes of the configuration record, with room for twice what the policy needs; the calls that follow `loadPolicy` (drained and unhealthy gateways, caps, zone affinity); and the names of nodes, zones, egresses and policies by the indexes in verdicts. Frames then get the verdicts of a `replay` with the same flags. Both are loaded into an engine before they are written, and the same manifests and flags give the same bytes. See docs/abi.md.",
+    flags: [...MANIFEST_FLAGS, "output", ...NAT_FLAGS, "batch", "json", "verbose"],
+    words: {
+      output: {
+        argument: "FILE",
+        help: "write the policy blob there, and what has to be known about it beside it, ending in .json",
+        details: "Refuses to overwrite a file that is among the inputs. Of faulty manifests nothing is written.",
+      },
+      batch: { default: "4096", help: "frames that a host gives the engine at a time at most, 1 to 4096" },
+      icmpErrors: {
+        details:
+          "No NAT port is free: ICMP 3/13, ICMPv6 1/1. TTL or hop limit ends on the way to the gateway: 11/0, 3/0. A packet too long for its way, which must not be fragmented: 3/4, 2/0. The host finds them in `REGION_GENERATED`.",
+      },
+      json: { help: "print what has to be known about the policy, as the file has it" },
+    },
+    required: ["manifests", "output"],
+    examples: [
+      "sluicegate compile -m pcaps/manifests -o policy.bin",
+      "sluicegate compile -m dump/ --nat-profile rfc --connections 1000000 -o /etc/gateway/policy.bin",
+    ],
+    load: () => import("./commands/compile.js"),
+  },
+  {
     name: "list",
     args: ["<what>", "<state>"],
     summary: "print the tables of a state that `replay --save-state` wrote",

@@ -1,12 +1,17 @@
 import { COMMANDS, type CommandSpec } from "./commands.js";
-import { FLAGS, type Flag } from "./flags.js";
+import { FLAGS, type Flag, type FlagKey } from "./flags.js";
 
 const INDENT = "  ";
 const MAX_LEFT = 34;
 
+/** A flag as a command words it. */
+export function flagOf({ words }: CommandSpec, key: FlagKey): Flag {
+  return { ...(FLAGS[key] as Flag), ...words?.[key] };
+}
+
 /** The flags of a command that are shown, as it words them: those that are not there yet are not. */
-export function shownFlags({ flags, words }: CommandSpec): Flag[] {
-  return flags.map((key): Flag => ({ ...(FLAGS[key] as Flag), ...words?.[key] })).filter((flag) => !flag.hidden);
+export function shownFlags(command: CommandSpec): Flag[] {
+  return command.flags.map((key) => flagOf(command, key)).filter((flag) => !flag.hidden);
 }
 
 /** `-m, --manifests PATH` */
@@ -23,7 +28,7 @@ export function usageLine(command: CommandSpec): string {
       .replace("...", "…"),
   );
   const required = (command.required ?? []).map((key) => {
-    const flag: Flag = FLAGS[key];
+    const flag = flagOf(command, key);
     return `${flag.short ?? flag.name} ${flag.argument}`;
   });
   const rest = shownFlags(command).length > required.length ? ["[flags]"] : [];

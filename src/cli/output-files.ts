@@ -32,6 +32,11 @@ export function writeTextFile(path: string, text: string): void {
   writing(path, () => writeFileSync(path, text));
 }
 
+/** @throws {OutputError} naming the file and what the system said */
+export function writeBytes(path: string, bytes: Uint8Array): void {
+  writing(path, () => writeFileSync(path, bytes));
+}
+
 function writing(path: string, write: () => void): void {
   try {
     write();

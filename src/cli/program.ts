@@ -3,7 +3,7 @@ import { UsageError } from "../errors.js";
 import { COMMANDS, type CommandRun, type CommandSpec, EXIT_OK } from "./commands.js";
 import type { Console } from "./console.js";
 import { FLAGS, type Flag, type FlagKey, type FlagValues } from "./flags.js";
-import { commandHelp, overview, shownFlags } from "./help.js";
+import { commandHelp, flagOf, overview, shownFlags } from "./help.js";
 import { nearest } from "./nearest.js";
 
 /** What a command line asks for. */
@@ -99,7 +99,7 @@ function toOption(flag: Flag): Option {
 function checkRequired({ spec, flags }: Parsed): void {
   for (const key of spec.required ?? []) {
     if (flags[key] !== undefined) continue;
-    const flag: Flag = FLAGS[key];
+    const flag = flagOf(spec, key);
     const short = flag.short ? `${flag.short} ` : `${flag.name} `;
     throw new UsageError(`sluicegate ${spec.name}: ${flag.name} is missing, expected ${short}${flag.argument}`);
   }

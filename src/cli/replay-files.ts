@@ -41,6 +41,7 @@ export function skewsOf(captures: readonly string[], { skew = [] }: FlagValues):
   return skews;
 }
 
-function manifestFiles(paths: readonly string[]): string[] {
+/** Paths of the files that these files and folders hold. */
+export function manifestFiles(paths: readonly string[]): string[] {
   return listManifestFiles(paths).files.map(({ name }) => name);
 }

@@ -1,11 +1,13 @@
 /** The codes that drivers of the engine give and get, for rooms that must not import `assembly/abi.ts` themselves. */
 export {
+  ABI_VERSION,
   ACTION_DROP,
   ACTION_HOLD,
   ACTION_PASS,
   ACTION_REDIRECT,
   ACTION_REVERSE,
   ACTION_SNAT,
+  BLOB_VERSION,
   EGRESS_SIZE,
   FEEDBACK_FORGET,
   FEEDBACK_RESTART,
@@ -13,6 +15,9 @@ export {
   FRAME_FLAG_PARTIAL,
   FRAME_FLAG_RELEASED,
   FRAME_FLAG_UPLINK,
+  GATEWAY_ACTIVE,
+  GATEWAY_DOWN,
+  GATEWAY_HEALTHY,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
   HOOK_FROM_OVERLAY,

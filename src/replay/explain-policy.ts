@@ -2,12 +2,12 @@ import { fnv1a32 } from "../config/fnv.js";
 import type { Endpoint, Policy, PolicyModel, PolicySetEntry } from "../config/types.js";
 import { unselectedPrefixes } from "../engine/fixed-prefixes.js";
 import { reasonName } from "../engine/names.js";
+import { deriveSeeds } from "../engine/seeds.js";
 import type { GatewayPicture } from "../gateway/control.js";
 import { type AddressBytes, type Family, formatAddress, type Prefix, prefixContains } from "../net/address.js";
 import type { PacketKey } from "./explain-packet.js";
 import type { GatewayCandidate, PolicyMatch } from "./explain-types.js";
 import { placementScore, tupleHash } from "./placement.js";
-import { deriveSeeds } from "./seeds.js";
 import type { ResolvedOptions } from "./setup.js";
 
 /** How the policies decide about a connection, by a plain reading of the model. */

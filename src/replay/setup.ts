@@ -5,6 +5,7 @@ import { compilePolicy } from "../engine/blob.js";
 import { EGRESS_SIZE } from "../engine/codes.js";
 import { createEngine, type Engine } from "../engine/engine.js";
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
+import { deriveSeeds, type Seeds } from "../engine/seeds.js";
 import { growFor } from "../engine/sizing.js";
 import { UsageError } from "../errors.js";
 import { familyOf } from "../net/address.js";
@@ -25,7 +26,6 @@ import {
 } from "./known-addresses.js";
 import type { ReplayOptions } from "./options.js";
 import { Outside, type Shard } from "./outside.js";
-import { deriveSeeds, type Seeds } from "./seeds.js";
 import { pieceSizes, SPARE_BYTES, SPARE_FRAMES } from "./sources.js";
 import { clockIn, type HostNotes } from "./state.js";
 import { putState, readState } from "./state-use.js";

@@ -25,6 +25,7 @@ const BELOW_REPLAY = [...BELOW_ENGINE, "src/engine", "src/gateway", "src/verify"
 const BELOW_REPORT = [...BELOW_REPLAY, "src/pair", "src/records", "src/replay"];
 const BELOW_INDEX = [
   ...BELOW_REPORT,
+  "src/compile",
   "src/whatif",
   "src/metrics",
   "src/shrink",
@@ -50,6 +51,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/records": { values: BELOW_ENGINE },
   "src/engine": { values: [...BELOW_ENGINE, "assembly/abi"], packages: ["@assemblyscript/loader"] },
   "src/gateway": { values: [...BELOW_ENGINE, "src/engine"] },
+  "src/compile": { values: [...BELOW_ENGINE, "src/engine", "src/gateway"] },
   "src/generate": { values: BELOW_ENGINE },
   "src/verify": { values: ["src/errors", "src/net"], types: ["src/capture", "src/config", "src/engine"] },
   "src/pair": { values: ["src/errors", "src/net", "src/verify"], types: ["src/capture", "src/config"] },

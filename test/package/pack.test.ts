@@ -49,6 +49,8 @@ describe("the packed package", () => {
       "build/engine.wasm",
       "build/outside.wasm",
       "build/page/main.js",
+      "abi/abi.json",
+      "abi/sluicegate.h",
       "LICENSE",
     ])
       expect(files).toContain(file);
@@ -80,6 +82,18 @@ describe("the packed package", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/Verification {2}ok: [\d,]+ frames/);
     expect(JSON.parse(readFileSync(join(folder, "out/report.json"), "utf8")).frames.read).toBe(1739);
+  });
+
+  test("gives a host of the engine its policy and the numbers of the ABI, which belong together", () => {
+    const bin = join(folder, "package", manifest().bin.sluicegate);
+    const args = ["compile", "-m", resolve("pcaps/manifests"), "-o", "policy.bin"];
+    const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd: folder, encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const { abiVersion, blob } = JSON.parse(readFileSync(join(folder, "policy.json"), "utf8"));
+    expect(readFileSync(join(folder, "policy.bin")).length).toBe(blob.bytes);
+    expect(JSON.parse(readFileSync(join(folder, "package/abi/abi.json"), "utf8")).abiVersion).toBe(abiVersion);
+    const header = readFileSync(join(folder, "package/abi/sluicegate.h"), "utf8");
+    expect(header).toContain(`#define SG_ABI_VERSION ${abiVersion}u `);
   });
 
   test("works as a library, and knows its own version", () => {

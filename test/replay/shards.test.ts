@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as layout from "../../assembly/outside/layout.js";
-import { deriveSeeds } from "../../src/replay/seeds.js";
+import { deriveSeeds } from "../../src/engine/seeds.js";
 import { resolveOptions, startMachine } from "../../src/replay/setup.js";
 import { ethernet, icmpMessage, ipv4, ipv4FragmentsOf, ipv6, patterned, udp } from "../support/frames.js";
 import { dualStack } from "./dual-stack.js";
