@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compareFigures, differentTools, type Figures, type GateRow, printGate } from "./figures.js";
 
-const NO_LINES = { policy: 0, conntrack: 0, ports: 0, addresses: 0, fragments: 0 };
+const NO_LINES = { policy: 0, tags: 0, conntrack: 0, ports: 0, addresses: 0, fragments: 0 };
 const TOOLS = { gcc: "12.2.0", wasm2c: "1.0.32", valgrind: "3.19.0", asc: "0.28.20", arch: "x64" };
 
 function figures(instructions: number, conntrack = 512, name = "tcp-forward"): Figures {
