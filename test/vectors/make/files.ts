@@ -1,11 +1,22 @@
 import type { Book } from "./book.js";
 import { textOf } from "./book.js";
+import { gateways } from "./sets/gateways.js";
 import { icmpErrors } from "./sets/icmp-errors.js";
 import { ipv6Set } from "./sets/ipv6.js";
+import { lifetimes } from "./sets/lifetimes.js";
 import { malformed } from "./sets/malformed.js";
+import { policies } from "./sets/policy.js";
 import { protocols } from "./sets/protocols.js";
 
-const SETS: readonly (() => Promise<Book>)[] = [protocols, malformed, ipv6Set, icmpErrors];
+const SETS: readonly (() => Promise<Book>)[] = [
+  protocols,
+  malformed,
+  ipv6Set,
+  icmpErrors,
+  policies,
+  gateways,
+  lifetimes,
+];
 
 /** Every file of vectors with its bytes, by path. @throws {Error} where engine and words, model or rules disagree */
 export async function vectorFiles(): Promise<ReadonlyMap<string, string>> {

@@ -93,8 +93,8 @@ export class Script {
     const verdicts = wants.map((want, i) => verdictRow(said[i]![0], want, got[i]!));
     const counters = this.#probe.counters();
     said.slice(0, returns).forEach(([given, want], i) => {
-      this.referee.frame(given, want, got[i]!, this.#timeNs(given.atMs ?? 0), counters);
       this.#nowMs = Math.max(this.#nowMs, given.atMs ?? 0);
+      this.referee.frame(given, want, got[i]!, this.#timeNs(this.#nowMs), counters);
     });
     this.#step({ ...head, returns, verdicts, ...(this.#isTelling && { generated }) }, code, also);
   }
