@@ -1,10 +1,14 @@
 import type { Book } from "./book.js";
 import { textOf } from "./book.js";
+import { calls } from "./sets/calls.js";
+import { fragments } from "./sets/fragments.js";
 import { gateways } from "./sets/gateways.js";
 import { icmpErrors } from "./sets/icmp-errors.js";
 import { ipv6Set } from "./sets/ipv6.js";
 import { lifetimes } from "./sets/lifetimes.js";
+import { limits } from "./sets/limits.js";
 import { malformed } from "./sets/malformed.js";
+import { overlay } from "./sets/overlay.js";
 import { policies } from "./sets/policy.js";
 import { protocols } from "./sets/protocols.js";
 
@@ -16,6 +20,10 @@ const SETS: readonly (() => Promise<Book>)[] = [
   policies,
   gateways,
   lifetimes,
+  fragments,
+  limits,
+  overlay,
+  calls,
 ];
 
 /** Every file of vectors with its bytes, by path. @throws {Error} where engine and words, model or rules disagree */

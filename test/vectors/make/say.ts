@@ -11,6 +11,8 @@ export interface Given {
   readonly flags?: number;
   readonly wire?: number;
   readonly tag?: number;
+  /** HOOK_* in place of the hook's. */
+  readonly hookCode?: number;
   /** Where the record says that the frame lies, and how long it is, in place of the truth. */
   readonly offset?: number;
   readonly captured?: number;
@@ -45,7 +47,10 @@ export interface Want {
   readonly target?: string;
   readonly node?: number;
   readonly inner?: number;
-  readonly outer?: Uint8Array;
+  /** What goes in front of it, but for the UDP source port, which is the engine's to choose. */
+  readonly outer?: (sourcePort: number) => Uint8Array;
+  /** From-overlay, of what goes nowhere: bytes of the inner frame, where there is one. */
+  readonly length?: number;
   /** The frame afterwards; as it was where it is left out. From-overlay: of the inner frame, which begins at `inner`. */
   readonly out?: Uint8Array;
   /** The ICMP error about it. */

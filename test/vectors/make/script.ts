@@ -151,7 +151,8 @@ export class Script {
     this.#probe.region(abi.REGION_STATE).set(state);
     const code = this.#probe.exports.restore();
     const before = this.#tally;
-    if (code === 0) this.#tally = saved.tally.copy().since(before);
+    // A state that is refused leaves nothing: counters begin anew, too.
+    this.#tally = (code === 0 ? saved.tally.copy() : new Tally()).since(before);
     this.#step({ do: "restore", from, ...(fill !== undefined && { fill }), returns }, code, also);
   }
 
@@ -165,7 +166,7 @@ export class Script {
       const offset = one.offset ?? next;
       next = offset + one.bytes.length;
       return {
-        hook: HOOKS[one.hook],
+        hook: one.hookCode ?? HOOKS[one.hook],
         link: one.link ?? abi.LINK_ETHERNET,
         flags: one.flags ?? 0,
         time: this.#timeNs(one.atMs ?? 0),
@@ -311,15 +312,24 @@ function check(given: Given, want: Want, got: ProbeVerdict, where: string): void
     ["oldEgress", got.oldEgress],
   ] as const)
     if (want[field] !== undefined) same(`${where}, ${field}`, value, want[field]);
-  if (want.outer) same(`${where}, outer`, hex(got.outer), hex(want.outer));
+  if (want.outer) {
+    const port = sourcePortOf(got);
+    if (port < 49_152)
+      throw new Error(`${where}: the outer source port is ${port}, expected 49152 to 65535 (RFC 7348)`);
+    same(`${where}, outer`, hex(got.outer), hex(want.outer(port)));
+  }
   same(`${where}, length`, got.length, lengthOf(given, want));
+}
+
+function sourcePortOf({ outer }: ProbeVerdict): number {
+  return outer[34]! * 256 + outer[35]!;
 }
 
 /** Of the inner frame at hook from-overlay, where it was decapsulated. */
 function lengthOf(given: Given, want: Want): number {
   const captured = given.captured ?? given.bytes.length;
   if (given.hook !== "from-overlay") return captured;
-  return want.out ? want.out.length : captured;
+  return want.length ?? want.out?.length ?? captured;
 }
 
 function verdictRow(given: Given, want: Want, got: ProbeVerdict): VerdictRow {
@@ -336,7 +346,7 @@ function verdictRow(given: Given, want: Want, got: ProbeVerdict): VerdictRow {
     ...(want.target !== undefined && { target: hex(address(want.target)) }),
     ...(want.node !== undefined && { node: want.node }),
     ...(want.inner !== undefined && { inner: want.inner }),
-    ...(want.outer && { outer: hex(want.outer) }),
+    ...(want.outer && { outer: hex(want.outer(sourcePortOf(got))) }),
     ...(want.out ? { ...(isOverlay && { skip: want.inner! }), out: hex(want.out) } : { unchanged: true as const }),
   };
 }
