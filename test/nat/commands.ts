@@ -50,7 +50,7 @@ const ADDRESSES = [...PODS4.keys(), UNKNOWN_POD];
 const REMOTES = [REMOTE, OTHER_REMOTE, EXCLUDED_REMOTE, OTHER_ENDPOINT];
 
 /** Every host's other address. Some share halves or all words of their sum, so that mistakes about either show. */
-const OTHER_ADDRESS: ReadonlyMap<string, string> = new Map([
+export const OTHER_ADDRESS: ReadonlyMap<string, string> = new Map([
   [ENDPOINT, "fd00:1::7"],
   [OTHER_ENDPOINT, "fd00:1::7:0:0:1"],
   [LOCAL_ENDPOINT, "fd00:1:1::7"],
@@ -68,12 +68,12 @@ const PODS: ReadonlyMap<string, Pod> = new Map([
 ]);
 
 /** The same hosts' packet in IPv6. */
-function inIpv6<T extends { readonly src: string; readonly dst: string }>(said: T): T {
+export function inIpv6<T extends { readonly src: string; readonly dst: string }>(said: T): T {
   return { ...said, src: OTHER_ADDRESS.get(said.src)!, dst: OTHER_ADDRESS.get(said.dst)! };
 }
 
 /** The same policy with one, two or three of its gateways, for the engine and for the model. */
-function engineWorld(gateways: number): PolicyModel {
+export function engineWorld(gateways: number): PolicyModel {
   const base = world(gateways);
   return withSettings(
     {
@@ -92,7 +92,7 @@ function engineWorld(gateways: number): PolicyModel {
   );
 }
 
-const modelWorld = (gateways: number): World => ({
+export const modelWorld = (gateways: number): World => ({
   pods: PODS,
   gateways: GATEWAYS.slice(0, gateways).map((node, i) => ({
     node,
@@ -110,7 +110,7 @@ function layer4({ protocol, srcPort, dstPort, flags }: Said): Layer4 {
   return icmpEcho({ id: srcPort + dstPort, reply: protocol === "echo reply", payload });
 }
 
-function packetOf(said: Said): Uint8Array {
+export function packetOf(said: Said): Uint8Array {
   return wrap(said, layer4(said));
 }
 

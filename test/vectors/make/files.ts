@@ -8,6 +8,7 @@ import { ipv6Set } from "./sets/ipv6.js";
 import { lifetimes } from "./sets/lifetimes.js";
 import { limits } from "./sets/limits.js";
 import { malformed } from "./sets/malformed.js";
+import { modelSet } from "./sets/model.js";
 import { overlay } from "./sets/overlay.js";
 import { policies } from "./sets/policy.js";
 import { protocols } from "./sets/protocols.js";
@@ -24,6 +25,7 @@ const SETS: readonly (() => Promise<Book>)[] = [
   limits,
   overlay,
   calls,
+  modelSet,
 ];
 
 /** Every file of vectors with its bytes, by path. @throws {Error} where engine and words, model or rules disagree */
