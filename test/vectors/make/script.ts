@@ -1,5 +1,4 @@
 import * as abi from "../../../assembly/abi.js";
-import { nodeTable } from "../../../src/engine/blob.js";
 import { actionName, reasonName } from "../../../src/engine/names.js";
 import { formatAddress } from "../../../src/net/address.js";
 import { address } from "../../engine/model.js";
@@ -87,7 +86,7 @@ export class Script {
     this.#sameReturn("process", code, returns);
     wants.forEach((want, i) => {
       check(said[i]![0], want, got[i]!, `step ${this.steps.length}, frame ${i}`);
-      this.#tally.verdict(said[i]![0], want);
+      this.#tally.verdict(want);
     });
     const generated = this.#generated(wants);
     const verdicts = wants.map((want, i) => verdictRow(said[i]![0], want, got[i]!));
@@ -350,5 +349,3 @@ function verdictRow(given: Given, want: Want, got: ProbeVerdict): VerdictRow {
     ...(want.out ? { ...(isOverlay && { skip: want.inner! }), out: hex(want.out) } : { unchanged: true as const }),
   };
 }
-
-export { nodeTable };

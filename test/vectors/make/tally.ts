@@ -1,5 +1,5 @@
 import type { EngineCounters } from "../../../src/engine/counters.js";
-import type { Given, Want } from "./say.js";
+import type { Want } from "./say.js";
 
 /** Names of abi.json, and where `EngineCounters` has them. */
 const STEADY = {
@@ -48,15 +48,15 @@ export class Tally {
     return this;
   }
 
-  verdict({ hook }: Given, { action, reason, flags, told }: Want): void {
+  verdict({ action, reason, flags, told }: Want): void {
     this.#add(`actions.${action}`);
     if (reason !== "none") this.#add(`reasons.${reason}`);
     const has = (flag: Want["flags"][number]) => flags.includes(flag);
     if (has("created") && action === "snat") this.#add("opened");
     if (has("guessed") && (has("created") || has("remapped"))) this.#add("guessed");
-    if (has("remapped")) this.#add(has("breaks") ? "broken" : "rebound");
+    // An endpoint's node does not know whether the external tuple has changed: its gateway, elsewhere, does.
+    if (has("remapped") && action === "snat") this.#add(has("breaks") ? "broken" : "rebound");
     if (told) this.#add("generated");
-    void hook;
   }
 
   /**

@@ -1,5 +1,3 @@
-import { FRAME_FLAG_RELEASED } from "../../../../assembly/abi.js";
-import { EXT6, INSIDE6, piece6, pieces6, REMOTE6 } from "../../../nat/dual-stack.js";
 import {
   ethernet,
   icmpEcho,
@@ -14,20 +12,17 @@ import {
   udp,
 } from "../../../support/frames.js";
 import { Book } from "../book.js";
+import { ESP, GRE } from "../builders.js";
 import { natPort, RFC_PORTS } from "../choice.js";
-import { drop, type Given, hold, pass, type Said, type Want } from "../say.js";
-import { at, at6, EXT, INSIDE, NEAR, near, OTHER_INSIDE, REMOTE } from "../scenes.js";
-import type { Script } from "../script.js";
+import { again, BACK, came, play, SIZES, sent, UDP } from "../pieces.js";
+import { drop, hold, pass, type Said, type Want } from "../say.js";
+import { at, EXT, INSIDE, NEAR, near, OTHER_INSIDE, REMOTE } from "../scenes.js";
 import { configuration, policyOf, type Setting } from "../settings.js";
-import { ESP, GRE } from "./protocols.js";
+import { six } from "./fragments6.js";
 
 const OWN = 700;
 const PORT = natPort({ src: INSIDE, dst: REMOTE, srcPort: OWN, dstPort: 53, protocol: 17 }, RFC_PORTS);
 const FRAGMENT_MS = 30_000;
-const UDP = (srcPort: number) => udp({ srcPort, dstPort: 53, payload: patterned(40) });
-const BACK = (dstPort: number) => udp({ srcPort: 53, dstPort, payload: patterned(40) });
-const SIZES = [16, 16];
-
 /** Pieces of one datagram. @param id IPv4 identification */
 function cut(l4: Layer4, src: string, dst: string, id = 0x4242, sizes: readonly number[] = SIZES): Uint8Array[] {
   return ipv4FragmentsOf(ipv4({ src, dst, id }, l4), sizes).map((packet) => ethernet(packet));
@@ -51,14 +46,6 @@ const head = (length: number, src: string, srcPort: number) =>
     .bytes({ family: 4, src: Uint8Array.from(src.split("."), Number), dst: Uint8Array.from(REMOTE.split("."), Number) })
     .slice(0, length);
 
-const sent = (bytes: Uint8Array, atMs = 0): Given => ({ hook: "from-endpoint", bytes, atMs });
-const came = (bytes: Uint8Array, atMs = 0): Given => ({ hook: "from-network", bytes, atMs });
-const again = (given: Given, tag: number, atMs = given.atMs ?? 0): Given => ({
-  ...given,
-  flags: FRAME_FLAG_RELEASED,
-  tag,
-  atMs,
-});
 /** Later pieces name no port. */
 const leaves = (out: Uint8Array, port: number, ...flags: "created"[]): Want =>
   at.translated("snat", port, out, ...flags);
@@ -95,16 +82,6 @@ export async function fragments(): Promise<Book> {
   await others(book);
   await six(book);
   return book;
-}
-
-/** Plays pieces in an order: early ones are held, the first one releases them, and they follow it before what else is there. */
-function play(s: Script, order: readonly number[], given: readonly Given[], out: readonly Want[]): void {
-  const early = order.slice(0, order.indexOf(0));
-  const rest = order.slice(early.length + 1);
-  for (const [i, place] of early.entries()) s.one(given[place]!, hold(i + 1));
-  s.one(given[0]!, out[0]!, { released: early.map((_, i) => i + 1) });
-  if (early.length > 0) s.process(early.map((place, i): Said => [again(given[place]!, i + 1), out[place]!]));
-  if (rest.length > 0) s.process(rest.map((place): Said => [given[place]!, out[place]!]));
 }
 
 async function orders(book: Book): Promise<void> {
@@ -464,71 +441,6 @@ async function others(book: Book): Promise<void> {
     (s) => {
       const parts = cut(UDP(4000), INSIDE, "224.0.0.251");
       for (const i of [1, 0]) s.one(sent(parts[i]!), pass("multicast"));
-    },
-  );
-}
-
-async function six(book: Book): Promise<void> {
-  const rules = ["RFC 8200 section 4.5", "docs/abi.md, Fragments"];
-  const of = (src: string, srcPort: number) =>
-    pieces6({ src, dst: REMOTE6, l4: udp({ srcPort, dstPort: 53, payload: patterned(40) }) }, SIZES);
-  const left = (bytes: Uint8Array, ...flags: "created"[]) => at6.translated("snat", 4000, bytes, ...flags);
-  for (const order of [
-    [0, 1, 2],
-    [2, 1, 0],
-    [1, 0, 2],
-  ])
-    await book.add(
-      {
-        name: `v6-udp-out-${order.join("")}`,
-        why: "IPv6 fragments likewise: those before the first one are held, and follow it.",
-        rules,
-        setting: near,
-      },
-      (s) => {
-        const given = of(INSIDE6, 4000).map((bytes) => sent(bytes));
-        const out = of(EXT6, 4000).map((bytes, i) => (i === 0 ? left(bytes, "created") : left(bytes)));
-        play(s, order, given, out);
-      },
-    );
-  await book.add(
-    { name: "v6-udp-back", why: "IPv6 fragments of a reply come to the endpoint.", rules, setting: near },
-    (s) => {
-      s.process([at6.out(UDP, 4000, 4000, {}, "created")]);
-      const back = (dst: string) => pieces6({ src: REMOTE6, dst, l4: BACK(4000) }, SIZES);
-      play(
-        s,
-        [1, 2, 0],
-        back(EXT6).map((bytes) => came(bytes)),
-        back(INSIDE6).map((bytes) => at6.translated("reverse", 4000, bytes)),
-      );
-    },
-  );
-  await book.add(
-    {
-      name: "v6-atomic",
-      why: "A fragment header around a whole packet is no fragment to wait for: translated at once.",
-      rules: ["RFC 6946 section 4"],
-      setting: near,
-    },
-    (s) => {
-      const atomic = (src: string) => ethernet(at6.packet(UDP(4000), { src, dst: REMOTE6, fragment: { id: 9 } }));
-      s.one(sent(atomic(INSIDE6)), left(atomic(EXT6), "created"));
-    },
-  );
-  await book.add(
-    {
-      name: "v6-overlap",
-      why: "IPv6 forbids overlaps: from the first one on nothing of the datagram leaves.",
-      rules: ["RFC 5722 section 4"],
-      setting: near,
-    },
-    (s) => {
-      const one = { dst: REMOTE6, l4: udp({ srcPort: 4000, dstPort: 53, payload: patterned(40) }) };
-      const bytes = (src: string, from: number, to: number) => ethernet(piece6({ src, ...one }, from, to));
-      s.one(sent(bytes(INSIDE6, 0, 16)), left(bytes(EXT6, 0, 16), "created"));
-      s.one(sent(bytes(INSIDE6, 8, 24)), drop("fragment-overlap"));
-      s.one(sent(bytes(INSIDE6, 16, 48)), drop("fragment-overlap"));
     },
   );
 }

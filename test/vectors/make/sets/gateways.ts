@@ -2,11 +2,11 @@ import { ENDPOINT, LOCAL_ENDPOINT, OTHER_ENDPOINT, REMOTE } from "../../../assem
 import { endpoint, node } from "../../../engine/model.js";
 import { icmpMessage, ipv4 } from "../../../support/frames.js";
 import { Book } from "../book.js";
+import { answer, query, reply, segment } from "../builders.js";
 import { CILIUM_PORTS, natPort } from "../choice.js";
 import { drop } from "../say.js";
 import { CILIUM, policyOf, type Setting } from "../settings.js";
-import { at, behind, four, one, placed, TWO, two } from "./policy.js";
-import { answer, query, reply, segment } from "./protocols.js";
+import { at, behind, four, one, placed, TWO, two } from "../worlds.js";
 
 const PORT = 40_000;
 const [DOWN, HEALTHY, ACTIVE] = [0, 1, 2];

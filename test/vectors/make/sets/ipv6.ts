@@ -13,10 +13,10 @@ import {
   udp,
 } from "../../../support/frames.js";
 import { Book } from "../book.js";
+import { query, reply, segment } from "../builders.js";
 import { drop, pass, type Want } from "../say.js";
 import { at, at6, EXT6, INSIDE6, NEAR, near, REMOTE6 } from "../scenes.js";
 import { configuration, type Setting } from "../settings.js";
-import { query, reply, segment } from "./protocols.js";
 
 const OWN = 4000;
 const SYN = tcp({ srcPort: OWN, dstPort: 443, flags: "SYN", payload: text("hello") });

@@ -1,14 +1,14 @@
 import { type Layer4, tcp, text } from "../../../support/frames.js";
 import { type ChunkName, sctpPacket } from "../../../support/sctp.js";
 import { Book } from "../book.js";
+import { answer, GRE, ping, pong, query, reply, segment } from "../builders.js";
 import { natPort, RFC_PORTS } from "../choice.js";
 import type { Place } from "../places.js";
 import { drop, type Flag, type Said } from "../say.js";
 import { at6, near, at as nearAt, OTHER_INSIDE, REMOTE } from "../scenes.js";
 import type { Script } from "../script.js";
-import type { Setting } from "../settings.js";
-import { at as farAt, one } from "./policy.js";
-import { answer, GRE, ping, pong, query, reply, segment } from "./protocols.js";
+import { configuration, type Setting } from "../settings.js";
+import { at as farAt, one } from "../worlds.js";
 
 type ByPort = (port: number) => Layer4;
 
@@ -435,6 +435,33 @@ async function time(book: Book): Promise<void> {
     },
   );
   await egressStats(book);
+  await sweep(book);
+}
+
+async function sweep(book: Book): Promise<void> {
+  const still: Setting = {
+    ...near,
+    configuration: configuration("no-sweep", "profile rfc, CONFIG_FLAG_NO_SWEEP and no CONFIG_FLAG_TOUCH", {
+      natProfile: "rfc",
+      sweeps: false,
+      touch: false,
+    }),
+  };
+  await book.add(
+    {
+      name: "no-sweep",
+      why: "With CONFIG_FLAG_NO_SWEEP nothing is cleared away by the way, and no verdict is another: an expired mapping lets nothing in, its port is free, and advance clears it away.",
+      rules: ["docs/abi.md, CONFIG_FLAG_NO_SWEEP", "docs/abi.md, Rules (Determinism)"],
+      setting: still,
+    },
+    (s) => {
+      s.process([nearAt.out(query(), 4000, 4000, {}, "created")]);
+      s.one(nearAt.answer(reply()(4000), { atMs: 300_000 }), drop("no-reverse-mapping"));
+      const other = nearAt.with({ inside: OTHER_INSIDE });
+      s.process([other.out(query(), 4000, 4000, { atMs: 300_000 }, "created")]);
+      s.advance(600_000, { live: 0, entries: 0, expired: 2 });
+    },
+  );
 }
 
 async function egressStats(book: Book): Promise<void> {

@@ -12,11 +12,11 @@ import {
   udp,
 } from "../../../support/frames.js";
 import { Book } from "../book.js";
+import { answer, ping, query, reply, segment } from "../builders.js";
 import { natPort } from "../choice.js";
 import { drop, type Want } from "../say.js";
 import { at, at6, atFar, EXT, FAR, INSIDE, INSIDE6, NEAR, near, OTHER_INSIDE, REMOTE } from "../scenes.js";
 import { configuration, policyOf, type Setting } from "../settings.js";
-import { answer, ping, query, reply, segment } from "./protocols.js";
 
 const FEW = { low: 40_000, high: 40_003 };
 const SCARCE = policyOf(

@@ -1,6 +1,23 @@
-import { EGRESS_IPS, ENDPOINT, EXCLUDED_REMOTE, GATEWAYS, LOCAL_ENDPOINT, OTHER_ENDPOINT, REMOTE, UNSELECTED } from "../../../assembly/path/worlds.js";
+import {
+  EGRESS_IPS,
+  ENDPOINT,
+  EXCLUDED_REMOTE,
+  GATEWAYS,
+  LOCAL_ENDPOINT,
+  OTHER_ENDPOINT,
+  REMOTE,
+  UNSELECTED,
+} from "../../../assembly/path/worlds.js";
 import { engineWorld, inIpv6, modelWorld, OTHER_ADDRESS, packetOf } from "../../../nat/commands.js";
-import { type Choice, type Connection, type Done, NatModel, type Protocol, type Said, type Side } from "../../../nat/model.js";
+import {
+  type Choice,
+  type Connection,
+  type Done,
+  NatModel,
+  type Protocol,
+  type Said,
+  type Side,
+} from "../../../nat/model.js";
 import { randomNumbers } from "../../../nat/rig.js";
 import { ethernet } from "../../../support/frames.js";
 import { Book } from "../book.js";
@@ -8,7 +25,7 @@ import { chosen, ECHO_IDS, egressKey, natPort } from "../choice.js";
 import type { Flag, Given, Said as Step, Want } from "../say.js";
 import { CILIUM, policyOf, type Setting } from "../settings.js";
 
-const SCRIPTS = 30;
+const SCRIPTS = 24;
 const PACKETS = 24;
 const PORTS = { low: 2000, high: 2011 };
 const HEALTHY = 1;
@@ -19,7 +36,12 @@ const FLAG_WORDS = ["SYN", "SYN", "ACK", "PSH ACK", "SYN ACK", "FIN ACK", "RST"]
 const WAITS = [1, 500, 5_000, 9_999, 10_000, 59_999, 60_000, 8_000_000];
 const PROTOCOLS: readonly Protocol[] = ["tcp", "tcp", "udp", "echo request", "echo reply"];
 const KEYS = EGRESS_IPS.slice(0, 2).map((ip, i) => egressKey(GATEWAYS[i]!, ip));
-const NUMBERS: Readonly<Record<Protocol, readonly [number, number]>> = { tcp: [6, 6], udp: [17, 17], "echo request": [1, 58], "echo reply": [1, 58] };
+const NUMBERS: Readonly<Record<Protocol, readonly [number, number]>> = {
+  tcp: [6, 6],
+  udp: [17, 17],
+  "echo request": [1, 58],
+  "echo reply": [1, 58],
+};
 
 const WORLD = policyOf(
   "twelve-ports",
@@ -38,7 +60,11 @@ class Tale {
     const before = new Set(this.model.connections());
     const done = this.model.receive(said, this.#choice(said));
     const made = this.model.connections().find((connection) => !before.has(connection));
-    const given: Given = { hook: said.side === "pod" ? "from-endpoint" : "from-network", bytes: ethernet(packetOf(said)), atMs: this.model.nowMs };
+    const given: Given = {
+      hook: said.side === "pod" ? "from-endpoint" : "from-network",
+      bytes: ethernet(packetOf(said)),
+      atMs: this.model.nowMs,
+    };
     return [given, this.#want(said, done, made)];
   }
 
@@ -49,11 +75,22 @@ class Tale {
     const ask = { src, dst, srcPort, dstPort, protocol: NUMBERS[protocol][isIpv6 ? 1 : 0] };
     const active = [...this.active].sort();
     if (said.side !== "pod" || active.length === 0) return { reason: "", egressIP: "", natPort: 0 };
-    const ip4 = EGRESS_IPS[active[chosen(ask, active.map((i) => KEYS[i]!))]!]!;
+    const ip4 =
+      EGRESS_IPS[
+        active[
+          chosen(
+            ask,
+            active.map((i) => KEYS[i]!),
+          )
+        ]!
+      ]!;
     const egressIP = isIpv6 ? OTHER_ADDRESS.get(ip4)! : ip4;
     const taken = this.model
       .connections()
-      .filter((one) => one.mapping?.ip === egressIP && one.remote === dst && one.remotePort === dstPort && one.protocol === protocol)
+      .filter(
+        (one) =>
+          one.mapping?.ip === egressIP && one.remote === dst && one.remotePort === dstPort && one.protocol === protocol,
+      )
       .map((one) => one.mapping!.port);
     const ports = protocol.startsWith("echo") ? ECHO_IDS : PORTS;
     if (taken.length > ports.high - ports.low) return { reason: "no-nat-mapping", egressIP, natPort: 0 };
@@ -63,12 +100,21 @@ class Tale {
   #want(said: Said, { action, reason = "", said: after }: Done, made: Connection | undefined): Want {
     const has = (flag: string) => said.flags.split(" ").includes(flag);
     const isMidStream = said.protocol === "tcp" && !has("SYN");
-    const isGuess = (action === "snat" && isMidStream) || (reason === "reply-of-inbound" && said.side === "pod") || (reason === "inbound" && isMidStream);
+    const isGuess =
+      (action === "snat" && isMidStream) ||
+      (reason === "reply-of-inbound" && said.side === "pod") ||
+      (reason === "inbound" && isMidStream);
     const isHop = after !== undefined && after.ttl !== said.ttl;
-    const flags: Flag[] = [...(made ? (["created"] as const) : []), ...(made && isGuess ? (["guessed"] as const) : []), ...(isHop ? (["hop"] as const) : [])];
+    const flags: Flag[] = [
+      ...(made ? (["created"] as const) : []),
+      ...(made && isGuess ? (["guessed"] as const) : []),
+      ...(isHop ? (["hop"] as const) : []),
+    ];
     if (action !== "snat" && action !== "reverse") return { action, reason, flags };
     const [ip, port] = action === "snat" ? [after!.src, portOf(after!, "src")] : [said.dst, portOf(said, "dst")];
-    const egress = [...EGRESS_IPS.keys()].find((i) => EGRESS_IPS[i] === ip || OTHER_ADDRESS.get(EGRESS_IPS[i]!) === ip)!;
+    const egress = [...EGRESS_IPS.keys()].find(
+      (i) => EGRESS_IPS[i] === ip || OTHER_ADDRESS.get(EGRESS_IPS[i]!) === ip,
+    )!;
     return { action, reason: "none", flags, egress, egressIP: ip, natPort: port, out: ethernet(packetOf(after!)) };
   }
 }
@@ -92,8 +138,18 @@ function fresh(random: Random): Said {
   const far = anyOf(random, [53, 443]);
   const pod = side === "pod" ? anyOf(random, PODS) : anyOf(random, [...PODS, EGRESS_IPS[0]!, EGRESS_IPS[1]!]);
   const remote = anyOf(random, REMOTES);
-  const ends = side === "pod" ? { src: pod, srcPort: own, dst: remote, dstPort: far } : { src: remote, srcPort: far, dst: pod, dstPort: own };
-  const said: Said = { side, protocol, ...ends, ...echoPorts(protocol, own), flags: anyOf(random, FLAG_WORDS), ttl: anyOf(random, [64, 64, 64, 2, 1]) };
+  const ends =
+    side === "pod"
+      ? { src: pod, srcPort: own, dst: remote, dstPort: far }
+      : { src: remote, srcPort: far, dst: pod, dstPort: own };
+  const said: Said = {
+    side,
+    protocol,
+    ...ends,
+    ...echoPorts(protocol, own),
+    flags: anyOf(random, FLAG_WORDS),
+    ttl: anyOf(random, [64, 64, 64, 2, 1]),
+  };
   return random(3) === 0 ? inIpv6(said) : said;
 }
 
@@ -108,7 +164,9 @@ function more(random: Random, { protocol, opener, pod, podPort, remote, remotePo
   const [outside, outsidePort] = mapping ? [mapping.ip, mapping.port] : [pod, podPort];
   const kind = side !== opener && protocol === "echo request" ? "echo reply" : protocol;
   const ends =
-    side === "pod" ? { src: pod, srcPort: podPort, dst: remote, dstPort: remotePort } : { src: remote, srcPort: remotePort, dst: outside, dstPort: outsidePort };
+    side === "pod"
+      ? { src: pod, srcPort: podPort, dst: remote, dstPort: remotePort }
+      : { src: remote, srcPort: remotePort, dst: outside, dstPort: outsidePort };
   return { side, protocol: kind, ...ends, flags: anyOf(random, FLAG_WORDS), ttl: anyOf(random, [64, 64, 2]) };
 }
 
@@ -117,11 +175,23 @@ function flood(random: Random): Said[] {
   const first = 3000 + random(10);
   const protocol: Protocol = random(2) === 0 ? "tcp" : "udp";
   const src = anyOf(random, [ENDPOINT, LOCAL_ENDPOINT]);
-  return Array.from({ length: 14 }, (_, i) => ({ side: "pod" as const, protocol, src, srcPort: first + i, dst: REMOTE, dstPort: 443, flags: "SYN", ttl: 64 }));
+  return Array.from({ length: 30 }, (_, i) => ({
+    side: "pod" as const,
+    protocol,
+    src,
+    srcPort: first + i,
+    dst: REMOTE,
+    dstPort: 443,
+    flags: "SYN",
+    ttl: 64,
+  }));
 }
 
 export async function modelSet(): Promise<Book> {
-  const book = new Book("model", "Random scripts whose every verdict and byte a naive NAT has said before, and whose ports and gateways follow from the page of hashes: few ports and hosts, so that everything meets everything.");
+  const book = new Book(
+    "model",
+    "Random scripts whose every verdict and byte a naive NAT has said before, and whose ports and gateways follow from the page of hashes: few ports and hosts, so that everything meets everything.",
+  );
   for (let seed = 1; seed <= SCRIPTS; seed++)
     await book.add(
       {
@@ -152,7 +222,8 @@ export async function modelSet(): Promise<Book> {
             if (isActive) tale.active.add(gateway);
             else tale.active.delete(gateway);
           } else if (what === 4 && i < 8) batch.push(...flood(random).map((said) => tale.step(said)));
-          else batch.push(tale.step(known.length > 0 && what < 15 ? more(random, anyOf(random, known)) : fresh(random)));
+          else
+            batch.push(tale.step(known.length > 0 && what < 15 ? more(random, anyOf(random, known)) : fresh(random)));
           if (batch.length > 40) flush();
         }
         flush();

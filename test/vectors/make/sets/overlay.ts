@@ -2,6 +2,7 @@ import {
   FEEDBACK_FORGET,
   FEEDBACK_REFUSED,
   FEEDBACK_RESTART,
+  GATEWAY_DOWN,
   NO_INDEX,
   REASON_NO_NAT_MAPPING,
   VNI_HOST,
@@ -11,11 +12,12 @@ import { address } from "../../../engine/model.js";
 import { natModel } from "../../../nat/rig.js";
 import { be16, be32, concat, ethernet, ipv4, ipv4FragmentsOf, patterned, udp, vxlan } from "../../../support/frames.js";
 import { Book } from "../book.js";
+import { query, reply, segment } from "../builders.js";
+import { chosen, egressKey } from "../choice.js";
 import { drop, type Given, pass, type Want } from "../say.js";
 import { atFar, EXT, INSIDE, REMOTE } from "../scenes.js";
 import { hex, type Script } from "../script.js";
 import { policyOf, RFC, type Setting } from "../settings.js";
-import { query, reply, segment } from "./protocols.js";
 
 const [GW_A, GW_B, WORKER] = [0, 1, 2];
 const ADDRESSES = ["172.18.0.11", "172.18.0.12", "172.18.0.5"];
@@ -209,6 +211,7 @@ export async function overlay(): Promise<Book> {
   );
   await refusals(book, rules);
   await telling(book);
+  await moving(book);
   await locating(book);
   return book;
 }
@@ -335,6 +338,42 @@ async function telling(book: Book): Promise<void> {
       s.call("setOwnNode", [WORKER]);
       s.one(atFar.send(query()(4000), { dst: "224.0.0.251" }), pass("multicast"));
       s.call("feedback", [0, FEEDBACK_FORGET]);
+    },
+  );
+}
+
+async function moving(book: Book): Promise<void> {
+  const both = policyOf(
+    "cluster-of-two",
+    "the same through gw-a with 192.0.2.1 or gw-b with 192.0.2.2",
+    { ...CLUSTER.model!, policies: CLUSTER.model!.policies.map((row) => ({ ...row, egresses: [0, 1] })) },
+    "rfc",
+  );
+  const keys = [egressKey("gw-a", EXT), egressKey("gw-b", "192.0.2.2")];
+  const port = Array.from({ length: 100 }, (_, i) => 4000 + i).find(
+    (srcPort) => chosen({ src: INSIDE, dst: REMOTE, srcPort, dstPort: 53, protocol: 17 }, keys) === 0,
+  )!;
+  await book.add(
+    {
+      name: "endpoint-node-moves",
+      why: "A gateway that goes down loses its pins: the next frame goes to the other one, the connection is rebound, and the verdict says which gateway may forget it.",
+      rules: ["docs/abi.md, VERDICT_FLAG_RELEASE", "docs/abi.md, setGateway"],
+      setting: { ...cluster, policy: both },
+      proof: ["hashes"],
+    },
+    (s) => {
+      s.call("setOwnNode", [WORKER]);
+      const sent = atFar.send(query()(port));
+      s.one(sent, redirected(sent, "created"));
+      s.call("setGateway", [GW_A, GATEWAY_DOWN]);
+      s.one(sent, {
+        ...redirected(sent, "remapped", "release"),
+        egress: 1,
+        oldEgress: 0,
+        target: ADDRESSES[GW_B]!,
+        node: GW_B,
+        outer: outer(WORKER, GW_B, IDENTITY, sent.bytes.length - 14),
+      });
     },
   );
 }
