@@ -208,7 +208,10 @@ async function records(book: Book): Promise<void> {
       s.call("feedback", [64, abi.FEEDBACK_FORGET], { returns: E.ERROR_BATCH_TOO_LARGE });
     },
   );
-  await book.add({ name: "batch-of-none", why: "No frames are none.", rules, setting: near }, (s) => s.process([]));
+  await book.add(
+    { name: "batch-of-none", why: "A batch without a frame is no error: nothing happens.", rules, setting: near },
+    (s) => s.process([]),
+  );
   await book.add(
     {
       name: "locate-refuses",

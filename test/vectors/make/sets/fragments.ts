@@ -364,7 +364,7 @@ async function misfits(book: Book): Promise<void> {
     {
       name: "id-taken",
       why: "Two endpoints, one identification, one remote: behind one address their fragments would mix, so the second is refused until the first datagram is complete.",
-      rules: ["RFC 6864 section 5.3", "docs/abi.md, REASON_FRAGMENT_ID_TAKEN"],
+      rules: ["RFC 6864", "docs/abi.md, REASON_FRAGMENT_ID_TAKEN"],
       setting: near,
     },
     (s) => {
@@ -397,7 +397,7 @@ async function others(book: Book): Promise<void> {
     await book.add(
       {
         name: `${name}-out`,
-        why: "Fragments of a protocol without ports need no first one to be translated by address; they and whole packets are one connection.",
+        why: "Fragments of a protocol without ports are translated by address alone; they and whole packets are one connection.",
         rules: ["docs/decisions.md (protocols without ports)"],
         setting: near,
       },

@@ -148,7 +148,7 @@ export async function icmpErrors(): Promise<Book> {
     {
       name: "extension-kept",
       why: "Padding and an extension behind the quoted packet stay byte for byte.",
-      rules: ["RFC 4884 section 5.1", "docs/conformance.md, RFC 4884"],
+      rules: ["RFC 4884", "docs/conformance.md, RFC 4884"],
       setting: near,
       proof: ["hashes"],
     },

@@ -74,7 +74,7 @@ const TABLE: readonly Group[] = [
   },
   {
     why: "More than eight extension headers are more than any packet needs: refused, so that the work per frame is bounded.",
-    rules: ["RFC 9098 section 5.2", "test/nat, T01 V05"],
+    rules: ["RFC 9098", "test/nat, T01 V05"],
     verdict: "drop bad-header",
     isUnjudged: true,
     rows: [

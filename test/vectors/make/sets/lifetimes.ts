@@ -126,7 +126,7 @@ const RFC_ROWS: readonly Row[] = [
     history: [...HANDSHAKE, out(segment("RST ACK"))],
     probe: data,
     seconds: 240,
-    rules: ["RFC 7857 section 2.3"],
+    rules: ["RFC 7857, TCP RST"],
   },
   { name: "icmp", what: "An echo", history: [out(ping)], probe: pong, seconds: 60, rules: ["RFC 5508 REQ-2"] },
   {
@@ -264,7 +264,7 @@ async function refresh(book: Book): Promise<void> {
     {
       name: "rfc-reset-and-data",
       why: "A packet after an RST brings the connection back to what it was.",
-      rules: ["RFC 7857 section 2.3"],
+      rules: ["RFC 7857, TCP RST"],
       setting: near,
     },
     (s) => {
@@ -295,7 +295,7 @@ async function refresh(book: Book): Promise<void> {
     {
       name: "rfc-reset-in-window",
       why: "An RST from outside that is just what the endpoint waits for ends the connection 240 s later.",
-      rules: ["RFC 5961 section 3.2", "RFC 7857 section 2.3"],
+      rules: ["RFC 5961 section 3.2", "RFC 7857, TCP RST"],
       setting: near,
     },
     (s) => {
@@ -343,7 +343,7 @@ async function held(book: Book): Promise<void> {
   await book.add(
     {
       name: "rfc-udp-not-held",
-      why: "UDP ports are not held down.",
+      why: "UDP ports are not held down: once the mapping has expired the port is anybody's.",
       rules: ["RFC 6888 REQ-8 (exception C)"],
       setting: near,
     },

@@ -142,7 +142,12 @@ async function portsGone(book: Book): Promise<void> {
     },
   );
   await book.add(
-    { name: "ports-of-another-protocol", why: "… and toward each protocol apart.", rules, setting: scarce },
+    {
+      name: "ports-of-another-protocol",
+      why: "Ports are counted toward each protocol apart: TCP has all four where UDP has none left.",
+      rules,
+      setting: scarce,
+    },
     (s) => {
       s.process(fill);
       s.process([other.out((srcPort) => tcp({ srcPort, dstPort: 53, flags: "SYN" }), 40_000, 40_000, {}, "created")]);
@@ -276,7 +281,7 @@ async function telling(book: Book): Promise<void> {
   await book.add(
     {
       name: "told-no-port",
-      why: "No port is free: ICMP 3/13.",
+      why: "No port is free: the endpoint is told by ICMP 3/13 from the egress IP, and the connection leaves no state.",
       rules: ["RFC 5508 REQ-8", ...rules],
       setting: scarceTelling,
     },
@@ -339,7 +344,7 @@ async function telling(book: Book): Promise<void> {
   await book.add(
     {
       name: "told-hop-limit",
-      why: "IPv6: ICMPv6 3/0 from the egress IP.",
+      why: "IPv6: a frame whose hop limit ends at the hop is told of by ICMPv6 3/0 from the egress IP.",
       rules: ["RFC 4443 section 3.3", ...rules],
       setting: far6,
     },

@@ -80,7 +80,12 @@ export async function links(book: Book): Promise<void> {
     ["null", LINK_NULL, (packet: Uint8Array) => nullLink(packet)],
   ] as const)
     await book.add(
-      { name: `link6-${name}`, why: "The same link header with IPv6 behind it.", rules, setting: near },
+      {
+        name: `link6-${name}`,
+        why: "The same link header with IPv6 behind it: the packet is translated, the link header stays.",
+        rules,
+        setting: near,
+      },
       (s) => {
         const packet = (src: string) => wrap(at6.packet(query()(4000), { src, dst: REMOTE6 }));
         s.one(

@@ -132,7 +132,7 @@ const TABLE: readonly Group[] = [
   },
   {
     why: "A source route would take the packet past the policy that selected it.",
-    rules: ["RFC 1812 section 5.2.4.1", "RFC 7126 section 4.3", "docs/abi.md, REASON_SOURCE_ROUTE"],
+    rules: ["RFC 1812 section 5.3.13.4", "RFC 7126 section 4.3", "docs/abi.md, REASON_SOURCE_ROUTE"],
     verdict: "drop source-route",
     rows: [
       ["loose-source-route", options(131, 7, 4, 192, 0, 2, 9)],
@@ -141,7 +141,7 @@ const TABLE: readonly Group[] = [
   },
   {
     why: "Options that route nothing are no fault: they stay as they are.",
-    rules: ["RFC 1812 section 5.2.4", "test/nat, T01 I12"],
+    rules: ["RFC 1812 section 5.3.13", "test/nat, T01 I12"],
     verdict: "snat",
     rows: [
       ["options-nop", options(...new Array<number>(40).fill(1))],

@@ -118,7 +118,7 @@ export async function protocols(): Promise<Book> {
       {
         name: `tcp${family}-handshake`,
         why: "SYN, SYN-ACK, ACK, data and FINs of both sides are translated; sequence numbers, flags and payload stay as they are.",
-        rules: ["RFC 5382 REQ-1", "RFC 3022 section 4.1"],
+        rules: ["docs/conformance.md, RFC 5382", "RFC 3022 section 4.1"],
         setting: near,
       },
       (s) => {
@@ -247,10 +247,10 @@ export async function protocols(): Promise<Book> {
         "UDP-Lite, whose checksum follows the address (RFC 3828 section 3.1)",
       ],
       ["dccp", withChecksum(33), withChecksum(33), "DCCP, whose checksum follows the address (RFC 4340 section 5.1)"],
-      ["253", otherProtocol(253, patterned(24)), otherProtocol(253, patterned(9)), "protocol 253 (RFC 3692)"],
+      ["experimental", otherProtocol(253, patterned(24)), otherProtocol(253, patterned(9)), "protocol 253 (RFC 3692)"],
       ["ipip", otherProtocol(4, patterned(40)), otherProtocol(4, patterned(40)), "IPv4 in IP (RFC 2003)"],
     ];
-    for (const [name, l4, back, what] of others.filter(([name]) => family === "4" || name !== "253"))
+    for (const [name, l4, back, what] of others.filter(([name]) => family === "4" || name !== "experimental"))
       await book.add(
         {
           name: `${name}${family}-by-address`,
@@ -333,7 +333,10 @@ export async function protocols(): Promise<Book> {
       await book.add(
         {
           name: `udp${family}-${name}`,
-          why: "Port 0 is a number like any other: as a source port it is below the range, so another takes its place.",
+          why:
+            srcPort === 0
+              ? "Source port 0 is below the range of NAT ports: another takes its place."
+              : "Destination port 0 is a number like any other: the packet is translated and keeps it.",
           rules: ["docs/abi.md, NAT port", "docs/conformance.md"],
           setting: near,
           proof: ["hashes"],
@@ -353,7 +356,7 @@ export async function protocols(): Promise<Book> {
 async function onlyOf4(book: Book): Promise<void> {
   await book.add(
     {
-      name: "2536-refused",
+      name: "experimental6-refused",
       why: "In IPv6 the number 253 may be an extension header for experiments, behind which anything may follow: it is refused, not carried by address.",
       rules: ["RFC 7045 section 4", "docs/abi.md, REASON_UNSUPPORTED_PROTOCOL"],
       setting: near,
@@ -467,7 +470,7 @@ async function onlyOf4(book: Book): Promise<void> {
     {
       name: "ip-options-kept",
       why: "IPv4 options that route nothing stay as they are, a record route among them.",
-      rules: ["RFC 1812 section 5.2.4", "docs/conformance.md"],
+      rules: ["RFC 1812 section 5.3.13", "docs/conformance.md"],
       setting: near,
     },
     (s) => s.process([at.out(query(), 4000, 4000, { options: Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0) }, "created")]),
