@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { FrameRow, Step, Vector, VerdictRow } from "./format.js";
 import { codesOf, constant, fieldsOf, label, unhex } from "./host.js";
@@ -150,6 +151,34 @@ test("numbers are exact in every language: integers up to 2^53, wider ones as de
   walk(files);
   expect(odd).toEqual([]);
   for (const { time } of frames) expect(time).toMatch(/^(?:0|[1-9]\d{0,19})$/);
+});
+
+test("docs/vectors.md has every key of the files, every file, and the example as it is", () => {
+  const page = readFileSync("docs/vectors.md", "utf8");
+  const named = new Set([...page.matchAll(/`([a-zA-Z_]+)`/g)].map((match) => match[1]!));
+  const keys = new Set<string>();
+  const walk = (value: unknown, isByLabel = false): void => {
+    if (value === null || typeof value !== "object") return;
+    for (const [key, one] of Object.entries(value)) {
+      if (!isByLabel && !Array.isArray(value)) keys.add(key);
+      walk(one, key === "reasons" || key === "actions");
+    }
+  };
+  walk(files);
+  const counters = new Set([...files[0]!.counters.steady, ...files[0]!.counters.settled]);
+  expect([...keys].filter((key) => !named.has(key) && !counters.has(key))).toEqual([]);
+  for (const name of readVectorFiles().keys()) expect(page).toContain(`| \`${name}.json\` |`);
+  const shown: Vector = JSON.parse(/```json\n([\s\S]*?)```/.exec(page)![1]!);
+  const real = vectors.find(({ name }) => name === shown.name)!;
+  const pattern = (text: string) => new RegExp(`^"${text.split("…").join("[0-9a-f]*")}"$`);
+  const compare = (a: unknown, b: unknown): void => {
+    if (typeof a === "string" && a.includes("…")) expect(JSON.stringify(b)).toMatch(pattern(a));
+    else if (a !== null && typeof a === "object") {
+      expect(Object.keys(a)).toEqual(Object.keys(b as object));
+      for (const [key, one] of Object.entries(a)) compare(one, (b as Record<string, unknown>)[key]);
+    } else expect(b).toEqual(a);
+  };
+  compare(shown, real);
 });
 
 test("what a vector names is in its file", () => {
