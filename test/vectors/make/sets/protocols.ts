@@ -22,6 +22,7 @@ import type { Place } from "../places.js";
 import { drop, pass } from "../say.js";
 import { at, at6, INSIDE, INSIDE6, near, OTHER_INSIDE, OTHER_INSIDE6, REMOTE, REMOTE6 } from "../scenes.js";
 import { links } from "./links.js";
+import { zeroSums } from "./zero-sums.js";
 
 /** UDP-Lite and DCCP have a checksum over the pseudo-header at offset 6 (RFC 3828 section 3.1, RFC 4340 section 5.1). */
 function withChecksum(protocol: number, wrongBy = 0): Layer4 {
@@ -348,6 +349,7 @@ export async function protocols(): Promise<Book> {
         },
       );
   }
+  await zeroSums(book);
   await onlyOf4(book);
   await links(book);
   return book;
