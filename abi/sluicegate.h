@@ -29,7 +29,7 @@
 #define SG_ERROR_POLICY_HEADER (-9) /* blob cut, wrong magic, wrong length, or NAT ports 0 or upside down */
 #define SG_ERROR_POLICY_VERSION (-10) /* blob of another BLOB_VERSION */
 #define SG_ERROR_POLICY_TOO_LARGE (-11) /* blob, one of its sections, or the number of a zone larger than configured; more than MEMBERS_MAX members or TIMEOUT_MAX_ROWS lifetime rows */
-#define SG_ERROR_POLICY_SECTION (-12) /* a section is misaligned, begins in the header or reaches past the blob, or there is no lifetime row */
+#define SG_ERROR_POLICY_SECTION (-12) /* a section is misaligned, begins in the header, reaches past the blob or shares bytes with another one, or there is no lifetime row */
 #define SG_ERROR_POLICY_REFERENCE (-13) /* a row refers to a row that does not exist, or holds a value out of range (kind, prefix length, host bits, reason, lifetime) */
 #define SG_ERROR_POLICY_ORDER (-14) /* endpoints or changes are not in order, or two endpoints own one address at once; there is one change twice */
 #define SG_ERROR_NO_SUCH_GATEWAY (-15) /* no node, policy or zone of that number in the policy in force */

@@ -1,11 +1,12 @@
 import { COUNTER_OPENED_AT, HOOK_FROM_ENDPOINT, NO_INDEX, REASON_NONE } from "../abi";
-import { epoch, nowNs } from "../tables/clock";
+import { bit } from "../tables/blob";
+import { nowNs } from "../tables/clock";
 import { countersAt, PARSED_SIZE, scratchAt, tagsAt } from "../tables/memory";
 import { mappingHome, mappingKey } from "../tables/nat-ports";
-import { findEndpoint } from "../tables/policy";
+import { findEndpoint, ownsAt } from "../tables/policy";
 import { touchGroup } from "../tables/port-groups";
 import { slotOfHome, Tags, touchFree } from "../tables/tags";
-import { KIND_PLAIN, PARSED_AHEAD, Parsed } from "../wire/parse";
+import { KIND_PLAIN, Parsed } from "../wire/parse";
 import { placementHash } from "./from-endpoint";
 import { decision, neverSelected, resolve, selectedEgress, selectedPolicy } from "./resolve";
 import { dstLow, egressAddress, srcLow } from "./tuple";
@@ -16,8 +17,8 @@ import { dstLow, egressAddress, srcLow } from "./tuple";
 
 let openedBefore: u64 = 0;
 let isOpening: bool = false;
-/** What was looked up ahead holds in this epoch only: owners of addresses change with it. */
-let epochAhead: u32 = 0;
+/** A bit for each frame of the block of which something is known. */
+let known: u64 = 0;
 
 /** After a block: notes whether it has opened connections. Then the next one is likely to, and so is worth looking ahead. */
 export function noteOpenings(): void {
@@ -26,27 +27,31 @@ export function noteOpenings(): void {
   openedBefore = opened;
 }
 
+/** Before every block: of its frames nothing is known yet. */
+export function forgetBlock(): void {
+  known = 0;
+}
+
 /** Between the passes. Decides nothing: a frame of which nothing is known here comes to the same. */
 export function lookAhead(size: u32): void {
   if (!isOpening || nowNs() == 0) return;
-  epochAhead = epoch();
-  const end = scratchAt + <usize>size * PARSED_SIZE;
-  for (let scratch = scratchAt; scratch < end; scratch += PARSED_SIZE) look(changetype<Parsed>(scratch));
-  for (let scratch = scratchAt; scratch < end; scratch += PARSED_SIZE) {
-    const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN && p.flags & PARSED_AHEAD) touchFree(p.replyHome);
-  }
+  for (let i: u32 = 0; i < size; i++) if (look(frameAt(i))) known |= bit(i);
+  for (let rest = known; rest != 0; rest &= rest - 1) touchFree(frameAt(<u32>ctz(rest)).replyHome);
 }
 
-function look(p: Parsed): void {
-  if (p.kind != KIND_PLAIN || p.hook != HOOK_FROM_ENDPOINT) return;
-  if (Tags.matches(Tags.load(tagsAt, slotOfHome(p.home)), p.home) != 0) return;
+function frameAt(i: u32): Parsed {
+  return changetype<Parsed>(scratchAt + <usize>i * PARSED_SIZE);
+}
+
+/** True where a frame is likely to open a translated connection: then what it takes is noted with it. */
+function look(p: Parsed): bool {
+  if (p.kind != KIND_PLAIN || p.hook != HOOK_FROM_ENDPOINT) return false;
+  if (Tags.matches(Tags.load(tagsAt, slotOfHome(p.home)), p.home) != 0) return false;
   const endpoint = findEndpoint(0, srcLow(p), nowNs());
   const remote = dstLow(p);
-  if (endpoint == NO_INDEX || neverSelected(0, remote)) return;
+  if (endpoint == NO_INDEX || neverSelected(0, remote)) return false;
   resolve(endpoint, 0, remote, placementHash(p), NO_INDEX, false);
-  if (decision != REASON_NONE) return;
-  p.flags |= <u8>PARSED_AHEAD;
+  if (decision != REASON_NONE) return false;
   p.endpoint = endpoint;
   p.policy = selectedPolicy;
   p.egress = selectedEgress;
@@ -55,9 +60,16 @@ function look(p: Parsed): void {
   const remotePort = p.ports >> 16;
   p.replyHome = mappingHome(to, address, mappingKey(remotePort, <u32>bswap<u16>(<u16>p.ports), p.transport));
   touchGroup(address, to, remotePort, p.transport);
+  return true;
 }
 
-/** True where what was looked up ahead for a frame still holds. */
+/** True where something is known of a frame, and its source still has the owner that it had then. */
 export function isKnown(p: Parsed): bool {
-  return (p.flags & PARSED_AHEAD) != 0 && epoch() == epochAhead;
+  const i = <u32>((changetype<usize>(p) - scratchAt) / PARSED_SIZE);
+  return (known & bit(i)) != 0 && ownsAt(p.endpoint, nowNs());
+}
+
+/** Where probing for the replies' line starts is known too, where the frame leaves by the egress that was chosen then. */
+export function isHomeKnown(p: Parsed, egress: u32): bool {
+  return isKnown(p) && p.egress == egress;
 }

@@ -59,7 +59,7 @@ import { combine, delta16, delta32, delta128 } from "../wire/checksum";
 import { hasHandshake, isPortless, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_ACK_AT, TCP_RST, TCP_SEQUENCE_AT, TCP_SYN } from "../wire/transport";
-import { isKnown } from "./ahead";
+import { isHomeKnown } from "./ahead";
 import { faultOnWay } from "./generate";
 import { isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
@@ -226,7 +226,7 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
   const ownPort = <u32>bswap<u16>(<u16>own);
   const remotePort = p.ports >> 16;
   const transport = p.transport;
-  const isAhead = isKnown(p);
+  const isAhead = isHomeKnown(p, egress);
   const home = isAhead ? p.replyHome : mappingHome(remote, address, mappingKey(remotePort, ownPort, transport));
   if (!isAhead) touchMapping(home, address, remote, remotePort, transport);
   const found = choosePort(p, address, ownPort, home);

@@ -100,7 +100,7 @@ import {
 import { PlainFrame } from "../wire/plain";
 import { hasBadChecksum, hasBadCrc } from "../wire/recount";
 import { isNonsense } from "../wire/transport";
-import { lookAhead, noteOpenings } from "./ahead";
+import { forgetBlock, lookAhead, noteOpenings } from "./ahead";
 import { fragment } from "./fragment";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
@@ -164,6 +164,7 @@ export function recordFault(record: usize): i32 {
 
 /** Pass 1. */
 export function prepare(record: usize, size: u32, touch: bool): void {
+  forgetBlock();
   const arena = arenaAt;
   let scratch = scratchAt;
   for (let i: u32 = 0; i < size; i++) {

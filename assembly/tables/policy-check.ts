@@ -72,6 +72,15 @@ function recordSize(id: u32): u32 {
   return id == SECTION_CHANGES ? 8 : 4;
 }
 
+/** True where two sections have bytes in common: what is checked as the one would be used, and changed, as the other. */
+function shareBytes(blob: usize, a: u32, b: u32): bool {
+  const startA = sectionAt(blob, a);
+  const startB = sectionAt(blob, b);
+  const endA = <u64>startA + <u64>sectionCount(blob, a) * recordSize(a);
+  const endB = <u64>startB + <u64>sectionCount(blob, b) * recordSize(b);
+  return <u64>startA < endB && <u64>startB < endA && endA > <u64>startA && endB > <u64>startB;
+}
+
 function checkSections(blob: usize, length: u32): i32 {
   for (let id: u32 = 0; id < <u32>SECTION_COUNT; id++) {
     const records = sectionCount(blob, id);
@@ -85,6 +94,9 @@ function checkSections(blob: usize, length: u32): i32 {
     return ERROR_POLICY_TOO_LARGE;
   const rows = sectionCount(blob, SECTION_TIMEOUTS);
   if (sectionCount(blob, SECTION_NODES) > maxNodes || rows > <u32>TIMEOUT_MAX_ROWS) return ERROR_POLICY_TOO_LARGE;
+  for (let id: u32 = 1; id < <u32>SECTION_COUNT; id++) {
+    for (let other: u32 = 0; other < id; other++) if (shareBytes(blob, id, other)) return ERROR_POLICY_SECTION;
+  }
   return rows == 0 ? ERROR_POLICY_SECTION : OK;
 }
 

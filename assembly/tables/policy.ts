@@ -290,10 +290,16 @@ export function findEndpoint(addressHigh: u64, addressLow: u64, time: u64): u32 
   for (let i = found - 1; i < endpointTotal; i++) {
     const row = endpointAt(i);
     if (load<u64>(row) != addressHigh || load<u64>(row, 8) != addressLow) break;
-    const to = load<u64>(row, ENDPOINT_TO_AT);
-    if (time >= load<u64>(row, ENDPOINT_FROM_AT) && (time < to || to == FOR_EVER)) return i;
+    if (ownsAt(i, time)) return i;
   }
   return NO_INDEX;
+}
+
+/** True where an endpoint has its address at `time`. */
+export function ownsAt(endpoint: u32, time: u64): bool {
+  const row = endpointAt(endpoint);
+  const to = load<u64>(row, ENDPOINT_TO_AT);
+  return time >= load<u64>(row, ENDPOINT_FROM_AT) && (time < to || to == FOR_EVER);
 }
 
 /** True where one of the endpoint's service ports is `port`. */

@@ -95,7 +95,6 @@ export const PARSED_NO_CHECKSUM: u32 = 2; // the transport checksum was not capt
 export const PARSED_IPV6: u32 = 4;
 export const PARSED_UPLINK: u32 = 8; // taken off again before the frame is translated
 export const PARSED_LATER: u32 = 16; // a later fragment: its ports are those of its first one, and it has no transport header
-export const PARSED_AHEAD: u32 = 32; // endpoint, policy, egress and the replies' home are known (path/ahead.ts)
 export const PARSED_LONG: u32 = 128; // may be too long for a link, and must not be fragmented
 
 /** Key part that identifies a five-tuple beside the addresses: ports, protocol and hook. */
@@ -141,7 +140,7 @@ export class Parsed {
   reason: u8;
   tcpFlags: u8;
   flags: u8;
-  /** PARSED_AHEAD: what the first frame of a connection is given, and where probing for the line of its replies starts. */
+  /** What the first frame of a connection is given, and where probing for the line of its replies starts: where path/ahead.ts knows it. */
   endpoint: u32;
   policy: u32;
   egress: u32;

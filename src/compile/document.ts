@@ -30,8 +30,8 @@ export interface PolicyDocument {
     /** The same for people; seeds in hexadecimal. */
     readonly fields: Readonly<Record<string, number | string | boolean>>;
   };
-  /** Rows and bytes that the policy takes of what is configured. */
-  readonly needs: Needs;
+  /** Rows and bytes that the policy takes of what is configured; `connections6` is 1 where it speaks of IPv6, 0 where it does not. */
+  readonly needs: Needs & { readonly connections6: 0 | 1 };
   /** To be made in this order after each `loadPolicy` of the blob. */
   readonly calls: readonly EngineCall[];
   readonly nodes: readonly { readonly name: string; readonly address: string | null; readonly zone: number }[];
@@ -72,7 +72,7 @@ export function policyDocument(compiled: CompiledPolicy, file: string): PolicyDo
     blobVersion: BLOB_VERSION,
     blob: { file, bytes: blob.length, sha256: createHash("sha256").update(blob).digest("hex") },
     configuration: { record: Buffer.from(encodeEngineConfig(config)).toString("hex"), fields: fieldsOf(config) },
-    needs: needsOf(blob),
+    needs: { ...needsOf(blob), connections6: config.connections6 === 0 ? 0 : 1 },
     calls: callsOf(
       opening,
       nodes.map(({ name }) => name),

@@ -124,8 +124,15 @@ DIR/policy.json: ABI version 4, configuration for 524,288 connections, 0 calls a
     const over = async (file: string) => sluicegate("compile", "-m", folder, "-o", join(folder, file));
     expect((await over("nodes.yaml")).stderr).toContain("is an input");
     expect((await over("nodes.bin")).stderr).toContain("nodes.json: is an input");
-    expect((await over("policy.json")).stderr).toContain("is written twice");
+    expect((await over("policy.json")).stderr).toContain(
+      "policy.json: is the name of what is written beside the policy",
+    );
     expect((await over("policy.json")).code).toBe(2);
+    const { code, stderr } = await sluicegate("compile", "-m", folder, "-o", "-");
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: "-: two files are written, expected a name such as policy.bin\n",
+    });
     expect(readFileSync(join(folder, "nodes.yaml"), "utf8")).toBe(readFileSync("pcaps/manifests/nodes.yaml", "utf8"));
   });
 

@@ -39,6 +39,13 @@ describe("compileForHosts", () => {
     expect(connections6("10.0.1.7")).toBe(0);
   });
 
+  test("says of a policy with IPv6 that it needs room for such connections", () => {
+    const needs = (...addresses: string[]) =>
+      policyDocument(compileForHosts(model({ endpoints: [endpoint("e", addresses, { policySet: -1 })] })), "p").needs;
+    expect(needs("10.0.1.7", "fd00::7").connections6).toBe(1);
+    expect(needs("10.0.1.7").connections6).toBe(0);
+  });
+
   test("leaves room for twice what a policy needs, as far as an engine goes", () => {
     const many = model({
       endpoints: Array.from({ length: 20_000 }, (_, i) =>

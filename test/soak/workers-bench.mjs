@@ -86,16 +86,16 @@ async function work({ index, count, connections }) {
     touch: true,
     wasmFile: undefined,
   });
-  const own = (frames) => shareOf(frames, index, count);
-  const openers = own(traffic.openers(TCP_SYN));
-  const opened = openers.length / FRAME_BYTES;
+  const own = (frames) => pick(frames, shareOf(frames, index, count));
+  const mine = shareOf(traffic.openers(TCP_SYN), index, count);
+  const openers = pick(traffic.openers(TCP_SYN), mine);
+  const opened = mine.length;
   const give = (frames, hook) => {
     subject.load(frames, hook);
     subject.pass(BATCH);
   };
   subject.expect({ snat: opened, opened }, "open connections", () => give(openers, HOOK_FROM_ENDPOINT));
-  const order = Uint32Array.from({ length: opened }, (_, i) => i);
-  const answers = traffic.answers(subject.frames.slice(), TCP_SYN_ACK, order);
+  const answers = traffic.answers(mappingsOf(subject, mine, connections), mine, TCP_SYN_ACK);
   subject.expect({ reverse: opened }, "answer connections", () => give(answers, HOOK_FROM_NETWORK));
   subject.expect({ snat: opened }, "confirm connections", () =>
     give(own(traffic.openers(TCP_ACK)), HOOK_FROM_ENDPOINT),
@@ -114,17 +114,34 @@ async function work({ index, count, connections }) {
   });
 }
 
+/** Numbers of the frames whose remote is a worker's. */
 function shareOf(frames, index, count) {
-  if (count === 1) return frames;
-  const own = new Uint8Array(frames.length);
-  let size = 0;
+  const own = [];
   for (let at = 0; at < frames.length; at += FRAME_BYTES) {
     const remote = (frames[at + REMOTE_AT] << 8) | frames[at + REMOTE_AT + 1];
-    if (((Math.imul(remote, 0x9e3779b1) >>> 16) * count) >>> 16 !== index) continue;
-    own.set(frames.subarray(at, at + FRAME_BYTES), size);
-    size += FRAME_BYTES;
+    if (((Math.imul(remote, 0x9e3779b1) >>> 16) * count) >>> 16 === index) own.push(at / FRAME_BYTES);
   }
-  return own.slice(0, size);
+  return own;
+}
+
+function pick(frames, numbers) {
+  const picked = new Uint8Array(numbers.length * FRAME_BYTES);
+  numbers.forEach((number, i) => {
+    picked.set(frames.subarray(number * FRAME_BYTES, (number + 1) * FRAME_BYTES), i * FRAME_BYTES);
+  });
+  return picked;
+}
+
+/** What translation made of the first frames of these connections, by the numbers of all. */
+function mappingsOf(subject, numbers, connections) {
+  const made = { src: new Uint32Array(numbers.length), srcPort: new Uint16Array(numbers.length) };
+  subject.traffic.note(subject.frames, 0, made);
+  const mappings = { src: new Uint32Array(connections), srcPort: new Uint16Array(connections) };
+  numbers.forEach((number, i) => {
+    mappings.src[number] = made.src[i];
+    mappings.srcPort[number] = made.srcPort[i];
+  });
+  return mappings;
 }
 
 function generate(folder, packets) {

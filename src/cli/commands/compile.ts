@@ -1,6 +1,7 @@
 import { basename, join, parse } from "node:path";
 import { type CompileSettings, compileForHosts, tryOut } from "../../compile/compile.js";
 import { documentText, type PolicyDocument, policyDocument } from "../../compile/document.js";
+import { UsageError } from "../../errors.js";
 import { bytes, count, counted } from "../../report/units.js";
 import { loadCluster, printPassedOver, printWarnings, redaction } from "../cluster.js";
 import { type CommandRun, EXIT_OK } from "../commands.js";
@@ -25,9 +26,14 @@ export const run: CommandRun = async (_args, flags, console) => {
   return EXIT_OK;
 };
 
-/** `policy.json` of `policy.bin`. */
+/** `policy.json` of `policy.bin`. @throws {UsageError} where no two files can have such names */
 function documentBeside(file: string): string {
-  const { dir, name } = parse(file);
+  const { dir, name, ext } = parse(file);
+  if (file === "-") throw new UsageError("-: two files are written, expected a name such as policy.bin");
+  if (ext === ".json")
+    throw new UsageError(
+      `${file}: is the name of what is written beside the policy, expected another ending, such as .bin`,
+    );
   return join(dir, `${name}.json`);
 }
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { BLOB_SECTIONS_AT, REGION_VERDICTS, SECTION_CHANGES, VERDICT_SIZE } from "../../../assembly/abi.js";
+import { compilePolicy } from "../../../src/engine/blob.js";
+import { endpoint, NOON } from "../../engine/model.js";
 import { ethernet, ipv4, tcp, udp } from "../../support/frames.js";
-import { GatewayRig, type RigFrame } from "./gateway-rig.js";
+import { GatewayRig, type Outcome, type RigFrame } from "./gateway-rig.js";
 import { ENDPOINT, OTHER_ENDPOINT, REMOTE, world } from "./worlds.js";
 
 // Behind a block of frames that has opened connections the engine looks ahead at the next one (assembly/path/ahead.ts). Nothing may show that it did.
@@ -74,4 +77,65 @@ describe("a frame in a block that was looked at ahead", () => {
     expect(refused).toMatchObject({ action: "drop", reason: "bad-header" });
     expect(opened).toMatchObject({ action: "snat" });
   });
+
+  it("leaves the rest of its verdict as if nothing had been looked up, and so do those that follow it", async () => {
+    const lives = async (touch: boolean) => {
+      const rig = await GatewayRig.start(world(1), { touch });
+      rig.send(OPENING);
+      rig.send([query(REMOTE, 40_000), query(REMOTE, 40_000), query(REMOTE, 40_000)]);
+      const verdicts = rig.engine.regionBytes(REGION_VERDICTS);
+      return [0, 1, 2].map((i) => verdicts.slice(i * VERDICT_SIZE, (i + 1) * VERDICT_SIZE));
+    };
+    expect(await lives(true)).toEqual(await lives(false));
+  });
+
+  it("opens nothing for who has gone, even where the policy does not say when that was", async () => {
+    const leaving = endpoint("leaving", ["10.1.0.50"], { node: "worker", toNs: NOON + 1_000_000_000n });
+    const base = world(1);
+    const of = { ...base, endpoints: [...base.endpoints, leaving] };
+    const rig = await GatewayRig.start(of);
+    const blob = compilePolicy(of, { natProfile: "cilium" }).slice();
+    new DataView(blob.buffer).setUint32(BLOB_SECTIONS_AT + SECTION_CHANGES * 8, 0, true);
+    rig.engine.loadPolicy(blob);
+    rig.send(OPENING);
+    const frames = [999, 1000].map((atMs, i) => ({ ...query(REMOTE, 40_000 + i, "10.1.0.50"), atMs }));
+    expect(rig.send(frames).map(({ action, reason }) => `${action} ${reason}`)).toEqual([
+      "snat ",
+      "pass endpoint-unknown",
+    ]);
+  });
+});
+
+/** Keys that lie further from their home than is looked at ahead: their frames are taken for new ones. */
+describe("a table that is nearly full", () => {
+  const ALL = Array.from({ length: 3400 }, (_, i) => i);
+  const remote = (i: number) => `198.51.${100 + (i >> 8)}.${i & 255}`;
+  const out = (i: number, atMs: number, src = ENDPOINT): RigFrame => ({ ...query(remote(i), 40_000, src), atMs });
+  const back = (i: number, { egressIP, natPort }: Outcome): RigFrame => ({
+    hook: "from-network",
+    frame: ethernet(ipv4({ src: remote(i), dst: egressIP }, udp({ srcPort: 53, dstPort: natPort }))),
+    atMs: 6,
+  });
+
+  it.each([true, false])(
+    "a gateway that reboots and others choose again: every reply comes home, touch %s",
+    async (touch) => {
+      const rig = await GatewayRig.start(world(2), { touch });
+      const mine = ALL.slice(2800);
+      rig.engine.setActive(0, 0, [0]);
+      rig.send(ALL.slice(0, 2800).map((i) => out(i, 1)));
+      rig.engine.setActive(0, 0, [1]);
+      rig.send(mine.map((i) => out(i, 1)));
+      rig.engine.nodeLost(1);
+      const others = rig.send(mine.slice(0, 500).map((i) => out(i, 3, OTHER_ENDPOINT)));
+      rig.engine.setActive(0, 0, [0, 1]);
+      const again = rig.send(mine.map((i) => out(i, 5)));
+      const tuples = [...others, ...again].map(
+        ({ egressIP, natPort }, k) => `${egressIP} ${natPort} ${remote(mine[k < 500 ? k : k - 500])}`,
+      );
+      expect(new Set(tuples).size).toBe(tuples.length);
+      const replies = rig.send(again.map((outcome, k) => back(mine[k], outcome)));
+      expect(new Set(replies.map(({ action }) => action))).toEqual(new Set(["reverse"]));
+    },
+  );
 });

@@ -45,7 +45,10 @@ export function nativeContestant(
       if (!isLoaded) native.load(frames, hook, batch, work === "new");
       isLoaded = true;
       expectDone(`${work} frames`, native, done);
-      if (native.frames().equals(subject.frames)) return;
+      // Connections of large tables are opened in rounds of frames: those of the last one are there.
+      const last = work === "new" ? ((count - 1) % subject.traffic.chunk) + 1 : count;
+      const made = native.frames().subarray((count - last) * 64);
+      if (made.equals(subject.frames.subarray(0, last * 64))) return;
       throw new Error(`native reference: ${work} frames differ from the engine's, expected the same bytes`);
     },
   };

@@ -47,6 +47,8 @@ struct policy {
   uint32_t prefix_mask;
   /** Per set, which prefix lengths (0 … 32) are in use. */
   uint64_t *set_lengths;
+  /** First bytes of addresses of which CLUSTER_SET has a prefix. */
+  uint32_t cluster_bytes[8];
   struct egress *egresses;
   uint32_t egress_count;
   /** Row of the first egress with an address + 1, hashed. */
@@ -131,6 +133,8 @@ static inline uint32_t longest_match(const struct policy *policy, uint32_t set, 
 
 /** Why no policy selects a remote whatever the source, or REASON_NONE. */
 static inline uint32_t never_selected(const struct policy *policy, uint32_t remote) {
+  uint32_t first = remote >> 24;
+  if (!(policy->cluster_bytes[first >> 5] >> (first & 31) & 1)) return REASON_NONE;
   uint32_t reason = longest_match(policy, CLUSTER_SET, remote);
   return reason == NO_MATCH ? REASON_NONE : reason;
 }
@@ -224,6 +228,12 @@ static void read_endpoints(struct policy *policy, const uint8_t *blob) {
   }
 }
 
+/** Marks the first bytes of the addresses that a prefix of `length` bits holds. */
+static void note_cluster_bytes(struct policy *policy, uint32_t first, uint32_t length) {
+  uint32_t count = length >= 8 ? 1 : 1u << (8 - length);
+  for (uint32_t byte = first; byte < first + count; byte++) policy->cluster_bytes[byte >> 5] |= 1u << (byte & 31);
+}
+
 static void read_prefixes(struct policy *policy, const uint8_t *blob) {
   uint32_t count;
   const uint8_t *rows = section(blob, SECTION_PREFIXES, &count);
@@ -246,6 +256,7 @@ static void read_prefixes(struct policy *policy, const uint8_t *blob) {
     while (policy->prefixes[slot & policy->prefix_mask].used) slot++;
     policy->prefixes[slot & policy->prefix_mask] = prefix;
     policy->set_lengths[prefix.set] |= (uint64_t)1 << (bits - 96);
+    if (prefix.set == CLUSTER_SET) note_cluster_bytes(policy, prefix.address >> 24, bits - 96);
   }
 }
 

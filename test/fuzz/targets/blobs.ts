@@ -46,7 +46,7 @@ export class BlobsTarget implements Target {
     return WORLDS.flatMap(({ blobs }) => blobs.map((blob) => blob.slice()));
   }
 
-  /** A field of the header, of the table of sections or of a row, or any bytes; the length is usually made right afterwards. */
+  /** A field of the header, of the table of sections or of a row, a section that lies in another, or any bytes; the length is usually made right afterwards. */
   mutate(base: Uint8Array, other: Uint8Array, dice: Dice): Uint8Array {
     if (dice.chance(15)) return mutateBytes(base, other, dice, { maxLength: 1 << 15 });
     const blob = base.slice();
@@ -55,6 +55,7 @@ export class BlobsTarget implements Target {
       const at = fieldAt(view, dice);
       if (at + 4 <= blob.length) view.setUint32(at, valueFor(view.getUint32(at, true), dice), true);
     }
+    if (dice.chance(15)) moveSection(view, dice);
     if (dice.chance(90) && blob.length >= abi.BLOB_HEADER_SIZE) view.setUint32(abi.BLOB_LENGTH_AT, blob.length, true);
     return blob;
   }
@@ -120,4 +121,11 @@ function valueFor(before: number, dice: Dice): number {
   const roll = dice.int(0, 2);
   if (roll === 0) return dice.pick(odd);
   return roll === 1 ? (before + dice.pick([1, -1, 4, 8, 28, 56])) >>> 0 : (before ^ (1 << dice.int(0, 31))) >>> 0;
+}
+
+/** Puts a section where another one is, or a few bytes on: what is checked as the one is used as the other. */
+function moveSection(view: DataView, dice: Dice): void {
+  if (view.byteLength < abi.BLOB_HEADER_SIZE) return;
+  const entry = () => abi.BLOB_SECTIONS_AT + dice.int(0, abi.SECTION_COUNT - 1) * 8 + 4;
+  view.setUint32(entry(), view.getUint32(entry(), true) + 8 * dice.int(0, 6), true);
 }
