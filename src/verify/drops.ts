@@ -6,7 +6,7 @@ import { addressKey, tupleKey, tupleOf } from "../net/tuple.js";
 import { checkSelected, pinsOf } from "./eligible.js";
 import { egressAddressKey, type Frame } from "./judge.js";
 import { forgetTranslation, isToSender, ongoing } from "./lookup.js";
-import { beginsNothing, fragmentFault, malformation } from "./malformed.js";
+import { beginsNothing, fragmentFault, hasPlainChain, malformation } from "./malformed.js";
 import { mtuFor, mustStayWhole } from "./told.js";
 
 /** Drops that only a frame which a policy selects can suffer. */
@@ -135,7 +135,9 @@ function isSoundFragment(bytes: Uint8Array, packet: IpPacket): boolean {
 function hasSaneLengths(bytes: Uint8Array, packet: IpPacket): boolean {
   const { transportAt } = packet;
   const length = packet.end - transportAt;
-  if (packet.family === 4 && readBe16(bytes, packet.at + 2) === 0) return false;
+  // Super-frames of a network card say no length.
+  if (readBe16(bytes, packet.at + (packet.family === 4 ? 2 : 4)) === 0) return false;
+  if (packet.family === 6 && !hasPlainChain(bytes, packet)) return false;
   switch (packet.kind) {
     case "tcp":
       return length >= 20 && bytes[transportAt + 12]! >> 4 >= 5 && (bytes[transportAt + 12]! >> 4) * 4 <= length;

@@ -28,15 +28,53 @@ export function checkMalformedRule(frame: Frame): void {
     frame.find("drop-reason", fault || "a packet without fault", o.reason, "the packet shows nothing of the kind");
 }
 
-/** The reason name of what is wrong with a fragment, or with an IPv4 packet's options, TCP flags or destination; empty where nothing is. */
+/** The reason name of what is wrong with a fragment, options or extension headers, TCP flags or a destination; empty where nothing is. */
 export function malformation(bytes: Uint8Array, packet: IpPacket, hook: Frame["o"]["hook"]): string {
-  const fault =
-    packet.family === 4 ? optionFault(bytes, packet) || fragmentFault(bytes, packet) : fragmentFault(bytes, packet);
-  if (fault !== "" || packet.family === 6) return fault;
+  const fault = (packet.family === 4 ? optionFault : chainFault)(bytes, packet) || fragmentFault(bytes, packet);
+  if (fault !== "") return fault;
   if (packet.kind === "tcp" && isImpossible(packet.tcpFlags)) return "bad-header";
-  return hook === "from-endpoint" && packet.kind !== "icmp-error" && bytes[packet.destinationAt] === 0
-    ? "bad-destination"
-    : "";
+  return hook === "from-endpoint" && packet.kind !== "icmp-error" && isNowhere(bytes, packet) ? "bad-destination" : "";
+}
+
+/** Network 0 (RFC 1122 section 3.2.1.3), and the unspecified address (RFC 4291 section 2.5.2). */
+function isNowhere(bytes: Uint8Array, { family, destinationAt }: IpPacket): boolean {
+  if (family === 4) return bytes[destinationAt] === 0;
+  return bytes.subarray(destinationAt, destinationAt + 16).every((byte) => byte === 0);
+}
+
+/** Extension headers that a gateway steps over; no sender has use for more. */
+const MOST_HEADERS = 8;
+const ROUTING = 43;
+const AUTHENTICATION = 51;
+
+/** RFC 8200 section 4: what leads from an IPv6 header to the transport header. */
+interface Chain {
+  readonly headers: number;
+  /** Every one may be followed by other addresses: none protects them, and none says that the destination is not the last one. */
+  readonly isCarried: boolean;
+}
+
+function chainOf(bytes: Uint8Array, { at, transportAt }: IpPacket): Chain {
+  let headers = 0;
+  let isCarried = true;
+  let next = bytes[at + 6]!;
+  for (let here = at + IPV6_SIZE; here < transportAt; headers++) {
+    if (next === AUTHENTICATION || next > 134 || (next === ROUTING && bytes[here + 3] !== 0)) isCarried = false;
+    const units = bytes[here + 1]!;
+    const size = next === AUTHENTICATION ? (units + 2) * 4 : next === FRAGMENT_HEADER ? 8 : (units + 1) * 8;
+    next = bytes[here]!;
+    here += size;
+  }
+  return { headers, isCarried };
+}
+
+/** True where nothing in front of an IPv6 packet's transport header keeps it from being translated. */
+export function hasPlainChain(bytes: Uint8Array, packet: IpPacket): boolean {
+  return packet.transportAt >= 0 && chainOf(bytes, packet).isCarried;
+}
+
+function chainFault(bytes: Uint8Array, packet: IpPacket): string {
+  return packet.transportAt >= 0 && chainOf(bytes, packet).headers > MOST_HEADERS ? "bad-header" : "";
 }
 
 /** SYN with FIN or RST, FIN with RST, FIN without ACK (RFC 9293 section 3.10.7). */

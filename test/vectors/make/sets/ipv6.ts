@@ -49,12 +49,7 @@ interface Group {
   readonly rules: readonly string[];
   readonly verdict: string;
   readonly rows: readonly (readonly [name: string, build: Build])[];
-  /** The verifier takes the packet for a sound one: the expectation is that of the RFC and of test/nat alone. */
-  readonly isUnjudged?: true;
 }
-
-/** A setting without the verifier. */
-const unwatched: Setting = { ...near, verifier: undefined };
 
 const TABLE: readonly Group[] = [
   {
@@ -76,7 +71,6 @@ const TABLE: readonly Group[] = [
     why: "More than eight extension headers are more than any packet needs: refused, so that the work per frame is bounded.",
     rules: ["RFC 9098", "test/nat, T01 V05"],
     verdict: "drop bad-header",
-    isUnjudged: true,
     rows: [
       ["nine-destination-options", chain(...many(DESTINATION, 9))],
       ["sixty-four-destination-options", chain(...many(DESTINATION, 64))],
@@ -92,14 +86,12 @@ const TABLE: readonly Group[] = [
     why: "A routing header with segments left goes on to somebody else than its destination says: it cannot be translated.",
     rules: ["RFC 5095", "RFC 8200 section 4.4", "test/nat, T01 V07"],
     verdict: "drop unsupported-protocol",
-    isUnjudged: true,
     rows: [0, 2, 4].map((type) => [`routing-${type}-on-its-way`, chain(routing(type, 1))] as const),
   },
   {
     why: "Nothing that could be translated follows: no next header, AH, or a number that may be an extension header nobody knows.",
     rules: ["RFC 8200 section 4.7", "RFC 4302 section 3.3.3"],
     verdict: "drop unsupported-protocol",
-    isUnjudged: true,
     rows: [
       ["no-next-header", packet(otherProtocol(59, patterned(8)))],
       ["ah", packet(QUERY, { extensions: [{ type: 51, body: patterned(22) }] })],
@@ -110,7 +102,6 @@ const TABLE: readonly Group[] = [
     why: "A payload length of 0 stands for a jumbogram, which this is not said to be, and a version other than 6 contradicts EtherType 86dd.",
     rules: ["RFC 8200 section 3", "RFC 2675 section 3"],
     verdict: "drop bad-header",
-    isUnjudged: true,
     rows: [
       ["payload-length-0", changed(packet(), 4, 0, 0)],
       ["jumbo-option", changed(chain(HOP_BY_HOP), 4, 0, 0)],
@@ -146,7 +137,6 @@ const TABLE: readonly Group[] = [
     why: "The unspecified address is no destination.",
     rules: ["RFC 4291 section 2.5.2"],
     verdict: "drop bad-destination",
-    isUnjudged: true,
     rows: [["destination-unspecified", packet(QUERY, { dst: "::" })]],
   },
   {
@@ -178,9 +168,9 @@ export async function ipv6Set(): Promise<Book> {
     "ipv6",
     "What is particular to IPv6: extension headers, addresses, neighbour messages, and headers that contradict themselves.",
   );
-  for (const { why, rules, verdict, rows, isUnjudged } of TABLE)
+  for (const { why, rules, verdict, rows } of TABLE)
     for (const [name, build] of rows)
-      await book.add({ name, why, rules, setting: isUnjudged ? unwatched : near }, (s) =>
+      await book.add({ name, why, rules, setting: near }, (s) =>
         s.one({ hook: "from-endpoint", bytes: build(INSIDE6) }, wanted(verdict, build)),
       );
 
