@@ -12,7 +12,7 @@ import {
   VERDICT_SIZE,
 } from "../abi";
 import { markLong, prepare, refuseBadChecksums } from "../path/prepare";
-import { batchFault, settle } from "../path/process";
+import { batchFault, isCut, settle } from "../path/process";
 import { Straight } from "../path/straight";
 import { SWEEP_DUE_AT, SWEEP_LINES } from "../tables/clock";
 import { find } from "../tables/conntrack";
@@ -102,10 +102,10 @@ export function process(count: u32): i32 {
     }
     if (tells && mtu) markLong(framesAt + <usize>first * FRAME_SIZE, size);
     if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
-    // Past the number at which the sweep is due: counting up never comes to it.
+    // Past the number at which the sweep is due: it never is, and runs of straight frames are as long as the block.
     if (stage == <u32>STAGE_SETTLE) store<u32>(stateAt, SWEEP_LINES + 1, SWEEP_DUE_AT);
     const done = settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
-    if (done < size) return first + done;
+    if (isCut) return first + done;
   }
   return count;
 }

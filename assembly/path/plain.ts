@@ -12,6 +12,7 @@ import {
 import { keyHash, keyHash6 } from "../tables/hash";
 import { arenaAt, lineCount, tableSeed } from "../tables/memory";
 import { homeOf } from "../tables/tags";
+import { be16 } from "../wire/bytes";
 import {
   IPV4_MIN_SIZE,
   IPV4_PROTOCOL_AT,
@@ -21,14 +22,14 @@ import {
   PROTOCOL_UDP,
 } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_NEXT_HEADER_AT, IPV6_PAYLOAD_LENGTH_AT, IPV6_SIZE, IPV6_SRC_AT } from "../wire/ipv6";
+import { ETHERNET_SIZE, ETHERNET_TYPE_AT } from "../wire/link";
 import { isIpv4Mapped, KIND_PLAIN, KIND_PLAIN6, makeKey, PARSED_IPV6, Parsed } from "../wire/parse";
 import { TCP_FLAGS_AT, TCP_MIN_SIZE, TCP_OFFSET_AT, UDP_LENGTH_AT, UDP_SIZE } from "../wire/transport";
 
 // Pass 1 of what almost every frame is. A loop for each family that knows nothing else, so that what it needs stays in registers; it ends at
-// the first frame that is not of its kind. What it leaves is what `parseFrame` would.
+// the first frame that is not of its kind. What it leaves is what `parseFrame`
+// would. Sharing the checks of TCP and UDP between the two costs up to 4 %.
 
-const ETHERNET_TYPE_AT: usize = 12;
-const ETHERNET_SIZE: u32 = 14;
 /** What the fixed bytes of such a frame are, as they lie in memory. */
 const TYPE_IPV4: u32 = 0x0008;
 const TYPE_IPV6: u32 = 0xdd86;
@@ -39,14 +40,6 @@ const START_MASK: u64 = 0xff3f0000000000ff;
 /** Hook, link type and flags stand side by side: Ethernet, nothing special about it, from an endpoint or from the network. */
 const FIRST_KIND: u32 = HOOK_FROM_ENDPOINT | (LINK_ETHERNET << 8);
 const KINDS: u32 = HOOK_FROM_NETWORK - HOOK_FROM_ENDPOINT;
-
-/** Static methods, as only those may carry the decorator that puts them into their caller. */
-class Bytes {
-  /** A 16-bit number in network order, byte by byte: less than turning it. */
-  @inline static pair(at: usize): u32 {
-    return ((<u32>load<u8>(at)) << 8) | load<u8>(at, 1);
-  }
-}
 
 /**
  * Ethernet without tags, IPv4 without options or fragments, TCP or UDP, captured up to its stated length, no FRAME_FLAG_*.
@@ -68,7 +61,7 @@ export function parsePlain(record: usize, slots: usize, size: u32): u32 {
     if (load<u16>(frame, ETHERNET_TYPE_AT) != TYPE_IPV4) break;
     const l3 = frame + ETHERNET_SIZE;
     if ((load<u64>(l3) & START_MASK) != START_IPV4) break;
-    const total = Bytes.pair(l3 + IPV4_TOTAL_LENGTH_AT);
+    const total = be16(l3 + IPV4_TOTAL_LENGTH_AT);
     // Both bounds in one comparison: what is too short wraps around.
     if (total - (IPV4_MIN_SIZE + UDP_SIZE) > captured - (ETHERNET_SIZE + IPV4_MIN_SIZE + UDP_SIZE)) break;
     const l4 = l3 + IPV4_MIN_SIZE;
@@ -81,7 +74,7 @@ export function parsePlain(record: usize, slots: usize, size: u32): u32 {
       tcpFlags = load<u8>(l4, TCP_FLAGS_AT);
     } else {
       if (protocol != PROTOCOL_UDP) break;
-      const stated = Bytes.pair(l4 + UDP_LENGTH_AT);
+      const stated = be16(l4 + UDP_LENGTH_AT);
       if (stated < UDP_SIZE) break;
       if (stated > total - IPV4_MIN_SIZE) break;
     }
@@ -117,7 +110,7 @@ export function parsePlain6(record: usize, slots: usize, size: u32): u32 {
     if (load<u16>(frame, ETHERNET_TYPE_AT) != TYPE_IPV6) break;
     const l3 = frame + ETHERNET_SIZE;
     if (load<u8>(l3) >> 4 != 6) break;
-    const length = Bytes.pair(l3 + IPV6_PAYLOAD_LENGTH_AT);
+    const length = be16(l3 + IPV6_PAYLOAD_LENGTH_AT);
     if (length + (ETHERNET_SIZE + IPV6_SIZE) > captured) break;
     if (isIpv4Mapped(l3 + IPV6_SRC_AT) || isIpv4Mapped(l3 + IPV6_DST_AT)) break;
     const l4 = l3 + IPV6_SIZE;
@@ -130,7 +123,7 @@ export function parsePlain6(record: usize, slots: usize, size: u32): u32 {
       tcpFlags = load<u8>(l4, TCP_FLAGS_AT);
     } else {
       if (protocol != PROTOCOL_UDP) break;
-      const stated = Bytes.pair(l4 + UDP_LENGTH_AT);
+      const stated = be16(l4 + UDP_LENGTH_AT);
       if (stated < UDP_SIZE) break;
       if (stated > length) break;
     }

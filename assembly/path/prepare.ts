@@ -43,14 +43,17 @@ export function prepare(record: usize, size: u32, touch: bool): void {
   let at = record;
   let left = size;
   while (left != 0) {
-    let run = parsePlain(at, slots, left);
-    if (run == 0) run = parsePlain6(at, slots, left);
-    if (run == 0) {
-      parseOther(at, Parsed.at(slots, at));
-      run = 1;
-    }
+    const run = parsePlain(at, slots, left);
     left -= run;
     at += run * FRAME_SIZE;
+    if (left == 0) break;
+    const run6 = parsePlain6(at, slots, left);
+    left -= run6;
+    at += run6 * FRAME_SIZE;
+    if (run6 != 0) continue;
+    parseOther(at, Parsed.at(slots, at));
+    left--;
+    at += FRAME_SIZE;
   }
   seekLines(size);
   if (!touch) return;

@@ -114,7 +114,7 @@ export function process(count: u32): i32 {
     if (tells && mtu) markLong(framesAt + <usize>first * FRAME_SIZE, size);
     if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
     const done = settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
-    if (done < size) return first + done;
+    if (isCut) return first + done;
   }
   return count;
 }
@@ -146,8 +146,11 @@ export function recordFault(record: usize): i32 {
   return link == 0 || link >= <u32>LINK_COUNT ? ERROR_BAD_LINK_TYPE : OK;
 }
 
-/** Frames since the last sweep where there is none: no batch is long enough to make one due. */
+/** Frames since the last sweep where there is none: no batch is long enough to make one due, and what is left to it wraps around. */
 const NEVER_DUE: u32 = 0x80000000;
+
+/** The last call of `settle` ended with the frame by which held ones were released, be it the last one of its block. */
+export let isCut: bool = false;
 
 /** Pass 2. @returns how many frames were taken */
 export function settle(record: usize, verdict: usize, size: u32): u32 {
@@ -156,26 +159,35 @@ export function settle(record: usize, verdict: usize, size: u32): u32 {
   const sweeps = (configFlags & CONFIG_FLAG_NO_SWEEP) == 0;
   let due = sweeps ? load<u32>(stateAt, SWEEP_DUE_AT) : NEVER_DUE;
   const slots = slotsOf(record);
+  let next = nextTick();
   let taken: u32 = 0;
+  let cut: bool = false;
   while (taken < size) {
+    const time = load<u64>(record, FRAME_TIME_AT);
+    if (time >= next) {
+      tick(time);
+      next = nextTick();
+      if (hasReleased()) {
+        size = taken + 1;
+        cut = true;
+      }
+    }
+    const p = Parsed.at(slots, record);
     let run: u32 = 0;
-    if (isWhole) {
-      const p = Parsed.at(slots, record);
+    // Of most frames that do not pass straight their line says so.
+    if (isWhole && Straight.isSteady(p.line)) {
       const left = size - taken;
       const room = left < SWEEP_LINES - due ? left : SWEEP_LINES - due;
       if (Straight.mayPass(p)) run = passStraight(record, slots, verdict, room);
       else if (Straight.mayPass6(p)) run = passStraight6(record, slots, verdict, room);
     }
     if (run == 0) {
-      const time = load<u64>(record, FRAME_TIME_AT);
-      if (time >= nextTick()) {
-        tick(time);
-        if (hasReleased()) size = taken + 1;
-        if (time < nextTick()) continue;
-      }
-      const outcome = one(record, Parsed.at(slots, record), changetype<Verdict>(verdict), isWhole);
+      const outcome = one(record, p, changetype<Verdict>(verdict), isWhole);
       if (outcome == FOUND) continue;
-      if (outcome == ODD && hasReleased()) size = taken + 1;
+      if (outcome == ODD && hasReleased()) {
+        size = taken + 1;
+        cut = true;
+      }
       run = 1;
     }
     taken += run;
@@ -190,6 +202,7 @@ export function settle(record: usize, verdict: usize, size: u32): u32 {
   }
   if (sweeps) store<u32>(stateAt, due, SWEEP_DUE_AT);
   noteOpenings();
+  isCut = cut;
   return taken;
 }
 
@@ -202,7 +215,7 @@ const ODD: u32 = 2;
 function one(record: usize, p: Parsed, v: Verdict, seeks: bool): u32 {
   const captured = load<u32>(record, FRAME_CAPTURED_AT);
   if (p.kind == KIND_PLAIN) {
-    const line = find(p.home, p.addresses, p.key);
+    const line = Straight.isOf(p.line, p) ? p.line : find(p.home, p.addresses, p.key);
     if (seeks && line != 0 && line != p.line) {
       p.line = line;
       return FOUND;

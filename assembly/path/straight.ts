@@ -96,6 +96,17 @@ export class Straight {
     return now - load<u32>(line, LINE_SEEN_AT) >= lifetime;
   }
 
+  /** True where frames that change nothing may pass straight by a line. */
+  @inline static isSteady(line: usize): bool {
+    return (<u32>load<u8>(line, LINE_FLAGS_AT) & STRAIGHT) == STRAIGHT;
+  }
+
+  /** True for such a line, decided under this epoch and alive at coarse time `now`. @param flags of it   @param timeouts the lifetime table */
+  @inline static stands(line: usize, flags: u32, now: u32, epoch: u32, timeouts: usize): bool {
+    if (((flags & STRAIGHT) ^ STRAIGHT) | (load<u32>(line, LINE_EPOCH_AT) ^ epoch)) return false;
+    return !Straight.isSilent(line, now, timeouts);
+  }
+
   @inline static age(line: usize, wire: u32, now: u32): void {
     store<u32>(line, now, LINE_SEEN_AT);
     store<u64>(line, load<u64>(line, LINE_BYTES_AT) + wire, LINE_BYTES_AT);
@@ -150,13 +161,11 @@ export function passStraight(record: usize, slots: usize, verdict: usize, size: 
     const line = p.line;
     if (!Straight.isOf(line, p)) break;
     const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-    if (((flags & STRAIGHT) ^ STRAIGHT) | (load<u32>(line, LINE_EPOCH_AT) ^ age)) break;
-    if (Straight.isSilent(line, now, timeouts)) break;
+    if (!Straight.stands(line, flags, now, age, timeouts)) break;
     const l3 = p.l3;
     const hop = (flags >> LINE_HOP_SHIFT) & 1;
     const ttl = <u32>load<u8>(l3, IPV4_TTL_AT);
-    // 0, too: whatever becomes of it is not decided here.
-    if (ttl <= hop) break;
+    if (hop & u32(ttl <= 1)) break;
     const wire = p.wire;
     Straight.age(line, wire, now);
     store<u8>(l3, <u8>(ttl - hop), IPV4_TTL_AT);
@@ -184,7 +193,7 @@ export function passStraight(record: usize, slots: usize, verdict: usize, size: 
     verdict += VERDICT_SIZE;
   }
   const taken = <u32>(at - record) / FRAME_SIZE;
-  countStraight(taken - replied, replied);
+  if (taken != 0) countStraight(taken - replied, replied);
   return taken;
 }
 
@@ -206,12 +215,11 @@ export function passStraight6(record: usize, slots: usize, verdict: usize, size:
     const line = p.line;
     if (!Straight.isOf6(line, p, rows)) break;
     const flags = <u32>load<u8>(line, LINE_FLAGS_AT);
-    if (((flags & STRAIGHT) ^ STRAIGHT) | (load<u32>(line, LINE_EPOCH_AT) ^ age)) break;
-    if (Straight.isSilent(line, now, timeouts)) break;
+    if (!Straight.stands(line, flags, now, age, timeouts)) break;
     const l3 = p.l3;
     const hop = (flags >> LINE_HOP_SHIFT) & 1;
     const hopLimit = <u32>load<u8>(l3, IPV6_HOP_LIMIT_AT);
-    if (hopLimit <= hop) break;
+    if (hop & u32(hopLimit <= 1)) break;
     const wire = p.wire;
     Straight.age(line, wire, now);
     store<u8>(l3, <u8>(hopLimit - hop), IPV6_HOP_LIMIT_AT);
@@ -241,6 +249,6 @@ export function passStraight6(record: usize, slots: usize, verdict: usize, size:
     verdict += VERDICT_SIZE;
   }
   const taken = <u32>(at - record) / FRAME_SIZE;
-  countStraight(taken - replied, replied);
+  if (taken != 0) countStraight(taken - replied, replied);
   return taken;
 }

@@ -27,9 +27,8 @@ import {
 import { addressRow, isIpv6Line } from "../tables/addresses";
 import { count } from "../tables/counters";
 import { verdictsAt } from "../tables/memory";
-
-/** `::ffff:` as the third 32-bit word of a mapped address in memory. */
-const MAPPED_WORD: u32 = 0xffff0000;
+import { be16 } from "../wire/bytes";
+import { IPV4_MAPPED } from "../wire/parse";
 
 /** The engine's answer for one frame. */
 @unmanaged
@@ -54,7 +53,7 @@ export class Verdict {
   @inline straight(first: u32, length: u32, egress: u32, portAt: usize): void {
     const at = changetype<usize>(this);
     store<u64>(at, <u64>first | ((<u64>length) << 32), VERDICT_ACTION_AT);
-    const port = ((<u64>load<u8>(portAt)) << 40) | ((<u64>load<u8>(portAt, 1)) << 32);
+    const port = (<u64>be16(portAt)) << 32;
     store<u64>(at, <u64>egress | port, VERDICT_EGRESS_AT);
     store<u64>(at, 0, VERDICT_TARGET_AT);
     store<u64>(at, 0, VERDICT_TARGET_AT + 8);
@@ -64,7 +63,7 @@ export class Verdict {
   @inline setAddress4(address: u32): void {
     const at = changetype<usize>(this);
     store<u64>(at, 0, VERDICT_EGRESS_IP_AT);
-    store<u64>(at, <u64>MAPPED_WORD | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
+    store<u64>(at, <u64>IPV4_MAPPED | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
   }
 
   /** @param high, low the 8 bytes of each half, as they lie in memory */
@@ -130,7 +129,7 @@ export class Verdict {
     const at = changetype<usize>(this);
     store<u8>(at, <u8>ACTION_REDIRECT, VERDICT_ACTION_AT);
     store<u32>(at, egress, VERDICT_EGRESS_AT);
-    store<u32>(at, MAPPED_WORD, VERDICT_TARGET_AT + 8);
+    store<u32>(at, IPV4_MAPPED, VERDICT_TARGET_AT + 8);
     store<u32>(at, target, VERDICT_TARGET_AT + 12);
     store<u32>(at, inner, VERDICT_INNER_AT);
     store<u32>(at, node, VERDICT_NODE_AT);

@@ -7,6 +7,7 @@ import {
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
+  FRAME_SIZE,
   FRAME_WIRE_AT,
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
@@ -104,7 +105,7 @@ export const KEY_MASK: u64 = 0x0000ffffffffffff;
 export const TRANSPORT_MASK: u32 = 0xff | (LINE_HOOK_IPV6 << 8);
 export const FAMILY_IPV6: u32 = LINE_HOOK_IPV6 << 8;
 /** `::ffff:` as the third 32-bit word of an address in memory. */
-const IPV4_MAPPED: u32 = 0xffff0000;
+export const IPV4_MAPPED: u32 = 0xffff0000;
 /** Its request type, as a port on the wire. */
 const TIMESTAMP_PORT: u32 = 0x0d00;
 /** Hop limit of a packet that no router has passed on: neighbour discovery has no other (RFC 4861 section 7.1). */
@@ -135,9 +136,9 @@ export class Parsed {
   l4: usize;
   /** First byte after what was captured of the IP packet. */
   end: usize;
-  /** The conntrack line that is likely to be the frame's; it need not be (PLAIN only). */
+  /** The conntrack line that is likely to be the frame's; it need not be. Some line where the frame has no key. */
   line: usize;
-  /** Where probing for it starts (tables/tags.ts). */
+  /** Where probing for it starts (tables/tags.ts); 0 where the frame has no key. */
   home: u32;
   /** Bytes on the wire, link header included. */
   wire: u32;
@@ -158,6 +159,7 @@ export class Parsed {
    * @param slots where the scratch begins, less twice where the records of the block begin
    */
   @inline static at(slots: usize, record: usize): Parsed {
+    if (offsetof<Parsed>() != 2 * FRAME_SIZE) ERROR("Parsed is not twice as long as a frame record");
     return changetype<Parsed>(slots + (record << 1));
   }
 
@@ -181,7 +183,7 @@ export class Parsed {
     return <u32>(this.key >> HOOK_SHIFT) & (LINE_HOOK_MASK | LINE_HOOK_IPV6);
   }
 
-  /** The same of a frame of TCP or UDP over IPv4 or IPv6 in fewer steps. */
+  /** True for TCP and UDP frames with hook from-endpoint: `hook` in fewer steps. */
   @inline get isFromEndpoint(): bool {
     return (
       (<u32>load<u8>(changetype<usize>(this), offsetof<Parsed>("key") + <usize>(HOOK_SHIFT >> 3)) & ~LINE_HOOK_IPV6) ==
@@ -189,6 +191,7 @@ export class Parsed {
     );
   }
 
+  /** `protocol` is TCP, in fewer steps. */
   @inline get isTcp(): bool {
     return load<u8>(changetype<usize>(this), offsetof<Parsed>("key") + <usize>(PROTOCOL_SHIFT >> 3)) == PROTOCOL_TCP;
   }
@@ -247,7 +250,7 @@ export function answerKey(key: u64, hook: u32): u64 {
 
 /**
  * Pass 1: checks every length of one frame once. Afterwards nothing that `p` allows to be read or written lies outside the frame.
- * Nothing is written to the frame. Cost for Ethernet, IPv4, TCP or UDP: straight through, no calls left after inlining.
+ * Nothing is written to the frame. Most frames do not come here: see path/plain.ts.
  */
 export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   const frame = arena + load<u32>(record, FRAME_OFFSET_AT);
