@@ -11,9 +11,11 @@ import {
   OK,
   VERDICT_SIZE,
 } from "../abi";
-import { batchFault, markLong, prepare, refuseBadChecksums, settle } from "../path/process";
+import { markLong, prepare, refuseBadChecksums } from "../path/prepare";
+import { batchFault, isCut, settle } from "../path/process";
 import { Straight } from "../path/straight";
 import { SWEEP_DUE_AT, SWEEP_LINES } from "../tables/clock";
+import { find } from "../tables/conntrack";
 import {
   addressesAt,
   BLOCK,
@@ -100,22 +102,19 @@ export function process(count: u32): i32 {
     }
     if (tells && mtu) markLong(framesAt + <usize>first * FRAME_SIZE, size);
     if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
-    // Past the number at which the sweep is due: counting up never comes to it.
+    // Past the number at which the sweep is due: it never is, and runs of straight frames are as long as the block.
     if (stage == <u32>STAGE_SETTLE) store<u32>(stateAt, SWEEP_LINES + 1, SWEEP_DUE_AT);
     const done = settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
-    if (done < size) return first + done;
+    if (isCut) return first + done;
   }
   return count;
 }
 
 function findLines(size: u32): void {
-  const addresses = addressesAt;
   let scratch = scratchAt;
   let sum: usize = 0;
   for (let i: u32 = 0; i < size; i++) {
-    const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN) sum += Straight.find(p);
-    else if (p.kind == KIND_PLAIN6) sum += Straight.likely6(p, addresses);
+    sum += lineOf(changetype<Parsed>(scratch));
     scratch += PARSED_SIZE;
   }
   // Keeps the loads from being optimized away.
@@ -129,7 +128,13 @@ function countLines(size: u32): void {
     const p = changetype<Parsed>(scratch);
     scratch += PARSED_SIZE;
     if (p.kind != KIND_PLAIN && p.kind != KIND_PLAIN6) continue;
-    const found = p.kind == KIND_PLAIN ? Straight.find(p) : Straight.likely6(p, addressesAt);
+    const found = lineOf(p);
     lines += found == 0 || found == p.line ? 1 : 2;
   }
+}
+
+/** The line of a frame's key, 0 = none; of an IPv6 frame only where it is the likely one. */
+function lineOf(p: Parsed): usize {
+  if (p.kind == KIND_PLAIN) return Straight.isOf(p.line, p) ? p.line : find(p.home, p.addresses, p.key);
+  return p.kind == KIND_PLAIN6 && Straight.isOf6(p.line, p, addressesAt) ? p.line : 0;
 }

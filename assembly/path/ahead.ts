@@ -4,7 +4,7 @@ import { nowNs } from "../tables/clock";
 import { countersAt, PARSED_SIZE, scratchAt, tagsAt } from "../tables/memory";
 import { mappingHome, mappingKey } from "../tables/nat-ports";
 import { findEndpoint, ownsAt } from "../tables/policy";
-import { touchGroup } from "../tables/port-groups";
+import { groupHome, touchGroup } from "../tables/port-groups";
 import { slotOfHome, Tags, touchFree } from "../tables/tags";
 import { KIND_PLAIN, Parsed } from "../wire/parse";
 import { placementHash } from "./from-endpoint";
@@ -59,7 +59,8 @@ function look(p: Parsed): bool {
   const to = <u32>(p.addresses >> 32);
   const remotePort = p.ports >> 16;
   p.replyHome = mappingHome(to, address, mappingKey(remotePort, <u32>bswap<u16>(<u16>p.ports), p.transport));
-  touchGroup(address, to, remotePort, p.transport);
+  p.group = groupHome(address, to, remotePort, p.transport);
+  touchGroup(p.group);
   return true;
 }
 
@@ -69,7 +70,7 @@ export function isKnown(p: Parsed): bool {
   return (known & bit(i)) != 0 && ownsAt(p.endpoint, nowNs());
 }
 
-/** Where probing for the replies' line starts is known too, where the frame leaves by the egress that was chosen then. */
-export function isHomeKnown(p: Parsed, egress: u32): bool {
+/** Where probing for its two lines and its port group starts is known too, where the frame leaves by the egress that was chosen then. */
+export function areHomesKnown(p: Parsed, egress: u32): bool {
   return isKnown(p) && p.egress == egress;
 }

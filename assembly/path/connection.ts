@@ -53,13 +53,13 @@ import { firstState, isExpired, isInside, isRfc, otherLine, refresh, setState } 
 import { configFlags, portSeed } from "../tables/memory";
 import { buildAhead, findPort, isOwnFree, mappingHome, mappingKey, NO_PORT } from "../tables/nat-ports";
 import { endpointAt, findEndpoint } from "../tables/policy";
-import { portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
+import { groupHome, portExpiresSooner, takePort, touchGroup } from "../tables/port-groups";
 import { touchFree } from "../tables/tags";
 import { combine, delta16, delta32, delta128 } from "../wire/checksum";
 import { hasHandshake, isPortless, PROTOCOL_ICMP, PROTOCOL_TCP } from "../wire/ipv4";
 import { answerKey, PARSED_LATER, PARSED_NO_CHECKSUM, Parsed } from "../wire/parse";
 import { TCP_ACK, TCP_ACK_AT, TCP_RST, TCP_SEQUENCE_AT, TCP_SYN } from "../wire/transport";
-import { isHomeKnown } from "./ahead";
+import { areHomesKnown } from "./ahead";
 import { faultOnWay } from "./generate";
 import { isHop, selectedEgress, selectedPolicy, timeoutRow } from "./resolve";
 import { rewrite } from "./rewrite";
@@ -189,16 +189,6 @@ function begin(line: usize, flags: u32, row: u32): void {
 }
 
 /**
- * Blind stores into what the search for a port and the new mapping read next, so that the two cache misses overlap. Right only where the
- * endpoint keeps its port, which most do. @param home `mappingHome` of that mapping
- */
-function touchMapping(home: u32, address: u32, remote: u32, remotePort: u32, protocol: u32): void {
-  if (!(configFlags & CONFIG_FLAG_TOUCH)) return;
-  touchFree(home);
-  touchGroup(address, remote, remotePort, protocol);
-}
-
-/**
  * Opens a translated connection by what `resolve` selected and sends its first frame through it.
  * @param endpoint row of the source   @param isNew false where the endpoint has had the connection for a while
  */
@@ -226,15 +216,22 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
   const ownPort = <u32>bswap<u16>(<u16>own);
   const remotePort = p.ports >> 16;
   const transport = p.transport;
-  const isAhead = isHomeKnown(p, egress);
+  const isAhead = areHomesKnown(p, egress);
   const home = isAhead ? p.replyHome : mappingHome(remote, address, mappingKey(remotePort, ownPort, transport));
-  if (!isAhead) touchMapping(home, address, remote, remotePort, transport);
+  const group = isAhead ? p.group : groupHome(address, remote, remotePort, transport);
+  if (!isAhead && configFlags & CONFIG_FLAG_TOUCH) {
+    // What the search for a port and the new mapping read next, so that the two cache misses overlap: right where the endpoint keeps its port.
+    touchFree(home);
+    touchGroup(group);
+  }
   const found = choosePort(p, address, ownPort, home);
   if (found == NO_PORT) return v.drop(noPortReason(p));
   const port = <u32>bswap<u16>(<u16>found);
   const replyKey = mappingKey(remotePort, found, transport);
   const replyHome = found == ownPort ? home : mappingHome(remote, address, replyKey);
-  const line = insertPair(p.addresses, p.key, <u64>remote | ((<u64>address) << 32), replyKey, replyHome, nowMs());
+  const ownHome = isAhead ? p.home : keyHome(p.addresses, p.key);
+  const replyAddresses = <u64>remote | ((<u64>address) << 32);
+  const line = insertPair(p.addresses, p.key, ownHome, replyAddresses, replyKey, replyHome, nowMs());
   if (line == 0) return v.drop(REASON_TABLE_FULL);
   const network = otherLine(line);
   const hopFlag: u32 = hop ? LINE_FLAG_HOP : 0;
@@ -250,7 +247,7 @@ function openMapping(p: Parsed, endpoint: u32, egress: u32, address: u32, hop: b
   putIdentity(line, network, endpoint);
   beginState(p, line);
   countConnection(egress);
-  const isTime = takePort(network);
+  const isTime = takePort(network, group);
   if (guessed) count(COUNTER_GUESSED_AT);
   v.flag(VERDICT_FLAG_CREATED | (guessed ? VERDICT_FLAG_GUESSED : 0));
   translate(p, line, v);
@@ -349,13 +346,14 @@ function rememberPair(p: Parsed, endpoint: u32, reason: u32, otherReason: u32, p
   const otherHook: u32 = p.hook == HOOK_FROM_ENDPOINT ? HOOK_FROM_NETWORK : HOOK_FROM_ENDPOINT;
   const otherKey = answerKey(p.key, otherHook);
   const otherAddresses = swapAddresses(p.addresses);
+  const ownHome = keyHome(p.addresses, p.key);
   const home = keyHome(otherAddresses, otherKey);
   const holder = find(home, otherAddresses, otherKey);
   if (holder != 0) {
     if (!isExpired(holder, nowMs())) return TAKEN;
     expire(holder, nowMs());
   }
-  const line = insertPair(p.addresses, p.key, otherAddresses, otherKey, home, nowMs());
+  const line = insertPair(p.addresses, p.key, ownHome, otherAddresses, otherKey, home, nowMs());
   if (line == 0) return NO_ROOM;
   const other = otherLine(line);
   begin(line, primary ? LINE_FLAG_PRIMARY : 0, 0);

@@ -1,11 +1,8 @@
 import {
-  ACTION_REVERSE,
-  ACTION_SNAT,
   CONFIG_FLAG_BAD_CHECKSUM_DROP,
   CONFIG_FLAG_ICMP_ERRORS,
   CONFIG_FLAG_NO_SWEEP,
   CONFIG_FLAG_TOUCH,
-  COUNTER_ACTIONS_AT,
   COUNTER_LIVE_AT,
   ERROR_BAD_HOOK,
   ERROR_BAD_LINK_TYPE,
@@ -14,7 +11,6 @@ import {
   ERROR_NO_POLICY_LOADED,
   ERROR_NOT_CONFIGURED,
   FRAME_CAPTURED_AT,
-  FRAME_FLAGS_AT,
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
@@ -24,22 +20,19 @@ import {
   HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
   HOOK_FROM_OVERLAY,
-  LINE_TOUCH_AT,
   LINK_COUNT,
+  LINK_ETHERNET,
   NO_INDEX,
   OK,
-  REASON_BAD_CHECKSUM,
   REASON_BAD_HEADER,
   REASON_IPV6_UNSUPPORTED,
   REASON_LINK_LOCAL,
   REASON_NOT_IP,
-  REASON_SCTP_BAD,
   REASON_UNSUPPORTED_PROTOCOL,
   VERDICT_SIZE,
 } from "../abi";
 import {
   bumpEpoch,
-  epoch,
   moveTo,
   NEXT_CHANGE_AT,
   nextTick,
@@ -49,36 +42,26 @@ import {
   SWEEP_LINES,
   tickBy,
 } from "../tables/clock";
-import { find, keyHome4, keyHome6, rebaseLines, sweep, sweepAll, touchSwept } from "../tables/conntrack";
-import { countMany } from "../tables/counters";
+import { find, keyHome6, rebaseLines, sweep, sweepAll } from "../tables/conntrack";
 import { expireDatagrams, hasReleased, rebaseDatagrams } from "../tables/fragments";
 import { ownNode } from "../tables/gateways";
 import { forgetFormerOwners } from "../tables/loss";
 import {
-  addressesAt,
-  arenaAt,
   arenaSize,
   BLOCK,
   configFlags,
   countersAt,
-  egressStatsAt,
   framesAt,
   generatedAt,
   isConfigured,
-  lineCount,
-  linesAt,
   maxBatch,
   maxConnections6,
   mtu,
-  PARSED_SIZE,
-  scratchAt,
   stateAt,
-  tagsAt,
   verdictsAt,
 } from "../tables/memory";
-import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt, timeoutsAt } from "../tables/policy";
+import { changesAt, changeTotal, findMove, isPolicyLoaded, moveAt } from "../tables/policy";
 import { rebasePorts } from "../tables/port-groups";
-import { slotOfHome, Tags } from "../tables/tags";
 import { PROTOCOL_TCP } from "../wire/ipv4";
 import { IPV6_DST_AT, IPV6_SRC_AT } from "../wire/ipv6";
 import {
@@ -91,31 +74,27 @@ import {
   KIND_PLAIN,
   KIND_PLAIN6,
   KIND_REFUSED,
-  PARSED_LONG,
   PARSED_UPLINK,
   Parsed,
-  parseFrame,
-  refuse,
 } from "../wire/parse";
-import { PlainFrame } from "../wire/plain";
-import { hasBadChecksum, hasBadCrc } from "../wire/recount";
 import { isNonsense } from "../wire/transport";
-import { forgetBlock, lookAhead, noteOpenings } from "./ahead";
+import { noteOpenings } from "./ahead";
 import { fragment } from "./fragment";
 import { fromEndpoint } from "./from-endpoint";
 import { fromNetwork } from "./from-network";
 import { fromOverlay } from "./from-overlay";
-import { isLong, tell } from "./generate";
+import { tell } from "./generate";
 import { icmpError } from "./icmp-error";
+import { markLong, prepare, refuseBadChecksums, slotsOf } from "./prepare";
 import { sendHome } from "./redirect";
 import { stateless } from "./stateless";
-import { Straight } from "./straight";
+import { passStraight, passStraight6, Straight } from "./straight";
 import { lookUp } from "./tuple";
 import { Verdict } from "./verdict";
 
-// A batch goes through in blocks. Pass 1 parses and hashes every frame of a block, then stores blindly into the padding of the conntrack
-// lines it will need, which is a prefetch that WebAssembly lacks: stores retire without waiting, so the cache misses overlap. Pass 2 takes
-// the frames in order; whatever is not the straight line is a call out of it, so the result is that of one frame at a time.
+// A batch goes through in blocks. Pass 1 (path/prepare.ts) parses and hashes every frame of a block and touches the lines that it will need. Pass 2
+// takes the frames in order: runs of straight ones in loops of their own (path/straight.ts), others one by one; the result is that of one
+// frame at a time.
 
 /**
  * Processes frame records 0 … count-1, up to and with the first one by which held frames were released: the host gives these before it goes
@@ -135,7 +114,7 @@ export function process(count: u32): i32 {
     if (tells && mtu) markLong(framesAt + <usize>first * FRAME_SIZE, size);
     if (recount) refuseBadChecksums(framesAt + <usize>first * FRAME_SIZE, size);
     const done = settle(framesAt + <usize>first * FRAME_SIZE, verdictsAt + <usize>first * VERDICT_SIZE, size);
-    if (done < size) return first + done;
+    if (isCut) return first + done;
   }
   return count;
 }
@@ -152,9 +131,14 @@ export function batchFault(count: u32): i32 {
   return OK;
 }
 
+/** An Ethernet frame from an endpoint; one from the network is HOOK_FROM_NETWORK. */
+const PLAIN_FRAME: u32 = HOOK_FROM_ENDPOINT | (LINK_ETHERNET << 8);
+
 export function recordFault(record: usize): i32 {
   if (<u64>load<u32>(record, FRAME_OFFSET_AT) + load<u32>(record, FRAME_CAPTURED_AT) > <u64>arenaSize)
     return ERROR_FRAME_OUTSIDE_ARENA;
+  // Hook and link type at once, as most frames have them.
+  if (<u32>load<u16>(record, FRAME_HOOK_AT) - PLAIN_FRAME <= <u32>(HOOK_FROM_NETWORK - HOOK_FROM_ENDPOINT)) return OK;
   const hook = <u32>load<u8>(record, FRAME_HOOK_AT);
   if (hook != HOOK_FROM_ENDPOINT && hook != HOOK_FROM_NETWORK && !(hook == HOOK_FROM_OVERLAY && ownNode != NO_INDEX))
     return ERROR_BAD_HOOK;
@@ -162,164 +146,90 @@ export function recordFault(record: usize): i32 {
   return link == 0 || link >= <u32>LINK_COUNT ? ERROR_BAD_LINK_TYPE : OK;
 }
 
-/** Pass 1. */
-export function prepare(record: usize, size: u32, touch: bool): void {
-  forgetBlock();
-  const arena = arenaAt;
-  let scratch = scratchAt;
-  for (let i: u32 = 0; i < size; i++) {
-    const p = changetype<Parsed>(scratch);
-    if (load<u8>(record, FRAME_HOOK_AT) == HOOK_FROM_OVERLAY) p.setKind(KIND_OVERLAY, 0, 0);
-    else if (!PlainFrame.parse(record, arena, p) && !PlainFrame.parse6(record, arena, p)) parseFrame(record, arena, p);
-    if (p.kind == KIND_PLAIN) p.home = keyHome4(p.addresses, p.key);
-    else if (p.kind == KIND_PLAIN6) p.home = keyHome6(p.l3 + IPV6_SRC_AT, p.l3 + IPV6_DST_AT, p.key);
-    else p.home = 0;
-    record += FRAME_SIZE;
-    scratch += PARSED_SIZE;
-  }
-  seekLines(size);
-  if (!touch) return;
-  touchLines(size);
-  lookAhead(size);
-}
-
-/** In a loop of its own, too, so that tags that are missing overlap as far as the processor looks ahead. */
-function seekLines(size: u32): void {
-  const tags = tagsAt;
-  const lines = linesAt;
-  if (lineCount > NEAR_LINES) touchTags(size);
-  let scratch = scratchAt;
-  for (let i: u32 = 0; i < size; i++) {
-    const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN || p.kind == KIND_PLAIN6) p.line = Tags.likely(tags, lines, p.home);
-    scratch += PARSED_SIZE;
-  }
-}
-
-/** Tags of so many lines stay in the second cache of most processors. */
-const NEAR_LINES: u32 = 1 << 19;
-
-/** Loads the tags of a block ahead of their use, in so few steps each that the processor looks ahead over all of them. */
-function touchTags(size: u32): void {
-  const tags = tagsAt;
-  let scratch = scratchAt;
-  let sum: u32 = 0;
-  for (let i: u32 = 0; i < size; i++) {
-    sum += load<u8>(tags + <usize>slotOfHome(changetype<Parsed>(scratch).home));
-    scratch += PARSED_SIZE;
-  }
-  keep(sum);
-}
-
-/** Stores what loads ahead came to behind what a slot of the scratch holds, lest they go. */
-function keep(sum: u32): void {
-  store<u32>(scratchAt, sum, <usize>PARSED_SIZE - 4);
-}
-
-/**
- * In a loop of its own: stores become visible in order, so a line that is missing holds up whatever is stored behind it.
- */
-function touchLines(size: u32): void {
-  let scratch = scratchAt;
-  for (let i: u32 = 0; i < size; i++) {
-    const p = changetype<Parsed>(scratch);
-    if (p.kind == KIND_PLAIN || p.kind == KIND_PLAIN6) store<u16>(p.line, <u16>i, LINE_TOUCH_AT);
-    scratch += PARSED_SIZE;
-  }
-  if (!(configFlags & CONFIG_FLAG_NO_SWEEP)) keep(touchSwept(size));
-}
-
-/** Between the passes, where ICMP errors are asked for: what may be too long leaves the straight line. */
-export function markLong(record: usize, size: u32): void {
-  let scratch = scratchAt;
-  for (let i: u32 = 0; i < size; i++) {
-    const p = changetype<Parsed>(scratch);
-    const flags = load<u16>(record, FRAME_FLAGS_AT);
-    if (isLong(p, flags)) p.flags |= <u8>PARSED_LONG;
-    record += FRAME_SIZE;
-    scratch += PARSED_SIZE;
-  }
-}
-
-/** Between the passes, where it is asked for: wherever a frame comes in first, so that all topologies drop the same ones. */
-export function refuseBadChecksums(record: usize, size: u32): void {
-  let scratch = scratchAt;
-  for (let i: u32 = 0; i < size; i++) {
-    const p = changetype<Parsed>(scratch);
-    const flags = <u32>load<u16>(record, FRAME_FLAGS_AT);
-    if (hasBadChecksum(p, flags)) refuse(p, REASON_BAD_CHECKSUM);
-    else if (hasBadCrc(p, flags)) refuse(p, REASON_SCTP_BAD);
-    record += FRAME_SIZE;
-    scratch += PARSED_SIZE;
-  }
-}
-
-/** Frames since the last sweep where there is none: no batch is long enough to make one due. */
+/** Frames since the last sweep where there is none: no batch is long enough to make one due, and what is left to it wraps around. */
 const NEVER_DUE: u32 = 0x80000000;
 
-/** Pass 2. @returns how many frames were taken. What lies in globals and in the state is kept in locals: it would be loaded anew after every store. */
+/** The last call of `settle` ended with the frame by which held ones were released, be it the last one of its block. */
+export let isCut: bool = false;
+
+/** Pass 2. @returns how many frames were taken */
 export function settle(record: usize, verdict: usize, size: u32): u32 {
-  const timeouts = timeoutsAt;
-  const stats = egressStatsAt;
-  let sent: u32 = 0;
-  let replied: u32 = 0;
-  const addresses = addressesAt;
   // An engine with a node of its own sends frames on to others: nothing about that is straight.
   const isWhole = ownNode == NO_INDEX;
-  let scratch = scratchAt;
   const sweeps = (configFlags & CONFIG_FLAG_NO_SWEEP) == 0;
   let due = sweeps ? load<u32>(stateAt, SWEEP_DUE_AT) : NEVER_DUE;
+  const slots = slotsOf(record);
   let next = nextTick();
-  let now = nowMs();
-  let age = epoch();
   let taken: u32 = 0;
-  let isStopped: bool = false;
-  while (taken < size && !isStopped) {
+  let cut: bool = false;
+  while (taken < size) {
     const time = load<u64>(record, FRAME_TIME_AT);
     if (time >= next) {
       tick(time);
-      isStopped = hasReleased();
       next = nextTick();
-      now = nowMs();
-      age = epoch();
+      if (hasReleased()) {
+        size = taken + 1;
+        cut = true;
+      }
     }
-    const p = changetype<Parsed>(scratch);
-    const v = changetype<Verdict>(verdict);
-    const captured = load<u32>(record, FRAME_CAPTURED_AT);
-    if (p.kind == KIND_PLAIN) {
-      const line = Straight.find(p);
-      if (line != 0 && isWhole && Straight.holds(p, line, now, age, timeouts)) {
-        Straight.translate(p, line, v, captured, now, stats);
-        if (p.hook == HOOK_FROM_ENDPOINT) sent++;
-        else replied++;
-      } else plain(p, line, v, captured);
-    } else if (p.kind == KIND_PLAIN6) {
-      const line = isWhole ? Straight.likely6(p, addresses) : 0;
-      if (line != 0 && Straight.holds6(p, line, now, age, timeouts)) {
-        Straight.translate6(p, line, v, captured, now, stats);
-        if (p.hook == HOOK_FROM_ENDPOINT) sent++;
-        else replied++;
-      } else plain6(p, v, captured);
-    } else {
-      v.clear(captured);
-      odd(record, p, v);
-      isStopped = hasReleased();
+    const p = Parsed.at(slots, record);
+    let run: u32 = 0;
+    // Of most frames that do not pass straight their line says so.
+    if (isWhole && Straight.isSteady(p.line)) {
+      const left = size - taken;
+      const room = left < SWEEP_LINES - due ? left : SWEEP_LINES - due;
+      if (Straight.mayPass(p)) run = passStraight(record, slots, verdict, room);
+      else if (Straight.mayPass6(p)) run = passStraight6(record, slots, verdict, room);
     }
-    taken++;
+    if (run == 0) {
+      const outcome = one(record, p, changetype<Verdict>(verdict), isWhole);
+      if (outcome == FOUND) continue;
+      if (outcome == ODD && hasReleased()) {
+        size = taken + 1;
+        cut = true;
+      }
+      run = 1;
+    }
+    taken += run;
+    due += run;
     // By frames, not by calls, so that batch sizes do not show.
-    if (++due == SWEEP_LINES) {
+    if (due == SWEEP_LINES) {
       due = 0;
-      sweep(SWEEP_LINES, now);
+      sweep(SWEEP_LINES, nowMs());
     }
-    record += FRAME_SIZE;
-    verdict += VERDICT_SIZE;
-    scratch += PARSED_SIZE;
+    record += run * FRAME_SIZE;
+    verdict += run * VERDICT_SIZE;
   }
-  countMany(COUNTER_ACTIONS_AT + ACTION_SNAT * 8, sent);
-  countMany(COUNTER_ACTIONS_AT + ACTION_REVERSE * 8, replied);
   if (sweeps) store<u32>(stateAt, due, SWEEP_DUE_AT);
   noteOpenings();
+  isCut = cut;
   return taken;
+}
+
+/** What became of a frame that did not pass straight: its line is now the likely one, it had a five-tuple, it had none. */
+const FOUND: u32 = 0;
+const PLAIN: u32 = 1;
+const ODD: u32 = 2;
+
+/** @param seeks false where nothing passes straight   @returns FOUND where the frame is still to be taken */
+function one(record: usize, p: Parsed, v: Verdict, seeks: bool): u32 {
+  const captured = load<u32>(record, FRAME_CAPTURED_AT);
+  if (p.kind == KIND_PLAIN) {
+    const line = Straight.isOf(p.line, p) ? p.line : find(p.home, p.addresses, p.key);
+    if (seeks && line != 0 && line != p.line) {
+      p.line = line;
+      return FOUND;
+    }
+    plain(p, line, v, captured);
+    return PLAIN;
+  }
+  if (p.kind == KIND_PLAIN6) {
+    plain6(p, v, captured);
+    return PLAIN;
+  }
+  v.clear(captured);
+  odd(record, p, v);
+  return ODD;
 }
 
 /** What has a five-tuple, off the straight line. @param line what conntrack has for the frame's key, 0 = nothing */

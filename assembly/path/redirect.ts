@@ -130,7 +130,8 @@ function insertPin(p: Parsed): usize {
   if (p.isIpv6 && !borrow(p)) return 0;
   const replyKey = answerKey(p.key, HOOK_FROM_OVERLAY);
   const addresses = swapAddresses(p.addresses);
-  const line = insertPair(p.addresses, p.key, addresses, replyKey, keyHome(addresses, replyKey), nowMs());
+  const home = keyHome(p.addresses, p.key);
+  const line = insertPair(p.addresses, p.key, home, addresses, replyKey, keyHome(addresses, replyKey), nowMs());
   if (p.isIpv6) giveBack(p.addresses);
   return line;
 }

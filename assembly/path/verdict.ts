@@ -27,18 +27,12 @@ import {
 import { addressRow, isIpv6Line } from "../tables/addresses";
 import { count } from "../tables/counters";
 import { verdictsAt } from "../tables/memory";
-
-/** `::ffff:` as the third 32-bit word of a mapped address in memory. */
-const MAPPED_WORD: u32 = 0xffff0000;
+import { be16 } from "../wire/bytes";
+import { IPV4_MAPPED } from "../wire/parse";
 
 /** The engine's answer for one frame. */
 @unmanaged
 export class Verdict {
-  /** The second half of an IPv4 address in 16 bytes, as it lies in memory; the first one is 0. @param address network order bytes */
-  @inline static mapped(address: u32): u64 {
-    return <u64>MAPPED_WORD | ((<u64>address) << 32);
-  }
-
   /** Starts a verdict: nothing said yet but the frame's length. */
   clear(length: u32): void {
     const at = changetype<usize>(this);
@@ -53,17 +47,30 @@ export class Verdict {
   }
 
   /**
-   * All of a translated frame's verdict in six stores, for the straight line; it counts the action itself.
-   * @param port NAT port as on the wire   @param first, second egress IP, 8 bytes each
+   * All of a translated frame's verdict but the egress IP, for the straight line; it counts the action itself.
+   * @param first ACTION_*, no reason, VERDICT_FLAG_* << 16   @param portAt where the NAT port lies, in network order
    */
-  @inline whole(action: u32, flags: u32, length: u32, egress: u32, port: u32, first: u64, second: u64): void {
+  @inline straight(first: u32, length: u32, egress: u32, portAt: usize): void {
     const at = changetype<usize>(this);
-    store<u64>(at, <u64>(action | (flags << 16)) | ((<u64>length) << 32), VERDICT_ACTION_AT);
-    store<u64>(at, <u64>egress | ((<u64>bswap<u16>(<u16>port)) << 32), VERDICT_EGRESS_AT);
-    store<u64>(at, first, VERDICT_EGRESS_IP_AT);
-    store<u64>(at, second, VERDICT_EGRESS_IP_AT + 8);
+    store<u64>(at, <u64>first | ((<u64>length) << 32), VERDICT_ACTION_AT);
+    const port = (<u64>be16(portAt)) << 32;
+    store<u64>(at, <u64>egress | port, VERDICT_EGRESS_AT);
     store<u64>(at, 0, VERDICT_TARGET_AT);
     store<u64>(at, 0, VERDICT_TARGET_AT + 8);
+  }
+
+  /** @param address IPv4, network order bytes */
+  @inline setAddress4(address: u32): void {
+    const at = changetype<usize>(this);
+    store<u64>(at, 0, VERDICT_EGRESS_IP_AT);
+    store<u64>(at, <u64>IPV4_MAPPED | ((<u64>address) << 32), VERDICT_EGRESS_IP_AT + 8);
+  }
+
+  /** @param high, low the 8 bytes of each half, as they lie in memory */
+  @inline setAddress6(high: u64, low: u64): void {
+    const at = changetype<usize>(this);
+    store<u64>(at, high, VERDICT_EGRESS_IP_AT);
+    store<u64>(at, low, VERDICT_EGRESS_IP_AT + 8);
   }
 
   /** Adds VERDICT_FLAG_* bits. */
@@ -87,12 +94,8 @@ export class Verdict {
     store<u8>(at, <u8>action, VERDICT_ACTION_AT);
     store<u32>(at, egress, VERDICT_EGRESS_AT);
     store<u16>(at, bswap<u16>(<u16>port), VERDICT_NAT_PORT_AT);
-    if (isIpv6Line(line)) {
-      store<u64>(at, load<u64>(addressRow(address)), VERDICT_EGRESS_IP_AT);
-      store<u64>(at, load<u64>(addressRow(address), 8), VERDICT_EGRESS_IP_AT + 8);
-    } else {
-      store<u64>(at, Verdict.mapped(address), VERDICT_EGRESS_IP_AT + 8);
-    }
+    if (isIpv6Line(line)) this.setAddress6(load<u64>(addressRow(address)), load<u64>(addressRow(address), 8));
+    else this.setAddress4(address);
     count(<usize>COUNTER_ACTIONS_AT + ((<usize>action) << 3));
   }
 
@@ -126,7 +129,7 @@ export class Verdict {
     const at = changetype<usize>(this);
     store<u8>(at, <u8>ACTION_REDIRECT, VERDICT_ACTION_AT);
     store<u32>(at, egress, VERDICT_EGRESS_AT);
-    store<u32>(at, MAPPED_WORD, VERDICT_TARGET_AT + 8);
+    store<u32>(at, IPV4_MAPPED, VERDICT_TARGET_AT + 8);
     store<u32>(at, target, VERDICT_TARGET_AT + 12);
     store<u32>(at, inner, VERDICT_INNER_AT);
     store<u32>(at, node, VERDICT_NODE_AT);

@@ -89,12 +89,12 @@ export function keyHome(addresses: u64, key: u64): u32 {
 
 /** The same of an IPv4 key. */
 export function keyHome4(addresses: u64, key: u64): u32 {
-  return homeOf(keyHash(addresses, key, tableSeed));
+  return homeOf(keyHash(addresses, key, tableSeed), lineCount);
 }
 
 /** The same of an IPv6 key, which is looked for by its addresses and not by their numbers. @param src, dst where they lie */
 export function keyHome6(src: usize, dst: usize, key: u64): u32 {
-  return homeOf(keyHash6(src, dst, key, tableSeed));
+  return homeOf(keyHash6(src, dst, key, tableSeed), lineCount);
 }
 
 /** The home of the key that a line bears. */
@@ -172,10 +172,17 @@ export function setAddress(line: usize, address: u32): void {
 
 /**
  * Two linked lines for a new connection; neither key may be in the table. Makes room where the table is full.
- * @param homeB `keyHome` of the second key   @returns the line of the first key, or 0 where nothing could be given up (table-full)
+ * @param homeA, homeB `keyHome` of each   @returns the line of the first key, or 0 where nothing could be given up (table-full)
  */
-export function insertPair(addressesA: u64, keyA: u64, addressesB: u64, keyB: u64, homeB: u32, now: u32): usize {
-  const homeA = keyHome(addressesA, keyA);
+export function insertPair(
+  addressesA: u64,
+  keyA: u64,
+  homeA: u32,
+  addressesB: u64,
+  keyB: u64,
+  homeB: u32,
+  now: u32,
+): usize {
   // From three quarters on the sweep runs ahead of new connections, so that no live one is given up while dead ones take the room.
   if (load<u64>(countersAt + COUNTER_ENTRIES_AT) * 4 >= <u64>maxConnections * 3) sweep(SWEEP_PER_INSERTION, now);
   if (

@@ -59,7 +59,8 @@ import {
 
 /** Frames that pass 1 runs ahead of pass 2. */
 export const BLOCK: u32 = 64;
-export const PARSED_SIZE: u32 = 64;
+/** See `Parsed.at`. */
+export const PARSED_SIZE: u32 = 2 * FRAME_SIZE;
 
 /** Lines looked at from a key's home on; see docs/decisions.md for the figures behind it. */
 export const PROBE_LIMIT: u32 = 192;

@@ -64,7 +64,8 @@ export function portCount(protocol: u32): u32 {
   return (protocol & 0xff) == ICMP ? 65536 : 1;
 }
 
-function groupHash(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): u32 {
+/** Where probing for a group's row starts. */
+export function groupHome(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): u32 {
   return scale(keyHash(((<u64>egressIp) << 32) | remote, ((<u64>remotePort) << 16) | protocol, tableSeed), groupCount);
 }
 
@@ -82,13 +83,13 @@ function isRow(row: usize, egressIp: u32, remote: u32, remotePort: u32, protocol
 }
 
 /** Blind store of a zero into padding at the home of a group: a prefetch. */
-export function touchGroup(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): void {
-  store<u32>(rowAt(groupHash(egressIp, remote, remotePort, protocol)), 0, GROUP_TOUCH_AT);
+export function touchGroup(home: u32): void {
+  store<u32>(rowAt(home), 0, GROUP_TOUCH_AT);
 }
 
 /** Row of a group, or 0. */
 export function findGroup(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): usize {
-  const home = groupHash(egressIp, remote, remotePort, protocol);
+  const home = groupHome(egressIp, remote, remotePort, protocol);
   for (let slot = home; slot < home + GROUP_PROBE_LIMIT; slot++) {
     const row = rowAt(slot);
     if (isRow(row, egressIp, remote, remotePort, protocol)) return row;
@@ -97,9 +98,8 @@ export function findGroup(egressIp: u32, remote: u32, remotePort: u32, protocol:
   return 0;
 }
 
-/** Row of a group, made where there is none; 0 where its surroundings are full. */
-function groupFor(egressIp: u32, remote: u32, remotePort: u32, protocol: u32): usize {
-  const home = groupHash(egressIp, remote, remotePort, protocol);
+/** Row of a group, made where there is none; 0 where its surroundings are full. @param home `groupHome` */
+function groupFor(home: u32, egressIp: u32, remote: u32, remotePort: u32, protocol: u32): usize {
   for (let slot = home; slot < home + GROUP_PROBE_LIMIT; slot++) {
     const row = rowAt(slot);
     if (isRow(row, egressIp, remote, remotePort, protocol)) return row;
@@ -199,10 +199,11 @@ function wordCount(protocol: u32): u32 {
   return ((low + portCount(protocol) - 1) >> 6) - (low >> 6) + 1;
 }
 
-/** Counts a new mapping, given its network-side line. @returns true where it is time to make the group's bitmap ready (`buildAhead`) */
-export function takePort(networkLine: usize): bool {
+/** Counts a new mapping, given its network-side line and its `groupHome`. @returns true where it is time to make the group's bitmap ready (`buildAhead`) */
+export function takePort(networkLine: usize, home: u32): bool {
   const protocol = transportOf(networkLine);
   const group = groupFor(
+    home,
     load<u32>(networkLine, LINE_DST_AT),
     load<u32>(networkLine, LINE_SRC_AT),
     load<u32>(networkLine, LINE_PORTS_AT) & 0xffff,

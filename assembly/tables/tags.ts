@@ -21,9 +21,9 @@ export const WINDOW: u32 = 8;
 /** No slot. */
 export const NONE: u32 = 0xffffffff;
 
-/** The home of a key with this hash. */
-export function homeOf(hash: u64): u32 {
-  return scale(hash, lineCount) | ((<u32>hash) << SLOT_BITS);
+/** The home of a key with this hash. @param lines `lineCount` */
+export function homeOf(hash: u64, lines: u32): u32 {
+  return scale(hash, lines) | ((<u32>hash) << SLOT_BITS);
 }
 
 /** The slot at which probing starts. */

@@ -35,10 +35,13 @@ export function negate(delta: u32): u32 {
   return ~delta & 0xffff;
 }
 
-/** RFC 1624 equation 3: the checksum field after a change that `delta` describes. */
+/**
+ * RFC 1624 equation 3, ~(~HC + delta): the checksum field after a change that `delta` describes. Complements and fold come to a subtraction
+ * whose borrow is taken from its low end.
+ */
 export function applyDelta(checksum: u32, delta: u32): u32 {
-  const sum = (~checksum & 0xffff) + delta;
-  return ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
+  const difference = <i32>checksum - <i32>delta;
+  return <u32>(difference + (difference >> 31)) & 0xffff;
 }
 
 /** Updates the checksum field at `at` by `delta`. @returns what the change of the field itself adds to a checksum over it */

@@ -13,8 +13,8 @@ import { be16, be32 } from "./bytes";
 
 // Where the IP header of a frame starts, for each link type (https://www.tcpdump.org/linktypes.html).
 
-const ETHERNET_TYPE_AT: u32 = 12;
-const ETHERNET_SIZE: u32 = 14;
+export const ETHERNET_TYPE_AT: u32 = 12;
+export const ETHERNET_SIZE: u32 = 14;
 const TAG_SIZE: u32 = 4;
 const SLL_PROTOCOL_AT: u32 = 14;
 const SLL_SIZE: u32 = 16;

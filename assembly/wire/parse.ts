@@ -7,7 +7,9 @@ import {
   FRAME_HOOK_AT,
   FRAME_LINK_AT,
   FRAME_OFFSET_AT,
+  FRAME_SIZE,
   FRAME_WIRE_AT,
+  HOOK_FROM_ENDPOINT,
   HOOK_FROM_NETWORK,
   LINE_HOOK_ANSWER,
   LINE_HOOK_IPV6,
@@ -102,7 +104,8 @@ export const KEY_MASK: u64 = 0x0000ffffffffffff;
 /** What of a key says protocol and family, as a number beside the ports: 8 bits of protocol, and FAMILY_IPV6. */
 export const TRANSPORT_MASK: u32 = 0xff | (LINE_HOOK_IPV6 << 8);
 export const FAMILY_IPV6: u32 = LINE_HOOK_IPV6 << 8;
-const IPV4_MAPPED: u64 = 0xffff;
+/** `::ffff:` as the third 32-bit word of an address in memory. */
+export const IPV4_MAPPED: u32 = 0xffff0000;
 /** Its request type, as a port on the wire. */
 const TIMESTAMP_PORT: u32 = 0x0d00;
 /** Hop limit of a packet that no router has passed on: neighbour discovery has no other (RFC 4861 section 7.1). */
@@ -117,6 +120,9 @@ const GRE_MASK: u32 = 0x0740;
 const PROTOCOL_SHIFT: u64 = 32;
 const HOOK_SHIFT: u64 = 40;
 
+/** In place of a reason: see there. */
+export const OTHER_TRANSPORT: u8 = 1;
+
 /** Result of pass 1 for one frame. Pointers stay valid while the frame is not moved. */
 @unmanaged
 export class Parsed {
@@ -130,31 +136,42 @@ export class Parsed {
   l4: usize;
   /** First byte after what was captured of the IP packet. */
   end: usize;
-  /** The conntrack line that is likely to be the frame's; it need not be (PLAIN only). */
+  /** The conntrack line that is likely to be the frame's; it need not be. Some line where the frame has no key. */
   line: usize;
-  /** Where probing for it starts (tables/tags.ts). */
+  /** Where probing for it starts (tables/tags.ts); 0 where the frame has no key. */
   home: u32;
   /** Bytes on the wire, link header included. */
   wire: u32;
   kind: u8;
+  /** REASON_*; of PLAIN and PLAIN6 0 for TCP and UDP, else OTHER_TRANSPORT. */
   reason: u8;
   tcpFlags: u8;
   flags: u8;
-  /** What the first frame of a connection is given, and where probing for the line of its replies starts: where path/ahead.ts knows it. */
+  /** What the first frame of a connection is given, and where probing for the line of its replies and for its port group starts: as path/ahead.ts has found out. */
   endpoint: u32;
   policy: u32;
   egress: u32;
   replyHome: u32;
+  group: u32;
+
+  /**
+   * That of the frame with a record. It is twice as long as a record, so that one number counts both: loops have no registers to spare.
+   * @param slots where the scratch begins, less twice where the records of the block begin
+   */
+  @inline static at(slots: usize, record: usize): Parsed {
+    if (offsetof<Parsed>() != 2 * FRAME_SIZE) ERROR("Parsed is not twice as long as a frame record");
+    return changetype<Parsed>(slots + (record << 1));
+  }
 
   /** Kind, TCP flags and PARSED_*; no reason: all four in one store. */
   @inline setKind(kind: u32, tcpFlags: u32, flags: u32): void {
     store<u32>(changetype<usize>(this), kind | (tcpFlags << 16) | (flags << 24), offsetof<Parsed>("kind"));
   }
 
-  /** True where PARSED_* are these and no others, and none of some TCP flags is set: all in one comparison. */
-  @inline isQuiet(flags: u32, tcpFlags: u32): bool {
-    const both = load<u16>(changetype<usize>(this), offsetof<Parsed>("tcpFlags"));
-    return (both & (0xff00 | tcpFlags)) == flags << 8;
+  /** True for TCP or UDP where kind and PARSED_* are these and no others, and none of some TCP flags is set: all in one comparison. */
+  @inline isQuiet(kind: u32, flags: u32, tcpFlags: u32): bool {
+    const all = load<u32>(changetype<usize>(this), offsetof<Parsed>("kind"));
+    return (all & (0xff00ffff | (tcpFlags << 16))) == (kind | (flags << 24));
   }
 
   get protocol(): u32 {
@@ -164,6 +181,19 @@ export class Parsed {
   /** The HOOK_* of the key, with the family's mark. */
   get side(): u32 {
     return <u32>(this.key >> HOOK_SHIFT) & (LINE_HOOK_MASK | LINE_HOOK_IPV6);
+  }
+
+  /** True for TCP and UDP frames with hook from-endpoint: `hook` in fewer steps. */
+  @inline get isFromEndpoint(): bool {
+    return (
+      (<u32>load<u8>(changetype<usize>(this), offsetof<Parsed>("key") + <usize>(HOOK_SHIFT >> 3)) & ~LINE_HOOK_IPV6) ==
+      HOOK_FROM_ENDPOINT
+    );
+  }
+
+  /** `protocol` is TCP, in fewer steps. */
+  @inline get isTcp(): bool {
+    return load<u8>(changetype<usize>(this), offsetof<Parsed>("key") + <usize>(PROTOCOL_SHIFT >> 3)) == PROTOCOL_TCP;
   }
 
   get hook(): u32 {
@@ -220,7 +250,7 @@ export function answerKey(key: u64, hook: u32): u64 {
 
 /**
  * Pass 1: checks every length of one frame once. Afterwards nothing that `p` allows to be read or written lies outside the frame.
- * Nothing is written to the frame. Cost for Ethernet, IPv4, TCP or UDP: straight through, no calls left after inlining.
+ * Nothing is written to the frame. Most frames do not come here: see path/plain.ts.
  */
 export function parseFrame(record: usize, arena: usize, p: Parsed): void {
   const frame = arena + load<u32>(record, FRAME_OFFSET_AT);
@@ -333,7 +363,7 @@ function parseIpv6(p: Parsed, captured: u32, wire: u32, hook: u32, gso: bool): v
 }
 
 export function isIpv4Mapped(at: usize): bool {
-  return load<u64>(at) == 0 && bswap<u64>(load<u64>(at, 8)) >> 32 == IPV4_MAPPED;
+  return load<u64>(at) == 0 && load<u32>(at, 8) == IPV4_MAPPED;
 }
 
 /** @param length transport bytes on the wire   @param held transport bytes captured */

@@ -1,7 +1,7 @@
 import { be16, be32, putBe16, putBe32 } from "./bytes";
 import { rawSum } from "./checksum";
 import { IPV4_CHECKSUM_AT, IPV4_DST_AT, IPV4_MIN_SIZE, IPV4_SRC_AT, Ipv4, PROTOCOL_UDP } from "./ipv4";
-import { LINK_FAULT, MAC_GROUP, networkOffset } from "./link";
+import { ETHERNET_SIZE, LINK_FAULT, MAC_GROUP, networkOffset } from "./link";
 import { UDP_LENGTH_AT, UDP_SIZE } from "./transport";
 
 // RFC 7348 section 5
@@ -13,7 +13,6 @@ const VXLAN_VNI_AT: usize = 4;
 const VXLAN_SIZE: u32 = 8;
 const VNI_PRESENT: u32 = 0x08;
 
-const ETHERNET_SIZE: u32 = 14;
 const ETHERNET_TYPE_AT: usize = 12;
 const TYPE_IPV4: u32 = 0x0800;
 const TYPE_IPV6: u32 = 0x86dd;

@@ -43,8 +43,8 @@ const BUGS: readonly {
     records: 1,
     mutation: {
       file: "assembly/wire/checksum.ts",
-      search: "  const sum = (~checksum & 0xffff) + delta;\n",
-      replace: "  const sum = (~checksum & 0xffff) + delta + 1;\n",
+      search: "(difference + (difference >> 31))",
+      replace: "(difference + (difference >> 31) - 1)",
     },
   },
   {
@@ -52,10 +52,10 @@ const BUGS: readonly {
     kind: "out-of-frame",
     records: 1,
     mutation: {
-      file: "assembly/path/process.ts",
-      search: "export function process(count: u32): i32 {\n",
+      file: "assembly/path/prepare.ts",
+      search: "  forgetBlock();\n",
       replace:
-        "export function process(count: u32): i32 {\n  if (load<u32>(framesAt, 4) > 60) store<u8>(arenaAt + load<u32>(framesAt) + load<u32>(framesAt, 4) + 3, 0);\n",
+        "  forgetBlock();\n  if (load<u32>(record, 4) > 60) store<u8>(arenaAt + load<u32>(record) + load<u32>(record, 4) + 3, 0);\n",
     },
   },
   {

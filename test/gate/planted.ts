@@ -3,13 +3,13 @@ import type { Mutation } from "../verify/mutant.js";
 // Engines that are slower on purpose and do the same: what gates and comparisons have to tell.
 
 const STRAIGHT = "assembly/path/straight.ts";
-const IN_TRANSLATE = "if (hop) store<u8>(l3, load<u8>(l3, IPV4_TTL_AT) - 1, IPV4_TTL_AT);\n";
+const IN_TRANSLATE = "store<u8>(l3, <u8>(ttl - hop), IPV4_TTL_AT);\n";
 
 /** A multiplication and a store more for every IPv4 frame on the straight line, into bytes of the scratch that nothing reads. */
 export const MORE_INSTRUCTIONS: Mutation = {
   file: STRAIGHT,
   search: IN_TRANSLATE,
-  replace: `${IN_TRANSLATE}store<u64>(changetype<usize>(p), load<u64>(changetype<usize>(p), 48) * 31 + <u64>captured, 48);\n`,
+  replace: `${IN_TRANSLATE}store<u64>(changetype<usize>(p), load<u64>(changetype<usize>(p), 48) * 31 + <u64>wire, 48);\n`,
 };
 
 /** A new connection touches a line of the table that it has no use for. */

@@ -97,6 +97,24 @@ describe("T40 all six orders of three fragments", () => {
     expect(runs[2]).toEqual(runs[0]);
   });
 
+  it.each([62, 63, 64, 127])(
+    "ends a batch with the frame that releases, frame %i of it, wherever the engine's own blocks end",
+    async (at) => {
+      const [first, held] = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(1500) }));
+      const others = Array.from({ length: 130 }, (_, i) => outbound(udp({ srcPort: 2000 + i, dstPort: 9 })));
+      // All connections that there is room for: one frame too early or too late would have another verdict.
+      const frames = [held, ...others.slice(0, at), first, ...others.slice(at)];
+      const runs = [];
+      for (const size of [1, frames.length]) {
+        const nat = await Nat.start({ engine: { connections: 64, connections6: 0 } });
+        const outcomes = nat.rig.send(frames, size);
+        runs.push({ outcomes, released: nat.rig.released.map(({ outcome }) => outcome), counters: nat.counters });
+      }
+      expect(runs[0].released).toHaveLength(1);
+      expect(runs[1]).toEqual(runs[0]);
+    },
+  );
+
   it("in profile cilium a later fragment before its first is dropped, and so is only that one", async () => {
     const nat = await Nat.start({ engine: { natProfile: "cilium" }, verifier: { natProfile: "cilium" } });
     const parts = pieces(udp({ srcPort: 700, dstPort: 53, payload: patterned(2500) }));

@@ -13,8 +13,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "transport-checksum",
     mutation: {
       file: "assembly/wire/checksum.ts",
-      search: "  const sum = (~checksum & 0xffff) + delta;\n",
-      replace: "  const sum = (~checksum & 0xffff) + delta + 1;\n",
+      search: "(difference + (difference >> 31))",
+      replace: "(difference + (difference >> 31) - 1)",
     },
   },
   {
@@ -60,8 +60,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "payload",
     mutation: {
       file: "assembly/path/straight.ts",
-      search: "    const ipDelta = <u32>load<u16>(line, LINE_IP_DELTA_AT);\n",
-      replace: "    const ipDelta = <u32>load<u16>(line, LINE_IP_DELTA_AT);\n    store<u8>(l4 + 36, 0x58);\n",
+      search: "    store<u16>(l3, <u16>checksum, IPV4_CHECKSUM_AT);\n",
+      replace: "    store<u16>(l3, <u16>checksum, IPV4_CHECKSUM_AT);\n    store<u8>(p.l4 + 36, 0x58);\n",
     },
   },
   {
@@ -87,8 +87,8 @@ const BUGS: { bug: string; caughtAs: string; mutation: Mutation }[] = [
     caughtAs: "tuple-changed",
     mutation: {
       file: "assembly/path/straight.ts",
-      search: "store<u16>(l4, <u16>port);",
-      replace: "store<u16>(l4, <u16>(port ^ 1));",
+      search: "store<u16>(l4, load<u16>(line, LINE_PORT_AT));",
+      replace: "store<u16>(l4, load<u16>(line, LINE_PORT_AT) ^ 1);",
     },
   },
   {
