@@ -14,9 +14,11 @@ const ACTIONS = labelsOf("action");
 const REASONS = labelsOf("reason");
 
 export async function replay({ engine, policy: policyFile, about, capture, out, rounds }) {
-  const module = await compileEngine(engine);
   const policy = Policy.read(policyFile, about);
   const captured = readCapture(capture);
+  const module = await compileEngine(engine);
+  // The engine judges the blob before this host reads addresses from it.
+  await Gateway.start(module, policy, engine);
   const frames = given(captured, policy);
   const counts = { frames: captured.length, given: frames.length, skipped: captured.length - frames.length };
   let first;

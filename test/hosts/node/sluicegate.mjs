@@ -64,18 +64,21 @@ export class Policy {
    */
   static read(blobFile, aboutFile) {
     const about = readJson(aboutFile);
-    const expect = (what, value, expected) => {
-      if (value === expected) return;
-      throw new HostError(`${what} is ${JSON.stringify(value)}, expected ${JSON.stringify(expected)}`);
+    const fail = (text) => {
+      throw new HostError(text);
     };
-    expect(`${aboutFile}: schema`, about?.schema, POLICY_SCHEMA);
-    expect(`${aboutFile}: abiVersion`, about.abiVersion, abi.abiVersion);
-    expect(`${aboutFile}: blobVersion`, about.blobVersion, BLOB_VERSION);
-    const record = Buffer.from(about.configuration.record, "hex");
-    expect(`${aboutFile}: bytes of configuration.record`, record.length, CONFIG_SIZE);
+    const { schema, abiVersion, blobVersion, configuration, blob: stated } = about ?? {};
+    if (schema !== POLICY_SCHEMA)
+      fail(`${aboutFile}: schema is ${JSON.stringify(schema)}, expected "${POLICY_SCHEMA}"`);
+    if (abiVersion !== abi.abiVersion) fail(`${aboutFile}: abiVersion is ${abiVersion}, expected ${abi.abiVersion}`);
+    if (blobVersion !== BLOB_VERSION) fail(`${aboutFile}: blobVersion is ${blobVersion}, expected ${BLOB_VERSION}`);
+    const record = Buffer.from(String(configuration?.record ?? ""), "hex");
+    if (record.length !== CONFIG_SIZE)
+      fail(`${aboutFile}: configuration.record has ${record.length} bytes, expected ${CONFIG_SIZE}`);
     const blob = readBytes(blobFile);
-    expect(`${blobFile}: bytes`, blob.length, about.blob.bytes);
-    expect(`${blobFile}: SHA-256`, createHash("sha256").update(blob).digest("hex"), about.blob.sha256);
+    if (blob.length !== stated?.bytes) fail(`${blobFile}: has ${blob.length} bytes, expected ${stated?.bytes}`);
+    const sum = createHash("sha256").update(blob).digest("hex");
+    if (sum !== stated.sha256) fail(`${blobFile}: SHA-256 is ${sum}, expected ${stated.sha256}`);
     return new Policy(blobFile, about, record, blob);
   }
 
@@ -132,6 +135,12 @@ export class Engine {
   /** Calls an exported function. Addresses and sizes come back signed: see `region`. */
   call(name, ...args) {
     return this.#exports[name](...args);
+  }
+
+  /** How many parameters an exported function has; undefined where there is none. */
+  parametersOf(name) {
+    const exported = this.#exports[name];
+    return typeof exported === "function" ? exported.length : undefined;
   }
 
   /** Views onto the memory: those taken before `configure` are gone after it, later ones stay. */
@@ -199,8 +208,11 @@ export class Gateway {
     if (policy.blob.length > size)
       throw new HostError(`${policy.file}: has ${policy.blob.length} bytes, expected at most ${size}: the arena's`);
     must("loadPolicy()", engine.loadPolicy(policy.blob));
-    for (const call of policy.about.calls)
-      must(`${call.function}(${call.arguments})`, engine.call(call.function, ...call.arguments));
+    for (const { function: name, arguments: args } of policy.about.calls ?? []) {
+      if (engine.parametersOf(name) !== args.length)
+        throw new HostError(`${policy.file}: the engine has no ${name}() of ${args.length} arguments`);
+      must(`${name}()`, engine.call(name, ...args));
+    }
     return new Gateway(engine, policy);
   }
 

@@ -17,9 +17,9 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def replay(options):
-    module = Module(options.engine)
     policy = Policy(options.policy, options.about)
     captured = read_capture(options.capture)
+    module = Module(options.engine)
     first = None
     rates = []
     for number in range(options.rounds):

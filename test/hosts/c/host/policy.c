@@ -17,7 +17,7 @@ static bool fits_about(policy *policy, const char *file, sg_fault *fault) {
   if (!unhex(text_of(configuration, "record"), &record) || record.size != SG_CONFIG_SIZE) {
     const size_t has = record.size;
     free(record.data);
-    return sg_fail(fault, "%s: bytes of configuration.record is %zu, expected %u", file, has, SG_CONFIG_SIZE);
+    return sg_fail(fault, "%s: configuration.record has %zu bytes, expected %u", file, has, SG_CONFIG_SIZE);
   }
   memcpy(policy->record, record.data, SG_CONFIG_SIZE);
   free(record.data);

@@ -93,6 +93,15 @@ func (e *Engine) Call(name string, args ...uint32) int32 {
 	return int32(results[0])
 }
 
+// Parameters is how many parameters an exported function has; -1 where there is none.
+func (e *Engine) Parameters(name string) int {
+	function := e.module.ExportedFunction(name)
+	if function == nil {
+		return -1
+	}
+	return len(function.Definition().ParamTypes())
+}
+
 // Process is Call("process", count) without allocations.
 func (e *Engine) Process(count int) int {
 	e.stack[0] = uint64(count)

@@ -68,8 +68,11 @@ func NewGateway(module *Module, policy *Policy) (*Gateway, error) {
 		return nil, fmt.Errorf("%s: loadPolicy() gives %s, expected 0 (OK)", policy.File, CodeText(code))
 	}
 	for _, call := range policy.About.Calls {
+		if engine.Parameters(call.Function) != len(call.Arguments) {
+			return nil, fmt.Errorf("%s: the engine has no %s() of %d arguments", policy.File, call.Function, len(call.Arguments))
+		}
 		if code := engine.Call(call.Function, call.Arguments...); code != OK {
-			return nil, fmt.Errorf("%s: %s%v gives %s, expected 0 (OK)", policy.File, call.Function, call.Arguments, CodeText(code))
+			return nil, fmt.Errorf("%s: %s() gives %s, expected 0 (OK)", policy.File, call.Function, CodeText(code))
 		}
 	}
 	return g, nil

@@ -45,7 +45,7 @@ func ReadPolicy(blobFile, aboutFile string) (*Policy, error) {
 	}
 	p := &Policy{File: blobFile}
 	if err := json.Unmarshal(text, &p.About); err != nil {
-		return nil, fmt.Errorf("%s: is no JSON of a compiled policy (%v)", aboutFile, err)
+		return nil, fmt.Errorf("%s: is no JSON (%v)", aboutFile, err)
 	}
 	about := &p.About
 	if about.Schema != policySchema {

@@ -58,6 +58,11 @@ class Engine:
         """Calls an exported function with unsigned 32-bit numbers. The result is signed, as error codes are."""
         return self._exports[name](self._store, *(arg - (1 << 32) if arg >> 31 else arg for arg in args))
 
+    def parameters_of(self, name):
+        """How many parameters an exported function has; None where there is none."""
+        exported = self._exports[name] if name in self._exports else None
+        return len(exported.type(self._store).params) if isinstance(exported, wasmtime.Func) else None
+
     def memory(self):
         """A window onto the whole memory. `configure` makes memory grow: take it afterwards, and it stays valid."""
         return memoryview(self._exports["memory"].get_buffer_ptr(self._store)).cast("B")

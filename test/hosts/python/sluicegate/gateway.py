@@ -54,8 +54,11 @@ class Gateway:
             most = f"at most {len(self._arena)}: the arena's"
             raise HostError(f"{policy.file}: has {len(policy.blob)} bytes, expected {most}")
         _must(policy, "loadPolicy()", engine.load_policy(policy.blob))
-        for call in policy.about["calls"]:
-            _must(policy, f"{call['function']}()", engine.call(call["function"], *call["arguments"]))
+        for call in policy.about.get("calls", []):
+            name, arguments = call["function"], call["arguments"]
+            if engine.parameters_of(name) != len(arguments):
+                raise HostError(f"{policy.file}: the engine has no {name}() of {len(arguments)} arguments")
+            _must(policy, f"{name}()", engine.call(name, *arguments))
         self._frames = engine.region(abi.REGION_FRAMES)
         self._verdicts = engine.region(abi.REGION_VERDICTS)
         self._generated = engine.region(abi.REGION_GENERATED)

@@ -13,15 +13,23 @@ class Policy:
     def __init__(self, blob_file, about_file):
         self.file = blob_file
         self.about = read_json(about_file)
-        schema = self.about.get("schema") if isinstance(self.about, dict) else None
-        _expect(f"{about_file}: schema", schema, _SCHEMA)
-        _expect(f"{about_file}: abiVersion", self.about["abiVersion"], abi.ABI_VERSION)
-        _expect(f"{about_file}: blobVersion", self.about["blobVersion"], abi.BLOB_VERSION)
-        self.record = bytes.fromhex(self.about["configuration"]["record"])
-        _expect(f"{about_file}: bytes of configuration.record", len(self.record), abi.CONFIG_SIZE)
+        about = self.about if isinstance(self.about, dict) else {}
+        if about.get("schema") != _SCHEMA:
+            raise HostError(f'{about_file}: schema is "{about.get("schema")}", expected "{_SCHEMA}"')
+        if about.get("abiVersion") != abi.ABI_VERSION:
+            raise HostError(f"{about_file}: abiVersion is {about.get('abiVersion')}, expected {abi.ABI_VERSION}")
+        if about.get("blobVersion") != abi.BLOB_VERSION:
+            raise HostError(f"{about_file}: blobVersion is {about.get('blobVersion')}, expected {abi.BLOB_VERSION}")
+        self.record = _unhex(about.get("configuration", {}).get("record", ""))
+        if len(self.record) != abi.CONFIG_SIZE:
+            raise HostError(f"{about_file}: configuration.record has {len(self.record)} bytes, expected {abi.CONFIG_SIZE}")
         self.blob = read_bytes(blob_file)
-        _expect(f"{blob_file}: bytes", len(self.blob), self.about["blob"]["bytes"])
-        _expect(f"{blob_file}: SHA-256", hashlib.sha256(self.blob).hexdigest(), self.about["blob"]["sha256"])
+        stated = about.get("blob", {})
+        if len(self.blob) != stated.get("bytes"):
+            raise HostError(f"{blob_file}: has {len(self.blob)} bytes, expected {stated.get('bytes')}")
+        digest = hashlib.sha256(self.blob).hexdigest()
+        if digest != stated.get("sha256"):
+            raise HostError(f"{blob_file}: SHA-256 is {digest}, expected {stated.get('sha256')}")
 
     def endpoints(self):
         """Addresses of all endpoints, 16 bytes each, of a blob that the engine took."""
@@ -37,7 +45,8 @@ class Policy:
         return {self.blob[row + at : row + at + 16] for row in rows_at for at in places} - {bytes(16)}
 
 
-def _expect(what, value, expected):
-    if value != expected:
-        quoted = [f'"{one}"' if isinstance(one, str) else one for one in (value, expected)]
-        raise HostError(f"{what} is {quoted[0]}, expected {quoted[1]}")
+def _unhex(text):
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""

@@ -60,18 +60,21 @@ pub struct Gateway<'f> {
 impl<'f> Gateway<'f> {
     pub fn start(module: &Module, policy: &Policy) -> Result<Self> {
         let mut engine = module.start()?;
-        let must = |what: &str, code: Option<i32>| match code {
-            Some(abi::OK) => Ok(()),
-            Some(code) => fail!("{}: {what} gives {}, expected 0 (OK)", policy.file, abi::code_text(code)),
-            None => fail!("{}: the engine has no {what}", policy.file),
+        let file = &policy.file;
+        let must = |what: &str, code: i32| match code {
+            abi::OK => Ok(()),
+            code => fail!("{file}: {what} gives {}, expected 0 (OK)", abi::code_text(code)),
         };
-        must("configure()", Some(engine.configure(&policy.record)))?;
-        must("loadPolicy()", Some(engine.load_policy(&policy.blob)))?;
+        must("configure()", engine.configure(&policy.record))?;
+        must("loadPolicy()", engine.load_policy(&policy.blob))?;
         for call in policy.about["calls"].as_array().into_iter().flatten() {
             let args = call["arguments"].as_array().into_iter().flatten();
             let args: Vec<u32> = args.map(|one| one.as_u64().unwrap_or(0) as u32).collect();
             let name = call["function"].as_str().unwrap_or("");
-            must(&format!("{name}()"), engine.call(name, &args))?;
+            match engine.call(name, &args) {
+                Some(code) => must(&format!("{name}()"), code)?,
+                None => return fail!("{file}: the engine has no {name}() of {} arguments", args.len()),
+            }
         }
         let frames = engine.place(abi::REGION_FRAMES);
         Ok(Self {

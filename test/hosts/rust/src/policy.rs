@@ -1,5 +1,5 @@
 use crate::abi::{self, get32};
-use crate::{Error, Result, fail, read_bytes, read_json};
+use crate::{Result, fail, read_bytes, read_json};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -24,16 +24,28 @@ impl Policy {
     /// Sees that both files are of one run, and of the versions that this crate was built for.
     pub fn read(blob_file: &str, about_file: &str) -> Result<Self> {
         let about = read_json(about_file)?;
-        expect(&format!("{about_file}: schema"), &about["schema"], &SCHEMA.into())?;
-        expect(&format!("{about_file}: abiVersion"), &about["abiVersion"], &abi::ABI_VERSION.into())?;
-        expect(&format!("{about_file}: blobVersion"), &about["blobVersion"], &abi::BLOB_VERSION.into())?;
-        let record = unhex(about["configuration"]["record"].as_str().unwrap_or(""))
-            .ok_or_else(|| Error(format!("{about_file}: configuration.record is no hexadecimal")))?;
-        let what = format!("{about_file}: bytes of configuration.record");
-        expect(&what, &record.len().into(), &abi::CONFIG_SIZE.into())?;
+        if about["schema"] != SCHEMA {
+            return fail!("{about_file}: schema is {}, expected {SCHEMA:?}", about["schema"]);
+        }
+        if about["abiVersion"] != abi::ABI_VERSION {
+            return fail!("{about_file}: abiVersion is {}, expected {}", about["abiVersion"], abi::ABI_VERSION);
+        }
+        if about["blobVersion"] != abi::BLOB_VERSION {
+            return fail!("{about_file}: blobVersion is {}, expected {}", about["blobVersion"], abi::BLOB_VERSION);
+        }
+        let record = unhex(about["configuration"]["record"].as_str().unwrap_or("")).unwrap_or_default();
+        if record.len() != abi::CONFIG_SIZE {
+            let has = record.len();
+            return fail!("{about_file}: configuration.record has {has} bytes, expected {}", abi::CONFIG_SIZE);
+        }
         let blob = read_bytes(blob_file)?;
-        expect(&format!("{blob_file}: bytes"), &blob.len().into(), &about["blob"]["bytes"])?;
-        expect(&format!("{blob_file}: SHA-256"), &hex(&Sha256::digest(&blob)).into(), &about["blob"]["sha256"])?;
+        if about["blob"]["bytes"] != blob.len() {
+            return fail!("{blob_file}: has {} bytes, expected {}", blob.len(), about["blob"]["bytes"]);
+        }
+        let (sum, expected) = (hex(&Sha256::digest(&blob)), about["blob"]["sha256"].as_str().unwrap_or("nothing"));
+        if sum != expected {
+            return fail!("{blob_file}: SHA-256 is {sum}, expected {expected}");
+        }
         Ok(Self { file: blob_file.into(), blob, record, about })
     }
 
@@ -56,10 +68,6 @@ impl Policy {
         });
         each.filter(|address| !address.is_unspecified()).collect()
     }
-}
-
-fn expect(what: &str, value: &Value, expected: &Value) -> Result<()> {
-    if value == expected { Ok(()) } else { fail!("{what} is {value}, expected {expected}") }
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -38,15 +38,15 @@ type report struct {
 }
 
 func replay(o replayOptions) error {
-	module, err := sluicegate.ReadModule(o.engine, o.interpreter)
-	if err != nil {
-		return err
-	}
 	policy, err := sluicegate.ReadPolicy(o.policy, o.about)
 	if err != nil {
 		return err
 	}
 	captured, err := readCapture(o.capture)
+	if err != nil {
+		return err
+	}
+	module, err := sluicegate.ReadModule(o.engine, o.interpreter)
 	if err != nil {
 		return err
 	}

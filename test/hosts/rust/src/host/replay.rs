@@ -30,10 +30,10 @@ struct Tally {
 }
 
 pub fn replay(options: &Options) -> Result<()> {
-    let module = Module::read(&options.engine)?;
     let policy = Policy::read(&options.policy, &options.about)?;
     let data = read_bytes(&options.capture)?;
     let captured = read_capture(&options.capture, &data)?;
+    let module = Module::read(&options.engine)?;
     // The engine judges the blob before this host reads addresses from it.
     Gateway::start(&module, &policy)?;
     let frames = given(&captured, &policy);
