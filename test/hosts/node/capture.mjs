@@ -23,42 +23,70 @@ const SECOND = 1_000_000_000n;
 /** Room for any frame. */
 const BUFFER_SIZE = 1 << 20;
 
-/** All frames of a capture: `{ bytes, wire, time }`. @throws {HostError} */
-export function readCapture(file) {
-  const bytes = readBytes(file);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const fail = (at, what) => {
-    throw new HostError(`${file}: byte ${at}: ${what}`);
-  };
-  if (bytes.length < HEADER_SIZE)
-    fail(0, `${bytes.length} bytes are left, expected the ${HEADER_SIZE} of a pcap header`);
-  const magic = view.getUint32(0, true);
-  const variant = VARIANTS.get(magic);
-  if (!variant)
-    fail(0, `magic is ${bytes.toString("hex", 0, 4)}, expected d4c3b2a1, a1b2c3d4, 4d3cb2a1 or a1b23c4d: classic pcap`);
-  const { littleEndian, unit } = variant;
-  const [major, minor] = [view.getUint16(4, littleEndian), view.getUint16(6, littleEndian)];
-  if (major !== 2 || minor !== 4) fail(4, `version is ${major}.${minor}, expected 2.4`);
-  const linkType = view.getUint32(20, littleEndian) & LINK_TYPE_MASK;
-  if (linkType !== ETHERNET) fail(20, `link type is ${linkType}, expected ${ETHERNET}: Ethernet`);
-  const frames = [];
-  for (let at = HEADER_SIZE; at < bytes.length; ) {
-    const named = `frame ${frames.length + 1}:`;
-    if (bytes.length - at < RECORD_SIZE)
-      fail(at, `${named} ${bytes.length - at} bytes are left, expected the ${RECORD_SIZE} of a record header`);
-    const captured = view.getUint32(at + 8, littleEndian);
-    if (captured > MAX_CAPTURED)
-      fail(at + 8, `${named} captured length is ${captured}, expected at most ${MAX_CAPTURED}`);
-    const from = at + RECORD_SIZE;
-    if (captured > bytes.length - from)
-      fail(from, `${named} ${bytes.length - from} bytes are left, expected the ${captured} of the frame`);
-    const time =
-      BigInt(view.getUint32(at, littleEndian)) * SECOND + BigInt(view.getUint32(at + 4, littleEndian) * unit);
-    const wire = Math.max(view.getUint32(at + 12, littleEndian), captured);
-    frames.push({ bytes: bytes.subarray(from, from + captured), wire, time });
-    at = from + captured;
+/** A capture in memory: gives its frames, `{ bytes, wire, time }`, as often as it is asked, each made when its turn comes. */
+export class Capture {
+  /** How many frames it has. */
+  count = 0;
+  #file;
+  #bytes;
+  #view;
+  #variant;
+
+  /** @throws {HostError} where anything is wrong with it */
+  constructor(file) {
+    this.#file = file;
+    this.#bytes = readBytes(file);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
+    this.#variant = this.#readHeader();
+    for (const _ of this) this.count++;
   }
-  return frames;
+
+  *[Symbol.iterator]() {
+    const bytes = this.#bytes;
+    const view = this.#view;
+    const { littleEndian, unit } = this.#variant;
+    let number = 0;
+    for (let at = HEADER_SIZE; at < bytes.length; ) {
+      const named = () => `frame ${number}:`;
+      number++;
+      const left = bytes.length - at;
+      if (left < RECORD_SIZE)
+        this.#fail(at, `${named()} ${left} bytes are left, expected the ${RECORD_SIZE} of a record header`);
+      const captured = view.getUint32(at + 8, littleEndian);
+      if (captured > MAX_CAPTURED)
+        this.#fail(at + 8, `${named()} captured length is ${captured}, expected at most ${MAX_CAPTURED}`);
+      const from = at + RECORD_SIZE;
+      if (captured > bytes.length - from)
+        this.#fail(from, `${named()} ${bytes.length - from} bytes are left, expected the ${captured} of the frame`);
+      const seconds = BigInt(view.getUint32(at, littleEndian));
+      const time = seconds * SECOND + BigInt(view.getUint32(at + 4, littleEndian) * unit);
+      const wire = Math.max(view.getUint32(at + 12, littleEndian), captured);
+      at = from + captured;
+      yield { bytes: bytes.subarray(from, at), wire, time };
+    }
+  }
+
+  #readHeader() {
+    const bytes = this.#bytes;
+    const view = this.#view;
+    if (bytes.length < HEADER_SIZE)
+      this.#fail(0, `${bytes.length} bytes are left, expected the ${HEADER_SIZE} of a pcap header`);
+    const variant = VARIANTS.get(view.getUint32(0, true));
+    if (!variant) {
+      const magic = bytes.toString("hex", 0, 4);
+      this.#fail(0, `magic is ${magic}, expected d4c3b2a1, a1b2c3d4, 4d3cb2a1 or a1b23c4d: classic pcap`);
+    }
+    const { littleEndian } = variant;
+    const [major, minor] = [view.getUint16(4, littleEndian), view.getUint16(6, littleEndian)];
+    if (major !== 2 || minor !== 4) this.#fail(4, `version is ${major}.${minor}, expected 2.4`);
+    const linkType = view.getUint32(20, littleEndian) & LINK_TYPE_MASK;
+    if (linkType !== ETHERNET) this.#fail(20, `link type is ${linkType}, expected ${ETHERNET}: Ethernet`);
+    return variant;
+  }
+
+  #fail(at, what) {
+    throw new HostError(`${this.#file}: byte ${at}: ${what}`);
+  }
 }
 
 /** Writes a capture, or only its SHA-256. */

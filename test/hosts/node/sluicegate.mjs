@@ -230,6 +230,7 @@ export class Gateway {
 
   /**
    * Takes frames through the engine in order.
+   * @param frames any iterable: a batch is fetched, goes through the engine, and its verdicts are told before the next one
    * @param take called for each frame once its fate is known, and for ACTION_HOLD, with `{ frame, action, reason, egress, bytes, error }`: `bytes` are
    *   the frame as it leaves, `error` an ICMP error for its sender or undefined, both in the engine's memory until `take` returns
    * @throws {HostError} where a frame does not fit the arena
@@ -248,10 +249,15 @@ export class Gateway {
 
   /** Takes first what is in the queue, then the frames. An item of the queue is a frame and, where it was held, its number. */
   #run(queue, frames, take) {
-    let next = 0;
-    while (next < frames.length || queue.length > 0) {
+    const upcoming = frames[Symbol.iterator]();
+    for (;;) {
       const batch = queue.splice(0, this.#batch);
-      while (batch.length < this.#batch && next < frames.length) batch.push({ frame: frames[next++] });
+      while (batch.length < this.#batch) {
+        const { done, value } = upcoming.next();
+        if (done) break;
+        batch.push({ frame: value, number: undefined });
+      }
+      if (batch.length === 0) return;
       const started = process.hrtime.bigint();
       const count = this.#describe(batch);
       const done = this.#engine.call("process", count);

@@ -29,40 +29,52 @@ class Captured(NamedTuple):
     time: int
 
 
-def read_capture(file):
-    """All frames of a capture."""
-    data = read_bytes(file)
+class Capture:
+    """A capture in memory: gives its frames as often as it is asked, each made when its turn comes."""
 
-    def fail(at, what):
-        raise HostError(f"{file}: byte {at}: {what}")
+    def __init__(self, file):
+        self._file = file
+        self._data = read_bytes(file)
+        self._order, self._unit = self._read_header()
+        self.count = sum(1 for _ in self)  # sees at once whether anything is wrong
 
-    if len(data) < _HEADER_SIZE:
-        fail(0, f"{len(data)} bytes are left, expected the {_HEADER_SIZE} of a pcap header")
-    if data[:4] not in _VARIANTS:
-        fail(0, f"magic is {data[:4].hex()}, expected d4c3b2a1, a1b2c3d4, 4d3cb2a1 or a1b23c4d: classic pcap")
-    order, unit = _VARIANTS[data[:4]]
-    major, minor = struct.unpack_from(order + "HH", data, 4)
-    if (major, minor) != (2, 4):
-        fail(4, f"version is {major}.{minor}, expected 2.4")
-    link_type = struct.unpack_from(order + "I", data, 20)[0] & _LINK_TYPE_MASK
-    if link_type != _ETHERNET:
-        fail(20, f"link type is {link_type}, expected {_ETHERNET}: Ethernet")
-    record = struct.Struct(order + "IIII")
-    frames = []
-    at = _HEADER_SIZE
-    while at < len(data):
-        number = len(frames) + 1
-        if len(data) - at < _RECORD_SIZE:
-            fail(at, f"frame {number}: {len(data) - at} bytes are left, expected the {_RECORD_SIZE} of a record header")
-        seconds, fraction, captured, wire = record.unpack_from(data, at)
-        if captured > _MAX_CAPTURED:
-            fail(at + 8, f"frame {number}: captured length is {captured}, expected at most {_MAX_CAPTURED}")
-        start = at + _RECORD_SIZE
-        if captured > len(data) - start:
-            fail(start, f"frame {number}: {len(data) - start} bytes are left, expected the {captured} of the frame")
-        at = start + captured
-        frames.append(Captured(data[start:at], max(wire, captured), seconds * _SECOND + fraction * unit))
-    return frames
+    def __iter__(self):
+        data = self._data
+        record = struct.Struct(self._order + "IIII")
+        number = 0
+        at = _HEADER_SIZE
+        while at < len(data):
+            number += 1
+            left = len(data) - at
+            if left < _RECORD_SIZE:
+                self._fail(at, f"frame {number}: {left} bytes are left, expected the {_RECORD_SIZE} of a record header")
+            seconds, fraction, captured, wire = record.unpack_from(data, at)
+            if captured > _MAX_CAPTURED:
+                self._fail(at + 8, f"frame {number}: captured length is {captured}, expected at most {_MAX_CAPTURED}")
+            start = at + _RECORD_SIZE
+            left = len(data) - start
+            if captured > left:
+                self._fail(start, f"frame {number}: {left} bytes are left, expected the {captured} of the frame")
+            at = start + captured
+            yield Captured(data[start:at], max(wire, captured), seconds * _SECOND + fraction * self._unit)
+
+    def _read_header(self):
+        data = self._data
+        if len(data) < _HEADER_SIZE:
+            self._fail(0, f"{len(data)} bytes are left, expected the {_HEADER_SIZE} of a pcap header")
+        if data[:4] not in _VARIANTS:
+            self._fail(0, f"magic is {data[:4].hex()}, expected d4c3b2a1, a1b2c3d4, 4d3cb2a1 or a1b23c4d: classic pcap")
+        order, unit = _VARIANTS[data[:4]]
+        major, minor = struct.unpack_from(order + "HH", data, 4)
+        if (major, minor) != (2, 4):
+            self._fail(4, f"version is {major}.{minor}, expected 2.4")
+        link_type = struct.unpack_from(order + "I", data, 20)[0] & _LINK_TYPE_MASK
+        if link_type != _ETHERNET:
+            self._fail(20, f"link type is {link_type}, expected {_ETHERNET}: Ethernet")
+        return order, unit
+
+    def _fail(self, at, what):
+        raise HostError(f"{self._file}: byte {at}: {what}")
 
 
 class CaptureWriter:

@@ -6,7 +6,7 @@ import statistics
 from collections import Counter
 from importlib.metadata import version
 
-from capture import CaptureWriter, read_capture
+from capture import Capture, CaptureWriter
 from sluicegate import Frame, Gateway, HostError, Module, Policy, abi
 
 _TYPE_AT = 12
@@ -18,18 +18,17 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 def replay(options):
     policy = Policy(options.policy, options.about)
-    captured = read_capture(options.capture)
+    captured = Capture(options.capture)
     module = Module(options.engine)
     first = None
     rates = []
     for number in range(options.rounds):
         gateway = Gateway(module, policy)
-        frames = list(_given(captured, policy))
-        result = _run(gateway, frames, CaptureWriter(options.out if number == 0 else None))
-        first = first or {"frames": len(captured), "given": len(frames), "skipped": len(captured) - len(frames), **result}
+        result = _run(gateway, _given(captured, policy), CaptureWriter(options.out if number == 0 else None))
+        first = first or {"frames": captured.count, "skipped": captured.count - result["given"], **result}
         if result["sha256"] != first["sha256"]:
             raise HostError(f"round {number + 1}: SHA-256 is {result['sha256']}, expected {first['sha256']} as in the first")
-        rates.append(len(frames) * 1e9 / gateway.busy if gateway.busy else 0)
+        rates.append(result["given"] * 1e9 / gateway.busy if gateway.busy else 0)
     runtime = f"wasmtime {version('wasmtime')}, Python {platform.python_version()}"
     rate = round(statistics.median(rates))
     print(json.dumps({"host": "python", "runtime": runtime, **first, "rounds": options.rounds, "framesPerSecond": rate}))
@@ -85,7 +84,8 @@ def _run(gateway, frames, writer):
                 errors += 1
                 written += 1
     named = {abi.REASON_LABELS.get(reason, str(reason)): reasons[reason] for reason in sorted(reasons)}
-    return {"actions": actions, "reasons": named, "errors": errors, "written": written, "sha256": writer.close()}
+    given = sum(actions.values()) - actions["hold"]
+    return {"given": given, "actions": actions, "reasons": named, "errors": errors, "written": written, "sha256": writer.close()}
 
 
 def _answer_frame(data, error):

@@ -82,7 +82,7 @@ class Gateway:
 
     def _run(self, queue, frames):
         """Takes first what is in the queue, then the frames. Items are a frame and, where it was held, its number."""
-        upcoming = ((frame, None) for frame in frames)
+        upcoming = ((frame, None) for frame in frames)  # fetched batch by batch
         while True:
             batch = [queue.popleft() for _ in range(min(self._batch, len(queue)))]
             batch.extend(islice(upcoming, self._batch - len(batch)))
