@@ -13,7 +13,7 @@ export interface Mutation {
 }
 
 /** What `npm run build:engine` gives the compiler beside asconfig.json. */
-export const PRODUCT_OPTIONS = ["--transform", "./assembly/keep-apart.mjs", "--disable", "simd"];
+export const PRODUCT_OPTIONS = ["--transform", "./assembly/keep-apart.mjs"];
 
 /**
  * Compiles the engine with bugs planted in its source text and returns the module's bytes. Nothing on disk changes.

@@ -3,6 +3,7 @@ import { textOf } from "./book.js";
 import { calls } from "./sets/calls.js";
 import { fragments } from "./sets/fragments.js";
 import { gateways } from "./sets/gateways.js";
+import { hostile } from "./sets/hostile.js";
 import { icmpErrors } from "./sets/icmp-errors.js";
 import { ipv6Set } from "./sets/ipv6.js";
 import { lifetimes } from "./sets/lifetimes.js";
@@ -25,6 +26,7 @@ const SETS: readonly (() => Promise<Book>)[] = [
   limits,
   overlay,
   calls,
+  hostile,
   modelSet,
 ];
 
