@@ -9,7 +9,7 @@ readonly FOLDER=build/fuzz-native WABT=/usr/share/wabt/wasm2c
 seconds=${1:-60} seed=${2:-1}
 mkdir -p "$FOLDER/corpus"
 node dist/test/fuzz/native/setup.js "$FOLDER"
-# The same sources without memory.copy, of which this wasm2c dies.
+# Loops in place of memory.copy and memory.fill, so that each of their accesses is checked as well.
 npx asc assembly/index.ts --transform ./assembly/keep-apart.mjs --disable bulk-memory -o "$FOLDER/engine.wasm"
 wasm2c "$FOLDER/engine.wasm" -o "$FOLDER/engine.c"
 clang-14 -O2 -fsanitize=fuzzer -fno-sanitize-coverage=stack-depth -DWASM_RT_MEMCHECK_SIGNAL_HANDLER=0 -DWASM_RT_TRAP_HANDLER=on_trap \
