@@ -1,7 +1,6 @@
-import { readSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { openFile } from "#platform/files.js";
 import { CaptureError, UsageError } from "../errors.js";
+import { type ChunkStream, type OpenFile, systemCode } from "../platform/file.js";
 
 /** Bytes of a capture in order. */
 export interface ByteSource {
@@ -19,32 +18,32 @@ export interface ByteSource {
 /** A file or named pipe, read with blocking calls straight into the target: no copy in JavaScript. */
 export class FileSource implements ByteSource {
   readonly name: string;
-  readonly #handle: FileHandle;
+  readonly #file: OpenFile;
   #position = 0;
 
-  private constructor(name: string, handle: FileHandle) {
+  private constructor(name: string, file: OpenFile) {
     this.name = name;
-    this.#handle = handle;
+    this.#file = file;
   }
 
   /** @throws {UsageError} where the file does not exist or may not be read */
   static async open(path: string): Promise<FileSource> {
-    let handle: FileHandle;
+    let file: OpenFile;
     try {
-      handle = await open(path, "r");
+      file = await openFile(path);
     } catch (cause) {
       throw new UsageError(`${path}: cannot be opened (${systemCode(cause)}), expected a readable file`, {
         cause,
       });
     }
-    if (!(await handle.stat()).isDirectory()) return new FileSource(path, handle);
-    await handle.close();
+    if (!file.isFolder) return new FileSource(path, file);
+    await file.close();
     throw new UsageError(`${path}: is a folder, expected a capture file`);
   }
 
   read(target: Uint8Array): number {
     try {
-      const count = readSync(this.#handle.fd, target, 0, target.length, null);
+      const count = this.#file.read(target);
       this.#position += count;
       return count;
     } catch (cause) {
@@ -53,7 +52,7 @@ export class FileSource implements ByteSource {
   }
 
   close(): Promise<void> {
-    return this.#handle.close();
+    return this.#file.close();
   }
 }
 
@@ -72,8 +71,8 @@ export class ChunkSource implements ByteSource {
   }
 
   /** Reads a stream of Node; closing destroys it. */
-  static fromStream(name: string, stream: Readable): ChunkSource {
-    return new ChunkSource(name, stream[Symbol.asyncIterator](), async () => {
+  static fromStream(name: string, stream: ChunkStream): ChunkSource {
+    return new ChunkSource(name, stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>, async () => {
       stream.destroy();
     });
   }
@@ -151,10 +150,4 @@ export async function readFully(source: ByteSource, target: Uint8Array): Promise
     filled += count;
   }
   return filled;
-}
-
-/** The code of an operating system error, e.g. `ENOENT`, for messages. */
-export function systemCode(cause: unknown): string {
-  if (cause instanceof Error) return (cause as NodeJS.ErrnoException).code ?? cause.message;
-  return String(cause);
 }

@@ -1,7 +1,9 @@
-import type { Readable } from "node:stream";
 import { CaptureError } from "../errors.js";
-import { type ByteSource, ChunkSource, FileSource, PrefixedSource, readFully } from "./byte-source.js";
+import { hexOf } from "../net/bytes.js";
+import type { ChunkStream } from "../platform/file.js";
+import { type ByteSource, PrefixedSource, readFully } from "./byte-source.js";
 import { GzipSource, isGzip } from "./gzip-source.js";
+import { type CaptureInput, openInput } from "./input.js";
 import { PCAP_HEADER_SIZE, PcapParser, pcapHeaderFault, pcapVariant } from "./pcap.js";
 import { isPcapng, PcapngParser, SECTION_HEAD_SIZE, sectionFault } from "./pcapng.js";
 import { PieceReader } from "./piece-reader.js";
@@ -20,7 +22,7 @@ export type Converter = (source: ByteSource, gzip: GzipSource | undefined) => Pr
 
 export interface OpenOptions {
   /** What `-` reads instead of standard input. */
-  readonly stdin?: Readable;
+  readonly stdin?: ChunkStream;
   /** Asked where the content is not that of a capture. */
   readonly convert?: Converter;
 }
@@ -30,12 +32,11 @@ export interface OpenOptions {
  *
  * Reading is bounded in memory for files of any size; {@link PieceReader} states the bound. Link types that cannot be
  * parsed are no error here: their interfaces carry the number, and whoever consumes the frames counts them by it.
- * @param path a file or a named pipe; `-` for standard input
  * @throws {UsageError} where there is no such file
  * @throws {CaptureError} where it is empty, of an unknown kind, or cut off within its header
  */
-export async function openCapture(path: string, options: OpenOptions = {}): Promise<CaptureReader> {
-  const { source, gzip } = await openBytes(path, options.stdin);
+export async function openCapture(input: CaptureInput, options: OpenOptions = {}): Promise<CaptureReader> {
+  const { source, gzip } = await openBytes(input, options.stdin);
   try {
     return await openFormat(source, gzip, options.convert);
   } catch (error) {
@@ -46,10 +47,10 @@ export async function openCapture(path: string, options: OpenOptions = {}): Prom
 
 /** Opens any file for reading; what is gzipped is decompressed. @throws {UsageError} where there is no such file   @throws {CaptureError} */
 export async function openBytes(
-  path: string,
-  stdin: Readable = process.stdin,
+  input: CaptureInput,
+  stdin?: ChunkStream,
 ): Promise<{ source: ByteSource; gzip: GzipSource | undefined }> {
-  const plain = path === "-" ? ChunkSource.fromStream(path, stdin) : await FileSource.open(path);
+  const plain = await openInput(input, stdin);
   try {
     const start = await take(plain, MAGIC_SIZE);
     const whole = new PrefixedSource(start, plain);
@@ -81,14 +82,14 @@ async function openFormat(
   }
   const converted = await convert?.(new PrefixedSource(head, source), gzip);
   if (converted) return converted;
-  const found = Buffer.from(head.subarray(0, MAGIC_SIZE)).toString("hex");
+  const found = hexOf(head.subarray(0, MAGIC_SIZE));
   const others = convert ? ", or connection records" : "";
   throw new CaptureError(source.name, 0, `magic is ${found}, expected that of ${EXPECTED}${others}`);
 }
 
 function cutFault(what: string, head: DataView, size: number): RecordFault | undefined {
   if (head.byteLength >= size) return undefined;
-  const found = Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString("hex");
+  const found = hexOf(new Uint8Array(head.buffer, head.byteOffset, head.byteLength));
   const message = `${what} is cut off after ${head.byteLength} bytes (${found}), expected ${size}`;
   return { offset: head.byteLength, message };
 }

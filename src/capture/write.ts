@@ -1,4 +1,5 @@
-import { OutputSink } from "./output-sink.js";
+import { utf8Bytes } from "../net/text.js";
+import { OutputSink, type OutputTarget } from "./output-sink.js";
 import { padded } from "./pcapng-options.js";
 import { MAX_CAPTURED_LENGTH } from "./record-parser.js";
 
@@ -36,10 +37,10 @@ export class PcapngWriter {
   readonly #interfaces = new Map<string, number>();
 
   /**
-   * @param target path of a file to create or overwrite, or a descriptor, which stays open after `close`
+   * @param target path of a file to create or overwrite, a descriptor, which stays open after `close`, or who takes the bytes
    * @throws {OutputError} where the file cannot be created
    */
-  constructor(target: string | number, options: WriteOptions = {}) {
+  constructor(target: OutputTarget, options: WriteOptions = {}) {
     this.#sink = new OutputSink(target, options.buffer);
     const { view } = this.#sink;
     const at = this.#sink.reserve(SECTION_HEADER_SIZE);
@@ -64,7 +65,7 @@ export class PcapngWriter {
     if (known !== undefined) return known;
     const id = this.#interfaces.size;
     this.#interfaces.set(key, id);
-    this.#writeInterface(linkType, Buffer.from(name, "utf8").subarray(0, MAX_NAME_BYTES));
+    this.#writeInterface(linkType, utf8Bytes(name).subarray(0, MAX_NAME_BYTES));
     return id;
   }
 
@@ -123,7 +124,7 @@ export class PcapngWriter {
     view.setUint32(at + 16, size, true);
   }
 
-  #writeInterface(linkType: number, name: Buffer): void {
+  #writeInterface(linkType: number, name: Uint8Array): void {
     const { view } = this.#sink;
     const size = INTERFACE_FIXED_SIZE + OPTION_HEADER_SIZE + padded(name.length);
     let at = this.#sink.reserve(size);
@@ -155,11 +156,11 @@ export class PcapWriter {
   readonly #sink: OutputSink;
 
   /**
-   * @param target path of a file to create or overwrite, or a descriptor, which stays open after `close`
+   * @param target path of a file to create or overwrite, a descriptor, which stays open after `close`, or who takes the bytes
    * @param linkType LINKTYPE_* number, 16 bit
    * @throws {OutputError} where the file cannot be created
    */
-  constructor(target: string | number, linkType: number, options: WriteOptions = {}) {
+  constructor(target: OutputTarget, linkType: number, options: WriteOptions = {}) {
     this.#sink = new OutputSink(target, options.buffer);
     const { view } = this.#sink;
     const at = this.#sink.reserve(PCAP_HEADER_SIZE);

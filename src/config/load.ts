@@ -1,11 +1,12 @@
 import { UsageError } from "../errors.js";
 import { type Prefix, parsePrefix } from "../net/address.js";
+import { utf8Bytes } from "../net/text.js";
 import { clusterPrefixes } from "./cluster-prefixes.js";
 import { DeviceTable } from "./devices.js";
 import { readDocuments } from "./documents.js";
 import { FaultLog } from "./fault-log.js";
 import { Field } from "./field.js";
-import { type FileList, listManifestFiles, type ManifestFile, ManifestReader, roleOf } from "./files.js";
+import { decode, type FileList, listManifestFiles, type ManifestFile, ManifestReader, roleOf } from "./files.js";
 import { resolveGateways } from "./gateways.js";
 import { warnGuesses } from "./guesses.js";
 import { ObjectReader } from "./objects.js";
@@ -41,14 +42,22 @@ export function loadManifests(paths: readonly string[], options: LoadOptions = {
 }
 
 /**
- * The same from memory, for manifests that were made up. `texts` are YAML or JSON by name; names count as those of files do
+ * The same from memory. `texts` are YAML or JSON by name, or bytes of such files, which may be gzipped; names count as those of files do
  * (`interfaces.yaml`, `NODE.addr.json`) and stand in faults and warnings.
  * @throws {PolicyError} as `loadManifests` does
  */
-export function loadManifestTexts(texts: ReadonlyMap<string, string>, options: LoadOptions = {}): PolicyModel {
+export function loadManifestTexts(
+  texts: ReadonlyMap<string, string | Uint8Array>,
+  options: LoadOptions = {},
+): PolicyModel {
   const files = [...texts.keys()].map((name) => ({ name, role: roleOf(name) }));
-  const read = (name: string) => Buffer.from(texts.get(name) ?? "", "utf8");
+  const kept = new Map([...texts].map(([name, text]) => [name, textBytes(name, text)]));
+  const read = (name: string) => kept.get(name)!;
   return load({ files, passedOver: [] }, { read }, options);
+}
+
+function textBytes(name: string, text: string | Uint8Array): Uint8Array {
+  return typeof text === "string" ? utf8Bytes(text) : decode(name, text);
 }
 
 function load(
@@ -80,7 +89,7 @@ interface Destination {
   readonly log: FaultLog;
 }
 
-function takeFile({ name, role }: ManifestFile, bytes: Buffer, { objects, devices, log }: Destination): void {
+function takeFile({ name, role }: ManifestFile, bytes: Uint8Array, { objects, devices, log }: Destination): void {
   readDocuments(name, bytes, log, (value, origin, inherited) => {
     if (role.kind === "manifests") objects.read(value, origin, inherited);
     else if (role.kind === "addresses") devices.addLink(role.node, Field.ofObject(origin, value, "", log));

@@ -3,6 +3,7 @@ import { fnv1a32 } from "../config/fnv.js";
 import type { Egress, Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { EngineError } from "../errors.js";
 import { type AddressBytes, familyOf, formatAddress, type Prefix } from "../net/address.js";
+import { compareBytes } from "../net/bytes.js";
 import { BlobWriter, writeAddress } from "./blob-writer.js";
 import { egressKey } from "./egress-key.js";
 import { unselectedPrefixes } from "./fixed-prefixes.js";
@@ -234,7 +235,7 @@ function endpointRows(model: PolicyModel): EndpointRow[] {
   const owned = rows.filter((row) => row.from < row.to).sort(compareEndpointRows);
   owned.forEach((row, i) => {
     const before = owned[i - 1];
-    if (!before || Buffer.compare(before.address, row.address) !== 0 || before.to <= row.from) return;
+    if (!before || compareBytes(before.address, row.address) !== 0 || before.to <= row.from) return;
     const [a, b] = [before.endpoint, row.endpoint].map((endpoint) => `${endpoint.namespace}/${endpoint.name}`);
     const expected = "expected one owner at a time";
     throw new EngineError(
@@ -273,11 +274,11 @@ function changeTimes(rows: readonly EndpointRow[]): bigint[] {
 }
 
 function compareEndpointRows(a: EndpointRow, b: EndpointRow): number {
-  return Buffer.compare(a.address, b.address) || (a.from < b.from ? -1 : a.from > b.from ? 1 : 0);
+  return compareBytes(a.address, b.address) || (a.from < b.from ? -1 : a.from > b.from ? 1 : 0);
 }
 
 function comparePrefixRows(a: PrefixRow, b: PrefixRow): number {
-  return a.set - b.set || Buffer.compare(a.prefix.bytes, b.prefix.bytes) || a.prefix.length - b.prefix.length;
+  return a.set - b.set || compareBytes(a.prefix.bytes, b.prefix.bytes) || a.prefix.length - b.prefix.length;
 }
 
 /** By UTF-16 code units: the same on every machine, whatever its locale. */

@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, exists, isAbsolute, join } from "#platform/files.js";
 import type { FaultLog } from "../config/fault-log.js";
 import type { Field } from "../config/field.js";
 import { isNear } from "../config/shapes.js";
@@ -74,7 +73,7 @@ function readPath(field: Field, file: string): string | undefined {
   const text = field.text("the path of a file or folder");
   if (text === undefined) return undefined;
   const path = isAbsolute(text) ? text : join(dirname(file), text);
-  if (text !== "" && existsSync(path)) return path;
+  if (text !== "" && exists(path)) return path;
   field.fault("the path of a file or folder, from the scenario's own folder");
   return undefined;
 }

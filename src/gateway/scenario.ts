@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename } from "#platform/files.js";
 import { readDocuments } from "../config/documents.js";
 import { FaultLog } from "../config/fault-log.js";
 import { Field } from "../config/field.js";
@@ -6,6 +6,7 @@ import { ManifestReader } from "../config/files.js";
 import type { Origin } from "../config/origin.js";
 import { type Shape, warnUnknownFields } from "../config/shapes.js";
 import type { ManifestWarning } from "../config/types.js";
+import { utf8Bytes } from "../net/text.js";
 import type { NodeAtStart, NodeOrder } from "./ground-truth.js";
 import type { HealthConfig } from "./health.js";
 import { checkNodes, readEvents, warnIdleOrders } from "./scenario-events.js";
@@ -86,7 +87,7 @@ export function readScenario(file: string, options: ScenarioOptions = {}): Scena
  * @throws {PolicyError} as `readScenario` does
  */
 export function readScenarioText(text: string, name: string, options: ScenarioOptions = {}): Scenario {
-  return scenarioFrom(name, { read: () => Buffer.from(text, "utf8") }, options);
+  return scenarioFrom(name, { read: () => utf8Bytes(text) }, options);
 }
 
 function scenarioFrom(file: string, reader: Pick<ManifestReader, "read">, options: ScenarioOptions): Scenario {
@@ -98,7 +99,7 @@ function scenarioFrom(file: string, reader: Pick<ManifestReader, "read">, option
 }
 
 /** The one object of the file; undefined, with a fault, where there is none. */
-function readObject(file: string, bytes: Buffer, log: FaultLog): Field | undefined {
+function readObject(file: string, bytes: Uint8Array, log: FaultLog): Field | undefined {
   if (bytes.length > LARGEST_SCENARIO) {
     log.textFault(file, "json", 0, `${bytes.length} bytes`, `a scenario of at most ${LARGEST_SCENARIO}`);
     return undefined;

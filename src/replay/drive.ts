@@ -1,5 +1,6 @@
 import type { MergedCapture } from "../capture/merge.js";
 import { CaptureError } from "../errors.js";
+import { breathe, untilAborted } from "./abort.js";
 import type { ViewpointDecision } from "./report-types.js";
 import type { Session } from "./session.js";
 import type { ResolvedOptions } from "./setup.js";
@@ -16,10 +17,11 @@ export async function takeAll(session: Session, merged: MergedCapture): Promise<
   const arena = machine.engine.arena.subarray(0, pieceSizes(options.captures.length).bytes);
   try {
     tell(options, await prescan(options, session.viewpoints));
-    while (!session.isDone && (await merged.next(arena, index))) {
+    while (!session.isDone && (await untilAborted(merged.next(arena, index), options.signal))) {
       faces.update();
       tell(options, session.take(index, faces.list));
       options.onProgress?.({ frames: session.framesRead, bytes: session.tally.bytes });
+      await breathe(options.signal);
     }
     return undefined;
   } catch (error) {
