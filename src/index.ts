@@ -1,5 +1,6 @@
 /**
- * Sluicegate as a library: read a cluster's manifests, send captures through its egress gateways, judge the result.
+ * Sluicegate as a library: read a cluster's manifests, send captures or frames through its egress gateways, judge the result. The same in
+ * Node and in browsers; docs/library.md tells how to start.
  *
  * ```ts
  * import { loadManifests, replay, summary } from "sluicegate";
@@ -10,6 +11,8 @@
  * ```
  *
  * Errors raised on purpose are `EgressError`s; their `code` is stable.
+ *
+ * @packageDocumentation
  */
 
 export {
@@ -17,7 +20,18 @@ export {
   type CaptureNotes,
   captureFrames,
 } from "./capture/frames.js";
-export { openCapture } from "./capture/open.js";
+export type {
+  BlobLike,
+  ByteStream,
+  CaptureInput,
+  FileLike,
+  InputFrame,
+  NamedBytes,
+  NamedFrames,
+  WebStream,
+} from "./capture/input.js";
+export { type OpenOptions, openCapture } from "./capture/open.js";
+export type { OutputTarget, TakeBytes } from "./capture/output-sink.js";
 export type { CaptureInterface, CaptureReader, FrameIndex, RecordNotes } from "./capture/types.js";
 export { createFrameIndex } from "./capture/types.js";
 export { PcapngWriter, PcapWriter } from "./capture/write.js";
@@ -27,7 +41,7 @@ export { type Allowlist, type AllowlistRow, allowlist } from "./config/allowlist
 export { type CheckReport, type CheckRow, checkModel } from "./config/check.js";
 export { collectScript } from "./config/collect.js";
 export { type StarterManifests, starterManifests } from "./config/init.js";
-export { type LoadOptions, loadManifests, loadManifestTexts } from "./config/load.js";
+export { type LoadOptions, loadManifests, loadManifestTexts, type ManifestTexts } from "./config/load.js";
 export type {
   ClusterNode,
   ClusterSettings,
@@ -43,19 +57,32 @@ export type {
 export { completeDemoOptions, DEMO_DEFAULTS, type DemoOptions } from "./demo/options.js";
 export type { DemoEvent, DemoOutage, DemoReport, MonitorEntry } from "./demo/report-types.js";
 export { type DemoTaps, simulateDemo } from "./demo/simulate.js";
+export { type EgressUse, Engine, type EngineOptions, type StreamOptions } from "./embed/engine.js";
+export type { EngineFrame, FrameResult, FrameVerdict } from "./embed/frame.js";
+export { type VerifyOptions, verify } from "./embed/verify.js";
 export { compilePolicy } from "./engine/blob.js";
-export { createEngine, type Engine, type GatewayState } from "./engine/engine.js";
+export type { EgressStats, EngineCounters } from "./engine/counters.js";
+export { createEngine, type Engine as BatchEngine, type GatewayState } from "./engine/engine.js";
 export { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "./engine/engine-config.js";
+export type { CompiledModule, EngineCode, WasmSource } from "./engine/wasm-source.js";
 export {
   CaptureError,
   EgressError,
   EngineError,
+  type ErrorCode,
   OutputError,
   PolicyError,
   type PolicyFault,
   UsageError,
 } from "./errors.js";
-export { readScenario, type Scenario, type ScenarioEvent, type ScenarioOptions } from "./gateway/scenario.js";
+export { scenarioOptionsOf } from "./gateway/initial.js";
+export {
+  readScenario,
+  readScenarioText,
+  type Scenario,
+  type ScenarioEvent,
+  type ScenarioOptions,
+} from "./gateway/scenario.js";
 export { type FrameSink, type GenerateSummary, generateCapture } from "./generate/generate.js";
 export { generateManifests } from "./generate/manifests.js";
 export { GENERATE_DEFAULTS, type GenerateOptions } from "./generate/options.js";
@@ -77,6 +104,7 @@ export type { FrameExplanation } from "./replay/explain-types.js";
 export { StateListing } from "./replay/list-state.js";
 export { type BusySource, NoMatchError } from "./replay/no-match.js";
 export type { ReplayOptions } from "./replay/options.js";
+export type { OutputName } from "./replay/outputs.js";
 export { DamagedCaptureError, replay } from "./replay/replay.js";
 export type { FrameAction, ReplayReport, ViewpointDecision } from "./replay/report-types.js";
 export { type Condition, type ConditionNames, parseCondition } from "./report/condition.js";

@@ -1,5 +1,6 @@
 import { openFile } from "#platform/files.js";
 import { CaptureError, UsageError } from "../errors.js";
+import { untilAborted } from "../platform/abort.js";
 import { type ChunkStream, type OpenFile, systemCode } from "../platform/file.js";
 
 /** Bytes of a capture in order. */
@@ -20,6 +21,7 @@ export class FileSource implements ByteSource {
   readonly name: string;
   readonly #file: OpenFile;
   #position = 0;
+  #isClosed = false;
 
   private constructor(name: string, file: OpenFile) {
     this.name = name;
@@ -42,6 +44,8 @@ export class FileSource implements ByteSource {
   }
 
   read(target: Uint8Array): number {
+    // Its descriptor may be another file's by now.
+    if (this.#isClosed) return 0;
     try {
       const count = this.#file.read(target);
       this.#position += count;
@@ -52,6 +56,7 @@ export class FileSource implements ByteSource {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#file.close();
   }
 }
@@ -61,20 +66,26 @@ export class ChunkSource implements ByteSource {
   readonly name: string;
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #close: () => Promise<void>;
+  readonly #signal: AbortSignal | undefined;
   #rest: Uint8Array = new Uint8Array(0);
   #position = 0;
 
-  constructor(name: string, chunks: AsyncIterator<Uint8Array>, close: () => Promise<void>) {
+  /** @param signal ends waiting for a chunk: `read` rejects with its reason */
+  constructor(name: string, chunks: AsyncIterator<Uint8Array>, close: () => Promise<void>, signal?: AbortSignal) {
     this.name = name;
+    this.#signal = signal;
     this.#chunks = chunks;
     this.#close = close;
   }
 
   /** Reads a stream of Node; closing destroys it. */
-  static fromStream(name: string, stream: ChunkStream): ChunkSource {
-    return new ChunkSource(name, stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>, async () => {
-      stream.destroy();
-    });
+  static fromStream(name: string, stream: ChunkStream, signal?: AbortSignal): ChunkSource {
+    return new ChunkSource(
+      name,
+      stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>,
+      async () => void stream.destroy(),
+      signal,
+    );
   }
 
   read(target: Uint8Array): number | Promise<number> {
@@ -92,8 +103,9 @@ export class ChunkSource implements ByteSource {
 
   async #nextChunk(): Promise<IteratorResult<Uint8Array>> {
     try {
-      return await this.#chunks.next();
+      return await untilAborted(this.#chunks.next(), this.#signal);
     } catch (cause) {
+      this.#signal?.throwIfAborted();
       if (cause instanceof CaptureError) throw cause;
       throw new CaptureError(this.name, this.#position, `cannot be read on (${systemCode(cause)})`, { cause });
     }

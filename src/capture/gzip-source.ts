@@ -64,6 +64,8 @@ class Members {
   #end = 0;
   #inflate: RawInflate | undefined;
   #given = 0;
+  /** Whoever was reading meanwhile gets nothing more: a decompressor that is gone takes no bytes, for ever. */
+  #isClosed = false;
 
   constructor(source: ByteSource) {
     this.#source = source;
@@ -79,6 +81,7 @@ class Members {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#inflate?.destroy();
     await this.#source.close();
   }
@@ -111,6 +114,7 @@ class Members {
     while (!member.ended) {
       const more = await this.#available();
       const consumed = await member.write(this.#input.subarray(this.#at, more ? this.#end : this.#at));
+      if (this.#isClosed) throw new CutOff();
       this.#at += consumed;
       for (const chunk of member.takeOutput()) {
         crc = crc32(chunk, crc);
@@ -140,6 +144,7 @@ class Members {
   }
 
   async #available(): Promise<boolean> {
+    if (this.#isClosed) return false;
     if (this.#at === this.#end) {
       this.#at = 0;
       this.#end = await readFully(this.#source, this.#input);

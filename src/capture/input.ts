@@ -104,17 +104,25 @@ function isBlob(value: unknown): value is BlobLike {
 /** Streams that were opened: they give nothing a second time. */
 const opened = /* @__PURE__ */ new WeakSet<object>();
 
-/** Opens a capture for reading, as it lies there. @param stdin what `-` reads   @throws {UsageError} where there is no such file */
-export async function openInput(input: CaptureInput, stdin?: ChunkStream): Promise<ByteSource> {
+/** How a capture is opened. */
+export interface InputOptions {
+  /** What `-` reads instead of standard input. */
+  readonly stdin?: ChunkStream;
+  /** Ends waiting for bytes that come one after the other: whoever reads gets the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Opens a capture for reading, as it lies there. @throws {UsageError} where there is no such file */
+export async function openInput(input: CaptureInput, { stdin, signal }: InputOptions = {}): Promise<ByteSource> {
   checkInput(input);
-  if (input === "-") return ChunkSource.fromStream(input, stdin ?? standardInput());
+  if (input === "-") return ChunkSource.fromStream(input, stdin ?? standardInput(), signal);
   if (typeof input === "string") return FileSource.open(input);
   const { name } = input;
-  if ("frames" in input) return ofChunks(name, once(name, input.frames, encodeFrames));
+  if ("frames" in input) return ofChunks(name, once(name, input.frames, encodeFrames), signal);
   const bytes = isBlob(input) ? input : input.bytes;
   if (bytes instanceof Uint8Array) return new MemorySource(name, bytes);
-  if (isBlob(bytes)) return ofChunks(name, chunksOf(bytes.stream()));
-  return ofChunks(name, once(name, bytes, chunksOf));
+  if (isBlob(bytes)) return ofChunks(name, chunksOf(bytes.stream()), signal);
+  return ofChunks(name, once(name, bytes, chunksOf), signal);
 }
 
 function once<T extends object>(name: string, stream: T, open: (stream: T) => AsyncIterator<Uint8Array>) {
@@ -124,9 +132,9 @@ function once<T extends object>(name: string, stream: T, open: (stream: T) => As
   return open(stream);
 }
 
-function ofChunks(name: string, chunks: AsyncIterator<Uint8Array>): ByteSource {
+function ofChunks(name: string, chunks: AsyncIterator<Uint8Array>, signal: AbortSignal | undefined): ByteSource {
   // Whoever closes while a chunk is awaited must not wait for it.
-  return new ChunkSource(name, chunks, async () => void chunks.return?.()?.catch(() => {}));
+  return new ChunkSource(name, chunks, async () => void chunks.return?.()?.catch(() => {}), signal);
 }
 
 function chunksOf(stream: ByteStream): AsyncIterator<Uint8Array> {

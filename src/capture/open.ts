@@ -1,9 +1,8 @@
 import { CaptureError } from "../errors.js";
 import { hexOf } from "../net/bytes.js";
-import type { ChunkStream } from "../platform/file.js";
 import { type ByteSource, PrefixedSource, readFully } from "./byte-source.js";
 import { GzipSource, isGzip } from "./gzip-source.js";
-import { type CaptureInput, openInput } from "./input.js";
+import { type CaptureInput, type InputOptions, openInput } from "./input.js";
 import { PCAP_HEADER_SIZE, PcapParser, pcapHeaderFault, pcapVariant } from "./pcap.js";
 import { isPcapng, PcapngParser, SECTION_HEAD_SIZE, sectionFault } from "./pcapng.js";
 import { PieceReader } from "./piece-reader.js";
@@ -20,9 +19,7 @@ const EXPECTED = "a pcap or pcapng capture, plain or gzipped";
  */
 export type Converter = (source: ByteSource, gzip: GzipSource | undefined) => Promise<CaptureReader | undefined>;
 
-export interface OpenOptions {
-  /** What `-` reads instead of standard input. */
-  readonly stdin?: ChunkStream;
+export interface OpenOptions extends InputOptions {
   /** Asked where the content is not that of a capture. */
   readonly convert?: Converter;
 }
@@ -36,7 +33,7 @@ export interface OpenOptions {
  * @throws {CaptureError} where it is empty, of an unknown kind, or cut off within its header
  */
 export async function openCapture(input: CaptureInput, options: OpenOptions = {}): Promise<CaptureReader> {
-  const { source, gzip } = await openBytes(input, options.stdin);
+  const { source, gzip } = await openBytes(input, options);
   try {
     return await openFormat(source, gzip, options.convert);
   } catch (error) {
@@ -48,9 +45,9 @@ export async function openCapture(input: CaptureInput, options: OpenOptions = {}
 /** Opens any file for reading; what is gzipped is decompressed. @throws {UsageError} where there is no such file   @throws {CaptureError} */
 export async function openBytes(
   input: CaptureInput,
-  stdin?: ChunkStream,
+  options: InputOptions = {},
 ): Promise<{ source: ByteSource; gzip: GzipSource | undefined }> {
-  const plain = await openInput(input, stdin);
+  const plain = await openInput(input, options);
   try {
     const start = await take(plain, MAGIC_SIZE);
     const whole = new PrefixedSource(start, plain);

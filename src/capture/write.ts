@@ -1,3 +1,4 @@
+import { UsageError } from "../errors.js";
 import { utf8Bytes } from "../net/text.js";
 import { OutputSink, type OutputTarget } from "./output-sink.js";
 import { padded } from "./pcapng-options.js";
@@ -75,7 +76,7 @@ export class PcapngWriter {
    * @param timeLow lower 32 bits of the nanoseconds since the epoch, `timeHigh` the upper ones
    * @param capturedLength bytes of the frame at `at` of `source`, at most 262,144
    * @param packetId number of the frame, 1-based, below 2^53
-   * @throws {OutputError} where what was written before cannot be stored
+   * @throws {UsageError} for a longer frame   @throws {OutputError} where what was written before cannot be stored
    */
   frame(
     interfaceId: number,
@@ -177,7 +178,7 @@ export class PcapWriter {
    * Appends a frame.
    * @param timeLow lower 32 bits of the nanoseconds since the epoch, `timeHigh` the upper ones; before 2106
    * @param capturedLength bytes of the frame at `at` of `source`, at most 262,144
-   * @throws {OutputError} where what was written before cannot be stored
+   * @throws {UsageError} for a longer frame   @throws {OutputError} where what was written before cannot be stored
    */
   frame(
     timeLow: number,
@@ -215,5 +216,5 @@ export class PcapWriter {
 
 function refuseLength(file: string, capturedLength: number): void {
   if (capturedLength <= MAX_CAPTURED_LENGTH) return;
-  throw new RangeError(`${file}: frame has ${capturedLength} bytes, expected at most ${MAX_CAPTURED_LENGTH}`);
+  throw new UsageError(`${file}: frame has ${capturedLength} bytes, expected at most ${MAX_CAPTURED_LENGTH}`);
 }

@@ -42,6 +42,8 @@ export interface ScenarioOptions {
   readonly nodes?: readonly NodeAtStart[];
   /** Names of the nodes of manifests that come into force later, by their paths: a scenario may speak of them, too. */
   readonly laterNodes?: (manifests: readonly string[]) => Iterable<string>;
+  /** Whether there are manifests at the path of an event; default: whether a file or folder is there, which in a browser is never. */
+  readonly hasManifests?: (path: string) => boolean;
   /** Nodes that are down at the start. */
   readonly initialDown?: Iterable<string>;
   /** What `spec.health.timeout` is where the scenario does not say: milliseconds. Default 2000. */
@@ -133,7 +135,7 @@ function readSpec(object: Field, file: string, log: FaultLog, options: ScenarioO
   const { health, phaseMs } = readHealth(spec.get("health"), options.timeoutMs);
   const propagationMs = readDuration(spec.get("propagation"), 0) ?? 0;
   const eventsField = spec.get("events");
-  const readings = readEvents(eventsField, file);
+  const readings = readEvents(eventsField, file, options.hasManifests);
   checkNodes(eventsField, readings, log, options);
   if (!log.hasFaults) warnIdleOrders(readings, health.failback, options);
   const events = readings.map(({ event }) => event);

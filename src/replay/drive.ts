@@ -1,6 +1,6 @@
 import type { MergedCapture } from "../capture/merge.js";
 import { CaptureError } from "../errors.js";
-import { breathe, untilAborted } from "./abort.js";
+import { breathe } from "../platform/abort.js";
 import type { ViewpointDecision } from "./report-types.js";
 import type { Session } from "./session.js";
 import type { ResolvedOptions } from "./setup.js";
@@ -17,7 +17,7 @@ export async function takeAll(session: Session, merged: MergedCapture): Promise<
   const arena = machine.engine.arena.subarray(0, pieceSizes(options.captures.length).bytes);
   try {
     tell(options, await prescan(options, session.viewpoints));
-    while (!session.isDone && (await untilAborted(merged.next(arena, index), options.signal))) {
+    while (!session.isDone && (await merged.next(arena, index))) {
       faces.update();
       tell(options, session.take(index, faces.list));
       options.onProgress?.({ frames: session.framesRead, bytes: session.tally.bytes });
@@ -25,6 +25,7 @@ export async function takeAll(session: Session, merged: MergedCapture): Promise<
     }
     return undefined;
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (error instanceof CaptureError) return error;
     throw error;
   } finally {

@@ -6,10 +6,15 @@ import type { Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { compilePolicy } from "../engine/blob.js";
 import { EGRESS_SIZE } from "../engine/codes.js";
 import { createEngine, type Engine } from "../engine/engine.js";
-import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
+import {
+  DEFAULT_ENGINE_CONFIG,
+  type EngineConfig,
+  LEAST_CONNECTIONS,
+  MOST_CONNECTIONS,
+} from "../engine/engine-config.js";
 import { deriveSeeds, type Seeds } from "../engine/seeds.js";
 import { growFor } from "../engine/sizing.js";
-import { UsageError } from "../errors.js";
+import { checkRange, UsageError } from "../errors.js";
 import { familyOf } from "../net/address.js";
 import { Cluster } from "./cluster.js";
 import { type Engines, oneEngine } from "./engines.js";
@@ -128,7 +133,7 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
   if (resolved.workers > 1) refuseSharing(options);
   checkRange("batch size", resolved.batchSize, 1, layout.MAX_BATCH);
   checkRange("seed", resolved.seed, 0, Number.MAX_SAFE_INTEGER);
-  checkRange("connections", resolved.connections, 16, 8 << 20);
+  checkRange("connections", resolved.connections, LEAST_CONNECTIONS, MOST_CONNECTIONS);
   checkRange("first frame", resolved.fromFrame, 1, Number.MAX_SAFE_INTEGER);
   checkRange("last frame", resolved.toFrame, 0, Number.MAX_SAFE_INTEGER);
   return resolved;
@@ -153,11 +158,6 @@ function checkShapes(options: ReplayOptions): void {
   if (!Array.isArray(model?.policies)) throw new UsageError(`model is ${model}, expected what loadManifests returns`);
   if (outDir !== undefined && onOutput)
     throw new UsageError("outDir and onOutput are both given, expected one of them");
-}
-
-function checkRange(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new UsageError(`${name} is ${value}, expected an integer from ${low} to ${high}`);
 }
 
 /** Everything about a machine that follows from its options, before it exists. */

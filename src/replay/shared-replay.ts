@@ -3,7 +3,7 @@ import { LINKTYPE_ETHERNET } from "../capture/types.js";
 import type { PcapngWriter } from "../capture/write.js";
 import type { Egress } from "../config/types.js";
 import { CaptureError } from "../errors.js";
-import { untilAborted } from "./abort.js";
+import { breathe } from "../platform/abort.js";
 import { mergeOutcomes } from "./merge-outcomes.js";
 import type { Outcome } from "./outcome.js";
 import { Outputs, outputTargets } from "./outputs.js";
@@ -93,7 +93,8 @@ class SharedReplay {
     try {
       for (let piece = 0; this.#passed < this.#options.toFrame; piece = (piece + 1) % PIECES) {
         if (this.#underWay.length === PIECES) await this.#finishOne();
-        if (!(await untilAborted(this.#merged.next(arena, index), this.#options.signal))) break;
+        if (!(await this.#merged.next(arena, index))) break;
+        await breathe(this.#options.signal);
         const known = faces.list.length;
         faces.update();
         const used = fill(this.#pieces[piece]!, arena, index);
@@ -102,6 +103,7 @@ class SharedReplay {
       }
       return undefined;
     } catch (error) {
+      this.#options.signal?.throwIfAborted();
       if (error instanceof CaptureError) return error;
       throw error;
     } finally {

@@ -34,7 +34,7 @@ export function pieceSizes(captures: number): { bytes: number; frames: number } 
 
 /** Opens all captures. @throws {UsageError} where there is none, too many, or one twice as standard input   @throws {CaptureError} */
 export async function openCaptures(options: ResolvedOptions): Promise<MergedCapture> {
-  const { captures, inputs, skews, stdin } = options;
+  const { captures, inputs, skews, stdin, signal } = options;
   if (captures.length === 0 || captures.length > MAX_CAPTURES) {
     throw new UsageError(`there are ${captures.length} captures, expected 1 to ${MAX_CAPTURES}`);
   }
@@ -45,9 +45,10 @@ export async function openCaptures(options: ResolvedOptions): Promise<MergedCapt
   }
   const readers: CaptureReader[] = [];
   try {
-    for (const input of inputs) readers.push(await openOne(input, options, stdin ? { stdin } : {}));
+    for (const input of inputs) readers.push(await openOne(input, options, stdin ? { stdin, signal } : { signal }));
   } catch (error) {
     for (const reader of readers) await reader.close();
+    signal?.throwIfAborted();
     throw error;
   }
   return new MergedCapture(readers.map((reader, i) => ({ reader, skewNs: skews?.get(captures[i]!) ?? 0n })));

@@ -1,7 +1,7 @@
 import { startThread } from "#platform/threads.js";
 import { EngineError } from "../errors.js";
+import { untilAborted } from "../platform/abort.js";
 import type { Thread, ThreadModule } from "../platform/thread.js";
-import { untilAborted } from "../replay/abort.js";
 
 /** What a worker thread is told, and what it answers. */
 export interface JobMessage<Job> {

@@ -26,6 +26,7 @@ const BELOW_REPORT = [...BELOW_REPLAY, "src/pair", "src/records", "src/replay"];
 const BELOW_INDEX = [
   ...BELOW_REPORT,
   "src/compile",
+  "src/embed",
   "src/whatif",
   "src/metrics",
   "src/shrink",
@@ -66,6 +67,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ["src/demo", "src/shrink"],
     packages: ["#page/assets.js"],
   },
+  "src/embed": { values: [...BELOW_REPLAY, "src/compile", "src/report"] },
   "src/bench": {
     values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi", "assembly/bench"],
     packages: ["benchmark", "@assemblyscript/loader"],
