@@ -68,6 +68,7 @@ function formatPolicyFault(fault: PolicyFault): string {
   return `${fault.file}:${fault.line}:${fault.column}: ${fault.path} ${found}, expected ${fault.expected}`;
 }
 
+/** What a `CaptureError` may say besides. */
 export interface CaptureErrorOptions extends ErrorOptions {
   /** Line of a text file, from 1: the message names it instead of the byte. */
   readonly line?: number | undefined;

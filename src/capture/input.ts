@@ -10,14 +10,18 @@ export type ByteStream = AsyncIterable<Uint8Array> | WebStream;
 
 /** What is used of a `ReadableStream`. */
 export interface WebStream {
+  /** Reads the stream: one reader at a time. */
   getReader(): {
+    /** The next chunk. */
     read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    /** Gives up the rest. */
     cancel(reason?: unknown): Promise<void>;
   };
 }
 
 /** What is used of a `Blob`: it can be read any number of times. */
 export interface BlobLike {
+  /** Its bytes from the start. */
   stream(): WebStream;
 }
 

@@ -19,15 +19,16 @@ const EXPECTED = "a pcap or pcapng capture, plain or gzipped";
  */
 export type Converter = (source: ByteSource, gzip: GzipSource | undefined) => Promise<CaptureReader | undefined>;
 
+/** How a capture is opened. */
 export interface OpenOptions extends InputOptions {
-  /** Asked where the content is not that of a capture. */
+  /** Asked where the content is not that of a capture. @internal */
   readonly convert?: Converter;
 }
 
 /**
  * Opens a capture: pcap (micro-, nanosecond or modified, both byte orders) or pcapng, plain or gzipped, told apart by content.
  *
- * Reading is bounded in memory for files of any size; {@link PieceReader} states the bound. Link types that cannot be
+ * Reading is bounded in memory for files of any size: the memory that a piece is read into, and one metadata block of at most 16 MiB. Link types that cannot be
  * parsed are no error here: their interfaces carry the number, and whoever consumes the frames counts them by it.
  * @throws {UsageError} where there is no such file
  * @throws {CaptureError} where it is empty, of an unknown kind, or cut off within its header

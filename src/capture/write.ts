@@ -4,8 +4,9 @@ import { OutputSink, type OutputTarget } from "./output-sink.js";
 import { padded } from "./pcapng-options.js";
 import { MAX_CAPTURED_LENGTH } from "./record-parser.js";
 
+/** How a capture is written. */
 export interface WriteOptions {
-  /** Memory for the output buffer, at least `SINK_BUFFER_SIZE` bytes; see {@link OutputSink}. */
+  /** Memory for the output buffer, at least `SINK_BUFFER_SIZE` bytes. */
   readonly buffer?: Uint8Array;
 }
 

@@ -60,7 +60,7 @@ export interface PolicyDocument {
   };
 }
 
-/** @param file name of the blob's file, without folders: the document lies beside it */
+/** Describes a compiled policy for hosts. @param file name of the blob's file, without folders: the document lies beside it */
 export function policyDocument(compiled: CompiledPolicy, file: string): PolicyDocument {
   const { blob, config, opening, model } = compiled;
   const nodes = nodeTable(model);

@@ -27,6 +27,7 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** Told after every 4,096 frames of both captures together. */
   readonly onProgress?: (progress: { readonly frames: number }) => void;
+  /** Told of what a reader should know: a capture that is cut off. */
   readonly onWarning?: (text: string) => void;
   /** Told of every packet that was seen on both sides under different addresses. */
   readonly onMapping?: (mapping: SeenMapping) => void;

@@ -12,6 +12,7 @@ import { lifetimeTable } from "./lifetimes.js";
 const FOR_EVER = 0xffff_ffff_ffff_ffffn;
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
+/** How a policy is compiled. */
 export interface CompileOptions {
   /** Must be the profile that the engine is configured with: it decides the lifetime after a reset. Default: that of the settings. */
   readonly natProfile?: NatProfile;

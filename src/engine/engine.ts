@@ -98,6 +98,7 @@ export class Engine {
     return this.#egressCount;
   }
 
+  /** Number of nodes of the policy in force; 0 before one is loaded. */
   get nodeCount(): number {
     return this.#nodeCount;
   }
@@ -341,6 +342,7 @@ export class Engine {
     return this.memory.u32(this.#countersAt + offset);
   }
 
+  /** What has been counted since the engine started, or since the state that it was given. */
   counters(): EngineCounters {
     return readCounters(this.memory, this.#countersAt);
   }

@@ -2,8 +2,10 @@ import { instantiate } from "@assemblyscript/loader";
 import { readModule } from "#platform/wasm.js";
 import { EngineError } from "../errors.js";
 
-/** A compiled `WebAssembly.Module`. */
-export type CompiledModule = Awaited<ReturnType<typeof instantiate>>["module"];
+/** A compiled `WebAssembly.Module`: what TypeScript knows of one differs between projects. */
+export type CompiledModule = object;
+
+type LoaderModule = Awaited<ReturnType<typeof instantiate>>["module"];
 
 /** A module that is no file, or is to be compiled anew. */
 export interface EngineCode {
@@ -16,7 +18,7 @@ export interface EngineCode {
 export type WasmSource = string | URL | CompiledModule | ArrayBuffer | Uint8Array<ArrayBuffer> | EngineCode;
 
 /** Compiled once however many engines a process starts: in the cluster topology each node is one. */
-const compiled = /* @__PURE__ */ new Map<string, CompiledModule>();
+const compiled = /* @__PURE__ */ new Map<string, LoaderModule>();
 
 /** An instance that was just started, and what its errors call the module. */
 export interface Started {
@@ -44,8 +46,8 @@ export async function startModule(
   return { name, exports: started.exports };
 }
 
-function codeOf(wasm: CompiledModule | ArrayBuffer | Uint8Array<ArrayBuffer> | EngineCode) {
-  return "name" in wasm && "bytes" in wasm ? wasm.bytes : wasm;
+function codeOf(wasm: CompiledModule | EngineCode): LoaderModule | Uint8Array<ArrayBuffer> {
+  return "name" in wasm && "bytes" in wasm ? (wasm as EngineCode).bytes : (wasm as LoaderModule);
 }
 
 /** @throws {EngineError} where there is no such file */

@@ -31,6 +31,7 @@ export interface Scenario {
 /** Nanoseconds, 0 … 2^64-1: since the first frame, or since the epoch. */
 export type ScenarioTime = { readonly fromStartNs: bigint } | { readonly absoluteNs: bigint };
 
+/** Something that happens to a node, or other manifests. */
 export type ScenarioEvent =
   | { readonly at: ScenarioTime; readonly node: string; readonly event: NodeOrder }
   /** Path of the complete set of manifests from then on; a relative one is already joined to the scenario's folder. */

@@ -11,7 +11,9 @@ export interface OpenFile {
 
 /** A stream of bytes, such as Node's. */
 export interface ChunkStream {
+  /** Its chunks in order. */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array | string>;
+  /** Gives up the rest. */
   destroy(): unknown;
 }
 

@@ -13,6 +13,7 @@ import { RecordSource } from "./source.js";
 const HEAD_SIZE = 256 << 10;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
+/** How connection records are read. */
 export interface RecordOptions {
   /** When entries without a time were seen, nanoseconds since the epoch: a connection table says nothing of when. Default 0. */
   readonly atNs?: bigint;

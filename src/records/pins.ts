@@ -38,6 +38,7 @@ export interface PinFile {
   readonly takenNs?: bigint;
 }
 
+/** How a list of pins is read. */
 export interface PinOptions {
   /** When the list was printed, nanoseconds since the epoch. */
   readonly takenNs?: bigint;

@@ -71,7 +71,10 @@ export interface ReplayOptions {
    */
   readonly signal?: AbortSignal;
   readonly observers?: readonly PieceObserver[];
+  /** Told how each interface of a capture is taken, when it first shows a frame. */
   readonly onDecision?: (decision: ViewpointDecision) => void;
+  /** Told what whoever reads the report should know besides. */
   readonly onWarning?: (text: string) => void;
+  /** Told after each piece of at most 1 MiB: frames and their bytes on the wire so far. */
   readonly onProgress?: (progress: { readonly frames: number; readonly bytes: number }) => void;
 }

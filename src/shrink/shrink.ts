@@ -9,6 +9,7 @@ import { type Conditions, type Failure, failureOf, failureOfError, isAlike } fro
 import { flowsOf, frameText, type HeldFrame, holdFrames, timeOf, writeFrames } from "./frames.js";
 import { minimize } from "./minimize.js";
 
+/** What is to be cut down, and how it is tried. */
 export interface ShrinkOptions {
   readonly capture: CaptureInput;
   /** How it is replayed, each time. */
@@ -17,9 +18,11 @@ export interface ShrinkOptions {
   readonly conditions?: Conditions;
   /** Where the frames that are left go, as pcapng: a path, or who takes the bytes. */
   readonly output?: OutputTarget;
+  /** Told each time that fewer frames still fail. */
   readonly onProgress?: (progress: ShrinkProgress) => void;
 }
 
+/** How far cutting down has come. */
 export interface ShrinkProgress {
   /** Frames and flows that still fail. */
   readonly frames: number;
@@ -40,6 +43,7 @@ export interface ShrinkReport {
   readonly output?: string;
 }
 
+/** A frame that is left. */
 export interface KeptFrame {
   /** Number in the capture. */
   readonly frame: number;

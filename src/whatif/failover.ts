@@ -63,6 +63,7 @@ export interface FailureRow {
   connections: BreakingConnection[];
 }
 
+/** A connection that a failure breaks. */
 export interface BreakingConnection {
   fiveTuple: string;
   pod: string;
@@ -72,6 +73,7 @@ export interface BreakingConnection {
   byPin?: boolean;
 }
 
+/** Which failures are played, and how often. */
 export interface FailoverOptions extends Omit<ReplayOptions, "workers"> {
   /** Name of a gateway node, or `each`. */
   readonly kill: string;
@@ -85,6 +87,7 @@ export interface FailoverOptions extends Omit<ReplayOptions, "workers"> {
   readonly workers: number;
   /** Told once how many runs there will be, before the first of them. */
   readonly onPlan?: (runs: number) => void;
+  /** Told after each run. */
   readonly onRun?: (done: number, runs: number) => void;
 }
 
