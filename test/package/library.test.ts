@@ -126,7 +126,7 @@ describe("the examples run as they stand", () => {
   const [web, manifests] = [resolve("pcaps/web/in.pcap"), resolve("pcaps/manifests")];
 
   test("who-would-be-hit.mjs names the pods whose connections break", () => {
-    const { status, stdout, stderr } = run("who-would-be-hit.mjs", web, manifests, "each");
+    const { status, stdout, stderr } = run("who-would-be-hit.mjs", web, manifests, "gw-d");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(
       /\ngw-d fails at \S+: 1 connections lose 3 frames, 1 break\n {2}shop\/cart-1 {2}tcp 10\.1\.1\.11:34404 -> /,

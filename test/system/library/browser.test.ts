@@ -38,7 +38,8 @@ function serve(site: string, asked: string[]): Promise<Server> {
     asked.push(`${request.method} ${path}`);
     try {
       const body = readFileSync(path.startsWith("/pcaps/") ? join(ROOT, path) : join(site, path));
-      const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'unsafe-inline'";
+      const policy =
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data:";
       response.writeHead(200, {
         "content-type": TYPES[extname(path)] ?? "application/octet-stream",
         "content-security-policy": policy,
@@ -79,7 +80,7 @@ describe.skipIf(lacking !== "")("the library in a browser", () => {
     "makes of shipped captures, in a %s, what it makes in Node: reports, captures, pages, walks, policies",
     async (where) => {
       const { page, faults } = await open("jobs.html");
-      await page.waitForFunction("globalThis.runJobs !== undefined");
+      await page.waitForSelector("body[data-ready]", { state: "attached" });
       const results = await page.evaluate(`runJobs(${JSON.stringify(JOBS)}, "${where}")`);
       expect(results).toEqual(await nodeResults());
       expect(faults).toEqual([]);
@@ -95,7 +96,7 @@ describe.skipIf(lacking !== "")("the library in a browser", () => {
     await page.setInputFiles("#capture", join(ROOT, "pcaps/web/in.pcap"));
     await page.setInputFiles("#manifests", texts);
     await page.click("#start");
-    await page.waitForFunction("document.getElementById('result').textContent !== ''");
+    await page.locator("#result", { hasText: "Verification" }).waitFor();
     const shown = (await page.textContent("#result"))!;
     const report = await replay({
       captures: [join(ROOT, "pcaps/web/in.pcap")],
@@ -109,9 +110,7 @@ describe.skipIf(lacking !== "")("the library in a browser", () => {
     expect(await page.textContent("#progress")).toBe("1739 frames");
     await page.setInputFiles("#capture", join(ROOT, "README.md"));
     await page.click("#start");
-    await page.waitForFunction(
-      "/^damaged-capture: README.md: byte 0/.test(document.getElementById('result').textContent)",
-    );
+    await page.locator("#result", { hasText: /^damaged-capture: README.md: byte 0/ }).waitFor();
     expect(faults).toEqual([]);
     expect(
       asked.filter((line) => !/^GET \/(?:pcaps\/|assets\/|index\.html|jobs\.html|favicon\.ico)/.test(line)),
@@ -121,7 +120,7 @@ describe.skipIf(lacking !== "")("the library in a browser", () => {
 
   test("a replay is cancelled while it runs, with progress until then", async () => {
     const { page } = await open("jobs.html");
-    await page.waitForFunction("globalThis.runJobs !== undefined");
+    await page.waitForSelector("body[data-ready]", { state: "attached" });
     const told = await page.evaluate("cancelEndless(5)");
     expect(told).toEqual({ reason: "enough", isAfter: true, pieces: expect.any(Number) });
     await page.close();

@@ -49,3 +49,5 @@ globalThis.cancelEndless = async (pieces) => {
     return { reason: error.message, isAfter: seen >= pieces, pieces: seen };
   }
 };
+
+document.body.dataset.ready = "";
