@@ -1,11 +1,24 @@
-/** Base of every error that Sluicegate raises on purpose. `code` is stable and meant for programs; the message for people. */
+/** Code of an error: stable, and one for each class below. */
+export type ErrorCode = "usage" | "invalid-manifests" | "damaged-capture" | "no-match" | "engine" | "output";
+
+/**
+ * Base of every error that Sluicegate raises on purpose. The message is for people: where, what it is, what was expected. What ends a call
+ * through an `AbortSignal` is the signal's `reason`, which is no such error.
+ */
 export class EgressError extends Error {
+  /** For programs: one of `ErrorCode`. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;
+  }
+
+  /** What was expected instead, where the message says so: its end, behind `expected`. */
+  get expected(): string | undefined {
+    const at = this.message.lastIndexOf("expected ");
+    return at < 0 ? undefined : this.message.slice(at + "expected ".length);
   }
 }
 
@@ -14,6 +27,12 @@ export class UsageError extends EgressError {
   constructor(message: string, options?: ErrorOptions) {
     super("usage", message, options);
   }
+}
+
+/** @throws {UsageError} where `value` is no integer from `low` to `high` */
+export function checkRange(name: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new UsageError(`${name} is ${value}, expected an integer from ${low} to ${high}`);
 }
 
 /** One fault of one place in a manifest. Lines and columns count from 1. */
@@ -31,6 +50,7 @@ export interface PolicyFault {
 
 /** Everything that is wrong with a set of manifests, reported at once and in file order. */
 export class PolicyError extends EgressError {
+  /** In file order; the message has one line for each. */
   readonly faults: readonly PolicyFault[];
   /** What they are in. */
   readonly subject: "manifests" | "scenario";
@@ -48,6 +68,7 @@ function formatPolicyFault(fault: PolicyFault): string {
   return `${fault.file}:${fault.line}:${fault.column}: ${fault.path} ${found}, expected ${fault.expected}`;
 }
 
+/** What a `CaptureError` may say besides. */
 export interface CaptureErrorOptions extends ErrorOptions {
   /** Line of a text file, from 1: the message names it instead of the byte. */
   readonly line?: number | undefined;

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const PAGE_SOURCES = "src/report/html/client";
-const PAGE_SCRIPT = "build/page/main.js";
+const PAGE_SCRIPT = "build/page/assets.js";
 
 /** The tests run against what `npm run build` makes; say so plainly where it is missing. */
 export default function setup(): void {

@@ -1,5 +1,6 @@
 import { freshCode } from "../engine/fresh-code.js";
-import { type EngineCode, packageFile, readEngine } from "../engine/load.js";
+import { type EngineCode, readEngine } from "../engine/load.js";
+import { packageFile } from "../platform/node/wasm.js";
 import type { ClusterShape } from "./cluster.js";
 import { establishedContestant, kernelContestant, openingContestant } from "./contestants.js";
 import { type Protocol, TCP_ACK, TCP_SYN } from "./frames.js";

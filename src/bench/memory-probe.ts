@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { instantiate } from "@assemblyscript/loader";
-import { packageFile } from "../engine/load.js";
 import { EngineError } from "../errors.js";
+import { packageFile } from "../platform/node/wasm.js";
 import type { Contestant } from "./measure.js";
 
 /** What machine.wasm exports (assembly/bench/machine.ts). */

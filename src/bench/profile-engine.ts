@@ -1,7 +1,8 @@
 import * as stages from "../../assembly/bench/stages.js";
 import { type Engine, startEngine } from "../engine/engine.js";
 import type { EngineConfig } from "../engine/engine-config.js";
-import { type EngineExports, instantiateEngine, packageFile } from "../engine/load.js";
+import { type EngineExports, instantiateEngine } from "../engine/load.js";
+import { packageFile } from "../platform/node/wasm.js";
 
 /** What profile.wasm exports beside what the engine does (assembly/bench/profile.ts). */
 interface ProfileExports extends EngineExports {

@@ -1,7 +1,7 @@
-import { readSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { openFile } from "#platform/files.js";
 import { CaptureError, UsageError } from "../errors.js";
+import { untilAborted } from "../platform/abort.js";
+import { type ChunkStream, type OpenFile, systemCode } from "../platform/file.js";
 
 /** Bytes of a capture in order. */
 export interface ByteSource {
@@ -19,32 +19,35 @@ export interface ByteSource {
 /** A file or named pipe, read with blocking calls straight into the target: no copy in JavaScript. */
 export class FileSource implements ByteSource {
   readonly name: string;
-  readonly #handle: FileHandle;
+  readonly #file: OpenFile;
   #position = 0;
+  #isClosed = false;
 
-  private constructor(name: string, handle: FileHandle) {
+  private constructor(name: string, file: OpenFile) {
     this.name = name;
-    this.#handle = handle;
+    this.#file = file;
   }
 
   /** @throws {UsageError} where the file does not exist or may not be read */
   static async open(path: string): Promise<FileSource> {
-    let handle: FileHandle;
+    let file: OpenFile;
     try {
-      handle = await open(path, "r");
+      file = await openFile(path);
     } catch (cause) {
       throw new UsageError(`${path}: cannot be opened (${systemCode(cause)}), expected a readable file`, {
         cause,
       });
     }
-    if (!(await handle.stat()).isDirectory()) return new FileSource(path, handle);
-    await handle.close();
+    if (!file.isFolder) return new FileSource(path, file);
+    await file.close();
     throw new UsageError(`${path}: is a folder, expected a capture file`);
   }
 
   read(target: Uint8Array): number {
+    // Its descriptor may be another file's by now.
+    if (this.#isClosed) return 0;
     try {
-      const count = readSync(this.#handle.fd, target, 0, target.length, null);
+      const count = this.#file.read(target);
       this.#position += count;
       return count;
     } catch (cause) {
@@ -53,7 +56,8 @@ export class FileSource implements ByteSource {
   }
 
   close(): Promise<void> {
-    return this.#handle.close();
+    this.#isClosed = true;
+    return this.#file.close();
   }
 }
 
@@ -62,20 +66,26 @@ export class ChunkSource implements ByteSource {
   readonly name: string;
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #close: () => Promise<void>;
+  readonly #signal: AbortSignal | undefined;
   #rest: Uint8Array = new Uint8Array(0);
   #position = 0;
 
-  constructor(name: string, chunks: AsyncIterator<Uint8Array>, close: () => Promise<void>) {
+  /** @param signal ends waiting for a chunk: `read` rejects with its reason */
+  constructor(name: string, chunks: AsyncIterator<Uint8Array>, close: () => Promise<void>, signal?: AbortSignal) {
     this.name = name;
+    this.#signal = signal;
     this.#chunks = chunks;
     this.#close = close;
   }
 
   /** Reads a stream of Node; closing destroys it. */
-  static fromStream(name: string, stream: Readable): ChunkSource {
-    return new ChunkSource(name, stream[Symbol.asyncIterator](), async () => {
-      stream.destroy();
-    });
+  static fromStream(name: string, stream: ChunkStream, signal?: AbortSignal): ChunkSource {
+    return new ChunkSource(
+      name,
+      stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>,
+      async () => void stream.destroy(),
+      signal,
+    );
   }
 
   read(target: Uint8Array): number | Promise<number> {
@@ -93,8 +103,9 @@ export class ChunkSource implements ByteSource {
 
   async #nextChunk(): Promise<IteratorResult<Uint8Array>> {
     try {
-      return await this.#chunks.next();
+      return await untilAborted(this.#chunks.next(), this.#signal);
     } catch (cause) {
+      this.#signal?.throwIfAborted();
       if (cause instanceof CaptureError) throw cause;
       throw new CaptureError(this.name, this.#position, `cannot be read on (${systemCode(cause)})`, { cause });
     }
@@ -151,10 +162,4 @@ export async function readFully(source: ByteSource, target: Uint8Array): Promise
     filled += count;
   }
   return filled;
-}
-
-/** The code of an operating system error, e.g. `ENOENT`, for messages. */
-export function systemCode(cause: unknown): string {
-  if (cause instanceof Error) return (cause as NodeJS.ErrnoException).code ?? cause.message;
-  return String(cause);
 }

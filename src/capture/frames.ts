@@ -1,3 +1,4 @@
+import type { CaptureInput } from "./input.js";
 import { openCapture } from "./open.js";
 import { createFrameIndex } from "./types.js";
 
@@ -22,11 +23,15 @@ const INDEX_CAPACITY = 1 << 14;
 
 /**
  * The frames of a capture one by one, for whoever looks at frames without an engine. Memory is bounded for files of any size.
- * @param path file, or `-` for standard input
+ * @param signal ends waiting for bytes of a stream   @throws its reason
  * @throws {CaptureError} at damage, after everything before it
  */
-export async function* captureFrames(path: string, notes: CaptureNotes): AsyncGenerator<CaptureFrame> {
-  const reader = await openCapture(path);
+export async function* captureFrames(
+  input: CaptureInput,
+  notes: CaptureNotes = { truncated: false },
+  signal?: AbortSignal,
+): AsyncGenerator<CaptureFrame> {
+  const reader = await openCapture(input, { signal });
   const memory = new Uint8Array(MEMORY_SIZE);
   const index = createFrameIndex(INDEX_CAPACITY);
   let frame = 0;

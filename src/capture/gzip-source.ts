@@ -1,14 +1,15 @@
-import { createInflateRaw, type InflateRaw } from "node:zlib";
+import { startInflate } from "#platform/zlib.js";
 import { CaptureError } from "../errors.js";
-import { type ByteSource, ChunkSource, readFully, systemCode } from "./byte-source.js";
-import { crc32 } from "./crc32.js";
+import { crc32 } from "../platform/crc32.js";
+import { systemCode } from "../platform/file.js";
+import type { RawInflate } from "../platform/raw-inflate.js";
+import { type ByteSource, ChunkSource, readFully } from "./byte-source.js";
 
 /**
  * Compressed bytes handed to the decompressor at a time. Deflate expands at most 1,032 times,
  * so at most about 17 MB of decompressed bytes wait in memory, whatever the file holds.
  */
 const INPUT_SIZE = 16 * 1024;
-const OUTPUT_SIZE = 64 * 1024;
 
 // Member header (RFC 1952 section 2.3).
 const ID1 = 0x1f;
@@ -61,8 +62,10 @@ class Members {
   readonly #input = new Uint8Array(INPUT_SIZE);
   #at = 0;
   #end = 0;
-  #inflate: InflateRaw | undefined;
+  #inflate: RawInflate | undefined;
   #given = 0;
+  /** Whoever was reading meanwhile gets nothing more: a decompressor that is gone takes no bytes, for ever. */
+  #isClosed = false;
 
   constructor(source: ByteSource) {
     this.#source = source;
@@ -78,6 +81,7 @@ class Members {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#inflate?.destroy();
     await this.#source.close();
   }
@@ -105,11 +109,12 @@ class Members {
   async *#body(): AsyncGenerator<Uint8Array> {
     let crc = 0;
     let size = 0;
-    const member = new MemberBody();
-    this.#inflate = member.inflate;
+    const member = startInflate();
+    this.#inflate = member;
     while (!member.ended) {
       const more = await this.#available();
       const consumed = await member.write(this.#input.subarray(this.#at, more ? this.#end : this.#at));
+      if (this.#isClosed) throw new CutOff();
       this.#at += consumed;
       for (const chunk of member.takeOutput()) {
         crc = crc32(chunk, crc);
@@ -139,6 +144,7 @@ class Members {
   }
 
   async #available(): Promise<boolean> {
+    if (this.#isClosed) return false;
     if (this.#at === this.#end) {
       this.#at = 0;
       this.#end = await readFully(this.#source, this.#input);
@@ -163,49 +169,6 @@ class Members {
 
   async #skipText(): Promise<void> {
     while ((await this.#byte()) !== 0);
-  }
-}
-
-/** The deflate data of one member. */
-class MemberBody {
-  readonly inflate = createInflateRaw({ chunkSize: OUTPUT_SIZE });
-  ended = false;
-  failure: Error | undefined;
-  #output: Buffer[] = [];
-
-  constructor() {
-    this.inflate.on("data", (chunk: Buffer) => this.#output.push(chunk));
-    this.inflate.on("end", () => {
-      this.ended = true;
-    });
-    this.inflate.on("error", (error: NodeJS.ErrnoException) => {
-      // The input is over before the data is: the caller sees that by itself.
-      if (error.code !== "Z_BUF_ERROR") this.failure = error;
-    });
-  }
-
-  /**
-   * Decompresses `input`; an empty one says that there is no more.
-   * @returns bytes of `input` that belong to this member
-   */
-  async write(input: Uint8Array): Promise<number> {
-    const before = this.inflate.bytesWritten;
-    await new Promise<void>((resolve) => {
-      const settle = () => {
-        this.inflate.off("error", settle).off("end", settle);
-        resolve();
-      };
-      this.inflate.once("error", settle).once("end", settle);
-      if (input.length > 0) this.inflate.write(input, settle);
-      else this.inflate.end();
-    });
-    return this.inflate.bytesWritten - before;
-  }
-
-  takeOutput(): Buffer[] {
-    const output = this.#output;
-    this.#output = [];
-    return output;
   }
 }
 

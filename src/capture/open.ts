@@ -1,7 +1,8 @@
-import type { Readable } from "node:stream";
 import { CaptureError } from "../errors.js";
-import { type ByteSource, ChunkSource, FileSource, PrefixedSource, readFully } from "./byte-source.js";
+import { hexOf } from "../net/bytes.js";
+import { type ByteSource, PrefixedSource, readFully } from "./byte-source.js";
 import { GzipSource, isGzip } from "./gzip-source.js";
+import { type CaptureInput, type InputOptions, openInput } from "./input.js";
 import { PCAP_HEADER_SIZE, PcapParser, pcapHeaderFault, pcapVariant } from "./pcap.js";
 import { isPcapng, PcapngParser, SECTION_HEAD_SIZE, sectionFault } from "./pcapng.js";
 import { PieceReader } from "./piece-reader.js";
@@ -18,24 +19,22 @@ const EXPECTED = "a pcap or pcapng capture, plain or gzipped";
  */
 export type Converter = (source: ByteSource, gzip: GzipSource | undefined) => Promise<CaptureReader | undefined>;
 
-export interface OpenOptions {
-  /** What `-` reads instead of standard input. */
-  readonly stdin?: Readable;
-  /** Asked where the content is not that of a capture. */
+/** How a capture is opened. */
+export interface OpenOptions extends InputOptions {
+  /** Asked where the content is not that of a capture. @internal */
   readonly convert?: Converter;
 }
 
 /**
  * Opens a capture: pcap (micro-, nanosecond or modified, both byte orders) or pcapng, plain or gzipped, told apart by content.
  *
- * Reading is bounded in memory for files of any size; {@link PieceReader} states the bound. Link types that cannot be
+ * Reading is bounded in memory for files of any size: the memory that a piece is read into, and one metadata block of at most 16 MiB. Link types that cannot be
  * parsed are no error here: their interfaces carry the number, and whoever consumes the frames counts them by it.
- * @param path a file or a named pipe; `-` for standard input
  * @throws {UsageError} where there is no such file
  * @throws {CaptureError} where it is empty, of an unknown kind, or cut off within its header
  */
-export async function openCapture(path: string, options: OpenOptions = {}): Promise<CaptureReader> {
-  const { source, gzip } = await openBytes(path, options.stdin);
+export async function openCapture(input: CaptureInput, options: OpenOptions = {}): Promise<CaptureReader> {
+  const { source, gzip } = await openBytes(input, options);
   try {
     return await openFormat(source, gzip, options.convert);
   } catch (error) {
@@ -46,10 +45,10 @@ export async function openCapture(path: string, options: OpenOptions = {}): Prom
 
 /** Opens any file for reading; what is gzipped is decompressed. @throws {UsageError} where there is no such file   @throws {CaptureError} */
 export async function openBytes(
-  path: string,
-  stdin: Readable = process.stdin,
+  input: CaptureInput,
+  options: InputOptions = {},
 ): Promise<{ source: ByteSource; gzip: GzipSource | undefined }> {
-  const plain = path === "-" ? ChunkSource.fromStream(path, stdin) : await FileSource.open(path);
+  const plain = await openInput(input, options);
   try {
     const start = await take(plain, MAGIC_SIZE);
     const whole = new PrefixedSource(start, plain);
@@ -81,14 +80,14 @@ async function openFormat(
   }
   const converted = await convert?.(new PrefixedSource(head, source), gzip);
   if (converted) return converted;
-  const found = Buffer.from(head.subarray(0, MAGIC_SIZE)).toString("hex");
+  const found = hexOf(head.subarray(0, MAGIC_SIZE));
   const others = convert ? ", or connection records" : "";
   throw new CaptureError(source.name, 0, `magic is ${found}, expected that of ${EXPECTED}${others}`);
 }
 
 function cutFault(what: string, head: DataView, size: number): RecordFault | undefined {
   if (head.byteLength >= size) return undefined;
-  const found = Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString("hex");
+  const found = hexOf(new Uint8Array(head.buffer, head.byteOffset, head.byteLength));
   const message = `${what} is cut off after ${head.byteLength} bytes (${found}), expected ${size}`;
   return { offset: head.byteLength, message };
 }

@@ -1,6 +1,6 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeWriting, openForWriting, writeSome } from "#platform/files.js";
 import { OutputError } from "../errors.js";
-import { systemCode } from "./byte-source.js";
+import { systemCode } from "../platform/file.js";
 
 /** Bytes of the buffer; no single record may be larger. */
 export const SINK_BUFFER_SIZE = 1024 * 1024;
@@ -8,8 +8,19 @@ const RETRY_MS = 1;
 /** Up to this length a loop over words is quicker than a call that moves memory. */
 const MAX_LOOP_LENGTH = 128;
 
+/** Takes bytes of an output in order; they are its own. What it throws ends the writing. */
+export type TakeBytes = (bytes: Uint8Array<ArrayBuffer>) => void;
+
+/** Where an output goes: a path, an open descriptor, or a function. */
+export type OutputTarget = string | number | TakeBytes;
+
+function nameOf(target: OutputTarget): string {
+  if (typeof target === "string") return target;
+  return typeof target === "number" ? `descriptor ${target}` : "output";
+}
+
 /**
- * A file (or an open descriptor) that is written through one fixed buffer with blocking calls.
+ * A file, an open descriptor or a function that is written to through one fixed buffer with blocking calls.
  * Callers `reserve` room, write their bytes at the place given and say nothing more: flushing happens by itself.
  */
 export class OutputSink {
@@ -19,7 +30,7 @@ export class OutputSink {
   readonly #bytes: Uint8Array;
   /** All of the memory that the buffer lies in. */
   readonly #around: Uint8Array;
-  readonly #fd: number;
+  readonly #target: number | TakeBytes;
   readonly #owned: boolean;
   #source: Uint8Array = new Uint8Array(0);
   #sourceView = new DataView(this.#source.buffer);
@@ -27,19 +38,19 @@ export class OutputSink {
   #closed = false;
 
   /**
-   * @param target path of a file to create or overwrite, or a descriptor, which stays open after `close`
+   * @param target path of a file to create or overwrite, a descriptor, which stays open after `close`, or who takes the bytes
    * @param buffer at least {@link SINK_BUFFER_SIZE} bytes. Where it lies in the memory that frames are copied from,
    *   copying makes no JavaScript object.
    * @throws {OutputError} where the file cannot be created
    */
-  constructor(target: string | number, buffer: Uint8Array = new Uint8Array(SINK_BUFFER_SIZE)) {
+  constructor(target: OutputTarget, buffer: Uint8Array = new Uint8Array(SINK_BUFFER_SIZE)) {
     this.#bytes = buffer;
     this.#around = new Uint8Array(buffer.buffer);
     this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.#owned = typeof target === "string";
-    this.name = typeof target === "string" ? target : `descriptor ${target}`;
+    this.name = nameOf(target);
     try {
-      this.#fd = typeof target === "string" ? openSync(target, "w") : target;
+      this.#target = typeof target === "string" ? openForWriting(target) : target;
     } catch (cause) {
       throw new OutputError(this.name, systemCode(cause), { cause });
     }
@@ -82,8 +93,9 @@ export class OutputSink {
   }
 
   flush(): void {
-    let at = 0;
-    while (at < this.#end) at += this.#write(at);
+    const target = this.#target;
+    if (typeof target === "number") for (let at = 0; at < this.#end; ) at += this.#write(target, at);
+    else if (this.#end > 0) target(new Uint8Array(this.#bytes.subarray(0, this.#end)));
     this.#end = 0;
   }
 
@@ -94,13 +106,13 @@ export class OutputSink {
     try {
       this.flush();
     } finally {
-      if (this.#owned) closeSync(this.#fd);
+      if (this.#owned) closeWriting(this.#target as number);
     }
   }
 
-  #write(at: number): number {
+  #write(descriptor: number, at: number): number {
     try {
-      return writeSync(this.#fd, this.#bytes, at, this.#end - at);
+      return writeSome(descriptor, this.#bytes, at, this.#end);
     } catch (cause) {
       if (systemCode(cause) !== "EAGAIN") throw new OutputError(this.name, systemCode(cause), { cause });
       // A pipe that does not block is full: let its reader go on.

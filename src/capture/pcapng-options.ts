@@ -1,3 +1,4 @@
+import { utf8Text } from "../net/text.js";
 import type { RecordFault } from "./record-parser.js";
 import { TickScale } from "./timestamp.js";
 
@@ -82,7 +83,7 @@ function wrongLength(option: string, valueAt: number, length: number, expected: 
 
 /** UTF-8 up to a terminating zero, which some writers add. */
 function textAt(view: DataView, at: number, length: number): string {
-  const bytes = Buffer.from(view.buffer, view.byteOffset + at, Math.min(length, MAX_NAME_BYTES));
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, Math.min(length, MAX_NAME_BYTES));
   const zero = bytes.indexOf(0);
-  return bytes.toString("utf8", 0, zero < 0 ? bytes.length : zero);
+  return utf8Text(bytes, 0, zero < 0 ? bytes.length : zero);
 }

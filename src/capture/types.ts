@@ -38,6 +38,7 @@ export interface FrameIndex {
   readonly interfaceIndex: Uint32Array;
 }
 
+/** An index with room for `capacity` frames. */
 export function createFrameIndex(capacity: number): FrameIndex {
   return {
     count: 0,
@@ -83,5 +84,6 @@ export interface CaptureReader {
    * @throws {CaptureError} at damage, on the call after the one that delivered everything before it
    */
   next(memory: Uint8Array, index: FrameIndex): Promise<boolean>;
+  /** Gives up the rest of the capture, and its file. */
   close(): Promise<void>;
 }

@@ -1,9 +1,12 @@
-import { OutputSink } from "./output-sink.js";
+import { UsageError } from "../errors.js";
+import { utf8Bytes } from "../net/text.js";
+import { OutputSink, type OutputTarget } from "./output-sink.js";
 import { padded } from "./pcapng-options.js";
 import { MAX_CAPTURED_LENGTH } from "./record-parser.js";
 
+/** How a capture is written. */
 export interface WriteOptions {
-  /** Memory for the output buffer, at least `SINK_BUFFER_SIZE` bytes; see {@link OutputSink}. */
+  /** Memory for the output buffer, at least `SINK_BUFFER_SIZE` bytes. */
   readonly buffer?: Uint8Array;
 }
 
@@ -36,10 +39,10 @@ export class PcapngWriter {
   readonly #interfaces = new Map<string, number>();
 
   /**
-   * @param target path of a file to create or overwrite, or a descriptor, which stays open after `close`
+   * @param target path of a file to create or overwrite, a descriptor, which stays open after `close`, or who takes the bytes
    * @throws {OutputError} where the file cannot be created
    */
-  constructor(target: string | number, options: WriteOptions = {}) {
+  constructor(target: OutputTarget, options: WriteOptions = {}) {
     this.#sink = new OutputSink(target, options.buffer);
     const { view } = this.#sink;
     const at = this.#sink.reserve(SECTION_HEADER_SIZE);
@@ -64,7 +67,7 @@ export class PcapngWriter {
     if (known !== undefined) return known;
     const id = this.#interfaces.size;
     this.#interfaces.set(key, id);
-    this.#writeInterface(linkType, Buffer.from(name, "utf8").subarray(0, MAX_NAME_BYTES));
+    this.#writeInterface(linkType, utf8Bytes(name).subarray(0, MAX_NAME_BYTES));
     return id;
   }
 
@@ -74,7 +77,7 @@ export class PcapngWriter {
    * @param timeLow lower 32 bits of the nanoseconds since the epoch, `timeHigh` the upper ones
    * @param capturedLength bytes of the frame at `at` of `source`, at most 262,144
    * @param packetId number of the frame, 1-based, below 2^53
-   * @throws {OutputError} where what was written before cannot be stored
+   * @throws {UsageError} for a longer frame   @throws {OutputError} where what was written before cannot be stored
    */
   frame(
     interfaceId: number,
@@ -123,7 +126,7 @@ export class PcapngWriter {
     view.setUint32(at + 16, size, true);
   }
 
-  #writeInterface(linkType: number, name: Buffer): void {
+  #writeInterface(linkType: number, name: Uint8Array): void {
     const { view } = this.#sink;
     const size = INTERFACE_FIXED_SIZE + OPTION_HEADER_SIZE + padded(name.length);
     let at = this.#sink.reserve(size);
@@ -155,11 +158,11 @@ export class PcapWriter {
   readonly #sink: OutputSink;
 
   /**
-   * @param target path of a file to create or overwrite, or a descriptor, which stays open after `close`
+   * @param target path of a file to create or overwrite, a descriptor, which stays open after `close`, or who takes the bytes
    * @param linkType LINKTYPE_* number, 16 bit
    * @throws {OutputError} where the file cannot be created
    */
-  constructor(target: string | number, linkType: number, options: WriteOptions = {}) {
+  constructor(target: OutputTarget, linkType: number, options: WriteOptions = {}) {
     this.#sink = new OutputSink(target, options.buffer);
     const { view } = this.#sink;
     const at = this.#sink.reserve(PCAP_HEADER_SIZE);
@@ -176,7 +179,7 @@ export class PcapWriter {
    * Appends a frame.
    * @param timeLow lower 32 bits of the nanoseconds since the epoch, `timeHigh` the upper ones; before 2106
    * @param capturedLength bytes of the frame at `at` of `source`, at most 262,144
-   * @throws {OutputError} where what was written before cannot be stored
+   * @throws {UsageError} for a longer frame   @throws {OutputError} where what was written before cannot be stored
    */
   frame(
     timeLow: number,
@@ -214,5 +217,5 @@ export class PcapWriter {
 
 function refuseLength(file: string, capturedLength: number): void {
   if (capturedLength <= MAX_CAPTURED_LENGTH) return;
-  throw new RangeError(`${file}: frame has ${capturedLength} bytes, expected at most ${MAX_CAPTURED_LENGTH}`);
+  throw new UsageError(`${file}: frame has ${capturedLength} bytes, expected at most ${MAX_CAPTURED_LENGTH}`);
 }

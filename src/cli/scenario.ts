@@ -1,7 +1,7 @@
 import { loadManifests } from "../config/load.js";
 import type { PolicyModel } from "../config/types.js";
 import { PolicyError, type PolicyFault } from "../errors.js";
-import { initiallyDown } from "../gateway/initial.js";
+import { scenarioOptionsOf } from "../gateway/initial.js";
 import { readScenario, type Scenario } from "../gateway/scenario.js";
 import type { ReplayOptions } from "../replay/options.js";
 import { loadOptions } from "./cluster.js";
@@ -18,12 +18,9 @@ export type ScenarioInput = Required<Pick<ReplayOptions, "scenario" | "laterMode
 export function loadScenario(flags: FlagValues, model: PolicyModel): ScenarioInput | undefined {
   if (flags.scenario === undefined) return undefined;
   const later = new LaterManifests(flags);
-  const { healthTimeoutMs } = model.settings;
   const scenario = readNamed(flags.scenario, {
-    nodes: model.nodes,
+    ...scenarioOptionsOf(model),
     laterNodes: (paths) => later.load(paths).flatMap(({ nodes }) => nodes.map(({ name }) => name)),
-    initialDown: initiallyDown(model),
-    ...(healthTimeoutMs && { timeoutMs: healthTimeoutMs.value }),
   });
   const paths = scenario.events.flatMap((event) => ("manifests" in event ? [event.manifests] : []));
   return { scenario, laterModels: later.load(paths) };

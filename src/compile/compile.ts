@@ -1,8 +1,14 @@
 import type { NatProfile, PolicyModel } from "../config/types.js";
 import { compilePolicy } from "../engine/blob.js";
 import { createEngine } from "../engine/engine.js";
-import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
+import {
+  DEFAULT_ENGINE_CONFIG,
+  type EngineConfig,
+  LEAST_CONNECTIONS,
+  MOST_CONNECTIONS,
+} from "../engine/engine-config.js";
 import { deriveSeeds } from "../engine/seeds.js";
+import { checkRange } from "../errors.js";
 import { GatewayControl } from "../gateway/control.js";
 import { familyOf } from "../net/address.js";
 import { type Opening, openingOf } from "./opening.js";
@@ -44,18 +50,21 @@ export interface CompiledPolicy {
 /**
  * Compiles the manifests of a cluster for a host of its own. A pure function of its arguments: the same model gives the same bytes. Frames
  * get the verdicts of a replay with the same settings.
+ * @throws {UsageError} for a seed or a number of connections out of range
  * @throws {EngineError} naming the limit or the rule that the model breaks
  */
 export function compileForHosts(model: PolicyModel, settings: CompileSettings = {}): CompiledPolicy {
+  const { seed = DEFAULT_SEED, connections = DEFAULT_ENGINE_CONFIG.connections } = settings;
+  checkRange("seed", seed, 0, Number.MAX_SAFE_INTEGER);
+  checkRange("connections", connections, LEAST_CONNECTIONS, MOST_CONNECTIONS);
   const natProfile = settings.natProfile ?? model.settings.natProfile?.value ?? DEFAULT_ENGINE_CONFIG.natProfile;
   const { picture } = new GatewayControl(model);
   const blob = compilePolicy(picture.model, { natProfile });
-  const connections = settings.connections ?? DEFAULT_ENGINE_CONFIG.connections;
   const hasIpv6 = picture.model.endpoints.some(({ addresses }) => addresses.some((one) => familyOf(one) === 6));
   const config = roomyFor(
     {
       ...DEFAULT_ENGINE_CONFIG,
-      ...deriveSeeds(settings.seed ?? DEFAULT_SEED, settings.balance ?? "rendezvous"),
+      ...deriveSeeds(seed, settings.balance ?? "rendezvous"),
       natProfile,
       maxBatch: settings.maxBatch ?? DEFAULT_BATCH,
       connections,

@@ -1,9 +1,10 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "#platform/hash.js";
 import type { Egress, Policy, Timeouts } from "../config/types.js";
 import { nodeTable, zoneTable } from "../engine/blob.js";
 import { ABI_VERSION, BLOB_VERSION, GATEWAY_ACTIVE, GATEWAY_DOWN, GATEWAY_HEALTHY } from "../engine/codes.js";
 import { type EngineConfig, encodeEngineConfig } from "../engine/engine-config.js";
 import { type AddressBytes, formatAddress } from "../net/address.js";
+import { hexOf } from "../net/bytes.js";
 import type { CompiledPolicy } from "./compile.js";
 import type { Opening } from "./opening.js";
 import { type Needs, needsOf } from "./room.js";
@@ -59,7 +60,7 @@ export interface PolicyDocument {
   };
 }
 
-/** @param file name of the blob's file, without folders: the document lies beside it */
+/** Describes a compiled policy for hosts. @param file name of the blob's file, without folders: the document lies beside it */
 export function policyDocument(compiled: CompiledPolicy, file: string): PolicyDocument {
   const { blob, config, opening, model } = compiled;
   const nodes = nodeTable(model);
@@ -70,8 +71,8 @@ export function policyDocument(compiled: CompiledPolicy, file: string): PolicyDo
     schema: "sluicegate.io/compiled-policy/v1",
     abiVersion: ABI_VERSION,
     blobVersion: BLOB_VERSION,
-    blob: { file, bytes: blob.length, sha256: createHash("sha256").update(blob).digest("hex") },
-    configuration: { record: Buffer.from(encodeEngineConfig(config)).toString("hex"), fields: fieldsOf(config) },
+    blob: { file, bytes: blob.length, sha256: hexOf(sha256(blob)) },
+    configuration: { record: hexOf(encodeEngineConfig(config)), fields: fieldsOf(config) },
     needs: { ...needsOf(blob), connections6: config.connections6 === 0 ? 0 : 1 },
     calls: callsOf(
       opening,

@@ -13,7 +13,10 @@ const MOST = {
 } as const;
 
 /** What a policy takes of each table. */
-export type Needs = Pick<EngineConfig, keyof typeof MOST>;
+export type Needs = Pick<
+  EngineConfig,
+  "nodes" | "zones" | "egresses" | "policies" | "prefixes" | "endpoints" | "blobSize"
+>;
 
 export function needsOf(blob: Uint8Array): Needs {
   return { ...neededBy(blob), blobSize: blob.length };

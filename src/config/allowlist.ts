@@ -26,6 +26,7 @@ export interface AllowlistRow {
   readonly why: string;
 }
 
+/** Source addresses that a firewall must allow, by policy. */
 export interface Allowlist {
   readonly rows: readonly AllowlistRow[];
   readonly failures: number;

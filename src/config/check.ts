@@ -36,6 +36,7 @@ export interface CheckRow {
   readonly note: string | undefined;
 }
 
+/** What manifests say once they are read: who leaves by which address, and what to look at. */
 export interface CheckReport {
   readonly rows: readonly CheckRow[];
   /** Spans of endpoints that have lost their address to a later owner; they have no rows. */

@@ -1,4 +1,6 @@
-import { isUtf8 } from "node:buffer";
+import { isUtf8 } from "#platform/memory.js";
+import { concatBytes } from "../net/bytes.js";
+import { latin1Text, utf8Bytes, utf8Text } from "../net/text.js";
 import type { FaultLog } from "./fault-log.js";
 import { type JsonDocument, splitJson } from "./json-read.js";
 import { JsonFault } from "./json-walk.js";
@@ -23,7 +25,7 @@ export interface Inherited {
  * Hands every object of a file to `sink`, JSON one by one as it is parsed, so that a large dump is never in memory as a whole.
  * What cannot be read becomes a fault in `log`.
  */
-export function readDocuments(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink): void {
+export function readDocuments(file: string, bytes: Uint8Array, log: FaultLog, sink: DocumentSink): void {
   if (!isUtf8(bytes)) {
     log.textFault(file, "json", 0, "bytes that are not UTF-8", "UTF-8 text");
     return;
@@ -40,13 +42,13 @@ export function readDocuments(file: string, bytes: Buffer, log: FaultLog, sink: 
   readYamlFile(file, bytes, log, sink);
 }
 
-function looksLikeJson(bytes: Buffer): boolean {
-  const first = /\S/.exec(bytes.toString("latin1", 0, 4096))?.[0];
+function looksLikeJson(bytes: Uint8Array): boolean {
+  const first = /\S/.exec(latin1Text(bytes, 0, Math.min(bytes.length, 4096)))?.[0];
   return first === "{" || first === "[";
 }
 
 /** @returns the fault that makes the text no JSON; nothing was handed on then */
-function readJson(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink): JsonFault | undefined {
+function readJson(file: string, bytes: Uint8Array, log: FaultLog, sink: DocumentSink): JsonFault | undefined {
   try {
     const { documents, duplicates } = splitJson(bytes);
     for (const { offset, key } of duplicates) {
@@ -62,14 +64,14 @@ function readJson(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink
 
 function readJsonDocument(
   file: string,
-  bytes: Buffer,
+  bytes: Uint8Array,
   document: JsonDocument,
   log: FaultLog,
   sink: DocumentSink,
 ): void {
   const { start, end, list, items } = document;
   const head = list
-    ? Buffer.concat([bytes.subarray(start, list.start), Buffer.from("[]"), bytes.subarray(list.end, end)])
+    ? concatBytes([bytes.subarray(start, list.start), utf8Bytes("[]"), bytes.subarray(list.end, end)])
     : undefined;
   const header = parsePiece(file, head ?? bytes.subarray(start, end), start, log);
   if (!header) return;
@@ -88,25 +90,25 @@ function readJsonDocument(
   }
 }
 
-function parsePiece(file: string, piece: Buffer, offset: number, log: FaultLog): { value: unknown } | undefined {
+function parsePiece(file: string, piece: Uint8Array, offset: number, log: FaultLog): { value: unknown } | undefined {
   if (piece.length > LONGEST_TEXT) {
     log.textFault(file, "json", offset, `one object of ${piece.length} bytes`, `at most ${LONGEST_TEXT}`);
     return undefined;
   }
   try {
-    return { value: JSON.parse(piece.toString("utf8")) };
+    return { value: JSON.parse(utf8Text(piece)) };
   } catch (error) {
     log.textFault(file, "json", offset, error instanceof Error ? error.message : String(error), "well-formed JSON");
     return undefined;
   }
 }
 
-function readYamlFile(file: string, bytes: Buffer, log: FaultLog, sink: DocumentSink): void {
+function readYamlFile(file: string, bytes: Uint8Array, log: FaultLog, sink: DocumentSink): void {
   if (bytes.length > LONGEST_TEXT) {
     log.textFault(file, "json", 0, `${bytes.length} bytes of YAML`, `at most ${LONGEST_TEXT}; JSON may be larger`);
     return;
   }
-  const text = bytes.toString("utf8");
+  const text = utf8Text(bytes);
   for (const piece of yamlPieces(text)) readYamlPiece(file, text, piece, log, sink);
 }
 
@@ -123,7 +125,7 @@ function readYamlPiece(file: string, text: string, piece: YamlPiece, log: FaultL
 
 /** A copy of its own: V8 reads parts of a long string more slowly, and keeps all of that alive for them. */
 function ownText(part: string): string {
-  return Buffer.from(part, "utf8").toString("utf8");
+  return utf8Text(utf8Bytes(part));
 }
 
 interface ListObject {

@@ -1,4 +1,5 @@
 import { PolicyError, type PolicyFault } from "../errors.js";
+import { utf8Text } from "../net/text.js";
 import type { ManifestReader } from "./files.js";
 import { locateInJson } from "./json-read.js";
 import type { LocateQuery, Origin, PathStep } from "./origin.js";
@@ -153,13 +154,13 @@ function placeless(text: string): ManifestWarning {
   return { file: "", line: undefined, column: undefined, text };
 }
 
-function locateInFile<T extends Pending>(bytes: Buffer, entries: readonly T[], places: Map<T, LineColumn>): void {
+function locateInFile<T extends Pending>(bytes: Uint8Array, entries: readonly T[], places: Map<T, LineColumn>): void {
   const json: T[] = [];
   const yaml: T[] = [];
   for (const entry of entries) (formatOf(entry) === "json" ? json : yaml).push(entry);
   if (json.length > 0) lineColumns(json, jsonOffsets(bytes, json), new ByteLines(bytes), places);
   if (yaml.length > 0) {
-    const text = bytes.toString("utf8");
+    const text = utf8Text(bytes);
     lineColumns(yaml, yamlOffsets(text, yaml), new TextLines(text), places);
   }
 }
@@ -168,7 +169,7 @@ function formatOf(entry: Pending): "json" | "yaml" {
   return "origin" in entry.place! ? entry.place.origin.format : entry.place!.format;
 }
 
-function jsonOffsets(bytes: Buffer, entries: readonly Pending[]): number[] {
+function jsonOffsets(bytes: Uint8Array, entries: readonly Pending[]): number[] {
   const offsets = new Array<number>(entries.length).fill(0);
   const byStart = new Map<number, { index: number; query: LocateQuery }[]>();
   entries.forEach(({ place }, index) => {
@@ -224,15 +225,15 @@ interface Lines {
 }
 
 class ByteLines implements Lines {
-  readonly #bytes: Buffer;
-  constructor(bytes: Buffer) {
+  readonly #bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
   nextLine(from: number): number {
     return this.#bytes.indexOf(0x0a, from) + 1 || -1;
   }
   width(from: number, to: number): number {
-    return this.#bytes.toString("utf8", from, to).length;
+    return utf8Text(this.#bytes, from, to).length;
   }
 }
 

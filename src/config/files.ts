@@ -1,7 +1,7 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { basename, join, kindOf, namesIn, openNow, readWhole, realPath as resolvedPath } from "#platform/files.js";
+import { gunzip } from "#platform/zlib.js";
 import { UsageError } from "../errors.js";
+import { concatBytes } from "../net/bytes.js";
 
 /** Largest file that is read, after decompression: bytes. Beyond it a `.gz` is taken for a bomb. */
 const LARGEST_FILE = 2 ** 31 - 1;
@@ -43,12 +43,12 @@ export function listManifestFiles(paths: readonly string[]): FileList {
     const real = realPath(path);
     if (seen.has(real)) return;
     seen.add(real);
-    const status = guarded(path, () => statSync(path));
-    if (status.isCharacterDevice() || status.isBlockDevice()) {
+    const kind = guarded(path, () => kindOf(path));
+    if (kind === "device") {
       throw new UsageError(`${path}: cannot be read: it is a device, expected a file, a folder or a pipe`);
     }
-    if (status.isDirectory()) {
-      const names = guarded(path, () => readdirSync(path)).sort();
+    if (kind === "folder") {
+      const names = guarded(path, () => namesIn(path)).sort();
       for (const name of names) if (!name.startsWith(".")) visit(join(path, name), false);
       return;
     }
@@ -60,7 +60,7 @@ export function listManifestFiles(paths: readonly string[]): FileList {
 /** Links resolved, so that loops end; a pipe (`<(kubectl …)`) has no such path. */
 function realPath(path: string): string {
   try {
-    return realpathSync(path);
+    return resolvedPath(path);
   } catch {
     return path;
   }
@@ -77,25 +77,26 @@ export function roleOf(path: string): FileRole {
 
 /** Reads files, whole; those that can be read only once (pipes) are kept for a second look at their lines. */
 export class ManifestReader {
-  readonly #kept = new Map<string, Buffer>();
+  readonly #kept = new Map<string, Uint8Array>();
 
   /**
    * The bytes of a file, decompressed where they begin with gzip's magic number, without a byte order mark.
    * @throws {UsageError} where the file cannot be read, is larger than `LARGEST_FILE`, or is broken gzip
    */
-  read(name: string): Buffer {
+  read(name: string): Uint8Array {
     const kept = this.#kept.get(name);
     if (kept) return kept;
-    const isRegular = guarded(name, () => statSync(name)).isFile();
-    const bytes = decode(name, isRegular ? guarded(name, () => readFileSync(name)) : readStream(name));
+    const isRegular = guarded(name, () => kindOf(name)) === "file";
+    const bytes = decode(name, isRegular ? guarded(name, () => readWhole(name)) : readStream(name));
     if (!isRegular) this.#kept.set(name, bytes);
     return bytes;
   }
 }
 
-function decode(name: string, raw: Buffer): Buffer {
+/** Bytes of a file, decompressed where they are gzip, without a byte order mark. @throws {UsageError} where it is broken gzip */
+export function decode(name: string, raw: Uint8Array): Uint8Array {
   const gzipped = raw[0] === 0x1f && raw[1] === 0x8b;
-  const bytes = gzipped ? guarded(name, () => gunzipSync(raw, { maxOutputLength: LARGEST_FILE })) : raw;
+  const bytes = gzipped ? guarded(name, () => gunzip(raw, LARGEST_FILE)) : raw;
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   return hasMark ? bytes.subarray(3) : bytes;
 }
@@ -103,22 +104,22 @@ function decode(name: string, raw: Buffer): Buffer {
 const CHUNK = 1 << 20;
 
 /** A pipe or device up to its end, which has to come. */
-function readStream(name: string): Buffer {
-  const chunks: Buffer[] = [];
+function readStream(name: string): Uint8Array {
+  const chunks: Uint8Array[] = [];
   let size = 0;
-  const file = guarded(name, () => openSync(name, "r"));
+  const file = guarded(name, () => openNow(name));
   try {
     for (;;) {
-      const chunk = Buffer.allocUnsafe(CHUNK);
-      const length = guarded(name, () => readSync(file, chunk));
-      if (length === 0) return Buffer.concat(chunks);
+      const chunk = new Uint8Array(CHUNK);
+      const length = guarded(name, () => file.read(chunk));
+      if (length === 0) return concatBytes(chunks);
       size += length;
       if (size > LARGEST_STREAM)
         throw new UsageError(`${name}: cannot be read: it does not end within ${LARGEST_STREAM} bytes`);
       chunks.push(chunk.subarray(0, length));
     }
   } finally {
-    closeSync(file);
+    file.close();
   }
 }
 

@@ -1,3 +1,5 @@
+import { utf8Bytes } from "../net/text.js";
+
 const OFFSET_BASIS = 0x811c9dc5;
 const PRIME = 0x01000193;
 
@@ -7,6 +9,6 @@ const PRIME = 0x01000193;
  */
 export function fnv1a32(text: string): number {
   let hash = OFFSET_BASIS;
-  for (const byte of Buffer.from(text, "utf8")) hash = Math.imul(hash ^ byte, PRIME);
+  for (const byte of utf8Bytes(text)) hash = Math.imul(hash ^ byte, PRIME);
   return hash >>> 0;
 }

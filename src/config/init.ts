@@ -18,6 +18,7 @@ export interface SourceStatistics {
   readonly destinations: readonly { readonly address: AddressBytes; readonly frames: number; readonly bytes: number }[];
 }
 
+/** What starter manifests are made with. */
 export interface StarterOptions {
   /** Gateway nodes to write; default 2. */
   readonly gateways?: number;
@@ -27,6 +28,7 @@ export interface StarterOptions {
   readonly captureName?: string;
 }
 
+/** Manifests to start from. */
 export interface StarterManifests {
   /** YAML that `loadManifests` takes without a fault. */
   readonly text: string;

@@ -1,3 +1,4 @@
+import { latin1Text } from "../net/text.js";
 import { JsonFault, type JsonVisitor, keyText, skipSpace, walkJson } from "./json-walk.js";
 import type { LocateQuery } from "./origin.js";
 
@@ -25,7 +26,7 @@ export interface JsonSplit {
  * parsed member by member. A top-level list counts as a list of members, too.
  * @throws {JsonFault}
  */
-export function splitJson(bytes: Buffer): JsonSplit {
+export function splitJson(bytes: Uint8Array): JsonSplit {
   const documents: JsonDocument[] = [];
   const duplicates: { offset: number; key: string }[] = [];
   for (let at = skipSpace(bytes, 0); at < bytes.length; ) {
@@ -42,20 +43,20 @@ const MOST_DUPLICATES = 1000;
 class Splitter implements JsonVisitor {
   list: { start: number; end: number } | undefined;
   readonly items: number[] = [];
-  readonly #bytes: Buffer;
+  readonly #bytes: Uint8Array;
   readonly #duplicates: { offset: number; key: string }[];
   /** Depth of the list's members, or -1 while outside of it. */
   #memberDepth = -1;
   #itemsComes = false;
 
-  constructor(bytes: Buffer, duplicates: { offset: number; key: string }[]) {
+  constructor(bytes: Uint8Array, duplicates: { offset: number; key: string }[]) {
     this.#bytes = bytes;
     this.#duplicates = duplicates;
   }
 
   key(depth: number, start: number, end: number): void {
     if (depth !== 1) return;
-    this.#itemsComes = end - start === 7 && this.#bytes.toString("latin1", start, end) === '"items"';
+    this.#itemsComes = end - start === 7 && latin1Text(this.#bytes, start, end) === '"items"';
   }
 
   duplicateKey(_depth: number, start: number, end: number): void {
@@ -91,20 +92,20 @@ interface PathNode {
  * Byte offsets of places inside the JSON value at `at`: of the value at the end of each path, or of its key, or of the deepest
  * value on the way that exists. One walk answers all queries.
  */
-export function locateInJson(bytes: Buffer, at: number, queries: readonly LocateQuery[]): number[] {
+export function locateInJson(bytes: Uint8Array, at: number, queries: readonly LocateQuery[]): number[] {
   const offsets = new Map<LocateQuery, number>();
   walkJson(bytes, at, new Locator(bytes, at, queries, offsets));
   return queries.map((query) => offsets.get(query) ?? at);
 }
 
 class Locator implements JsonVisitor {
-  readonly #bytes: Buffer;
+  readonly #bytes: Uint8Array;
   readonly #offsets: Map<LocateQuery, number>;
   /** Wanted places along the way to the present value; undefined = nothing wanted below. */
   readonly #nodes: (PathNode | undefined)[] = [];
   readonly #steps: (string | number)[] = [];
 
-  constructor(bytes: Buffer, at: number, queries: readonly LocateQuery[], offsets: Map<LocateQuery, number>) {
+  constructor(bytes: Uint8Array, at: number, queries: readonly LocateQuery[], offsets: Map<LocateQuery, number>) {
     this.#bytes = bytes;
     this.#offsets = offsets;
     const root: PathNode = { children: new Map(), queries: [] };

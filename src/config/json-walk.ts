@@ -1,3 +1,5 @@
+import { latin1Text, utf8Text } from "../net/text.js";
+
 /** Deepest nesting that is read; manifests stay far below it. */
 export const DEEPEST_NESTING = 200;
 
@@ -145,9 +147,7 @@ function scalarEnd(bytes: Uint8Array, at: number): number {
   let i = at;
   while (isLiteralByte(bytes[i])) i++;
   if (i === at) throw unexpected(bytes, at, "a value");
-  const literal = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(i - at, LONGEST_LITERAL)).toString(
-    "latin1",
-  );
+  const literal = latin1Text(bytes, at, Math.min(i, at + LONGEST_LITERAL));
   if (!LITERAL.test(literal)) throw new JsonFault(at, literal, "a number, true, false, null or text in double quotes");
   return i;
 }
@@ -179,9 +179,7 @@ function stringEnd(bytes: Uint8Array, at: number): number {
 function escapeEnd(bytes: Uint8Array, at: number): number {
   const isUnicode = bytes[at + 1] === 0x75;
   const end = at + (isUnicode ? 6 : 2);
-  const sequence = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(end, bytes.length) - at).toString(
-    "latin1",
-  );
+  const sequence = latin1Text(bytes, at, Math.min(end, bytes.length));
   if (!ESCAPE.test(sequence)) throw new JsonFault(at, sequence, 'an escape such as \\n, \\" or \\u00e4');
   return end - 1;
 }
@@ -198,7 +196,7 @@ function unexpected(bytes: Uint8Array, at: number, expected: string): JsonFault 
 
 /** Text of the key between its quotes at `start` … `end`. */
 export function keyText(bytes: Uint8Array, start: number, end: number): string {
-  const raw = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
+  const raw = utf8Text(bytes, start, end);
   if (!raw.includes("\\")) return raw.slice(1, -1);
   try {
     return JSON.parse(raw) as string;

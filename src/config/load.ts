@@ -1,11 +1,12 @@
 import { UsageError } from "../errors.js";
 import { type Prefix, parsePrefix } from "../net/address.js";
+import { utf8Bytes } from "../net/text.js";
 import { clusterPrefixes } from "./cluster-prefixes.js";
 import { DeviceTable } from "./devices.js";
 import { readDocuments } from "./documents.js";
 import { FaultLog } from "./fault-log.js";
 import { Field } from "./field.js";
-import { type FileList, listManifestFiles, type ManifestFile, ManifestReader, roleOf } from "./files.js";
+import { decode, type FileList, listManifestFiles, type ManifestFile, ManifestReader, roleOf } from "./files.js";
 import { resolveGateways } from "./gateways.js";
 import { warnGuesses } from "./guesses.js";
 import { ObjectReader } from "./objects.js";
@@ -34,21 +35,41 @@ export interface LoadOptions {
  * @throws {UsageError} for paths that cannot be read and options out of range
  */
 export function loadManifests(paths: readonly string[], options: LoadOptions = {}): PolicyModel {
+  if (!Array.isArray(paths))
+    throw new UsageError(`paths are ${JSON.stringify(paths)}, expected a list of files and folders`);
   const { files, passedOver } = listManifestFiles(paths);
   if (files.length === 0)
     throw new UsageError(`${paths.join(", ") || "no path"}: no manifests there, expected .yaml, .yml or .json files`);
   return load({ files, passedOver }, new ManifestReader(), options);
 }
 
+/** Manifests in memory by name: a map, a list of pairs, or an object. */
+export type ManifestTexts =
+  | Iterable<readonly [name: string, text: string | Uint8Array]>
+  | Readonly<Record<string, string | Uint8Array>>;
+
 /**
- * The same from memory, for manifests that were made up. `texts` are YAML or JSON by name; names count as those of files do
+ * The same from memory. `texts` are YAML or JSON by name, or bytes of such files, which may be gzipped; names count as those of files do
  * (`interfaces.yaml`, `NODE.addr.json`) and stand in faults and warnings.
- * @throws {PolicyError} as `loadManifests` does
+ * @throws {PolicyError} as `loadManifests` does   @throws {UsageError} where something is neither a text nor bytes
  */
-export function loadManifestTexts(texts: ReadonlyMap<string, string>, options: LoadOptions = {}): PolicyModel {
-  const files = [...texts.keys()].map((name) => ({ name, role: roleOf(name) }));
-  const read = (name: string) => Buffer.from(texts.get(name) ?? "", "utf8");
+export function loadManifestTexts(texts: ManifestTexts, options: LoadOptions = {}): PolicyModel {
+  const kept = new Map(entriesOf(texts).map(([name, text]) => [name, textBytes(name, text)]));
+  const files = [...kept.keys()].map((name) => ({ name, role: roleOf(name) }));
+  const read = (name: string) => kept.get(name)!;
   return load({ files, passedOver: [] }, { read }, options);
+}
+
+function entriesOf(texts: ManifestTexts): (readonly [string, string | Uint8Array])[] {
+  if (typeof texts !== "object" || texts === null)
+    throw new UsageError(`texts are ${JSON.stringify(texts)}, expected texts by name`);
+  return Symbol.iterator in texts ? [...texts] : Object.entries(texts);
+}
+
+function textBytes(name: string, text: string | Uint8Array): Uint8Array {
+  if (typeof text === "string") return utf8Bytes(text);
+  if (text instanceof Uint8Array) return decode(name, text);
+  throw new UsageError(`${name}: is ${typeof text}, expected a text or a Uint8Array`);
 }
 
 function load(
@@ -80,7 +101,7 @@ interface Destination {
   readonly log: FaultLog;
 }
 
-function takeFile({ name, role }: ManifestFile, bytes: Buffer, { objects, devices, log }: Destination): void {
+function takeFile({ name, role }: ManifestFile, bytes: Uint8Array, { objects, devices, log }: Destination): void {
   readDocuments(name, bytes, log, (value, origin, inherited) => {
     if (role.kind === "manifests") objects.read(value, origin, inherited);
     else if (role.kind === "addresses") devices.addLink(role.node, Field.ofObject(origin, value, "", log));

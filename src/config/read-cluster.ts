@@ -1,4 +1,5 @@
 import { type AddressBytes, familyOf } from "../net/address.js";
+import { isSameBytes } from "../net/bytes.js";
 import { readAddress, readPrefix } from "./addresses.js";
 import type { Field } from "./field.js";
 import { type Metadata, readLabels, readMetadata } from "./metadata.js";
@@ -45,7 +46,7 @@ export function readCiliumNode(object: Field, records: ClusterRecords): void {
 
 function addAddress(list: AddressBytes[], field: Field): void {
   const address = readAddress(field);
-  if (address && !list.some((known) => Buffer.compare(known, address) === 0)) list.push(address);
+  if (address && !list.some((known) => isSameBytes(known, address))) list.push(address);
 }
 
 function addPrefix(list: { text: string }[], field: Field): void {

@@ -50,6 +50,7 @@ export interface Egress {
   readonly note?: string;
 }
 
+/** How a policy prefers gateways in the zone of the endpoint. */
 export type AzAffinity = "disabled" | "localOnly" | "localOnlyFirst" | "localPriority";
 
 /** Lifetimes of connection states in milliseconds; a policy may override some (`sluicegate.io/timeouts`). */
@@ -135,6 +136,7 @@ export interface Setting<T> {
   readonly source: string;
 }
 
+/** Settings of the cluster, each with where it comes from. */
 export interface ClusterSettings {
   readonly snatPorts: Setting<{ readonly low: number; readonly high: number }>;
   readonly timeouts: Setting<Timeouts>;
@@ -146,6 +148,7 @@ export interface ClusterSettings {
   readonly timeoutSources?: Readonly<Record<keyof Timeouts, string>>;
 }
 
+/** Whose lifetimes and TCP states apply: those of the original, or those of the RFCs. */
 export type NatProfile = "cilium" | "rfc";
 
 /** A warning about manifests; printed as `file:line:column: text` where the place is known. */

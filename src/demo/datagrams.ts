@@ -6,6 +6,7 @@ import type { Random } from "../generate/random.js";
 import { finishUdp } from "../generate/udp-flow.js";
 import { formatAddress } from "../net/address.js";
 import { decodeFrame, destinationAddress, destinationPort, sourceAddress, sourcePort } from "../net/decode.js";
+import { latin1Bytes, latin1Text } from "../net/text.js";
 import { MONITOR_NUMBER, SERVER_NUMBER, SERVER_PORT } from "./cluster.js";
 
 /** TTL of the server's packets where the gateways see them is 57: seven routers lie between. */
@@ -50,7 +51,7 @@ export class DatagramBuilder {
     const at = frame.header(UDP_HEADER_SIZE);
     frame.view.setUint16(at, sourcePort);
     frame.view.setUint16(at + 2, destinationPort);
-    frame.appendBytes(Buffer.from(text, "latin1"));
+    frame.appendBytes(latin1Bytes(text));
     finishUdp(frame, false);
     return frame.bytes.slice(0, frame.length);
   }
@@ -70,6 +71,6 @@ export function readDatagram(frame: Uint8Array): Datagram | undefined {
     sourcePort: sourcePort(frame, packet),
     destination: formatAddress(destinationAddress(frame, packet)),
     destinationPort: destinationPort(frame, packet),
-    text: Buffer.from(frame.subarray(packet.payloadAt, packet.end)).toString("latin1"),
+    text: latin1Text(frame, packet.payloadAt, packet.end),
   };
 }

@@ -18,6 +18,7 @@ export interface DemoOptions {
   readonly downForMs: number;
 }
 
+/** Options of a demonstration where nothing is said. */
 export const DEMO_DEFAULTS: DemoOptions = {
   seed: 1,
   durationMs: 300_000,

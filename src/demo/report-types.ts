@@ -58,6 +58,7 @@ export interface DemoOutage {
   usedAgainAtMs: number | null;
 }
 
+/** Something that happened in a demonstration. */
 export interface DemoEvent {
   atMs: number;
   node: string;

@@ -3,6 +3,7 @@ import { fnv1a32 } from "../config/fnv.js";
 import type { Egress, Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { EngineError } from "../errors.js";
 import { type AddressBytes, familyOf, formatAddress, type Prefix } from "../net/address.js";
+import { compareBytes } from "../net/bytes.js";
 import { BlobWriter, writeAddress } from "./blob-writer.js";
 import { egressKey } from "./egress-key.js";
 import { unselectedPrefixes } from "./fixed-prefixes.js";
@@ -11,6 +12,7 @@ import { lifetimeTable } from "./lifetimes.js";
 const FOR_EVER = 0xffff_ffff_ffff_ffffn;
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
+/** How a policy is compiled. */
 export interface CompileOptions {
   /** Must be the profile that the engine is configured with: it decides the lifetime after a reset. Default: that of the settings. */
   readonly natProfile?: NatProfile;
@@ -234,7 +236,7 @@ function endpointRows(model: PolicyModel): EndpointRow[] {
   const owned = rows.filter((row) => row.from < row.to).sort(compareEndpointRows);
   owned.forEach((row, i) => {
     const before = owned[i - 1];
-    if (!before || Buffer.compare(before.address, row.address) !== 0 || before.to <= row.from) return;
+    if (!before || compareBytes(before.address, row.address) !== 0 || before.to <= row.from) return;
     const [a, b] = [before.endpoint, row.endpoint].map((endpoint) => `${endpoint.namespace}/${endpoint.name}`);
     const expected = "expected one owner at a time";
     throw new EngineError(
@@ -273,11 +275,11 @@ function changeTimes(rows: readonly EndpointRow[]): bigint[] {
 }
 
 function compareEndpointRows(a: EndpointRow, b: EndpointRow): number {
-  return Buffer.compare(a.address, b.address) || (a.from < b.from ? -1 : a.from > b.from ? 1 : 0);
+  return compareBytes(a.address, b.address) || (a.from < b.from ? -1 : a.from > b.from ? 1 : 0);
 }
 
 function comparePrefixRows(a: PrefixRow, b: PrefixRow): number {
-  return a.set - b.set || Buffer.compare(a.prefix.bytes, b.prefix.bytes) || a.prefix.length - b.prefix.length;
+  return a.set - b.set || compareBytes(a.prefix.bytes, b.prefix.bytes) || a.prefix.length - b.prefix.length;
 }
 
 /** By UTF-16 code units: the same on every machine, whatever its locale. */

@@ -1,5 +1,6 @@
 import type { Egress } from "../config/types.js";
 import { formatAddress } from "../net/address.js";
+import { utf8Bytes } from "../net/text.js";
 
 const FNV64_OFFSET = 0xcbf29ce484222325n;
 const FNV64_PRIME = 0x100000001b3n;
@@ -7,7 +8,7 @@ const FNV64_PRIME = 0x100000001b3n;
 /** FNV-1a, 64 bits, over the UTF-8 bytes of `text`. */
 export function fnv1a64(text: string): bigint {
   let hash = FNV64_OFFSET;
-  for (const byte of Buffer.from(text, "utf8")) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * FNV64_PRIME);
+  for (const byte of utf8Bytes(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * FNV64_PRIME);
   return hash;
 }
 

@@ -85,6 +85,10 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   portSeed: 0n,
 };
 
+/** How many connections an engine can be sized for. */
+export const LEAST_CONNECTIONS = 16;
+export const MOST_CONNECTIONS = 8 << 20;
+
 const U32_FIELDS = [
   ["arenaSize", abi.CONFIG_ARENA_SIZE_AT],
   ["maxBatch", abi.CONFIG_MAX_BATCH_AT],

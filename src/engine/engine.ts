@@ -13,7 +13,7 @@ import {
 } from "./counters.js";
 import { sectionCounts } from "./describe-blob.js";
 import { checkEngineConfig, type EngineConfig, encodeEngineConfig, mostReleased } from "./engine-config.js";
-import { type EngineCode, type EngineExports, instantiateEngine } from "./load.js";
+import { type EngineExports, instantiateEngine, type WasmSource } from "./load.js";
 import { EngineMemory } from "./memory.js";
 import { errorName, errorText } from "./names.js";
 import { neededBy } from "./sizing.js";
@@ -33,7 +33,7 @@ const GATEWAY_CODES: Readonly<Record<GatewayState, number>> = {
  * @throws {UsageError} where a value of `config` is no number of its kind
  * @throws {EngineError} where the engine refuses the configuration, or `wasm` is not the engine that this host was made for
  */
-export async function createEngine(config: EngineConfig, wasm?: string | EngineCode): Promise<Engine> {
+export async function createEngine(config: EngineConfig, wasm?: WasmSource): Promise<Engine> {
   checkEngineConfig(config);
   return startEngine(config, await instantiateEngine(wasm));
 }
@@ -98,6 +98,7 @@ export class Engine {
     return this.#egressCount;
   }
 
+  /** Number of nodes of the policy in force; 0 before one is loaded. */
   get nodeCount(): number {
     return this.#nodeCount;
   }
@@ -341,6 +342,7 @@ export class Engine {
     return this.memory.u32(this.#countersAt + offset);
   }
 
+  /** What has been counted since the engine started, or since the state that it was given. */
   counters(): EngineCounters {
     return readCounters(this.memory, this.#countersAt);
   }
@@ -418,11 +420,11 @@ export class Engine {
 
   /** Starts another module that shares this engine's memory; see `instantiateCompanion`. */
   startCompanion<Exports extends object>(
-    wasmFile: string,
+    wasm: WasmSource,
     functions: readonly (keyof Exports & string)[],
     process?: (count: number) => number,
   ): Promise<Exports> {
-    return instantiateCompanion(wasmFile, this.#exports, functions, process);
+    return instantiateCompanion(wasm, this.#exports, functions, process);
   }
 
   /** A window onto a region. @param expected size that it must have */

@@ -1,6 +1,7 @@
 import * as abi from "../../assembly/abi.js";
 import type { ClusterPrefix } from "../config/types.js";
 import { type Prefix, parsePrefix, prefixContains } from "../net/address.js";
+import { hexOf } from "../net/bytes.js";
 
 /** A destination that no policy ever selects, with the REASON_* under which its frames pass. */
 export interface UnselectedPrefix {
@@ -47,5 +48,5 @@ function holds(outer: Prefix, inner: Prefix): boolean {
 
 /** Two prefixes with the same key are the same prefix. */
 function prefixKey(prefix: Prefix): string {
-  return `${Buffer.from(prefix.bytes).toString("hex")}/${prefix.length}`;
+  return `${hexOf(prefix.bytes)}/${prefix.length}`;
 }

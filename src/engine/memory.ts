@@ -16,14 +16,17 @@ export class EngineMemory {
     return this.#bytes.length;
   }
 
+  /** An unsigned byte at an address. */
   u8(at: number): number {
     return this.#view.getUint8(at);
   }
 
+  /** 16 bits at an address, little-endian, unsigned. */
   u16(at: number): number {
     return this.#view.getUint16(at, true);
   }
 
+  /** 32 bits at an address, little-endian, unsigned. */
   u32(at: number): number {
     return this.#view.getUint32(at, true);
   }
@@ -38,19 +41,22 @@ export class EngineMemory {
     return this.#view.getBigUint64(at, true);
   }
 
+  /** Writes a byte. */
   putU8(at: number, value: number): void {
     this.#view.setUint8(at, value);
   }
 
+  /** Writes 16 bits, little-endian. */
   putU16(at: number, value: number): void {
     this.#view.setUint16(at, value, true);
   }
 
+  /** Writes 32 bits, little-endian. */
   putU32(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
   }
 
-  /** @param value 0 … 2^64 - 1 */
+  /** Writes 64 bits, little-endian. @param value 0 … 2^64 - 1 */
   putU64(at: number, value: bigint): void {
     this.#view.setBigUint64(at, value, true);
   }

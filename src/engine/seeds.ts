@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "#platform/hash.js";
+import { viewOf } from "../net/bytes.js";
 
 /** Seeds of an engine, all derived from the one that the user gives. */
 export interface Seeds {
@@ -20,5 +21,5 @@ export function deriveSeeds(seed: number, balance: "rendezvous" | "random"): See
 }
 
 function derive(text: string): bigint {
-  return createHash("sha256").update(`sluicegate ${text}`).digest().readBigUInt64LE(0);
+  return viewOf(sha256(`sluicegate ${text}`)).getBigUint64(0, true);
 }

@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
-import { deflateSync, inflateSync } from "node:zlib";
+import { sha256 } from "#platform/hash.js";
+import { deflate, inflate } from "#platform/zlib.js";
 import * as abi from "../../assembly/abi.js";
 import { EngineError } from "../errors.js";
+import { concatBytes, isSameBytes, viewOf } from "../net/bytes.js";
 import { configDifferences, decodeEngineConfig, type EngineConfig, encodeEngineConfig } from "./engine-config.js";
 import { collectPages, pageCount, writePages } from "./state-pages.js";
 
@@ -57,24 +58,25 @@ const FREE_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 export function hashPolicy(blob: Uint8Array): Uint8Array {
-  return createHash("sha256").update(blob).digest();
+  return sha256(blob);
 }
 
 /** The state region as a file. Equal states give equal bytes (under one zlib version); empty tables cost nothing. */
 export function encodeState(region: Uint8Array, header: StateHeader): Uint8Array {
-  const head = Buffer.alloc(PAYLOAD_AT);
-  head.writeUInt32LE(MAGIC, MAGIC_AT);
-  head.writeUInt32LE(VERSION, VERSION_AT);
-  head.writeUInt32LE(abi.ABI_VERSION, ABI_AT);
-  head.writeUInt32LE(region.length, REGION_SIZE_AT);
+  const head = new Uint8Array(PAYLOAD_AT);
+  const view = viewOf(head);
+  view.setUint32(MAGIC_AT, MAGIC, true);
+  view.setUint32(VERSION_AT, VERSION, true);
+  view.setUint32(ABI_AT, abi.ABI_VERSION, true);
+  view.setUint32(REGION_SIZE_AT, region.length, true);
   PIECES.forEach((name, i) => {
-    head.writeUInt32LE(header[name].at, PIECES_AT + i * 8);
-    head.writeUInt32LE(header[name].size, PIECES_AT + i * 8 + 4);
+    view.setUint32(PIECES_AT + i * 8, header[name].at, true);
+    view.setUint32(PIECES_AT + i * 8 + 4, header[name].size, true);
   });
   head.set(encodeEngineConfig(header.config), CONFIG_AT);
   head.set(header.policyHash, POLICY_AT);
-  const body = Buffer.concat([head, deflateSync(collectPages(region), { level: 1 })]);
-  return Buffer.concat([body, createHash("sha256").update(body).digest()]);
+  const body = concatBytes([head, deflate(collectPages(region), "quick")]);
+  return concatBytes([body, sha256(body)]);
 }
 
 /**
@@ -105,7 +107,7 @@ export function applyState(
   const differences = configDifferences(header.config, config).filter((name) => !FREE_FIELDS.has(name));
   if (differences.length > 0) throw damaged(differenceText(differences, header.config, config));
   if (regionSize !== region.length) throw damaged(`holds ${regionSize} bytes, expected ${region.length}`);
-  if (Buffer.compare(header.policyHash, policyHash) !== 0) {
+  if (!isSameBytes(header.policyHash, policyHash)) {
     throw damaged("was saved under another policy, expected the one that is loaded");
   }
   const pages = inflatePages(file, regionSize);
@@ -119,28 +121,27 @@ export function applyState(
 }
 
 function readHeader(file: Uint8Array): { header: StateHeader; regionSize: number } {
-  const view = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  if (view.length < PAYLOAD_AT + HASH_SIZE)
-    throw damaged(`has ${view.length} bytes, expected at least ${PAYLOAD_AT + HASH_SIZE}`);
-  if (view.readUInt32LE(MAGIC_AT) !== MAGIC)
+  const view = viewOf(file);
+  if (file.length < PAYLOAD_AT + HASH_SIZE)
+    throw damaged(`has ${file.length} bytes, expected at least ${PAYLOAD_AT + HASH_SIZE}`);
+  if (view.getUint32(MAGIC_AT, true) !== MAGIC)
     throw damaged("does not start with SGS1, expected a state that Sluicegate saved");
-  const versions = `format ${view.readUInt32LE(VERSION_AT)}, ABI ${view.readUInt32LE(ABI_AT)}`;
+  const versions = `format ${view.getUint32(VERSION_AT, true)}, ABI ${view.getUint32(ABI_AT, true)}`;
   const expected = `format ${VERSION}, ABI ${abi.ABI_VERSION}`;
   if (versions !== expected) throw damaged(`has ${versions}, expected ${expected}`);
-  const end = view.length - HASH_SIZE;
-  const sum = createHash("sha256").update(view.subarray(0, end)).digest();
-  if (Buffer.compare(sum, view.subarray(end)) !== 0)
+  const end = file.length - HASH_SIZE;
+  if (!isSameBytes(sha256(file.subarray(0, end)), file.subarray(end)))
     throw damaged("fails its SHA-256, expected an unchanged and complete file");
-  const regionSize = view.readUInt32LE(REGION_SIZE_AT);
+  const regionSize = view.getUint32(REGION_SIZE_AT, true);
   const pieces = PIECES.map((_, i) => readPiece(view, PIECES_AT + i * 8, regionSize));
   const [conntrack, counters, egressStats, addresses] = pieces as [StatePiece, StatePiece, StatePiece, StatePiece];
-  const config = decodeEngineConfig(view.subarray(CONFIG_AT, POLICY_AT));
-  const policyHash = view.subarray(POLICY_AT, PAYLOAD_AT);
+  const config = decodeEngineConfig(file.subarray(CONFIG_AT, POLICY_AT));
+  const policyHash = file.subarray(POLICY_AT, PAYLOAD_AT);
   return { header: { config, policyHash, conntrack, counters, egressStats, addresses }, regionSize };
 }
 
-function readPiece(view: Buffer, at: number, regionSize: number): StatePiece {
-  const piece = { at: view.readUInt32LE(at), size: view.readUInt32LE(at + 4) };
+function readPiece(view: DataView, at: number, regionSize: number): StatePiece {
+  const piece = { at: view.getUint32(at, true), size: view.getUint32(at + 4, true) };
   if (piece.at + piece.size > regionSize)
     throw damaged(`has a piece that ends at ${piece.at + piece.size} of ${regionSize}`);
   return piece;
@@ -151,7 +152,7 @@ function inflatePages(file: Uint8Array, regionSize: number): Uint8Array {
   const payload = file.subarray(PAYLOAD_AT, file.length - HASH_SIZE);
   const pages = pageCount(regionSize);
   try {
-    return inflateSync(payload, { maxOutputLength: pages * 4 + regionSize + 4 });
+    return inflate(payload, pages * 4 + regionSize + 4);
   } catch (cause) {
     throw damaged(`cannot be unpacked into ${regionSize} bytes`, cause);
   }

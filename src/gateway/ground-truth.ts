@@ -12,6 +12,7 @@ export const NODE_ORDERS = [
   "add",
 ] as const;
 
+/** What can happen to a node. */
 export type NodeOrder = (typeof NODE_ORDERS)[number];
 
 /** What the manifests say of a node. */

@@ -1,5 +1,6 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "#platform/hash.js";
 import { NS_PER_MS } from "../config/time.js";
+import { viewOf } from "../net/bytes.js";
 
 /** When a node is probed: at `anchor + k × interval` for every whole k, negative ones too. Nanoseconds. */
 export class ProbeSchedule {
@@ -34,6 +35,6 @@ export class ProbeSchedule {
  * @returns nanoseconds, 0 … below the interval
  */
 export function probePhaseNs(seed: number, node: string, intervalMs: number): bigint {
-  const hash = createHash("sha256").update(`sluicegate probe phase ${seed} ${node}`).digest().readBigUInt64LE(0);
+  const hash = viewOf(sha256(`sluicegate probe phase ${seed} ${node}`)).getBigUint64(0, true);
   return (hash * BigInt(intervalMs) * NS_PER_MS) >> 64n;
 }

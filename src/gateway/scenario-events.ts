@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, exists, isAbsolute, join } from "#platform/files.js";
 import type { FaultLog } from "../config/fault-log.js";
 import type { Field } from "../config/field.js";
 import { isNear } from "../config/shapes.js";
@@ -13,23 +12,28 @@ const MOST_EVENTS = 100_000;
 /** Beyond these nobody reads hints any more, and each is a search through all names. */
 const MOST_HINTS = 100;
 
+type HasManifests = (path: string) => boolean;
+
 /** An event, and where it is written. */
 export interface EventReading {
   readonly event: ScenarioEvent;
   readonly field: Field;
 }
 
-/** Reads `spec.events`. Those with faults are left out. @param file of the scenario, which paths start from */
-export function readEvents(field: Field, file: string): EventReading[] {
+/**
+ * Reads `spec.events`. Those with faults are left out.
+ * @param file of the scenario, which paths start from   @param hasManifests whether manifests are at a path
+ */
+export function readEvents(field: Field, file: string, hasManifests: HasManifests = exists): EventReading[] {
   const items = field.items();
   items[MOST_EVENTS]?.withValue(`${items.length} events`).fault(`at most ${MOST_EVENTS}`);
   return items.slice(0, MOST_EVENTS).flatMap((item) => {
-    const event = readEvent(item, file);
+    const event = readEvent(item, file, hasManifests);
     return event ? [{ event, field: item }] : [];
   });
 }
 
-function readEvent(item: Field, file: string): ScenarioEvent | undefined {
+function readEvent(item: Field, file: string, hasManifests: HasManifests): ScenarioEvent | undefined {
   if (!item.isObject) {
     item.fault("an object with at, and node and event or manifests");
     return undefined;
@@ -39,7 +43,7 @@ function readEvent(item: Field, file: string): ScenarioEvent | undefined {
   if (!manifestsField.isMissing) {
     for (const name of ["node", "event"])
       if (!item.get(name).isMissing) item.get(name).fault("nothing beside manifests");
-    const manifests = readPath(manifestsField, file);
+    const manifests = readPath(manifestsField, file, hasManifests);
     return at && manifests !== undefined ? { at, manifests } : undefined;
   }
   const node = item.get("node").requiredText("the name of a node");
@@ -70,11 +74,11 @@ function readOrder(field: Field): NodeOrder | undefined {
   return undefined;
 }
 
-function readPath(field: Field, file: string): string | undefined {
+function readPath(field: Field, file: string, hasManifests: HasManifests): string | undefined {
   const text = field.text("the path of a file or folder");
   if (text === undefined) return undefined;
   const path = isAbsolute(text) ? text : join(dirname(file), text);
-  if (text !== "" && existsSync(path)) return path;
+  if (text !== "" && hasManifests(path)) return path;
   field.fault("the path of a file or folder, from the scenario's own folder");
   return undefined;
 }

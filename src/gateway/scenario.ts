@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename } from "#platform/files.js";
 import { readDocuments } from "../config/documents.js";
 import { FaultLog } from "../config/fault-log.js";
 import { Field } from "../config/field.js";
@@ -6,6 +6,7 @@ import { ManifestReader } from "../config/files.js";
 import type { Origin } from "../config/origin.js";
 import { type Shape, warnUnknownFields } from "../config/shapes.js";
 import type { ManifestWarning } from "../config/types.js";
+import { utf8Bytes } from "../net/text.js";
 import type { NodeAtStart, NodeOrder } from "./ground-truth.js";
 import type { HealthConfig } from "./health.js";
 import { checkNodes, readEvents, warnIdleOrders } from "./scenario-events.js";
@@ -30,6 +31,7 @@ export interface Scenario {
 /** Nanoseconds, 0 … 2^64-1: since the first frame, or since the epoch. */
 export type ScenarioTime = { readonly fromStartNs: bigint } | { readonly absoluteNs: bigint };
 
+/** Something that happens to a node, or other manifests. */
 export type ScenarioEvent =
   | { readonly at: ScenarioTime; readonly node: string; readonly event: NodeOrder }
   /** Path of the complete set of manifests from then on; a relative one is already joined to the scenario's folder. */
@@ -41,6 +43,8 @@ export interface ScenarioOptions {
   readonly nodes?: readonly NodeAtStart[];
   /** Names of the nodes of manifests that come into force later, by their paths: a scenario may speak of them, too. */
   readonly laterNodes?: (manifests: readonly string[]) => Iterable<string>;
+  /** Whether there are manifests at the path of an event; default: whether a file or folder is there, which in a browser is never. */
+  readonly hasManifests?: (path: string) => boolean;
   /** Nodes that are down at the start. */
   readonly initialDown?: Iterable<string>;
   /** What `spec.health.timeout` is where the scenario does not say: milliseconds. Default 2000. */
@@ -86,7 +90,7 @@ export function readScenario(file: string, options: ScenarioOptions = {}): Scena
  * @throws {PolicyError} as `readScenario` does
  */
 export function readScenarioText(text: string, name: string, options: ScenarioOptions = {}): Scenario {
-  return scenarioFrom(name, { read: () => Buffer.from(text, "utf8") }, options);
+  return scenarioFrom(name, { read: () => utf8Bytes(text) }, options);
 }
 
 function scenarioFrom(file: string, reader: Pick<ManifestReader, "read">, options: ScenarioOptions): Scenario {
@@ -98,7 +102,7 @@ function scenarioFrom(file: string, reader: Pick<ManifestReader, "read">, option
 }
 
 /** The one object of the file; undefined, with a fault, where there is none. */
-function readObject(file: string, bytes: Buffer, log: FaultLog): Field | undefined {
+function readObject(file: string, bytes: Uint8Array, log: FaultLog): Field | undefined {
   if (bytes.length > LARGEST_SCENARIO) {
     log.textFault(file, "json", 0, `${bytes.length} bytes`, `a scenario of at most ${LARGEST_SCENARIO}`);
     return undefined;
@@ -132,7 +136,7 @@ function readSpec(object: Field, file: string, log: FaultLog, options: ScenarioO
   const { health, phaseMs } = readHealth(spec.get("health"), options.timeoutMs);
   const propagationMs = readDuration(spec.get("propagation"), 0) ?? 0;
   const eventsField = spec.get("events");
-  const readings = readEvents(eventsField, file);
+  const readings = readEvents(eventsField, file, options.hasManifests);
   checkNodes(eventsField, readings, log, options);
   if (!log.hasFaults) warnIdleOrders(readings, health.failback, options);
   const events = readings.map(({ event }) => event);

@@ -20,6 +20,7 @@ const WORD = 2 ** 32;
 
 /** Where frames go; `PcapWriter` is one. Every frame is Ethernet and whole. */
 export interface FrameSink {
+  /** Takes the next frame: time in two halves of nanoseconds, lengths, and bytes that lie at `at` of `source` until it returns. */
   frame(
     timeLow: number,
     timeHigh: number,
@@ -30,6 +31,7 @@ export interface FrameSink {
   ): void;
 }
 
+/** What was made. */
 export interface GenerateSummary {
   readonly frames: number;
   readonly bytes: number;

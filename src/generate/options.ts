@@ -45,6 +45,7 @@ export interface GenerateOptions {
   readonly resetShare: number;
 }
 
+/** Options of a synthetic trace where nothing is said. */
 export const GENERATE_DEFAULTS: GenerateOptions = {
   seed: 1,
   packets: 1_000_000,

@@ -1,3 +1,5 @@
+import { concatBytes, viewOf } from "../net/bytes.js";
+import { utf8Bytes } from "../net/text.js";
 import { type Flow, type FlowStart, THINK_NS, UDP_HEADER_SIZE, type Workshop } from "./flow.js";
 import { type FrameBuilder, ipHeaderSize, PROTOCOL_UDP } from "./frame-builder.js";
 import type { Random } from "./random.js";
@@ -8,7 +10,7 @@ export type UdpApplication = "dns" | "ntp" | "stream";
 // DNS (RFC 1035 section 4.1).
 const DNS_RECURSION_DESIRED = 0x0100;
 const DNS_ANSWER = 0x8180;
-const DNS_QUESTION_TAIL = Uint8Array.of(7, ...Buffer.from("example"), 0, 0, 1, 0, 1);
+const DNS_QUESTION_TAIL = Uint8Array.of(7, ...utf8Bytes("example"), 0, 0, 1, 0, 1);
 /** Pointer to the name asked for, type A, class IN, 300 s, four bytes: 192.0.2.1 (RFC 5737). */
 const DNS_ADDRESS = Uint8Array.of(0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1);
 const DNS_MAX_ADDRESSES = 8;
@@ -87,13 +89,14 @@ export function finishUdp(frame: FrameBuilder, withoutChecksum: boolean): void {
 
 /** A question for the IPv4 address of a name under `example`, or its answer with one to eight addresses. */
 function dnsMessage(id: number, number: number, isQuestion: boolean, random: Random): Uint8Array {
-  const label = Buffer.from(`host-${(id * 31 + number).toString(36)}`);
+  const label = utf8Bytes(`host-${(id * 31 + number).toString(36)}`);
   const answers = isQuestion ? 0 : random.between(1, DNS_MAX_ADDRESSES);
-  const header = Buffer.alloc(12);
-  header.writeUInt16BE((id + number) & 0xffff, 0);
-  header.writeUInt16BE(isQuestion ? DNS_RECURSION_DESIRED : DNS_ANSWER, 2);
-  header.writeUInt16BE(1, 4);
-  header.writeUInt16BE(answers, 6);
+  const header = new Uint8Array(12);
+  const view = viewOf(header);
+  view.setUint16(0, (id + number) & 0xffff);
+  view.setUint16(2, isQuestion ? DNS_RECURSION_DESIRED : DNS_ANSWER);
+  view.setUint16(4, 1);
+  view.setUint16(6, answers);
   const question = [header, Uint8Array.of(label.length), label, DNS_QUESTION_TAIL];
-  return Buffer.concat([...question, ...Array.from({ length: answers }, () => DNS_ADDRESS)]);
+  return concatBytes([...question, ...Array.from({ length: answers }, () => DNS_ADDRESS)]);
 }

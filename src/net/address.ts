@@ -3,6 +3,7 @@ import ipaddr from "ipaddr.js";
 /** 16 bytes, network order; IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). The form that the engine's memory holds. */
 export type AddressBytes = Uint8Array;
 
+/** IP version. */
 export type Family = 4 | 6;
 
 /** A prefix over 16-byte addresses: an IPv4 /n has `length` 96 + n. Host bits of `bytes` are zero. */

@@ -12,6 +12,7 @@ export interface Arrival {
   readonly kept: Kept | undefined;
 }
 
+/** Frames of one of two captures, in its order. */
 export type FrameSource = AsyncIterable<PairFrame> | Iterable<PairFrame>;
 
 /** One capture, with the frames already taken from it for the estimate. */

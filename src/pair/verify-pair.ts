@@ -18,6 +18,7 @@ const WINDOW_NS = 2_000_000_000n;
 /** Mappings remembered to tell candidates apart; the oldest go first. */
 const MAX_MAPPINGS = 1 << 18;
 
+/** How two captures are compared. */
 export interface PairOptions {
   /** Names of the two captures, for messages. */
   readonly beforeName: string;
@@ -29,6 +30,7 @@ export interface PairOptions {
   readonly onMapping?: (mapping: SeenMapping) => void;
 }
 
+/** What came of comparing two captures. */
 export interface PairResult {
   /** Invariants over the paired frames; `framesChecked` counts comparisons, one per segment of a super-frame. */
   readonly verification: VerificationResult;

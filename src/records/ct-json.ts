@@ -1,4 +1,5 @@
 import { formatAddress } from "../net/address.js";
+import { bytesOfBase64 } from "../net/bytes.js";
 import { type CtDecoder, type CtEntry, CtFrames, directionOf } from "./ct-list.js";
 import { RecordFault } from "./fault.js";
 import { type Fields, fieldsOf, integerOf, parseFields } from "./fields.js";
@@ -103,7 +104,7 @@ function addressBytes(value: unknown): string | readonly number[] | Uint8Array |
   if (Array.isArray(value))
     return value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256) ? value : undefined;
   if (typeof value !== "string") return undefined;
-  return /^[A-Za-z0-9+/]+=+$/.test(value) ? Buffer.from(value, "base64") : value;
+  return /^[A-Za-z0-9+/]+=+$/.test(value) ? bytesOfBase64(value) : value;
 }
 
 function swap(port: number): number {

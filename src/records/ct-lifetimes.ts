@@ -1,3 +1,4 @@
+import type { CaptureInput } from "../capture/input.js";
 import { openBytes } from "../capture/open.js";
 import { formatAddress, parseAddress } from "../net/address.js";
 import { type CtDecoder, type CtEntry, isCtDecoder } from "./ct-list.js";
@@ -42,14 +43,14 @@ export class CtLifetimes {
 }
 
 /** Lifetimes from those of the files that are connection tables. Faulty entries are left out: reading the captures tells of them. */
-export async function readCtLifetimes(paths: readonly string[]): Promise<CtLifetimes> {
+export async function readCtLifetimes(captures: readonly CaptureInput[]): Promise<CtLifetimes> {
   const lifetimes = new CtLifetimes();
-  for (const path of paths) lifetimes.add(await readEntries(path));
+  for (const capture of captures) lifetimes.add(await readEntries(capture));
   return lifetimes;
 }
 
-async function readEntries(path: string): Promise<CtEntry[]> {
-  const { source } = await openBytes(path);
+async function readEntries(capture: CaptureInput): Promise<CtEntry[]> {
+  const { source } = await openBytes(capture);
   try {
     const { head, whole } = await peek(source);
     const format = detectRecords(head, 0n);

@@ -1,3 +1,4 @@
+import { utf8Text } from "../net/text.js";
 import { RecordFault } from "./fault.js";
 
 const NEWLINE = 0x0a;
@@ -80,11 +81,7 @@ export class ObjectCutter implements Cutter {
       else if (byte > SPACE && byte !== COMMA) break;
     }
     if (at < end && bytes[at] !== OBJECT_START) {
-      throw new RecordFault(
-        "record",
-        Buffer.from(bytes.subarray(at, Math.min(end, at + 80))).toString(),
-        "a JSON object",
-      );
+      throw new RecordFault("record", utf8Text(bytes, at, Math.min(end, at + 80)), "a JSON object");
     }
     return at;
   }

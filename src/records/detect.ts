@@ -1,3 +1,4 @@
+import { utf8Text } from "../net/text.js";
 import { CtJsonDecoder, isMapEntry } from "./ct-json.js";
 import { CtListDecoder, isCtLine } from "./ct-list.js";
 import { type Cutter, LineCutter, ObjectCutter } from "./cutter.js";
@@ -23,10 +24,7 @@ const BYTE_ORDER_MARK = "\ufeff";
  * @returns undefined where they are none that are known
  */
 export function detectRecords(head: Uint8Array, atNs: bigint): RecordFormat | undefined {
-  const text = Buffer.from(head.buffer, head.byteOffset, head.length)
-    .toString("utf8")
-    .replace(BYTE_ORDER_MARK, "")
-    .trimStart();
+  const text = utf8Text(head).replace(BYTE_ORDER_MARK, "").trimStart();
   if (text.startsWith("{") || text.startsWith("[")) return detectJson(head, text, atNs);
   const lines = text.split("\n", MOST_LINES_BEFORE).map((line) => line.trimEnd());
   return lines.some(isCtLine) ? { cutter: new LineCutter(), decoder: new CtListDecoder(atNs) } : undefined;
@@ -48,7 +46,7 @@ function firstObject(head: Uint8Array): Fields | undefined {
     if (fault instanceof RecordFault) return undefined;
     throw fault;
   }
-  return objectOf(Buffer.from(head.subarray(cutter.start, cutter.stop)).toString("utf8"));
+  return objectOf(utf8Text(head, cutter.start, cutter.stop));
 }
 
 function objectOf(text: string): Fields | undefined {

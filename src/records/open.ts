@@ -1,5 +1,6 @@
 import { type ByteSource, PrefixedSource, readFully } from "../capture/byte-source.js";
 import type { GzipSource } from "../capture/gzip-source.js";
+import { type CaptureInput, nameOfInput } from "../capture/input.js";
 import { type Converter, type OpenOptions, openBytes, openCapture } from "../capture/open.js";
 import { PCAP_HEADER_SIZE, PcapParser, pcapVariant } from "../capture/pcap.js";
 import { PieceReader } from "../capture/piece-reader.js";
@@ -12,6 +13,7 @@ import { RecordSource } from "./source.js";
 const HEAD_SIZE = 256 << 10;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
+/** How connection records are read. */
 export interface RecordOptions {
   /** When entries without a time were seen, nanoseconds since the epoch: a connection table says nothing of when. Default 0. */
   readonly atNs?: bigint;
@@ -31,24 +33,27 @@ function recordConverter({ atNs = 0n }: RecordOptions = {}): Converter {
  * gzipped, told apart by content. Of records the reader's `records` says what became of them.
  * @throws {UsageError} where there is no such file   @throws {CaptureError} where it is neither
  */
-export function openCaptureOrRecords(path: string, options: OpenOptions & RecordOptions = {}): Promise<CaptureReader> {
-  return openCapture(path, { ...options, convert: recordConverter(options) });
+export function openCaptureOrRecords(
+  input: CaptureInput,
+  options: OpenOptions & RecordOptions = {},
+): Promise<CaptureReader> {
+  return openCapture(input, { ...options, convert: recordConverter(options) });
 }
 
 /** The same for records only. @throws {CaptureError} where the file holds none */
 export async function openRecords(
-  path: string,
+  input: CaptureInput,
   options: OpenOptions & RecordOptions = {},
 ): Promise<CaptureReader & { readonly records: RecordNotes }> {
-  const reader = await openCaptureOrRecords(path, options);
+  const reader = await openCaptureOrRecords(input, options);
   if (reader instanceof RecordReader) return reader;
   await reader.close();
-  throw new CaptureError(path, 0, "is a capture, expected connection records: Hubble flows or a ct list");
+  throw new CaptureError(nameOfInput(input), 0, "is a capture, expected connection records: Hubble flows or a ct list");
 }
 
 /** Whether a file holds connection records. @throws {UsageError} where there is no such file   @throws {CaptureError} where it cannot be read */
-export async function isRecordFile(path: string): Promise<boolean> {
-  const { source } = await openBytes(path);
+export async function isRecordFile(input: CaptureInput): Promise<boolean> {
+  const { source } = await openBytes(input);
   try {
     return detectRecords((await peek(source)).head, 0n) !== undefined;
   } finally {

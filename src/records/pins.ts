@@ -1,3 +1,4 @@
+import { type CaptureInput, nameOfInput } from "../capture/input.js";
 import { openBytes } from "../capture/open.js";
 import { NS_PER_SECOND } from "../config/time.js";
 import { CaptureError } from "../errors.js";
@@ -32,11 +33,12 @@ export interface Pin {
 
 /** A list of pins, and when it was printed. */
 export interface PinFile {
-  readonly file: string;
+  readonly file: CaptureInput;
   /** Nanoseconds since the epoch. */
   readonly takenNs?: bigint;
 }
 
+/** How a list of pins is read. */
 export interface PinOptions {
   /** When the list was printed, nanoseconds since the epoch. */
   readonly takenNs?: bigint;
@@ -51,8 +53,8 @@ const CREATED = /\bCreated=(\d{1,12})\s?s(?:ec)?\b/i;
  * @throws {UsageError} where there is no such file
  * @throws {CaptureError} where a line is not what it should be, and where no line is an entry
  */
-export async function* readPins(path: string, options: PinOptions = {}): AsyncGenerator<Pin> {
-  const { source } = await openBytes(path);
+export async function* readPins(input: CaptureInput, options: PinOptions = {}): AsyncGenerator<Pin> {
+  const { source } = await openBytes(input);
   const window = new RecordWindow(source, new LineCutter());
   const reader = new PinReader(options);
   let isFound = false;
@@ -69,7 +71,11 @@ export async function* readPins(path: string, options: PinOptions = {}): AsyncGe
     await source.close();
   }
   if (!isFound)
-    throw new CaptureError(path, 0, "holds no pin, expected the output of `bpf nat list` or `egress-ha ct list`");
+    throw new CaptureError(
+      nameOfInput(input),
+      0,
+      "holds no pin, expected the output of `bpf nat list` or `egress-ha ct list`",
+    );
 }
 
 function pinOf(reader: PinReader, line: string, window: RecordWindow): Pin | undefined {

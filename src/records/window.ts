@@ -1,5 +1,6 @@
 import { type ByteSource, readFully } from "../capture/byte-source.js";
 import { CaptureError } from "../errors.js";
+import { utf8Text } from "../net/text.js";
 import type { Cutter } from "./cutter.js";
 import { RecordFault } from "./fault.js";
 
@@ -15,7 +16,7 @@ export class RecordWindow {
   offset = 0;
   readonly #source: ByteSource;
   readonly #cutter: Cutter;
-  #bytes = Buffer.allocUnsafe(FIRST_SIZE);
+  #bytes = new Uint8Array(FIRST_SIZE);
   #at = 0;
   #end = 0;
   /** Of the byte at `#at`. */
@@ -44,7 +45,7 @@ export class RecordWindow {
     this.#nextLine += cutter.lines;
     this.#position += cutter.next - this.#at;
     this.#at = cutter.next;
-    if (isFound) return this.#bytes.toString("utf8", cutter.start, cutter.stop);
+    if (isFound) return utf8Text(this.#bytes, cutter.start, cutter.stop);
     return this.#atEnd ? this.#rest() : undefined;
   }
 
@@ -79,7 +80,7 @@ export class RecordWindow {
 
   /** What stands behind the last end mark; undefined where that is nothing. */
   #rest(): string | undefined {
-    const rest = this.#bytes.toString("utf8", this.#at, this.#end).trim();
+    const rest = utf8Text(this.#bytes, this.#at, this.#end).trim();
     this.#at = this.#end;
     this.isLast = true;
     return rest === "" ? undefined : rest;
@@ -91,8 +92,8 @@ export class RecordWindow {
       this.offset = this.#position;
       throw this.failure(`record has more than ${MAX_RECORD_SIZE} bytes, expected at most that`);
     }
-    const grown = Buffer.allocUnsafe(this.#bytes.length * 2);
-    this.#bytes.copy(grown, 0, 0, this.#end);
+    const grown = new Uint8Array(this.#bytes.length * 2);
+    grown.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = grown;
   }
 }

@@ -3,6 +3,7 @@ import { nodeTable } from "../engine/blob.js";
 import { addCounters, type EgressStats, type EngineCounters } from "../engine/counters.js";
 import { createEngine, type Engine, type GatewayState } from "../engine/engine.js";
 import { Fabric } from "../engine/fabric.js";
+import type { WasmSource } from "../engine/load.js";
 import { UsageError } from "../errors.js";
 import { type Family, formatAddress } from "../net/address.js";
 import type { Engines } from "./engines.js";
@@ -48,11 +49,11 @@ export class Cluster implements Engines {
     front: Engine,
     blobAt: number,
     names: Iterable<string>,
-    wasmFile: string | undefined,
+    wasm: WasmSource | undefined,
   ): Promise<Cluster> {
     const { config } = front;
     const arenaSize = Math.max(NODE_ARENA, config.blobSize);
-    const start = () => createEngine({ ...config, arenaSize, maxBatch: 1, hostSize: 0 }, wasmFile);
+    const start = () => createEngine({ ...config, arenaSize, maxBatch: 1, hostSize: 0 }, wasm);
     const engines = new Map<string, Engine>();
     for (const name of names) engines.set(name, await start());
     return new Cluster(front, blobAt, await start(), engines);

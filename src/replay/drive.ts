@@ -1,5 +1,6 @@
 import type { MergedCapture } from "../capture/merge.js";
 import { CaptureError } from "../errors.js";
+import { breathe } from "../platform/abort.js";
 import type { ViewpointDecision } from "./report-types.js";
 import type { Session } from "./session.js";
 import type { ResolvedOptions } from "./setup.js";
@@ -20,9 +21,11 @@ export async function takeAll(session: Session, merged: MergedCapture): Promise<
       faces.update();
       tell(options, session.take(index, faces.list));
       options.onProgress?.({ frames: session.framesRead, bytes: session.tally.bytes });
+      await breathe(options.signal);
     }
     return undefined;
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (error instanceof CaptureError) return error;
     throw error;
   } finally {

@@ -5,6 +5,7 @@ import { reasonName } from "../engine/names.js";
 import { deriveSeeds } from "../engine/seeds.js";
 import type { GatewayPicture } from "../gateway/control.js";
 import { type AddressBytes, type Family, formatAddress, type Prefix, prefixContains } from "../net/address.js";
+import { isSameBytes } from "../net/bytes.js";
 import type { PacketKey } from "./explain-packet.js";
 import type { GatewayCandidate, PolicyMatch } from "./explain-types.js";
 import { placementScore, tupleHash } from "./placement.js";
@@ -80,7 +81,7 @@ function ownerOf(model: PolicyModel, address: AddressBytes, timeNs: bigint): End
     ({ addresses, fromNs, toNs }) =>
       (fromNs === undefined || fromNs <= timeNs) &&
       (toNs === undefined || timeNs < toNs) &&
-      addresses.some((own) => Buffer.compare(own, address) === 0),
+      addresses.some((own) => isSameBytes(own, address)),
   );
 }
 

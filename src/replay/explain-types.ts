@@ -46,6 +46,7 @@ export interface AfterHold {
   readonly translation?: Translation;
 }
 
+/** What a frame says. */
 export interface ParsedFrame {
   readonly family: 4 | 6;
   readonly kind: string;
@@ -68,6 +69,7 @@ export interface ParsedFrame {
   readonly inner?: ParsedFrame;
 }
 
+/** Where a frame enters, and why there. */
 export interface Classification {
   /** Where it entered the engine; undefined = it did not. */
   readonly hook: "from-endpoint" | "from-network" | undefined;
@@ -80,11 +82,13 @@ export interface Classification {
   readonly replyBuilt: boolean;
 }
 
+/** A connection as the engine remembers it: a line for each of its two keys. */
 export interface ConntrackPair {
   readonly original: ConntrackLine;
   readonly reply: ConntrackLine;
 }
 
+/** Which policy selects a frame, by which prefix. */
 export interface PolicyMatch {
   readonly endpoint: string;
   readonly node: string | undefined;
@@ -96,6 +100,7 @@ export interface PolicyMatch {
   readonly kind: string;
 }
 
+/** A gateway that a connection could have, with its score: the highest is picked. */
 export interface GatewayCandidate {
   readonly node: string;
   readonly egressIP: string;
@@ -106,6 +111,7 @@ export interface GatewayCandidate {
   readonly isUsed: boolean;
 }
 
+/** What was rewritten. */
 export interface Translation {
   readonly gateway: string;
   readonly egressIP: string;
@@ -118,6 +124,7 @@ export interface Translation {
   readonly isNew: boolean;
 }
 
+/** What a reply has to be to be restored. */
 export interface ReplyExpectation {
   readonly from: string;
   readonly to: string;

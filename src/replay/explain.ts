@@ -13,6 +13,7 @@ import {
 import { describePolicy } from "../engine/describe-blob.js";
 import { UsageError } from "../errors.js";
 import { formatAddress } from "../net/address.js";
+import { hexOf } from "../net/bytes.js";
 import { takeAll } from "./drive.js";
 import { connectionOf, keyOfPacket, type PacketKey, parseForPeople } from "./explain-packet.js";
 import { gatewayCandidates, policyMatch } from "./explain-policy.js";
@@ -40,7 +41,7 @@ import type { Face } from "./viewpoint.js";
  * @throws {UsageError} where the captures have no such frame   @throws {CaptureError} at damage before it
  */
 export async function explainFrame(options: ReplayOptions, frame: number): Promise<FrameExplanation> {
-  const { outDir: _, saveState: __, ...rest } = options;
+  const { outDir: _, saveState: __, onOutput: ___, ...rest } = options;
   if ((rest.workers ?? 1) > 1)
     throw new UsageError("--workers: one machine is looked at while it takes the frame, expected --workers 1");
   const resolved = resolveOptions({ ...rest, toFrame: Math.max(frame, rest.toFrame ?? Number.MAX_SAFE_INTEGER) });
@@ -262,5 +263,5 @@ function addressOf(egress: Egress): string {
 }
 
 function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
+  return hexOf(bytes);
 }

@@ -1,3 +1,4 @@
+import { base64Of, bytesOfBase64 } from "../net/bytes.js";
 import type { Columns } from "./columns.js";
 
 /** A fragment that waits for its first one, and all that is needed to give it again once its piece of the capture is gone. */
@@ -33,8 +34,7 @@ export class HeldFrames {
 
   constructor(saved: readonly SavedFrame[] = []) {
     for (const { hold, given, captured, ...rest } of saved) {
-      const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
-      this.#frames.set(hold, { ...rest, given: bytes(given), captured: bytes(captured) });
+      this.#frames.set(hold, { ...rest, given: bytesOfBase64(given), captured: bytesOfBase64(captured) });
     }
   }
 
@@ -83,12 +83,11 @@ export class HeldFrames {
   }
 
   save(): SavedFrame[] {
-    const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
     return [...this.#frames].map(([hold, { given, captured, ...rest }]) => ({
       ...rest,
       hold,
-      given: text(given),
-      captured: text(captured),
+      given: base64Of(given),
+      captured: base64Of(captured),
     }));
   }
 }

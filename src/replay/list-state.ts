@@ -45,6 +45,7 @@ export interface EgressRow {
   readonly gateway: string;
 }
 
+/** A gateway as a saved state remembers it. */
 export interface GatewayRow {
   readonly node: string;
   readonly egressIP: string;
@@ -148,6 +149,7 @@ export class StateListing {
     }
   }
 
+  /** Gateways of all policies, as they stood when the state was saved. */
   gateways(): GatewayRow[] {
     const memory = new EngineMemory(this.#state.region.buffer as ArrayBuffer);
     const { snatLow, snatHigh, egresses } = this.#policy;

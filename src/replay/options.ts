@@ -1,13 +1,16 @@
-import type { Readable } from "node:stream";
+import type { CaptureInput } from "../capture/input.js";
 import type { NatProfile, PolicyModel } from "../config/types.js";
+import type { WasmSource } from "../engine/load.js";
 import type { Scenario } from "../gateway/scenario.js";
+import type { ChunkStream } from "../platform/file.js";
+import type { OutputName } from "./outputs.js";
 import type { PieceObserver } from "./piece-observer.js";
 import type { ViewpointDecision } from "./report-types.js";
 
 /** What `replay` is to do. Everything that shows in a result is in here or in the files that it names. */
 export interface ReplayOptions {
-  /** Paths of captures, merged by time; `-` is standard input. */
-  readonly captures: readonly string[];
+  /** Captures, merged by time: paths (`-` is standard input), files, bytes or frames. */
+  readonly captures: readonly CaptureInput[];
   readonly model: PolicyModel;
   /** What happens to nodes and manifests over virtual time. */
   readonly scenario?: Scenario;
@@ -15,6 +18,8 @@ export interface ReplayOptions {
   readonly laterModels?: readonly PolicyModel[];
   /** Folder for `external.pcapng` and `endpoint.pcapng`; created where missing. Left out = no captures are written. */
   readonly outDir?: string;
+  /** Instead of `outDir`: takes the bytes of the captures of the results in order, in pieces of at most 1 MiB, which are its own. */
+  readonly onOutput?: (name: OutputName, bytes: Uint8Array<ArrayBuffer>) => void;
   readonly viewpoint?: "auto" | "endpoint" | "network";
   /** False: overlay packets are not replaced by what they carry. */
   readonly decapsulate?: boolean;
@@ -56,12 +61,20 @@ export interface ReplayOptions {
   /** True: captures in which no frame is of an endpoint are no error. */
   readonly allowNoMatch?: boolean;
   /** What `-` reads instead of standard input. */
-  readonly stdin?: Readable;
-  /** Other builds of the two modules, for tests. */
-  readonly engineWasm?: string;
-  readonly outsideWasm?: string;
+  readonly stdin?: ChunkStream;
+  /** The two modules; default: the package's own, from its files in Node, fetched from beside the script in a browser. */
+  readonly engineWasm?: WasmSource;
+  readonly outsideWasm?: WasmSource;
+  /**
+   * Ends the replay: it rejects with the signal's `reason` after the piece at hand (at most 1 MiB of captures), or at once while a source is
+   * awaited. Captures that are written by then end with that piece and can be read.
+   */
+  readonly signal?: AbortSignal;
   readonly observers?: readonly PieceObserver[];
+  /** Told how each interface of a capture is taken, when it first shows a frame. */
   readonly onDecision?: (decision: ViewpointDecision) => void;
+  /** Told what whoever reads the report should know besides. */
   readonly onWarning?: (text: string) => void;
+  /** Told after each piece of at most 1 MiB: frames and their bytes on the wire so far. */
   readonly onProgress?: (progress: { readonly frames: number; readonly bytes: number }) => void;
 }

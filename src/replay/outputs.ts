@@ -1,15 +1,38 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, makeFolder } from "#platform/files.js";
 import type { MergedInterface } from "../capture/merge.js";
+import type { OutputTarget } from "../capture/output-sink.js";
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from "../capture/types.js";
 import { PcapngWriter } from "../capture/write.js";
 import type { Egress } from "../config/types.js";
 import { LINK_ETHERNET } from "../engine/codes.js";
 import { OutputError } from "../errors.js";
+import { systemCode } from "../platform/file.js";
+import type { ReplayOptions } from "./options.js";
 
 /** Largest LINKTYPE_* number that is looked up in a table instead of a map. */
 const LINK_TYPES = 512;
 const ENDPOINT_INTERFACE = "endpoint";
+
+/** The captures that a replay makes: what leaves for the outside, what comes to endpoints, what nodes of a cluster send each other. */
+export type OutputName = "external.pcapng" | "endpoint.pcapng" | "overlay.pcapng";
+
+/** Where a capture of results goes. */
+export type TargetOf = (name: OutputName) => OutputTarget;
+
+/**
+ * Where the options say that captures of results go; undefined = nowhere. Makes the folder.
+ * @throws {OutputError} where the folder cannot be made
+ */
+export function outputTargets({ outDir, onOutput }: Pick<ReplayOptions, "outDir" | "onOutput">): TargetOf | undefined {
+  if (onOutput) return (name) => (bytes) => onOutput(name, bytes);
+  if (outDir === undefined) return undefined;
+  try {
+    makeFolder(outDir);
+  } catch (cause) {
+    throw new OutputError(outDir, systemCode(cause), { cause });
+  }
+  return (name) => join(outDir, name);
+}
 
 /** Takes the frames that leave a replay, in order. Times are two halves of nanoseconds; a frame's bytes lie at `at` of `arena`. */
 export interface FrameSink {
@@ -50,19 +73,15 @@ export class Outputs implements FrameSink {
   readonly #endpointIds = new Uint16Array(LINK_TYPES);
 
   /**
+   * @param targetOf where each of the captures goes
    * @param egresses those that frames may leave by; may grow
    * @param buffers memory for the writers' buffers, in the memory that the frames lie in; left out = they have their own
-   * @throws {OutputError} where the folder or a file cannot be created
+   * @throws {OutputError} where a file cannot be created
    */
-  constructor(folder: string, egresses: readonly Egress[], buffers: readonly Uint8Array[] = []) {
-    try {
-      mkdirSync(folder, { recursive: true });
-    } catch (cause) {
-      throw new OutputError(folder, (cause as NodeJS.ErrnoException).code ?? "unknown", { cause });
-    }
+  constructor(targetOf: TargetOf, egresses: readonly Egress[], buffers: readonly Uint8Array[] = []) {
     this.#egresses = egresses;
-    this.#external = new PcapngWriter(join(folder, "external.pcapng"), bufferOf(buffers[0]));
-    this.#endpoint = new PcapngWriter(join(folder, "endpoint.pcapng"), bufferOf(buffers[1]));
+    this.#external = new PcapngWriter(targetOf("external.pcapng"), bufferOf(buffers[0]));
+    this.#endpoint = new PcapngWriter(targetOf("endpoint.pcapng"), bufferOf(buffers[1]));
   }
 
   /** A frame that leaves for the outside. @param egress index into the egresses */

@@ -1,7 +1,8 @@
+import { ownModule } from "#platform/wasm.js";
 import * as layout from "../../assembly/outside/layout.js";
 import { REGION_COUNTERS, REGION_FRAMES, REGION_RELEASED, REGION_VERDICTS } from "../engine/codes.js";
 import type { Engine } from "../engine/engine.js";
-import { packageFile } from "../engine/load.js";
+import type { WasmSource } from "../engine/load.js";
 import { EngineError } from "../errors.js";
 import { type AddressBytes, formatAddress } from "../net/address.js";
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from "../net/decode.js";
@@ -38,7 +39,7 @@ export interface OutsideOptions {
   readonly keepsGiven: boolean;
   /** Of how many shards this is which one; all frames of others are left alone. Default: the only one. */
   readonly shard?: Shard;
-  readonly wasmFile?: string;
+  readonly wasm?: WasmSource;
   /** What takes the batches instead of the engine. */
   readonly process?: ((count: number) => number) | undefined;
 }
@@ -83,11 +84,11 @@ export class Outside {
 
   /** @throws {EngineError} where outside.wasm is missing or was built from another layout */
   static async start(options: OutsideOptions): Promise<Outside> {
-    const wasmFile = options.wasmFile ?? packageFile("build", "outside.wasm");
-    const exports = await options.engine.startCompanion<OutsideExports>(wasmFile, FUNCTIONS, options.process);
+    const wasm = options.wasm ?? ownModule("outside");
+    const exports = await options.engine.startCompanion<OutsideExports>(wasm, FUNCTIONS, options.process);
     if (exports.outsideVersion() !== layout.OUTSIDE_VERSION) {
       throw new EngineError(
-        `${wasmFile}: has another layout version, expected ${layout.OUTSIDE_VERSION}; build both together`,
+        `${typeof wasm === "string" ? wasm : "outside module"}: has another layout version, expected ${layout.OUTSIDE_VERSION}; build both together`,
       );
     }
     return new Outside(options, exports);

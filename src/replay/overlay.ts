@@ -1,10 +1,9 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { LINKTYPE_ETHERNET } from "../capture/types.js";
 import { PcapngWriter } from "../capture/write.js";
 import { FRAME_FLAG_GSO } from "../engine/codes.js";
 import type { OverlayWatcher } from "../engine/fabric.js";
 import type { Columns } from "./columns.js";
+import type { TargetOf } from "./outputs.js";
 import type { ReplayReport } from "./report-types.js";
 
 /** Bytes that an Ethernet frame may hold behind its header unless something else is said. */
@@ -31,9 +30,8 @@ export interface Carried {
 export type PacketSink = Pick<PcapngWriter, "interfaceId" | "frame" | "close">;
 
 /** The capture of a replay. @throws {OutputError} where the file cannot be created */
-export function overlayFile(folder: string): PcapngWriter {
-  mkdirSync(folder, { recursive: true });
-  return new PcapngWriter(join(folder, "overlay.pcapng"));
+export function overlayFile(targetOf: TargetOf): PcapngWriter {
+  return new PcapngWriter(targetOf("overlay.pcapng"));
 }
 
 /**

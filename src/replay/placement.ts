@@ -1,6 +1,7 @@
 import type { Egress } from "../config/types.js";
 import { egressKey } from "../engine/egress-key.js";
 import type { AddressBytes } from "../net/address.js";
+import { viewOf } from "../net/bytes.js";
 
 // The choice of a gateway, computed again from its specification (docs/abi.md: Hashes) for people who ask why.
 
@@ -36,5 +37,5 @@ function absorb(h: bigint, word: bigint): bigint {
 }
 
 function be64(bytes: Uint8Array, at: number): bigint {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readBigUInt64BE(at);
+  return viewOf(bytes).getBigUint64(at);
 }

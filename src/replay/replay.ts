@@ -35,10 +35,12 @@ export class DamagedCaptureError extends CaptureError {
  * @throws {DamagedCaptureError} at damage, after everything before it was replayed and written
  * @throws {NoMatchError} where no frame is of an endpoint, unless `allowNoMatch`
  * @throws {OutputError} where a result cannot be written
+ * @throws the reason of `signal` once it is aborted
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const started = performance.now();
   const asked = resolveOptions(options);
+  options.signal?.throwIfAborted();
   const merged = await openCaptures(asked);
   try {
     // Frames that were made up of records have no bytes to be held to.

@@ -155,6 +155,7 @@ export interface Failover {
   rebound: number;
 }
 
+/** When the health of a node changed. */
 export interface HealthTransition {
   node: string;
   what: string;
@@ -163,6 +164,7 @@ export interface HealthTransition {
   causeAt?: string;
 }
 
+/** A node that was drained. */
 export interface Drain {
   node: string;
   from: string;

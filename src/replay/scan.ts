@@ -1,6 +1,7 @@
 import * as layout from "../../assembly/outside/layout.js";
 import { type FrameIndex, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from "../capture/types.js";
 import { formatAddress } from "../net/address.js";
+import { hexOf } from "../net/bytes.js";
 import {
   decodeFrame,
   destinationAddress,
@@ -165,5 +166,5 @@ function viewOf(frame: Uint8Array, packet: IpPacket, linkType: number): string {
 }
 
 function hex(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, Math.max(0, to - from)).toString("hex");
+  return hexOf(bytes.subarray(from, Math.max(from, to)));
 }

@@ -23,7 +23,7 @@ import { movedConnection } from "./moved.js";
 import { SourceCounts } from "./no-match.js";
 import { Observer, outputLinkTypeOf } from "./observer.js";
 import type { Outcome } from "./outcome.js";
-import { type FrameSink, Outputs } from "./outputs.js";
+import { type FrameSink, Outputs, outputTargets } from "./outputs.js";
 import type { MovedConnection } from "./outside.js";
 import { Overlay, overlayFile, type PacketSink } from "./overlay.js";
 import type { ViewpointDecision } from "./report-types.js";
@@ -131,17 +131,17 @@ export class Session {
     }
     this.course = new Course(machine, this.verifier);
     if (this.verifier) this.#observer = new Observer(this.verifier, machine, this.course, options.captures);
-    const { outDir } = options;
+    const targetOf = sinks ? undefined : outputTargets(options);
     this.#sweepEvery = options.connections * SWEPT_PER_CONNECTION;
     if (options.shard) this.trace = new LiveTrace(frames);
     if (machine.cluster) {
-      const sink = sinks ? sinks.overlay : outDir === undefined ? undefined : overlayFile(outDir);
+      const sink = sinks ? sinks.overlay : targetOf && overlayFile(targetOf);
       this.overlay = this.#watchOverlay(machine.cluster, sink);
     }
     if (sinks) this.#outputs = sinks.frames;
-    else if (outDir !== undefined) {
+    else if (targetOf) {
       const buffers = region.outputs.map((at) => engine.host.subarray(at, at + (1 << 20)));
-      this.#outputs = new Outputs(outDir, plan.egresses, buffers);
+      this.#outputs = new Outputs(targetOf, plan.egresses, buffers);
     }
   }
 

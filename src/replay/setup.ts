@@ -1,13 +1,20 @@
+import { HAS_THREADS } from "#platform/threads.js";
 import * as layout from "../../assembly/outside/layout.js";
+import { type CaptureInput, checkInput, nameOfInput } from "../capture/input.js";
 import { SINK_BUFFER_SIZE } from "../capture/output-sink.js";
 import type { Endpoint, NatProfile, PolicyModel } from "../config/types.js";
 import { compilePolicy } from "../engine/blob.js";
 import { EGRESS_SIZE } from "../engine/codes.js";
 import { createEngine, type Engine } from "../engine/engine.js";
-import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from "../engine/engine-config.js";
+import {
+  DEFAULT_ENGINE_CONFIG,
+  type EngineConfig,
+  LEAST_CONNECTIONS,
+  MOST_CONNECTIONS,
+} from "../engine/engine-config.js";
 import { deriveSeeds, type Seeds } from "../engine/seeds.js";
 import { growFor } from "../engine/sizing.js";
-import { UsageError } from "../errors.js";
+import { checkRange, UsageError } from "../errors.js";
 import { familyOf } from "../net/address.js";
 import { Cluster } from "./cluster.js";
 import { type Engines, oneEngine } from "./engines.js";
@@ -41,7 +48,12 @@ const MAX_WORKERS = 256;
 const MAX_EGRESSES = 65_535;
 
 /** Options with every default filled in. */
-export interface ResolvedOptions extends ReplayOptions {
+export interface ResolvedOptions extends Omit<ReplayOptions, "captures"> {
+  /** Names of the captures; `inputs` are what they are read from. */
+  readonly captures: readonly string[];
+  readonly inputs: readonly CaptureInput[];
+  /** Captures of the results are wanted. */
+  readonly hasOutput: boolean;
   readonly viewpoint: "auto" | "endpoint" | "network";
   readonly decapsulate: boolean;
   readonly natProfile: NatProfile;
@@ -90,8 +102,12 @@ export interface Machine {
 
 /** @throws {UsageError} naming an option that is out of range */
 export function resolveOptions(options: ReplayOptions): ResolvedOptions {
+  checkShapes(options);
   const resolved: ResolvedOptions = {
     ...options,
+    captures: options.captures.map(nameOfInput),
+    inputs: options.captures,
+    hasOutput: (options.outDir ?? options.onOutput) !== undefined,
     viewpoint: options.viewpoint ?? "auto",
     decapsulate: options.decapsulate ?? true,
     natProfile: options.natProfile ?? options.model.settings.natProfile?.value ?? "cilium",
@@ -112,10 +128,12 @@ export function resolveOptions(options: ReplayOptions): ResolvedOptions {
   if (resolved.topology === "cluster" && (options.saveState ?? options.loadState) !== undefined)
     throw new UsageError("--topology is cluster, expected single with --save-state and --load-state");
   checkRange("workers", resolved.workers, 1, MAX_WORKERS);
+  if (resolved.workers > 1 && !HAS_THREADS)
+    throw new UsageError(`workers is ${resolved.workers}, expected 1: there are no threads here`);
   if (resolved.workers > 1) refuseSharing(options);
   checkRange("batch size", resolved.batchSize, 1, layout.MAX_BATCH);
   checkRange("seed", resolved.seed, 0, Number.MAX_SAFE_INTEGER);
-  checkRange("connections", resolved.connections, 16, 8 << 20);
+  checkRange("connections", resolved.connections, LEAST_CONNECTIONS, MOST_CONNECTIONS);
   checkRange("first frame", resolved.fromFrame, 1, Number.MAX_SAFE_INTEGER);
   checkRange("last frame", resolved.toFrame, 0, Number.MAX_SAFE_INTEGER);
   return resolved;
@@ -132,9 +150,14 @@ function refuseSharing({ saveState, loadState, icmpErrors, observers }: ReplayOp
   if (observers && observers.length > 0) refuse("observers", "they watch one machine that takes every frame");
 }
 
-function checkRange(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new UsageError(`${name} is ${value}, expected an integer from ${low} to ${high}`);
+/** What the types say, for callers without types: a plain message instead of an error from deep inside. */
+function checkShapes(options: ReplayOptions): void {
+  const { captures, model, outDir, onOutput } = (options ?? {}) as Partial<ReplayOptions>;
+  if (!Array.isArray(captures)) throw new UsageError(`captures are ${captures}, expected a list of captures`);
+  for (const capture of captures) checkInput(capture);
+  if (!Array.isArray(model?.policies)) throw new UsageError(`model is ${model}, expected what loadManifests returns`);
+  if (outDir !== undefined && onOutput)
+    throw new UsageError("outDir and onOutput are both given, expected one of them");
 }
 
 /** Everything about a machine that follows from its options, before it exists. */
@@ -293,7 +316,7 @@ async function startOutside(
     keepsGiven: options.verify,
     ...(options.shard && { shard: options.shard }),
     process,
-    ...(options.outsideWasm !== undefined && { wasmFile: options.outsideWasm }),
+    ...(options.outsideWasm !== undefined && { wasm: options.outsideWasm }),
   });
 }
 
@@ -341,7 +364,7 @@ function sizesOf(options: ResolvedOptions, { addresses, filter, ...counts }: Siz
     filterInstructions: filter.length,
     arenaSize: piece.bytes + SPARE_BYTES,
     keepsGiven: options.verify,
-    outputBuffers: options.outDir === undefined ? 0 : 2,
+    outputBuffers: options.hasOutput ? 2 : 0,
     outputBufferSize: SINK_BUFFER_SIZE,
   };
 }

@@ -1,5 +1,6 @@
-import { Worker } from "node:worker_threads";
+import { startThread } from "#platform/threads.js";
 import { EngineError, UsageError } from "../errors.js";
+import type { Thread, ThreadModule } from "../platform/thread.js";
 import type { Outcome } from "./outcome.js";
 import type { PieceAnswer, PieceOrder, ShareSetup } from "./share.js";
 
@@ -16,15 +17,15 @@ interface Asked {
 
 /** One share of a replay in a thread of its own. */
 export class ShareThread {
-  readonly #worker: Worker;
+  readonly #worker: Thread;
   readonly #asked: Asked[] = [];
   #failure: Error | undefined;
 
   /** @param module that the thread runs; it answers each order with a `ShareAnswer` */
-  constructor(setup: ShareSetup, module = new URL("./share-worker.js", import.meta.url)) {
-    this.#worker = new Worker(module, { workerData: setup });
+  constructor(setup: ShareSetup, module: ThreadModule | URL = "replay/share-worker.js") {
+    this.#worker = startThread(module, setup);
     this.#worker.on("message", (answer: ShareAnswer) => this.#asked.shift()?.resolve(answer));
-    this.#worker.on("error", (cause) =>
+    this.#worker.on("error", (cause: unknown) =>
       this.#fail(
         new EngineError(`worker thread: ${cause instanceof Error ? cause.message : String(cause)}`, { cause }),
       ),

@@ -66,7 +66,7 @@ export class Share {
   ) {
     const { frames, bytes } = pieceSizes(options.captures.length);
     const placeOf = (number: number) => this.#session.placeOf(number);
-    if (options.outDir !== undefined) {
+    if (options.hasOutput) {
       this.#frames = new ShareFrames(bytes, placeOf);
       this.#packets = new SharePackets(placeOf);
     }

@@ -3,9 +3,10 @@ import { LINKTYPE_ETHERNET } from "../capture/types.js";
 import type { PcapngWriter } from "../capture/write.js";
 import type { Egress } from "../config/types.js";
 import { CaptureError } from "../errors.js";
+import { breathe } from "../platform/abort.js";
 import { mergeOutcomes } from "./merge-outcomes.js";
 import type { Outcome } from "./outcome.js";
-import { Outputs } from "./outputs.js";
+import { Outputs, outputTargets } from "./outputs.js";
 import { overlayFile } from "./overlay.js";
 import type { ViewpointDecision } from "./report-types.js";
 import { type ResolvedOptions, viewpointsFor } from "./setup.js";
@@ -63,8 +64,8 @@ class SharedReplay {
   constructor(options: ResolvedOptions, merged: MergedCapture) {
     this.#options = options;
     this.#merged = merged;
-    const hasOutput = options.outDir !== undefined;
-    this.#sizes = { ...pieceSizes(options.captures.length), shares: options.workers, hasOutput };
+    const { hasOutput, workers: shares } = options;
+    this.#sizes = { ...pieceSizes(options.captures.length), shares, hasOutput };
     this.#pieces = Array.from({ length: PIECES }, () => new SharedPiece(this.#sizes));
     this.#writer = new ShareWriter(options);
   }
@@ -93,6 +94,7 @@ class SharedReplay {
       for (let piece = 0; this.#passed < this.#options.toFrame; piece = (piece + 1) % PIECES) {
         if (this.#underWay.length === PIECES) await this.#finishOne();
         if (!(await this.#merged.next(arena, index))) break;
+        await breathe(this.#options.signal);
         const known = faces.list.length;
         faces.update();
         const used = fill(this.#pieces[piece]!, arena, index);
@@ -101,6 +103,7 @@ class SharedReplay {
       }
       return undefined;
     } catch (error) {
+      this.#options.signal?.throwIfAborted();
       if (error instanceof CaptureError) return error;
       throw error;
     } finally {
@@ -143,7 +146,7 @@ class SharedReplay {
     this.#tell(all[0]!.decisions);
     this.#followLive(piece, count);
     this.#writer.write(piece, count, passed, all);
-    this.#options.onProgress?.(this.#progress);
+    this.#options.onProgress?.({ ...this.#progress });
   }
 
   #followLive({ changes }: SharedPiece, count: number): void {
@@ -168,8 +171,9 @@ class SharedReplay {
 
 /** Plain data for the threads: callbacks and streams stay here. */
 function plainOptions(options: ResolvedOptions): ShareSetup["options"] {
-  const { onProgress: _p, onDecision: _d, onWarning: _w, observers: _o, stdin: _s, ...plain } = options;
-  return plain;
+  const { onProgress: _p, onDecision: _d, onWarning: _w, onOutput: _u, observers: _o, stdin: _s, ...rest } = options;
+  const { signal: _a, ...plain } = rest;
+  return { ...plain, inputs: [] };
 }
 
 /**
@@ -202,10 +206,11 @@ class ShareWriter {
   readonly #egresses: Egress[] = [];
   #isClosed = false;
 
-  constructor({ outDir, topology }: ResolvedOptions) {
-    if (outDir === undefined) return;
-    this.#outputs = new Outputs(outDir, this.#egresses);
-    if (topology === "cluster") this.#overlay = overlayFile(outDir);
+  constructor(options: ResolvedOptions) {
+    const targetOf = outputTargets(options);
+    if (!targetOf) return;
+    this.#outputs = new Outputs(targetOf, this.#egresses);
+    if (options.topology === "cluster") this.#overlay = overlayFile(targetOf);
   }
 
   write(piece: SharedPiece, count: number, passed: number, answers: readonly PieceAnswer[]): void {

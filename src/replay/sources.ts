@@ -1,4 +1,5 @@
-import { statSync } from "node:fs";
+import { kindOf } from "#platform/files.js";
+import { type CaptureInput, isRereadable } from "../capture/input.js";
 import { createMergedIndex, MergedCapture, type MergedIndex } from "../capture/merge.js";
 import type { OpenOptions } from "../capture/open.js";
 import { type CaptureReader, createFrameIndex } from "../capture/types.js";
@@ -6,8 +7,8 @@ import type { PolicyModel } from "../config/types.js";
 import { UsageError } from "../errors.js";
 import { openCaptureOrRecords } from "../records/open.js";
 import type { Columns } from "./columns.js";
-import type { ReplayOptions } from "./options.js";
 import type { ViewpointDecision } from "./report-types.js";
+import type { ResolvedOptions } from "./setup.js";
 import type { Face, Viewpoints } from "./viewpoint.js";
 
 /** Captures merged at once: each needs room for a whole frame in memory. */
@@ -32,8 +33,8 @@ export function pieceSizes(captures: number): { bytes: number; frames: number } 
 }
 
 /** Opens all captures. @throws {UsageError} where there is none, too many, or one twice as standard input   @throws {CaptureError} */
-export async function openCaptures(options: ReplayOptions): Promise<MergedCapture> {
-  const { captures, skews, stdin } = options;
+export async function openCaptures(options: ResolvedOptions): Promise<MergedCapture> {
+  const { captures, inputs, skews, stdin, signal } = options;
   if (captures.length === 0 || captures.length > MAX_CAPTURES) {
     throw new UsageError(`there are ${captures.length} captures, expected 1 to ${MAX_CAPTURES}`);
   }
@@ -44,17 +45,22 @@ export async function openCaptures(options: ReplayOptions): Promise<MergedCaptur
   }
   const readers: CaptureReader[] = [];
   try {
-    for (const path of captures) readers.push(await openInput(path, options, stdin ? { stdin } : {}));
+    for (const input of inputs) readers.push(await openOne(input, options, stdin ? { stdin, signal } : { signal }));
   } catch (error) {
     for (const reader of readers) await reader.close();
+    signal?.throwIfAborted();
     throw error;
   }
   return new MergedCapture(readers.map((reader, i) => ({ reader, skewNs: skews?.get(captures[i]!) ?? 0n })));
 }
 
 /** A capture, or connection records as if they were one. */
-function openInput(path: string, { model, recordsAtNs }: ReplayOptions, options: OpenOptions): Promise<CaptureReader> {
-  return openCaptureOrRecords(path, { ...options, atNs: recordsAtNs ?? tableTime(model) });
+function openOne(
+  input: CaptureInput,
+  { model, recordsAtNs }: ResolvedOptions,
+  options: OpenOptions,
+): Promise<CaptureReader> {
+  return openCaptureOrRecords(input, { ...options, atNs: recordsAtNs ?? tableTime(model) });
 }
 
 /**
@@ -72,15 +78,15 @@ function tableTime({ endpoints }: PolicyModel): bigint {
  * capture, and what is no file, is decided by its first piece in memory instead.
  * @returns the decisions made
  */
-export async function prescan(options: ReplayOptions, viewpoints: Viewpoints): Promise<ViewpointDecision[]> {
-  const { captures } = options;
-  if (captures.length === 1) return [];
+export async function prescan(options: ResolvedOptions, viewpoints: Viewpoints): Promise<ViewpointDecision[]> {
+  const { inputs } = options;
+  if (inputs.length === 1) return [];
   const decisions: ViewpointDecision[] = [];
   const memory = new Uint8Array(PIECE_SIZE);
   const index = createFrameIndex(PIECE_FRAMES);
-  for (const [file, path] of captures.entries()) {
-    if (path === "-" || !statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
-    const reader = await openInput(path, options, {});
+  for (const [file, input] of inputs.entries()) {
+    if (!isStored(input)) continue;
+    const reader = await openOne(input, options, {});
     try {
       await reader.next(memory, index);
       const faces = reader.interfaces.map((face, number): Face => ({ file, number, interface: face }));
@@ -90,6 +96,16 @@ export async function prescan(options: ReplayOptions, viewpoints: Viewpoints): P
     }
   }
   return decisions;
+}
+
+/** Whether a look at a capture takes nothing of it away. */
+function isStored(input: CaptureInput): boolean {
+  if (typeof input !== "string" || input === "-") return isRereadable(input);
+  try {
+    return kindOf(input) === "file";
+  } catch {
+    return false;
+  }
 }
 
 /** A merged index over columns that lie in the engine's memory: readers fill them directly. */

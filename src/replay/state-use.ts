@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "#platform/hash.js";
 import * as layout from "../../assembly/outside/layout.js";
 import type { Engine } from "../engine/engine.js";
 import { UsageError } from "../errors.js";
 import type { Scenario } from "../gateway/scenario.js";
+import { hexOf } from "../net/bytes.js";
 import type { HostRegion } from "./host-region.js";
 import type { ResolvedOptions } from "./setup.js";
 import { checkKept, type ReplayState, readReplayState } from "./state.js";
@@ -44,5 +45,5 @@ export function scenarioHash(scenario: Scenario | undefined): string {
     if (key === "manifests") return "";
     return typeof value === "bigint" ? value.toString() : value;
   });
-  return createHash("sha256").update(text).digest("hex");
+  return hexOf(sha256(text));
 }

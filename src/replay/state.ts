@@ -1,9 +1,11 @@
-import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { deflateSync, inflateSync } from "node:zlib";
+import { readWhole, writeWhole } from "#platform/files.js";
+import { sha256 } from "#platform/hash.js";
+import { deflate, inflate } from "#platform/zlib.js";
 import * as layout from "../../assembly/outside/layout.js";
-import { systemCode } from "../capture/byte-source.js";
 import { EngineError, OutputError, UsageError } from "../errors.js";
+import { concatBytes, isSameBytes, viewOf } from "../net/bytes.js";
+import { utf8Bytes, utf8Text } from "../net/text.js";
+import { systemCode } from "../platform/file.js";
 import type { SavedStats } from "./egress-totals.js";
 import type { SavedFrame } from "./held-frames.js";
 import type { HostRegion } from "./host-region.js";
@@ -54,31 +56,32 @@ export interface ReplayState {
 }
 
 export function encodeReplayState({ notes, kept, blob, engine }: ReplayState): Uint8Array {
-  const json = Buffer.from(JSON.stringify(notes), "utf8");
-  const parts = [json, deflateSync(kept, { level: 1 }), deflateSync(blob), engine];
-  const head = Buffer.alloc(HEADER_SIZE);
+  const json = utf8Bytes(JSON.stringify(notes));
+  const parts = [json, deflate(kept, "quick"), deflate(blob, "usual"), engine];
+  const head = new Uint8Array(HEADER_SIZE);
+  const view = viewOf(head);
   [MAGIC, VERSION, ...parts.map((part) => part.length)].forEach((value, i) => {
-    head.writeUInt32LE(value, i * 4);
+    view.setUint32(i * 4, value, true);
   });
-  const body = Buffer.concat([head, ...parts]);
-  return Buffer.concat([body, createHash("sha256").update(body).digest()]);
+  const body = concatBytes([head, ...parts]);
+  return concatBytes([body, sha256(body)]);
 }
 
 /**
  * @param keptSize bytes that the host region keeps; undefined = whatever the file holds, up to 2 GiB
  * @throws {EngineError} where the file is cut, damaged or foreign
  */
-export function decodeReplayState(file: Uint8Array, keptSize?: number): ReplayState {
-  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  if (bytes.length < HEADER_SIZE + HASH_SIZE || bytes.readUInt32LE(0) !== MAGIC) {
+export function decodeReplayState(bytes: Uint8Array, keptSize?: number): ReplayState {
+  const view = viewOf(bytes);
+  if (bytes.length < HEADER_SIZE + HASH_SIZE || view.getUint32(0, true) !== MAGIC) {
     throw damaged("does not start with SGR1, expected a file that `replay --save-state` wrote");
   }
-  const version = bytes.readUInt32LE(4);
+  const version = view.getUint32(4, true);
   if (version !== VERSION) throw damaged(`has format ${version}, expected ${VERSION}`);
   const end = bytes.length - HASH_SIZE;
-  const sum = createHash("sha256").update(bytes.subarray(0, end)).digest();
-  if (!sum.equals(bytes.subarray(end))) throw damaged("fails its SHA-256, expected an unchanged and complete file");
-  const lengths = [8, 12, 16, 20].map((at) => bytes.readUInt32LE(at));
+  if (!isSameBytes(sha256(bytes.subarray(0, end)), bytes.subarray(end)))
+    throw damaged("fails its SHA-256, expected an unchanged and complete file");
+  const lengths = [8, 12, 16, 20].map((at) => view.getUint32(at, true));
   if (HEADER_SIZE + lengths.reduce((sum, length) => sum + length, 0) !== end) {
     throw damaged("has lengths that do not add up to the file's");
   }
@@ -86,15 +89,15 @@ export function decodeReplayState(file: Uint8Array, keptSize?: number): ReplaySt
   const [json, kept, blob, engine] = lengths.map((length) => {
     at += length;
     return bytes.subarray(at - length, at);
-  }) as [Buffer, Buffer, Buffer, Buffer];
+  }) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   return { notes: readNotes(json), kept: unpack(kept, keptSize), blob: unpack(blob, undefined), engine };
 }
 
 /** @throws {UsageError} where the file cannot be read   @throws {EngineError} where it is not a saved state */
 export function readReplayState(path: string, keptSize?: number): ReplayState {
-  let file: Buffer;
+  let file: Uint8Array;
   try {
-    file = readFileSync(path);
+    file = readWhole(path);
   } catch (cause) {
     throw new UsageError(
       `${path}: cannot be read (${systemCode(cause)}), expected a state that \`replay --save-state\` wrote`,
@@ -109,7 +112,7 @@ export function readReplayState(path: string, keptSize?: number): ReplayState {
 /** @throws {OutputError} */
 export function writeReplayState(path: string, state: ReplayState): void {
   try {
-    writeFileSync(path, encodeReplayState(state));
+    writeWhole(path, encodeReplayState(state));
   } catch (cause) {
     throw new OutputError(path, systemCode(cause), { cause });
   }
@@ -156,7 +159,7 @@ export function checkKept(
 function readNotes(json: Uint8Array): HostNotes {
   let notes: unknown;
   try {
-    notes = JSON.parse(Buffer.from(json).toString("utf8"));
+    notes = JSON.parse(utf8Text(json));
   } catch (cause) {
     throw damaged("has notes that are no JSON", cause);
   }
@@ -169,7 +172,7 @@ const MAX_KEPT = 2 ** 31;
 function unpack(packed: Uint8Array, keptSize: number | undefined): Uint8Array {
   let kept: Uint8Array;
   try {
-    kept = inflateSync(packed, { maxOutputLength: keptSize ?? MAX_KEPT });
+    kept = inflate(packed, keptSize ?? MAX_KEPT);
   } catch (cause) {
     throw damaged(`cannot be unpacked into ${keptSize ?? MAX_KEPT} bytes: it may be of another table size`, cause);
   }

@@ -5,6 +5,7 @@ import { type Paint, paint } from "./paint.js";
 import { type Column, textTable } from "./text-table.js";
 import { count, counted } from "./units.js";
 
+/** How a demonstration is shown. */
 export interface DemoStyle {
   readonly colour: boolean;
   /** Every request instead of the turns. */

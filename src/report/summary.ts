@@ -6,6 +6,7 @@ import { drainLines, failoverLines, more, SHOWN_ROWS, scenarioLines, timeLines }
 import { bar, type Column, textTable } from "./text-table.js";
 import { bytes, count, counted, duration, percent, rate } from "./units.js";
 
+/** How a result is shown as text. */
 export interface SummaryOptions {
   readonly colour: boolean;
   /** All mismatches, broken connections and settings instead of the first few or none. */

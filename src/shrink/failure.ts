@@ -14,7 +14,7 @@ export interface Failure {
   readonly frame?: number;
 }
 
-/** @returns the texts of conditions that hold for a report */
+/** Says which conditions hold for a report. @returns their texts */
 export type Conditions = (report: ReplayReport) => readonly string[];
 
 /** How a replay that came to its end failed: by the first wrong frame, else by the first condition; undefined = it did not. */

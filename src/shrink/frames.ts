@@ -1,4 +1,6 @@
+import type { CaptureInput } from "../capture/input.js";
 import { openCapture } from "../capture/open.js";
+import type { OutputTarget } from "../capture/output-sink.js";
 import { type CaptureInterface, createFrameIndex } from "../capture/types.js";
 import { PcapngWriter } from "../capture/write.js";
 import { formatAddress } from "../net/address.js";
@@ -26,8 +28,8 @@ const MEMORY_SIZE = 4 << 20;
 const INDEX_CAPACITY = 1 << 14;
 
 /** A whole capture in memory. @throws {CaptureError} where it is damaged: what is left out of a damaged file mends it */
-export async function holdFrames(path: string): Promise<HeldFrame[]> {
-  const reader = await openCapture(path);
+export async function holdFrames(input: CaptureInput): Promise<HeldFrame[]> {
+  const reader = await openCapture(input);
   const memory = new Uint8Array(MEMORY_SIZE);
   const index = createFrameIndex(INDEX_CAPACITY);
   const frames: HeldFrame[] = [];
@@ -52,8 +54,8 @@ export async function holdFrames(path: string): Promise<HeldFrame[]> {
 }
 
 /** Writes frames as pcapng; each keeps its number, time, link type, interface name and lengths. @throws {OutputError} */
-export function writeFrames(path: string, frames: readonly HeldFrame[]): void {
-  const writer = new PcapngWriter(path);
+export function writeFrames(target: OutputTarget, frames: readonly HeldFrame[]): void {
+  const writer = new PcapngWriter(target);
   try {
     for (const { number, interface: from, timeLow, timeHigh, wireLength, bytes } of frames) {
       const id = writer.interfaceId(from.linkType, from.name ?? "");

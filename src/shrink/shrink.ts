@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { type CaptureInput, nameOfInput } from "../capture/input.js";
+import type { OutputTarget } from "../capture/output-sink.js";
 import { UsageError } from "../errors.js";
+import { concatBytes } from "../net/bytes.js";
 import { NoMatchError } from "../replay/no-match.js";
 import type { ReplayOptions } from "../replay/options.js";
 import { replay } from "../replay/replay.js";
@@ -9,17 +9,20 @@ import { type Conditions, type Failure, failureOf, failureOfError, isAlike } fro
 import { flowsOf, frameText, type HeldFrame, holdFrames, timeOf, writeFrames } from "./frames.js";
 import { minimize } from "./minimize.js";
 
+/** What is to be cut down, and how it is tried. */
 export interface ShrinkOptions {
-  readonly capture: string;
+  readonly capture: CaptureInput;
   /** How it is replayed, each time. */
   readonly replay: Omit<ReplayOptions, "captures">;
   /** What counts as a failure beside mismatches and errors. */
   readonly conditions?: Conditions;
-  /** Where the frames that are left go, as pcapng. */
-  readonly output?: string;
+  /** Where the frames that are left go, as pcapng: a path, or who takes the bytes. */
+  readonly output?: OutputTarget;
+  /** Told each time that fewer frames still fail. */
   readonly onProgress?: (progress: ShrinkProgress) => void;
 }
 
+/** How far cutting down has come. */
 export interface ShrinkProgress {
   /** Frames and flows that still fail. */
   readonly frames: number;
@@ -40,6 +43,7 @@ export interface ShrinkReport {
   readonly output?: string;
 }
 
+/** A frame that is left. */
 export interface KeptFrame {
   /** Number in the capture. */
   readonly frame: number;
@@ -57,18 +61,13 @@ export interface KeptFrame {
  */
 export async function shrinkCapture(options: ShrinkOptions): Promise<ShrinkReport> {
   const all = await holdFrames(options.capture);
-  const folder = mkdtempSync(join(tmpdir(), "sluicegate-shrink-"));
-  try {
-    const trials = new Trials(options, all, join(folder, "part.pcapng"));
-    const first = await trials.failure(all);
-    if (!first) throw new UsageError(`${options.capture}: ${notFailing(options)}`);
-    const kept = await reduce(trials, all, first);
-    const failure = (await trials.failure(kept)) ?? first;
-    if (options.output !== undefined) writeFrames(options.output, kept);
-    return reportOf(options, all, kept, failure, trials.replays);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const trials = new Trials(options, all);
+  const first = await trials.failure(all);
+  if (!first) throw new UsageError(`${nameOfInput(options.capture)}: ${notFailing(options)}`);
+  const kept = await reduce(trials, all, first);
+  const failure = (await trials.failure(kept)) ?? first;
+  if (options.output !== undefined) writeFrames(options.output, kept);
+  return reportOf(options, all, kept, failure, trials.replays);
 }
 
 function notFailing({ conditions, replay: { verify } }: ShrinkOptions): string {
@@ -90,19 +89,26 @@ function inOrder(flows: readonly (readonly HeldFrame[])[]): HeldFrame[] {
   return flows.flat().sort((a, b) => a.number - b.number);
 }
 
+/** What the part that is tried is called. */
+const PART = "part.pcapng";
+
+/** Frames as a capture in memory. */
+function bytesOf(frames: readonly HeldFrame[]): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  writeFrames((bytes) => chunks.push(bytes), frames);
+  return concatBytes(chunks);
+}
+
 /** Replays of parts of the capture; each part once. */
 class Trials {
   replays = 0;
   readonly #options: ShrinkOptions;
-  readonly #path: string;
   readonly #anchor: HeldFrame | undefined;
   readonly #known = new Map<string, Failure | undefined>();
   #least = Number.POSITIVE_INFINITY;
 
-  /** @param path of a file for the part that is tried */
-  constructor(options: ShrinkOptions, all: readonly HeldFrame[], path: string) {
+  constructor(options: ShrinkOptions, all: readonly HeldFrame[]) {
     this.#options = options;
-    this.#path = path;
     this.#anchor = options.replay.scenario ? all[0] : undefined;
   }
 
@@ -125,7 +131,6 @@ class Trials {
     const key = frames.map(({ number }) => number).join(",");
     if (this.#known.has(key)) return this.#known.get(key);
     this.replays++;
-    writeFrames(this.#path, frames);
     const failure = await this.#replay(frames);
     this.#known.set(key, failure);
     return failure;
@@ -133,9 +138,14 @@ class Trials {
 
   async #replay(frames: readonly HeldFrame[]): Promise<Failure | undefined> {
     try {
-      const report = await replay({ ...this.#options.replay, captures: [this.#path] });
-      return named(failureOf(report, this.#options.conditions ?? (() => [])), frames, this.#options.capture);
+      const report = await replay({ ...this.#options.replay, captures: [{ name: PART, bytes: bytesOf(frames) }] });
+      return named(
+        failureOf(report, this.#options.conditions ?? (() => [])),
+        frames,
+        nameOfInput(this.#options.capture),
+      );
     } catch (error) {
+      this.#options.replay.signal?.throwIfAborted();
       // Without the frames that match, nothing of the failure is left.
       if (error instanceof NoMatchError && this.replays > 1) return undefined;
       return failureOfError(error);
@@ -160,7 +170,7 @@ function reportOf(
   const startNs = timeOf(all[0]!);
   return {
     schema: "sluicegate.io/shrink-report/v1",
-    capture,
+    capture: nameOfInput(capture),
     failure: { kind, what: text },
     frames: { read: all.length, kept: kept.length },
     flows: { read: flowsOf(all).length, kept: flowsOf(kept).length },
@@ -170,7 +180,7 @@ function reportOf(
       at: secondsSince(startNs, timeOf(frame)),
       text: frameText(frame),
     })),
-    ...(output !== undefined && { output }),
+    ...(typeof output === "string" && { output }),
   };
 }
 

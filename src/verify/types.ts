@@ -55,6 +55,7 @@ export interface FrameObservation {
   readonly told?: Uint8Array | undefined;
 }
 
+/** A field of a frame that is not what it has to be. */
 export interface Mismatch {
   readonly frame: number;
   /** Capture file that the frame came from. */
@@ -69,6 +70,7 @@ export interface Mismatch {
   readonly why: string;
 }
 
+/** What came of checking frames. */
 export interface VerificationResult {
   readonly ok: boolean;
   readonly framesChecked: number;

@@ -45,6 +45,7 @@ export interface DiffReport extends Assumptions {
   cutConnections: CutConnection[];
 }
 
+/** Connections of one pod to one destination, and what a change does to them. */
 export interface DiffGroup {
   pod: string;
   destination: string;
@@ -54,6 +55,7 @@ export interface DiffGroup {
   ways: { from: string; to: string; connections: number; cut: number; rebound: number }[];
 }
 
+/** A connection that a change of manifests cuts or rebinds. */
 export interface CutConnection {
   fiveTuple: string;
   pod: string;
@@ -65,6 +67,7 @@ export interface CutConnection {
   lastFrameAt: string;
 }
 
+/** What two sets of manifests are compared by. */
 export interface DiffOptions extends Omit<ReplayOptions, "model"> {
   readonly from: PolicyModel;
   readonly to: PolicyModel;

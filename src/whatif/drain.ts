@@ -49,6 +49,7 @@ export interface DeadlineRow {
   connections: DeadlineConnection[];
 }
 
+/** A connection that is still open at the deadline. */
 export interface DeadlineConnection {
   fiveTuple: string;
   pod: string;

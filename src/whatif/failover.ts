@@ -63,6 +63,7 @@ export interface FailureRow {
   connections: BreakingConnection[];
 }
 
+/** A connection that a failure breaks. */
 export interface BreakingConnection {
   fiveTuple: string;
   pod: string;
@@ -72,6 +73,7 @@ export interface BreakingConnection {
   byPin?: boolean;
 }
 
+/** Which failures are played, and how often. */
 export interface FailoverOptions extends Omit<ReplayOptions, "workers"> {
   /** Name of a gateway node, or `each`. */
   readonly kill: string;
@@ -85,6 +87,7 @@ export interface FailoverOptions extends Omit<ReplayOptions, "workers"> {
   readonly workers: number;
   /** Told once how many runs there will be, before the first of them. */
   readonly onPlan?: (runs: number) => void;
+  /** Told after each run. */
   readonly onRun?: (done: number, runs: number) => void;
 }
 
@@ -208,20 +211,21 @@ function withoutFailover(
 /** Plain data for the threads: callbacks stay here. */
 function setupOf(options: FailoverOptions): FailoverSetup {
   const { kill: _k, at: _a, detectMs: _d, seeds: _s, workers: _w, onRun: _r, onPlan: _l, pins: _i, ...rest } = options;
-  const { onProgress: _p, onDecision: _o, onWarning: _n, observers: _b, scenario: _c, stdin: _t, ...setup } = rest;
+  const { onProgress: _p, onDecision: _o, onWarning: _n, observers: _b, scenario: _c, stdin: _t, ...plain } = rest;
+  const { onOutput: _u, signal: _g, ...setup } = plain;
   return setup;
 }
 
 async function playAll(
   setup: FailoverSetup,
   jobs: readonly FailoverJob[],
-  { workers, onRun }: FailoverOptions,
+  { workers, onRun, signal }: FailoverOptions,
 ): Promise<FailoverOutcome[]> {
   const onDone = (done: number) => onRun?.(done, jobs.length);
-  const module = new URL("./failover-worker.js", import.meta.url);
-  if (workers > 0) return runInThreads<FailoverJob, FailoverOutcome>(jobs, { module, workers, setup, onDone });
+  const module = "whatif/failover-worker.js";
+  if (workers > 0) return runInThreads<FailoverJob, FailoverOutcome>(jobs, { module, workers, setup, onDone, signal });
   const outcomes: FailoverOutcome[] = [];
-  for (const job of jobs) onDone(outcomes.push(await playFailure(setup, job)));
+  for (const job of jobs) onDone(outcomes.push(await playFailure(signal ? { ...setup, signal } : setup, job)));
   return outcomes;
 }
 

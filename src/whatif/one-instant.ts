@@ -1,3 +1,4 @@
+import { type CaptureInput, isRereadable } from "../capture/input.js";
 import type { PolicyModel } from "../config/types.js";
 import { hasHandshake } from "../net/decode.js";
 import { protocolName } from "../net/protocol-name.js";
@@ -26,8 +27,8 @@ export interface InstantEffect {
 }
 
 /** Lifetimes that connection tables among captures say; standard input cannot be read again. */
-export function lifetimesOf(captures: readonly string[]): Promise<CtLifetimes> {
-  return readCtLifetimes(captures.filter((path) => path !== "-"));
+export function lifetimesOf(captures: readonly CaptureInput[]): Promise<CtLifetimes> {
+  return readCtLifetimes(captures.filter(isRereadable));
 }
 
 /** When a connection ends if nothing more is sent, nanoseconds since the first frame: by its table, else by the profile's lifetimes. */

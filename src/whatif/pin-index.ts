@@ -17,6 +17,7 @@ export class PinIndex {
     return this.#entries;
   }
 
+  /** Takes one more pin. */
   add(pin: Pin): void {
     const key = keyOf(pin.protocol, pin.endpoint, pin.endpointPort, pin.remote, pin.remotePort);
     const same = this.#pins.get(key) ?? [];

@@ -54,6 +54,7 @@ export interface PortsReport extends Assumptions {
   destinations: DestinationRow[];
 }
 
+/** Ports of one egress IP toward one destination. */
 export interface PortRow {
   node: string;
   egressIP: string;
@@ -76,12 +77,14 @@ export interface PortRow {
   originalRefusesFrom?: number;
 }
 
+/** Connections that find no port. */
 export interface RefusalRow {
   connections: number;
   percent: number;
   firstAt: string | null;
 }
 
+/** Ports that connections to one destination take. */
 export interface DestinationRow {
   remote: string;
   remotePort: number;

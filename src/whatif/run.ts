@@ -1,3 +1,4 @@
+import { type CaptureInput, isRereadable, nameOfInput } from "../capture/input.js";
 import { UsageError } from "../errors.js";
 import type { ScenarioTime } from "../gateway/scenario.js";
 import type { ReplayOptions } from "../replay/options.js";
@@ -64,13 +65,15 @@ export function requireFrames(
   { captures, allowNoMatch }: Pick<ReplayOptions, "captures" | "allowNoMatch">,
 ): void {
   if (frames.read > 0 || allowNoMatch) return;
-  throw new UsageError(`no frames in ${captures.join(", ")}: nothing to ask about`);
+  throw new UsageError(`no frames in ${captures.map(nameOfInput).join(", ")}: nothing to ask about`);
 }
 
 /** @throws {UsageError} where a capture can be read only once: questions that take several replays need files */
-export function requireFiles(captures: readonly string[]): void {
-  if (captures.includes("-"))
-    throw new UsageError("-: is standard input, expected files: captures are read several times here");
+export function requireFiles(captures: readonly CaptureInput[]): void {
+  const single = captures.find((capture) => !isRereadable(capture));
+  if (single === undefined) return;
+  const what = single === "-" ? "standard input" : "a stream";
+  throw new UsageError(`${nameOfInput(single)}: is ${what}, expected files: captures are read several times here`);
 }
 
 /** First and last instant of captures, nanoseconds since the epoch. */

@@ -33,6 +33,7 @@ export interface AffinityRow {
   pairs: { from: string; to: string; connections: number; bytes: number }[];
 }
 
+/** Connections and bytes that go one way. */
 export interface ZoneShare {
   connections: number;
   bytes: number;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ABI_VERSION } from "../../assembly/abi.js";
-import { packageFile } from "../../src/engine/load.js";
+import { packageFile } from "../../src/platform/node/wasm.js";
 import { brokenPromises, type FrozenAbi, moduleFaults } from "./compare.js";
 import { type AbiSources, promiseOf, SOURCES, stateLayout } from "./files.js";
 import { wasmInterface } from "./wasm-exports.js";

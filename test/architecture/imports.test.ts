@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { faultOf, importsOf, roomOf } from "./rooms.js";
+import { faultOf, importsOf, reachedFrom, roomOf, targetPath } from "./rooms.js";
 
 /** TypeScript files below a folder, as paths from the repository root. */
 function sources(folder: string): string[] {
@@ -37,6 +37,39 @@ describe("imports point one way", () => {
   });
 });
 
+describe("the library in a browser", () => {
+  const text = (file: string) => readFileSync(file, "utf8");
+  const reached = reachedFrom("src/index.ts", "web", text);
+  const files = [...new Set(reached.map((line) => targetPath(line, "web")))].filter((path) => path.startsWith("src/"));
+
+  test("reaches all rooms but those of programs, and nothing of Node", () => {
+    expect(files.length).toBeGreaterThan(200);
+    expect(files).toContain("src/platform/web/files.ts");
+    expect(reached.filter(({ target }) => target.startsWith("node:"))).toEqual([]);
+    expect(files.filter((file) => /^src\/(?:cli|bench|platform\/node)\//.test(file))).toEqual([]);
+    const packages = reached.map(({ target }) => target).filter((target) => !/^[.]|^#platform/.test(target));
+    expect([...new Set(packages)].sort()).toEqual([
+      "#page/assets.js",
+      "@assemblyscript/loader",
+      "ipaddr.js",
+      "js-yaml",
+    ]);
+  });
+
+  test("an import of Node's is seen through any number of files, and only where values are taken", () => {
+    const files: Record<string, string> = {
+      "src/index.ts": 'export { a } from "./net/a.js";\nexport type { b } from "./net/types.js";',
+      "src/net/a.ts": 'import { c } from "#platform/c.js";',
+      "src/platform/web/c.ts": 'import { d } from "node:fs";',
+      "src/net/types.ts": 'import { e } from "node:net";',
+    };
+    const lines = reachedFrom("src/index.ts", "web", (file) => files[file]!);
+    expect(lines.filter(({ target }) => target.startsWith("node:")).map(({ file }) => file)).toEqual([
+      "src/platform/web/c.ts",
+    ]);
+  });
+});
+
 describe("the checker catches a planted violation", () => {
   test.each([
     ["src/engine/a.ts", 'import { replay } from "../replay/drive.js";', "src/engine may not import src/replay"],
@@ -69,6 +102,9 @@ describe("the checker catches a planted violation", () => {
     ["assembly/tables/a.ts", 'import { x } from "../path/verdict";', "assembly/tables may not import assembly/path"],
     ["assembly/abi.ts", 'import { x } from "./wire/bytes";', "assembly/abi may not import assembly/wire"],
     ["assembly/path/a.ts", 'import { readFileSync } from "node:fs";', "the engine knows no Node"],
+    ["src/engine/a.ts", 'import { readFile } from "node:fs/promises";', "only src/platform/node knows Node"],
+    ["src/engine/a.ts", 'import { sha256 } from "../platform/web/hash.js";', "expected #platform/…"],
+    ["src/platform/web/a.ts", 'import { crc } from "../../capture/crc.js";', "src/platform may not import src/capture"],
     [
       "src/engine/a.ts",
       'import {\n  a,\n  b,\n} from "../gateway/health.js";',
@@ -83,7 +119,8 @@ describe("the checker catches a planted violation", () => {
   test.each([
     ["src/verify/a.ts", 'import type { PolicyModel } from "../config/types.js";'],
     ["src/verify/a.ts", 'import { type A, type B } from "../config/types.js";'],
-    ["src/engine/a.ts", 'import { readFile } from "node:fs/promises";'],
+    ["src/platform/node/a.ts", 'import { readFile } from "node:fs/promises";'],
+    ["src/engine/a.ts", 'import { sha256 } from "#platform/hash.js";'],
     ["src/engine/a.ts", '// import { x } from "../replay/drive.js";'],
     ["src/engine/a.ts", '/*\nimport { x } from "../replay/drive.js";\n*/'],
     ["src/cli/main.ts", 'import { replay } from "../index.js";'],

@@ -20,12 +20,13 @@ interface Room {
   readonly packages?: readonly string[];
 }
 
-const BELOW_ENGINE = ["src/errors", "src/net", "src/capture", "src/config"];
+const BELOW_ENGINE = ["src/errors", "src/platform", "src/net", "src/capture", "src/config"];
 const BELOW_REPLAY = [...BELOW_ENGINE, "src/engine", "src/gateway", "src/verify", "src/pair"];
 const BELOW_REPORT = [...BELOW_REPLAY, "src/pair", "src/records", "src/replay"];
 const BELOW_INDEX = [
   ...BELOW_REPORT,
   "src/compile",
+  "src/embed",
   "src/whatif",
   "src/metrics",
   "src/shrink",
@@ -45,9 +46,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "assembly/outside": { values: ["assembly/abi", "assembly/wire"] },
   "assembly/bench": { values: ["assembly/abi", "assembly/wire", "assembly/tables", "assembly/path", "assembly/index"] },
   "src/errors": { values: [] },
-  "src/net": { values: ["src/errors"], packages: ["ipaddr.js"] },
-  "src/capture": { values: ["src/errors", "src/net"] },
-  "src/config": { values: ["src/errors", "src/net"], packages: ["yaml", "js-yaml"] },
+  "src/platform": { values: ["src/errors"] },
+  "src/net": { values: ["src/errors", "src/platform"], packages: ["ipaddr.js"] },
+  "src/capture": { values: ["src/errors", "src/platform", "src/net"] },
+  "src/config": { values: ["src/errors", "src/platform", "src/net"], packages: ["js-yaml"] },
   "src/records": { values: BELOW_ENGINE },
   "src/engine": { values: [...BELOW_ENGINE, "assembly/abi"], packages: ["@assemblyscript/loader"] },
   "src/gateway": { values: [...BELOW_ENGINE, "src/engine"] },
@@ -60,7 +62,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/shrink": { values: ["src/errors", "src/net", "src/capture", "src/replay", "src/verify"] },
   "src/demo": { values: [...BELOW_ENGINE, "src/engine", "src/gateway", "src/generate", "src/replay"] },
   "src/metrics": { values: ["src/errors"], types: ["src/replay"] },
-  "src/report": { values: [...BELOW_REPORT, "src/whatif"], types: ["src/demo", "src/shrink"] },
+  "src/report": {
+    values: [...BELOW_REPORT, "src/whatif"],
+    types: ["src/demo", "src/shrink"],
+    packages: ["#page/assets.js"],
+  },
+  "src/embed": { values: [...BELOW_REPLAY, "src/compile", "src/report"] },
   "src/bench": {
     values: [...BELOW_REPORT, "src/report", "src/generate", "assembly/abi", "assembly/bench"],
     packages: ["benchmark", "@assemblyscript/loader"],
@@ -104,16 +111,47 @@ export function faultOf(line: ImportLine): string | undefined {
   const where = `${line.file}:${line.line}: imports ${line.target}`;
   if (!room) return `${where}, but room ${from} is not in the table`;
   if (line.target.startsWith("node:")) {
-    return from.startsWith("assembly/") ? `${where}, but the engine knows no Node` : undefined;
+    if (from.startsWith("assembly/")) return `${where}, but the engine knows no Node`;
+    return KNOWS_NODE.test(line.file) ? undefined : `${where}, but only src/platform/node knows Node`;
   }
-  if (!line.target.startsWith(".")) {
+  const platform = /^#platform\/(.+)\.js$/.exec(line.target)?.[1];
+  if (platform === undefined && !line.target.startsWith(".")) {
     return room.packages?.includes(line.target) ? undefined : `${where}, but ${from} may not use that package`;
   }
-  const to = roomOf(join(dirname(line.file), line.target).replace(/\.js$/, ".ts"));
+  const path = targetPath(line, "node");
+  const to = roomOf(path);
+  if (platform === undefined && to !== from && HALVES.test(path) && !KNOWS_NODE.test(line.file))
+    return `${where}, expected #platform/…, which is the half of the platform at hand`;
   if (to === from || room.values.includes(to)) return undefined;
   if (room.types?.includes(to))
     return line.isTypeOnly ? undefined : `${where}, but ${from} may take only types from ${to}`;
   return `${where}, but ${from} may not import ${to}`;
+}
+
+/** Files that may use Node's own modules: one half of the platform, programs, and what runs in Node's threads. */
+const KNOWS_NODE = /^src\/(?:platform\/node|cli|bench)\/|^src\/(?:replay\/share|whatif\/failover)-worker\.ts$/;
+const HALVES = /^src\/platform\/(?:node|web)\//;
+
+/** The source file that an import of this package names, where `#platform` is one of its halves; of a package its name. */
+export function targetPath({ file, target }: ImportLine, half: "node" | "web"): string {
+  if (target.startsWith("#platform/")) return `src/platform/${half}/${target.slice(10).replace(/\.js$/, ".ts")}`;
+  return target.startsWith(".") ? join(dirname(file), target).replace(/\.js$/, ".ts") : target;
+}
+
+/** Every import that a file reaches by values, those of the files that it reaches included. @param textOf text of a source file */
+export function reachedFrom(file: string, half: "node" | "web", textOf: (file: string) => string): ImportLine[] {
+  const [found, files, waiting]: [ImportLine[], Set<string>, string[]] = [[], new Set([file]), [file]];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const line of importsOf(next, textOf(next))) {
+      if (line.isTypeOnly) continue;
+      found.push(line);
+      const path = targetPath(line, half);
+      if (!path.startsWith("src/") && !path.startsWith("assembly/")) continue;
+      if (!files.has(path)) waiting.push(path);
+      files.add(path);
+    }
+  }
+  return found;
 }
 
 /** `import type …`, or an import list in which every name is marked `type`. */

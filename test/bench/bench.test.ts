@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { runBench } from "../../src/bench/bench.js";
 import { compareBench, parseBenchReport } from "../../src/bench/compare.js";
 import { printBench, printComparison } from "../../src/bench/print.js";
-import { packageFile } from "../../src/engine/load.js";
+import { packageFile } from "../../src/platform/node/wasm.js";
 import { paint } from "../../src/report/paint.js";
 import { syntheticReport } from "./synthetic.js";
 
@@ -70,7 +70,7 @@ test("two builds take turns at every size, each with its own tables, and only th
 
 test("another build that is no engine is named, with what it should be", async () => {
   await expect(runBench({ against: "missing.wasm", sizes: [1000], placements: 1 })).rejects.toThrow(
-    "missing.wasm: cannot be read, expected the engine that `npm run build` makes",
+    "missing.wasm: cannot be read, expected what `npm run build` makes",
   );
 });
 

@@ -85,7 +85,10 @@ describe("compileForHosts", () => {
       endpoints: [endpoint("e", ["10.0.1.7"])],
     });
     await expect(tryOut(compileForHosts(tooMany, { connections: 64 }))).rejects.toThrow("policy-too-large");
-    await expect(tryOut(compileForHosts(smallModel(), { connections: 8 }))).rejects.toThrow("config-range");
+    await expect(tryOut(compileForHosts(smallModel(), { maxBatch: 0 }))).rejects.toThrow("config-range");
+    expect(() => compileForHosts(smallModel(), { connections: 8 })).toThrow(
+      "connections is 8, expected an integer from 16",
+    );
     await tryOut(compileForHosts(smallModel(), { connections: 64 }));
   });
 });

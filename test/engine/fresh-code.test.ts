@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { freshCode } from "../../src/engine/fresh-code.js";
-import { instantiateEngine, packageFile, readEngine } from "../../src/engine/load.js";
+import { instantiateEngine, readEngine } from "../../src/engine/load.js";
+import { packageFile } from "../../src/platform/node/wasm.js";
 
 test("an engine in bytes of its own has other bytes each time, the same instructions, and starts", async () => {
   const name = packageFile("build", "engine.wasm");

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ABI_VERSION, CONFIG_SIZE } from "../../assembly/abi.js";
-import { instantiateEngine, packageFile } from "../../src/engine/load.js";
+import { instantiateEngine } from "../../src/engine/load.js";
 import { EngineError } from "../../src/errors.js";
+import { packageFile } from "../../src/platform/node/wasm.js";
 
 interface ModuleStatics {
   new (bytes: Uint8Array): object;
@@ -64,9 +65,7 @@ describe("instantiateEngine", () => {
   });
 
   test("says what is wrong with a file that is missing, no WebAssembly, or another module", async () => {
-    expect(await refusal("missing.wasm")).toContain(
-      "FILE: cannot be read, expected the engine that `npm run build` makes",
-    );
+    expect(await refusal("missing.wasm")).toContain("FILE: cannot be read, expected what `npm run build` makes");
     expect(await refusal("text.wasm", Buffer.from("not a module"))).toContain("FILE: cannot be instantiated");
     const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
     expect(await refusal("empty.wasm", empty)).toMatch(

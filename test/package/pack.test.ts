@@ -1,41 +1,17 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BUILD_MS, ensureBuilt } from "./built.js";
-import { untar } from "./untar.js";
+import { BUILD_MS } from "./built.js";
+import { packProject } from "./packed.js";
 
 let folder: string;
-let files: string[];
+let files: readonly string[];
 
-/**
- * Packs the package and puts it into a project of its own with nothing but its declared dependencies beside it, as npm would, but without a
- * registry. Scripts are left out: the package has none that run at installation.
- */
 beforeAll(() => {
-  ensureBuilt();
-  folder = mkdtempSync(join(tmpdir(), "sluicegate-pack-"));
-  const listing = execFileSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const [{ filename }] = JSON.parse(listing);
-  files = untar(readFileSync(join(folder, filename)), folder).map((name) => name.replace(/^package\//, ""));
-  mkdirSync(join(folder, "node_modules"));
-  symlinkTo(join(folder, "package"), "sluicegate");
-  for (const name of Object.keys(manifest().dependencies)) symlinkTo(resolve("node_modules", name), name);
-  // A package that is linked resolves its imports from where it really lies.
-  symlinkSync(join(folder, "node_modules"), join(folder, "package/node_modules"));
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  ({ folder, files } = packProject());
 }, BUILD_MS);
 afterAll(() => rmSync(folder, { recursive: true }));
-
-function symlinkTo(target: string, name: string): void {
-  const link = join(folder, "node_modules", name);
-  mkdirSync(dirname(link), { recursive: true });
-  symlinkSync(target, link);
-}
 
 function manifest() {
   return JSON.parse(readFileSync(join(folder, "package/package.json"), "utf8"));
@@ -48,7 +24,10 @@ describe("the packed package", () => {
       "dist/src/index.d.ts",
       "build/engine.wasm",
       "build/outside.wasm",
-      "build/page/main.js",
+      "build/page/assets.js",
+      "dist/src/platform/node/files.js",
+      "dist/src/platform/web/files.js",
+      "docs/library.md",
       "abi/abi.json",
       "abi/sluicegate.h",
       "LICENSE",

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { sourcePlatform } from "../source-platform.js";
 
 // Many scripts, a share of them for each worker process: node test/soak/scenario-fuzz.mjs [SCRIPTS [FIRST SEED]]
 const workers = availableParallelism();
@@ -8,6 +9,7 @@ export default defineConfig({
   test: {
     maxWorkers: workers,
     projects: Array.from({ length: workers }, (_, worker) => ({
+      plugins: [sourcePlatform],
       test: {
         name: `worker ${worker + 1} of ${workers}`,
         include: ["test/scenario-fuzz/scenario-fuzz.soak.ts"],

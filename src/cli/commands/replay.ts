@@ -1,3 +1,4 @@
+import { nameOfInput } from "../../capture/input.js";
 import type { ManifestWarning } from "../../config/types.js";
 import { replayMetrics } from "../../metrics/replay-metrics.js";
 import type { ReplayOptions } from "../../replay/options.js";
@@ -51,7 +52,7 @@ async function replayWithProgress(
   console: Console,
   redact: Redaction,
 ): Promise<Outcome> {
-  const bar = new ProgressBar(console, totalBytes(options.captures));
+  const bar = new ProgressBar(console, totalBytes(options.captures.map(nameOfInput)));
   const decisions: ViewpointDecision[] = [];
   try {
     const report = await replay({

@@ -1,8 +1,7 @@
-import { type CaptureNotes, captureFrames } from "../../capture/frames.js";
+import { verify } from "../../embed/verify.js";
 import { UsageError } from "../../errors.js";
-import { verifyCapturePair } from "../../pair/verify-pair.js";
 import { reportJson } from "../../report/json.js";
-import { pairReport, pairSummary } from "../../report/pair-view.js";
+import { pairSummary } from "../../report/pair-view.js";
 import { loadCluster, printWarnings, redaction } from "../cluster.js";
 import { type CommandRun, EXIT_MISMATCH, EXIT_OK } from "../commands.js";
 import type { FlagValues } from "../flags.js";
@@ -16,17 +15,9 @@ export const run: CommandRun = async ([before = "", after = ""], flags, console)
   const model = loadCluster(flags);
   const redact = redaction(model, [before, after], flags);
   printWarnings(model.warnings, flags, console, redact);
-  const notes: [CaptureNotes, CaptureNotes] = [{ truncated: false }, { truncated: false }];
-  const result = await verifyCapturePair(captureFrames(before, notes[0]), captureFrames(after, notes[1]), model, {
-    beforeName: before,
-    afterName: after,
-    ...(skewNs !== undefined && { skewNs }),
-  });
-  for (const [i, name] of [before, after].entries()) {
-    if (notes[i]!.truncated) console.err(`warning: ${redact.text(name)}: the last record is cut off\n`);
-  }
-  const truncated = notes.some((note) => note.truncated);
-  const report = redact.data(pairReport(result, { before, after, truncated }));
+  const onWarning = (text: string) => console.err(`warning: ${redact.text(text)}\n`);
+  const judged = await verify({ before, after, model, onWarning, ...(skewNs !== undefined && { skewNs }) });
+  const report = redact.data(judged);
   if (flags.report) writeTextFile(flags.report, reportJson(report));
   const style = { colour: console.colour, verbose: flags.verbose ?? false };
   console.out(flags.json ? reportJson(report) : pairSummary(report, style));

@@ -1,4 +1,5 @@
 import { type CaptureNotes, captureFrames } from "../../capture/frames.js";
+import { nameOfInput } from "../../capture/input.js";
 import type { PolicyModel } from "../../config/types.js";
 import { UsageError } from "../../errors.js";
 import { formatAddress } from "../../net/address.js";
@@ -23,7 +24,8 @@ export const run: CommandRun = async ([what = ""], flags, console) => {
   const model = flags.manifests ? loadCluster(flags) : undefined;
   const holders = new Holders(query);
   for (const { file, takenNs } of flags.pins ?? []) {
-    for await (const pin of readPins(file, takenNs === undefined ? {} : { takenNs })) holders.addPin(pin, file);
+    for await (const pin of readPins(file, takenNs === undefined ? {} : { takenNs }))
+      holders.addPin(pin, nameOfInput(file));
   }
   if (flags.uplink && flags.inside && model) await addPackets(holders, flags.inside, flags.uplink, model, console);
   const report = whoReport(holders.sorted(), query, model);

@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
+import { LIBRARY, LIBRARY_STYLE, SCRIPT } from "#page/assets.js";
+import { sha256 } from "#platform/hash.js";
 import type { CheckRow } from "../../config/check.js";
+import { base64Of } from "../../net/bytes.js";
 import type { FrameExplanation } from "../../replay/explain-types.js";
 import type { ReplayReport } from "../../replay/report-types.js";
-import { pageAssets } from "./assets.js";
 import { assumptionSection } from "./assumptions.js";
 import type { PageData } from "./client/page-data.js";
 import { pageData, scriptJson } from "./data.js";
@@ -34,13 +35,11 @@ export interface PageExtra {
 /**
  * The report as one self-contained page: nothing is fetched, and its own content policy forbids it to try. Everything that comes from
  * captures or manifests is escaped.
- * @throws {EgressError} `page-assets` where the package was not built
  */
 export function reportPage(report: ReplayReport, extra: PageExtra = {}): string {
   const { policyTable = [], walks = [], title = "Sluicegate replay", sections: others = [] } = extra;
-  const { library, libraryStyle, script } = pageAssets();
-  const style = `${libraryStyle}\n${STYLE}`;
-  const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(library)}' '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
+  const style = `${LIBRARY_STYLE}\n${STYLE}`;
+  const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(LIBRARY)}' '${hashOf(SCRIPT)}'; base-uri 'none'; form-action 'none'`;
   const data = pageData(report, policyTable);
   const sections = [...others, ...sectionsOf(report, data, walks)];
   return html`<!doctype html>
@@ -60,8 +59,8 @@ ${overview(report)}
 ${sections.map(sectionMarkup)}
 </main>
 <script type="application/json" id="data">${raw(scriptJson(data))}</script>
-<script>${raw(library)}</script>
-<script>${raw(script)}</script>
+<script>${raw(LIBRARY)}</script>
+<script>${raw(SCRIPT)}</script>
 </body>
 </html>
 `.text;
@@ -97,5 +96,5 @@ function header(title: string, sections: readonly PageSection[]): Markup {
 
 /** Source expression of an inline element (CSP level 2). */
 function hashOf(text: string): string {
-  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+  return `sha256-${base64Of(sha256(text))}`;
 }

@@ -1,5 +1,6 @@
 import { SUPPORTED_LINK_TYPES } from "../../capture/link-type.js";
 import { formatAddress } from "../../net/address.js";
+import { bytesOfHex } from "../../net/bytes.js";
 import { decodeFrame, destinationAddress, type IpPacket, sourceAddress } from "../../net/decode.js";
 import type { FrameExplanation } from "../../replay/explain-types.js";
 import { walkBytes, walkSteps } from "../explain-view.js";
@@ -48,7 +49,7 @@ function byteBlock(explanation: FrameExplanation): Markup {
 
 /** Bytes of a frame up to what its transport header carries: a report holds no payload. 0 where no header can be read. */
 export function headerLength({ bytes, parse, wireLength }: FrameExplanation): number {
-  const frame = Uint8Array.from(Buffer.from(bytes.captured, "hex"));
+  const frame = bytesOfHex(bytes.captured);
   if (!parse) return 0;
   for (const linkType of SUPPORTED_LINK_TYPES) {
     const packet = decodeFrame(frame, linkType, wireLength);

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { packageFile } from "../../../src/engine/load.js";
+import { packageFile } from "../../../src/platform/node/wasm.js";
 import { checkOutcome, compareHosts, figuresOf, type HostReport, rotated } from "./compare-hosts.js";
 import { allHosts, type Host, HostError, installHosts } from "./hosts.js";
 import { PLAN_FILE, type Plan, WORKS, writePlan } from "./plan.js";

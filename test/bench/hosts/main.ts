@@ -7,8 +7,8 @@
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { describeMachine } from "../../../src/bench/machine.js";
-import { packageFile } from "../../../src/engine/load.js";
 import { EgressError } from "../../../src/errors.js";
+import { packageFile } from "../../../src/platform/node/wasm.js";
 import { compareHosts } from "./compare-hosts.js";
 import { allHosts, installHosts } from "./hosts.js";
 import { printHosts } from "./print-hosts.js";

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as abi from "../../../assembly/abi.js";
-import { packageFile } from "../../../src/engine/load.js";
+import { packageFile } from "../../../src/platform/node/wasm.js";
 
 const COMPILER = "gcc";
 const OPTIONS = ["-std=c11", "-O3", "-march=native", "-Wall", "-Wextra", "-Werror"];

@@ -1,14 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { pageAssets } from "../../../src/report/html/assets.js";
+import { LIBRARY as library, SCRIPT as script } from "#page/assets.js";
 import { importsOf } from "../../architecture/rooms.js";
 
 const CLIENT = "src/report/html/client";
 
 describe("the page's script", () => {
   test("is one text without imports and exports, in which every module stands behind those that it needs", () => {
-    const { script } = pageAssets();
     expect(script).not.toMatch(/^\s*(?:import|export)\b/m);
     const place = (text: string) => script.indexOf(text);
     expect(place("function binsOf(")).toBeGreaterThan(0);
@@ -18,7 +17,6 @@ describe("the page's script", () => {
   });
 
   test("and the library parse, and end no script element", () => {
-    const { script, library } = pageAssets();
     for (const text of [script, library]) {
       expect(() => runInNewContext(`() => {${text}}`)).not.toThrow();
       expect(text).not.toMatch(/<\/script|<!--/i);

@@ -7,7 +7,7 @@ import { missing, scratch } from "../tools.js";
 
 /** Debian's own browser: no other one is ever fetched. */
 export const CHROMIUM = "/usr/bin/chromium";
-const ARGS = [
+export const ARGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",

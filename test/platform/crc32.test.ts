@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { crc32 } from "../../src/capture/crc32.js";
+import { crc32 } from "../../src/platform/crc32.js";
 
 test("the check value of CRC-32 over the nine digits", () => {
   expect(crc32(Buffer.from("123456789"), 0)).toBe(0xcbf43926);
