@@ -130,8 +130,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: "a packet whose TTL ends at the gateway leaves on the straight line",
     file: STRAIGHT,
-    search: "if (ttl <= hop) break;",
-    replace: "if (ttl < hop) break;",
+    search: "u32(ttl <= 1)",
+    replace: "u32(ttl < 1)",
     killer: MAPPING_TESTS,
   },
   {
