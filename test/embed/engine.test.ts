@@ -180,7 +180,7 @@ describe("a stream", () => {
     async function* slowly(): AsyncGenerator<EngineFrame> {
       const bytes = new Uint8Array(54);
       for (const one of frames) {
-        if (one.timeNs % 7_000n === 0n) await new Promise((resolve) => setTimeout(resolve, 0));
+        if (one.timeNs % 7_000n === 0n) await new Promise(setImmediate);
         bytes.set(one.bytes);
         yield { ...one, bytes };
       }
@@ -190,20 +190,20 @@ describe("a stream", () => {
   });
 
   test("keeps no frame waiting for others", async () => {
-    let give: (frame: EngineFrame) => void = () => {};
+    const asked: ((frame: EngineFrame) => void)[] = [];
     const source = {
       [Symbol.asyncIterator]: () => ({
         next: () =>
           new Promise<IteratorResult<EngineFrame>>((resolve) => {
-            give = (value) => resolve({ done: false, value });
+            asked.push((value) => resolve({ done: false, value }));
           }),
       }),
     };
     const results = (await create()).stream(source);
     for (let i = 0; i < 3; i++) {
       const next = results.next();
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      give(frames[i]!);
+      while (asked.length === 0) await new Promise(setImmediate);
+      asked.shift()!(frames[i]!);
       expect((await next).value).toMatchObject({ frame: i, action: "snat" });
     }
   });

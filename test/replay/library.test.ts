@@ -97,7 +97,7 @@ describe("a signal ends it with its reason", () => {
         outDir,
         signal: controller.signal,
         onProgress: ({ frames }) => {
-          if (seen.push(frames) === 3) setTimeout(() => controller.abort(reason), 0);
+          if (seen.push(frames) === 3) setImmediate(() => controller.abort(reason));
         },
       });
       await expect(running).rejects.toBe(reason);
