@@ -1,8 +1,10 @@
 import { beforeAll, describe } from "vitest";
 import { PROGRAMS } from "../../hosts/programs.js";
 import { missing } from "../tools.js";
+import { chromiumTests } from "./chromium.js";
 import { complaintTests } from "./complaints.js";
 import { prepare } from "./hosts.js";
+import { readmeTests } from "./readme.js";
 import { replayTests } from "./replay.js";
 import { vectorTests } from "./vectors.js";
 
@@ -15,4 +17,6 @@ describe.skipIf(lacking !== "")(`every host ${lacking && `(missing: ${lacking})`
   vectorTests();
   replayTests();
   complaintTests();
+  chromiumTests();
+  readmeTests();
 });
