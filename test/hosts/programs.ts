@@ -11,7 +11,7 @@ export class ProgramError extends EgressError {
   }
 }
 
-/** A program of its own in another language that has the engine inside or loads it. */
+/** A program of its own in another language, or another runtime, that has the engine inside or loads it. */
 export interface HostProgram {
   readonly name: string;
   /** For tables. */
@@ -118,8 +118,17 @@ const C: HostProgram = {
   flags: () => [],
 };
 
+const CHROMIUM: HostProgram = {
+  name: "chromium",
+  title: "Chromium",
+  tools: ["chromium"],
+  build: () => [],
+  command: (root) => [process.execPath, join(root, "test/hosts/chromium/host.mjs")],
+  flags: loadsEngine,
+};
+
 /** Node first: the others are compared with it. */
-export const PROGRAMS: readonly HostProgram[] = [NODE, GO, PYTHON, RUST, C];
+export const PROGRAMS: readonly HostProgram[] = [NODE, CHROMIUM, GO, PYTHON, RUST, C];
 
 /** The same program by wazero's interpreter, for platforms that its compiler does not know. */
 export const INTERPRETED: HostProgram = {

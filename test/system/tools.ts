@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
@@ -27,6 +27,21 @@ export function run(program: string, args: readonly string[]): Finished {
   });
   if (error) throw error;
   return { status, stdout, stderr };
+}
+
+/** The same, beside whatever else is running. */
+export function start(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Finished> {
+  const options = { cwd: ROOT, env, encoding: "utf8", maxBuffer: OUTPUT_LIMIT } as const;
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      if (typeof error?.code === "string") reject(error);
+      else resolve({ status: child.exitCode, stdout, stderr });
+    });
+  });
 }
 
 /** The standard output of a program that must succeed. */

@@ -1,8 +1,6 @@
 // Classic captures (draft-ietf-opsawg-pcap) of Ethernet frames: read with microseconds or nanoseconds in either byte order, written with nanoseconds, little-endian.
 
-import { createHash } from "node:crypto";
-import { closeSync, openSync, writeFileSync } from "node:fs";
-import { HostError, readBytes } from "./sluicegate.mjs";
+import { HostError, hex, viewOf } from "./sluicegate.mjs";
 
 const HEADER_SIZE = 24;
 const RECORD_SIZE = 16;
@@ -20,23 +18,23 @@ const LINK_TYPE_MASK = 0x03ff_ffff;
 /** Largest frame that a capture may hold; libpcap's limit. */
 const MAX_CAPTURED = 262_144;
 const SECOND = 1_000_000_000n;
-/** Room for any frame. */
+/** Room at first, for any frame. */
 const BUFFER_SIZE = 1 << 20;
 
 /** A capture in memory: gives its frames, `{ bytes, wire, time }`, as often as it is asked, each made when its turn comes. */
 export class Capture {
   /** How many frames it has. */
   count = 0;
-  #file;
+  #name;
   #bytes;
   #view;
   #variant;
 
   /** @throws {HostError} where anything is wrong with it */
-  constructor(file) {
-    this.#file = file;
-    this.#bytes = readBytes(file);
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
+  constructor({ name, bytes }) {
+    this.#name = name;
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
     this.#variant = this.#readHeader();
     for (const _ of this) this.count++;
   }
@@ -73,7 +71,7 @@ export class Capture {
       this.#fail(0, `${bytes.length} bytes are left, expected the ${HEADER_SIZE} of a pcap header`);
     const variant = VARIANTS.get(view.getUint32(0, true));
     if (!variant) {
-      const magic = bytes.toString("hex", 0, 4);
+      const magic = hex(bytes.subarray(0, 4));
       this.#fail(0, `magic is ${magic}, expected d4c3b2a1, a1b2c3d4, 4d3cb2a1 or a1b23c4d: classic pcap`);
     }
     const { littleEndian } = variant;
@@ -85,62 +83,49 @@ export class Capture {
   }
 
   #fail(at, what) {
-    throw new HostError(`${this.#file}: byte ${at}: ${what}`);
+    throw new HostError(`${this.#name}: byte ${at}: ${what}`);
   }
 }
 
-/** Writes a capture, or only its SHA-256. */
+/** Makes captures in memory, one after the other in the same place: fresh memory costs a page fault every 4 KiB. */
 export class CaptureWriter {
-  #file;
-  #descriptor;
-  #hash = createHash("sha256");
-  #buffer = Buffer.alloc(BUFFER_SIZE);
+  #bytes = new Uint8Array(BUFFER_SIZE);
+  #view = viewOf(this.#bytes);
   #used = 0;
 
-  /** @param file undefined = nowhere @throws {HostError} */
-  constructor(file) {
-    this.#file = file;
-    if (file !== undefined) this.#try(() => (this.#descriptor = openSync(file, "w")));
-    const header = this.#buffer;
-    header.writeUInt32LE(NANOSECOND_MAGIC, 0);
-    header.writeUInt16LE(2, 4);
-    header.writeUInt16LE(4, 6);
-    header.writeUInt32LE(MAX_CAPTURED, 16);
-    header.writeUInt32LE(ETHERNET, 20);
+  /** Begins a capture. */
+  begin() {
+    const header = this.#view;
     this.#used = HEADER_SIZE;
+    header.setUint32(0, NANOSECOND_MAGIC, true);
+    header.setUint16(4, 2, true);
+    header.setUint16(6, 4, true);
+    header.setUint32(16, MAX_CAPTURED, true);
+    header.setUint32(20, ETHERNET, true);
+  }
+
+  /** The file so far, until the next one begins. */
+  get bytes() {
+    return this.#bytes.subarray(0, this.#used);
   }
 
   /** @param bytes at most MAX_CAPTURED   @param wire bytes on the wire   @param time nanoseconds */
   write(bytes, wire, time) {
-    if (this.#used + RECORD_SIZE + bytes.length > BUFFER_SIZE) this.#flush();
     const at = this.#used;
-    this.#buffer.writeUInt32LE(Number((time / SECOND) & 0xffff_ffffn), at);
-    this.#buffer.writeUInt32LE(Number(time % SECOND), at + 4);
-    this.#buffer.writeUInt32LE(bytes.length, at + 8);
-    this.#buffer.writeUInt32LE(wire, at + 12);
-    this.#buffer.set(bytes, at + RECORD_SIZE);
-    this.#used = at + RECORD_SIZE + bytes.length;
+    const end = at + RECORD_SIZE + bytes.length;
+    if (end > this.#bytes.length) this.#grow();
+    this.#view.setUint32(at, Number((time / SECOND) & 0xffff_ffffn), true);
+    this.#view.setUint32(at + 4, Number(time % SECOND), true);
+    this.#view.setUint32(at + 8, bytes.length, true);
+    this.#view.setUint32(at + 12, wire, true);
+    this.#bytes.set(bytes, at + RECORD_SIZE);
+    this.#used = end;
   }
 
-  /** @returns SHA-256 of the file, in hexadecimal */
-  close() {
-    this.#flush();
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
-    return this.#hash.digest("hex");
-  }
-
-  #flush() {
-    const bytes = this.#buffer.subarray(0, this.#used);
-    this.#hash.update(bytes);
-    if (this.#descriptor !== undefined) this.#try(() => writeFileSync(this.#descriptor, bytes));
-    this.#used = 0;
-  }
-
-  #try(write) {
-    try {
-      write();
-    } catch (cause) {
-      throw new HostError(`${this.#file}: cannot be written (${cause.code ?? cause.message})`, { cause });
-    }
+  #grow() {
+    const larger = new Uint8Array(this.#bytes.length * 2);
+    larger.set(this.bytes);
+    this.#bytes = larger;
+    this.#view = viewOf(larger);
   }
 }

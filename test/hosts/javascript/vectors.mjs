@@ -1,25 +1,26 @@
 // The command `vectors`: the conformance vectors of test/vectors, run as docs/vectors.md says.
 
-import { readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
 import { abi, constants, fieldsOf, labelsOf } from "./abi.mjs";
-import { compileEngine, Engine, HostError, readJson } from "./sluicegate.mjs";
+import { bytesOf, compileEngine, Engine, HostError, hex, jsonOf } from "./sluicegate.mjs";
 
 const SCHEMA = "sluicegate.io/vectors/v1";
 const LABELS = { action: labelsOf("action"), reason: labelsOf("reason") };
 const GENERATED = Object.fromEntries(fieldsOf("generated").map((field) => [field.name, field]));
 const SIZES = { u8: 1, u16: 2, u32: 4, u64: 8 };
 
-/** @returns exit code: 0 all as expected, 1 a vector differs */
-export async function vectors({ engine, paths }) {
+/**
+ * @param engine a file   @param files of vectors, an iterable or an asynchronous one   @param print takes a line
+ * @returns exit code: 0 all as expected, 1 a vector differs   @throws {HostError}
+ */
+export async function vectors({ engine, files, print }) {
   const module = await compileEngine(engine);
   const total = { vectors: 0, steps: 0, differ: 0 };
-  for (const path of paths.flatMap(filesOf)) {
-    const sum = await runFile(path, module, engine);
-    console.log(`${basename(path)}: ${textOf(sum)}`);
+  for await (const file of files) {
+    const sum = await runFile(file, { module, name: engine.name, print });
+    await print(`${file.name.split("/").at(-1)}: ${textOf(sum)}`);
     for (const key of Object.keys(total)) total[key] += sum[key];
   }
-  console.log(textOf(total));
+  await print(textOf(total));
   return total.differ === 0 ? 0 : 1;
 }
 
@@ -27,25 +28,15 @@ function textOf({ vectors, steps, differ }) {
   return `${vectors} vectors, ${steps} steps: ${differ === 0 ? "as expected" : `${differ} vectors differ`}`;
 }
 
-function filesOf(path) {
-  try {
-    if (!statSync(path).isDirectory()) return [path];
-  } catch (cause) {
-    throw new HostError(`${path}: cannot be read (${cause.code})`, { cause });
-  }
-  const names = readdirSync(path).filter((name) => name.endsWith(".json"));
-  return names.sort().map((name) => join(path, name));
-}
-
-async function runFile(path, module, engine) {
-  const file = readJson(path);
-  if (file?.schema !== SCHEMA)
-    throw new HostError(`${path}: schema is ${JSON.stringify(file?.schema)}, expected "${SCHEMA}"`);
-  if (file.abiVersion !== abi.abiVersion)
-    throw new HostError(`${path}: abiVersion is ${file.abiVersion}, expected ${abi.abiVersion}`);
+async function runFile(file, { module, name, print }) {
+  const set = jsonOf(file);
+  if (set?.schema !== SCHEMA)
+    throw new HostError(`${file.name}: schema is ${JSON.stringify(set?.schema)}, expected "${SCHEMA}"`);
+  if (set.abiVersion !== abi.abiVersion)
+    throw new HostError(`${file.name}: abiVersion is ${set.abiVersion}, expected ${abi.abiVersion}`);
   const sum = { vectors: 0, steps: 0, differ: 0 };
-  for (const vector of file.vectors) {
-    const run = new Run(file, module, engine);
+  for (const vector of set.vectors) {
+    const run = new Run(set, module, name);
     await run.start();
     sum.vectors++;
     for (const [number, step] of vector.steps.entries()) {
@@ -56,7 +47,7 @@ async function runFile(path, module, engine) {
         if (wanted !== found)
           differences.push(`${vector.name}, step ${number}, ${field}: expected ${wanted}, got ${found}`);
       });
-      for (const difference of differences) console.log(difference);
+      for (const difference of differences) await print(difference);
       if (differences.length === 0) continue;
       sum.differ++;
       break;
@@ -67,22 +58,22 @@ async function runFile(path, module, engine) {
 
 /** One vector: the instance that it is at, and what its steps have said so far. */
 class Run {
-  #file;
+  #set;
   #module;
-  #engineFile;
+  #engineName;
   #engine;
   #isConfigured;
   #stated;
   #saved = new Map();
 
-  constructor(file, module, engineFile) {
-    this.#file = file;
+  constructor(set, module, engineName) {
+    this.#set = set;
     this.#module = module;
-    this.#engineFile = engineFile;
+    this.#engineName = engineName;
   }
 
   async start() {
-    this.#engine = await Engine.start(this.#module, this.#engineFile);
+    this.#engine = await Engine.start(this.#module, this.#engineName);
     this.#isConfigured = false;
     this.#stated = new Map();
   }
@@ -111,13 +102,13 @@ class Run {
     const engine = this.#engine;
     switch (step.do) {
       case "configure": {
-        const { record } = named(this.#file.configurations, step.configuration);
-        const code = engine.configure(Buffer.from(record, "hex"));
+        const { record } = named(this.#set.configurations, step.configuration);
+        const code = engine.configure(bytesOf(record));
         this.#isConfigured ||= code === constants.OK;
         return code;
       }
       case "load": {
-        const blob = Buffer.from(named(this.#file.policies, step.policy).blob, "hex");
+        const blob = bytesOf(named(this.#set.policies, step.policy).blob);
         const arena = this.#region("REGION_ARENA");
         if (blob.length <= arena.length) arena.set(blob);
         return engine.call("loadPolicy", ...(step.arguments ?? [0, blob.length]));
@@ -147,7 +138,7 @@ class Run {
     const records = this.#region("REGION_FRAMES");
     let next = 0;
     return frames.map((frame, i) => {
-      const bytes = Buffer.from(frame.bytes, "hex");
+      const bytes = bytesOf(frame.bytes);
       const offset = frame.offset ?? next;
       if (offset + bytes.length <= arena.length) arena.set(bytes, offset);
       next = offset + bytes.length;
@@ -166,7 +157,7 @@ class Run {
       if (expected === undefined) continue;
       const got = get(rows, i * constants.VERDICT_SIZE, field);
       if (field.name in LABELS) compare(field.name, expected, LABELS[field.name].get(got) ?? String(got));
-      else compare(field.name, expected, field.name === "flags" ? got & this.#file.verdictFlags : got);
+      else compare(field.name, expected, field.name === "flags" ? got & this.#set.verdictFlags : got);
     }
   }
 
@@ -194,7 +185,7 @@ class Run {
 
   /** What a step states has changed to that; what it does not state is as it was, of the counters that are compared always. */
   #compareCounters(stated, compare) {
-    const { steady } = this.#file.counters;
+    const { steady } = this.#set.counters;
     for (const [name, value] of stated) this.#stated.set(name, value);
     for (const [name, got] of this.#counters())
       if (steady.includes(name.split(".")[0]) || stated.has(name))
@@ -255,8 +246,4 @@ function put(bytes, at, { offset, type }, value) {
   else if (type === "u16") view.setUint16(0, value, true);
   else if (type === "u32") view.setUint32(0, value, true);
   else view.setBigUint64(0, BigInt(value), true);
-}
-
-function hex(bytes) {
-  return Buffer.from(bytes).toString("hex");
 }

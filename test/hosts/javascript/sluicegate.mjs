@@ -1,8 +1,6 @@
-// engine.wasm under a policy that `sluicegate compile` wrote, for hosts in Node: copy this file and abi.mjs. docs/abi.md says what each call means.
+// engine.wasm under a policy that `sluicegate compile` wrote, for hosts in JavaScript: copy this file and abi.mjs. docs/abi.md says what each call means.
+// Runs in Node and in browsers; files come as `{ name, bytes }`, where the name is for messages.
 
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { abi, codeText, constants } from "./abi.mjs";
 
 const { BLOB_SECTIONS_AT, BLOB_VERSION, CONFIG_FLAGS_AT, CONFIG_FLAG_ICMP_ERRORS, CONFIG_MAX_BATCH_AT, CONFIG_SIZE } =
@@ -16,9 +14,6 @@ const { ACTION_HOLD, FRAGMENT_MS, GENERATED_SIZE, OK, SECTION_EGRESSES, SECTION_
 const { VERDICT_ACTION_AT, VERDICT_EGRESS_AT, VERDICT_INNER_AT, VERDICT_LENGTH_AT, VERDICT_REASON_AT, VERDICT_SIZE } =
   constants;
 
-/** Path of the engine that the package ships. */
-export const ENGINE_FILE = createRequire(import.meta.url).resolve("sluicegate/engine.wasm");
-
 const POLICY_SCHEMA = "sluicegate.io/compiled-policy/v1";
 const NANOSECONDS_PER_MS = 1_000_000n;
 /** Frames of a `process` call: more gain nothing, and stay in no cache. */
@@ -27,59 +22,79 @@ const BATCH = 256;
 /** Something that was given is not as it has to be. The message says where, what it is, and what it should be. */
 export class HostError extends Error {}
 
-/** The bytes of a file. @throws {HostError} */
-export function readBytes(file) {
+/** The value that a file of JSON holds. @throws {HostError} */
+export function jsonOf({ name, bytes }) {
   try {
-    return readFileSync(file);
+    return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw new HostError(`${file}: cannot be read (${cause.code ?? cause.message})`, { cause });
+    throw new HostError(`${name}: is no JSON (${cause.message})`, { cause });
   }
 }
 
-/** The value in a file of JSON. @throws {HostError} */
-export function readJson(file) {
-  const text = readBytes(file).toString("utf8");
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new HostError(`${file}: is no JSON (${cause.message})`, { cause });
+const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const BYTES = new Map(DIGITS.map((digits, byte) => [digits, byte]));
+
+/** Bytes as hexadecimal digits. */
+export function hex(bytes) {
+  let digits = "";
+  for (let i = 0; i < bytes.length; i++) digits += DIGITS[bytes[i]];
+  return digits;
+}
+
+/** The bytes that hexadecimal digits stand for, as far as they are such. */
+export function bytesOf(digits) {
+  const lower = digits.toLowerCase();
+  const bytes = new Uint8Array(lower.length >> 1);
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = BYTES.get(lower.slice(2 * i, 2 * i + 2));
+    if (byte === undefined) return bytes.subarray(0, i);
+    bytes[i] = byte;
   }
+  return bytes;
+}
+
+export function viewOf(bytes) {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** In hexadecimal. Browsers have it in secure contexts alone: https and localhost. */
+export async function sha256(bytes) {
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
 /** Compiles the engine; one module serves any number of instances. @throws {HostError} */
-export async function compileEngine(file = ENGINE_FILE) {
-  const bytes = readBytes(file);
+export async function compileEngine({ name, bytes }) {
   try {
     return await WebAssembly.compile(bytes);
   } catch (cause) {
-    throw new HostError(`${file}: is no WebAssembly module (${cause.message})`, { cause });
+    throw new HostError(`${name}: is no WebAssembly module (${cause.message})`, { cause });
   }
 }
 
 /** What `sluicegate compile` wrote. */
 export class Policy {
   /**
-   * @param blobFile policy.bin   @param aboutFile policy.json
+   * @param blob policy.bin   @param aboutFile policy.json
    * @throws {HostError} where they are not of one run, or of another version than this host
    */
-  static read(blobFile, aboutFile) {
-    const about = readJson(aboutFile);
+  static async read({ name: file, bytes: blob }, aboutFile) {
+    const about = jsonOf(aboutFile);
+    const { name: aboutName } = aboutFile;
     const fail = (text) => {
       throw new HostError(text);
     };
     const { schema, abiVersion, blobVersion, configuration, blob: stated } = about ?? {};
     if (schema !== POLICY_SCHEMA)
-      fail(`${aboutFile}: schema is ${JSON.stringify(schema)}, expected "${POLICY_SCHEMA}"`);
-    if (abiVersion !== abi.abiVersion) fail(`${aboutFile}: abiVersion is ${abiVersion}, expected ${abi.abiVersion}`);
-    if (blobVersion !== BLOB_VERSION) fail(`${aboutFile}: blobVersion is ${blobVersion}, expected ${BLOB_VERSION}`);
-    const record = Buffer.from(String(configuration?.record ?? ""), "hex");
+      fail(`${aboutName}: schema is ${JSON.stringify(schema)}, expected "${POLICY_SCHEMA}"`);
+    if (abiVersion !== abi.abiVersion) fail(`${aboutName}: abiVersion is ${abiVersion}, expected ${abi.abiVersion}`);
+    if (blobVersion !== BLOB_VERSION) fail(`${aboutName}: blobVersion is ${blobVersion}, expected ${BLOB_VERSION}`);
+    const record = bytesOf(String(configuration?.record ?? ""));
     if (record.length !== CONFIG_SIZE)
-      fail(`${aboutFile}: configuration.record has ${record.length} bytes, expected ${CONFIG_SIZE}`);
-    const blob = readBytes(blobFile);
-    if (blob.length !== stated?.bytes) fail(`${blobFile}: has ${blob.length} bytes, expected ${stated?.bytes}`);
-    const sum = createHash("sha256").update(blob).digest("hex");
-    if (sum !== stated.sha256) fail(`${blobFile}: SHA-256 is ${sum}, expected ${stated.sha256}`);
-    return new Policy(blobFile, about, record, blob);
+      fail(`${aboutName}: configuration.record has ${record.length} bytes, expected ${CONFIG_SIZE}`);
+    if (blob.length !== stated?.bytes) fail(`${file}: has ${blob.length} bytes, expected ${stated?.bytes}`);
+    const sum = await sha256(blob);
+    if (sum !== stated.sha256) fail(`${file}: SHA-256 is ${sum}, expected ${stated.sha256}`);
+    return new Policy(file, about, record, blob);
   }
 
   constructor(file, about, record, blob) {
@@ -100,11 +115,12 @@ export class Policy {
   }
 
   #addresses(section, size, places) {
-    const rows = this.blob.readUInt32LE(BLOB_SECTIONS_AT + section * 8);
-    const from = this.blob.readUInt32LE(BLOB_SECTIONS_AT + section * 8 + 4);
+    const view = viewOf(this.blob);
+    const rows = view.getUint32(BLOB_SECTIONS_AT + section * 8, true);
+    const from = view.getUint32(BLOB_SECTIONS_AT + section * 8 + 4, true);
     const all = new Set();
     for (let row = 0; row < rows; row++)
-      for (const at of places) all.add(this.blob.toString("hex", from + row * size + at, from + row * size + at + 16));
+      for (const at of places) all.add(hex(this.blob.subarray(from + row * size + at, from + row * size + at + 16)));
     all.delete("0".repeat(32));
     return all;
   }
@@ -114,17 +130,17 @@ export class Policy {
 export class Engine {
   #exports;
 
-  /** @throws {HostError} where the module is another one, or of another ABI */
-  static async start(module, file = ENGINE_FILE) {
+  /** @param name for messages   @throws {HostError} where the module is another one, or of another ABI */
+  static async start(module, name = "engine.wasm") {
     let exports;
     try {
       ({ exports } = await WebAssembly.instantiate(module, {}));
     } catch (cause) {
-      throw new HostError(`${file}: cannot be instantiated (${cause.message})`, { cause });
+      throw new HostError(`${name}: cannot be instantiated (${cause.message})`, { cause });
     }
     const version = exports.abiVersion?.();
     if (version !== abi.abiVersion)
-      throw new HostError(`${file}: abiVersion() gives ${version}, expected ${abi.abiVersion}`);
+      throw new HostError(`${name}: abiVersion() gives ${version}, expected ${abi.abiVersion}`);
     return new Engine(exports);
   }
 
@@ -185,8 +201,8 @@ export class Engine {
  * A frame is `{ bytes, wire, hook, time }`: Ethernet, its length on the wire, HOOK_*, nanoseconds since 1970.
  */
 export class Gateway {
-  /** Nanoseconds spent on copying frames in, writing their records, and in `process`. */
-  busyNs = 0n;
+  /** Milliseconds spent on copying frames in, writing their records, and in `process`. */
+  busyMs = 0;
   #engine;
   #bytes;
   #view;
@@ -197,9 +213,9 @@ export class Gateway {
   #held = new Map();
   #now = 0n;
 
-  /** @throws {HostError} where the engine refuses the policy */
-  static async start(module, policy, file = ENGINE_FILE) {
-    const engine = await Engine.start(module, file);
+  /** @throws {HostError} where the engine refuses the policy, or is another one */
+  static async start(module, policy, engineName) {
+    const engine = await Engine.start(module, engineName);
     const must = (what, code) => {
       if (code !== OK) throw new HostError(`${policy.file}: ${what} gives ${codeText(code)}, expected 0 (OK)`);
     };
@@ -224,8 +240,9 @@ export class Gateway {
     this.#arena = engine.region(REGION_ARENA);
     const at = (id) => engine.region(id).at;
     this.#at = { frames: at(REGION_FRAMES), verdicts: at(REGION_VERDICTS), generated: at(REGION_GENERATED) };
-    this.#batch = Math.min(BATCH, policy.record.readUInt32LE(CONFIG_MAX_BATCH_AT));
-    this.#tellsErrors = (policy.record.readUInt32LE(CONFIG_FLAGS_AT) & CONFIG_FLAG_ICMP_ERRORS) !== 0;
+    const record = viewOf(policy.record);
+    this.#batch = Math.min(BATCH, record.getUint32(CONFIG_MAX_BATCH_AT, true));
+    this.#tellsErrors = (record.getUint32(CONFIG_FLAGS_AT, true) & CONFIG_FLAG_ICMP_ERRORS) !== 0;
   }
 
   /**
@@ -258,10 +275,10 @@ export class Gateway {
         batch.push({ frame: value, number: undefined });
       }
       if (batch.length === 0) return;
-      const started = process.hrtime.bigint();
+      const started = performance.now();
       const count = this.#describe(batch);
       const done = this.#engine.call("process", count);
-      this.busyNs += process.hrtime.bigint() - started;
+      this.busyMs += performance.now() - started;
       if (done < 1) throw new HostError(`process(${count}) gives ${codeText(done)}, expected 1 to ${count}`);
       this.#deliver(batch.slice(0, done), take);
       queue.unshift(...this.#again(), ...batch.slice(done));

@@ -1,8 +1,17 @@
-// The numbers of the ABI, from the package's abi.json.
+// The numbers of the ABI, from abi.json: the package's own in Node, the one beside this file elsewhere.
 
-import { createRequire } from "node:module";
+export const abi = await read();
 
-export const abi = createRequire(import.meta.url)("sluicegate/abi.json");
+async function read() {
+  if (globalThis.process?.versions?.node) {
+    // The one thing here that only Node has.
+    const { createRequire } = await import("node:module");
+    return createRequire(import.meta.url)("sluicegate/abi.json");
+  }
+  const response = await fetch(new URL("abi.json", import.meta.url));
+  if (!response.ok) throw new Error(`${response.url}: cannot be read (${response.status})`);
+  return response.json();
+}
 
 /** Value of every constant by its name: offsets, sizes, codes. */
 export const constants = Object.freeze(

@@ -2,7 +2,7 @@
 
 import { constants, labelsOf } from "./abi.mjs";
 import { Capture, CaptureWriter } from "./capture.mjs";
-import { compileEngine, Gateway, HostError, Policy } from "./sluicegate.mjs";
+import { compileEngine, Gateway, HostError, hex, Policy, sha256 } from "./sluicegate.mjs";
 
 const { ACTION_DROP, ACTION_HOLD, HOOK_FROM_ENDPOINT, HOOK_FROM_NETWORK } = constants;
 /** Headers by EtherType: IPv4 and IPv6. */
@@ -17,23 +17,28 @@ const MAPPED = "00000000000000000000ffff";
 const ACTIONS = labelsOf("action");
 const REASONS = labelsOf("reason");
 
-export async function replay({ engine, policy: policyFile, about, capture, out, rounds }) {
-  const policy = Policy.read(policyFile, about);
-  const frames = new Capture(capture);
-  const module = await compileEngine(engine);
+/**
+ * @param inputs files: `engine`, `policy`, `about`, `capture`   @param rounds from 1 on
+ * @param host its name and runtime   @param write takes the bytes of OUT   @param print takes the line   @throws {HostError}
+ */
+export async function replay({ inputs, rounds, host, write, print }) {
+  const policy = await Policy.read(inputs.policy, inputs.about);
+  const frames = new Capture(inputs.capture);
+  const module = await compileEngine(inputs.engine);
+  const writer = new CaptureWriter();
   let first;
   const rates = [];
   for (let round = 0; round < rounds; round++) {
-    const gateway = await Gateway.start(module, policy, engine);
-    const result = run(gateway, policy, frames, new CaptureWriter(round === 0 ? out : undefined));
+    const gateway = await Gateway.start(module, policy, inputs.engine.name);
+    writer.begin();
+    const result = { ...run(gateway, policy, frames, writer), sha256: await sha256(writer.bytes) };
+    if (round === 0) await write(writer.bytes);
     first ??= result;
     if (result.sha256 !== first.sha256)
       throw new HostError(`round ${round + 1}: SHA-256 is ${result.sha256}, expected ${first.sha256} as in the first`);
-    rates.push(gateway.busyNs === 0n ? 0 : (result.given * 1e9) / Number(gateway.busyNs));
+    rates.push(gateway.busyMs === 0 ? 0 : (result.given * 1e3) / gateway.busyMs);
   }
-  const runtime = `Node ${process.versions.node}, V8 ${process.versions.v8}`;
-  const rate = Math.round(median(rates));
-  console.log(JSON.stringify({ host: "node", runtime, ...first, rounds, framesPerSecond: rate }));
+  await print(JSON.stringify({ ...host, ...first, rounds, framesPerSecond: Math.round(median(rates)) }));
 }
 
 /** The frames that the engine is asked about, with the hook that each enters at; all others are left out. */
@@ -50,15 +55,19 @@ function* given(frames, policy) {
 /** Where the IP packet of an Ethernet frame begins, and its EtherType. */
 function packetOf(bytes) {
   let at = TYPE_AT;
-  while (at + 2 <= bytes.length && VLAN_TAGS.has(bytes.readUInt16BE(at))) at += TAG_SIZE;
-  return { type: at + 2 <= bytes.length ? bytes.readUInt16BE(at) : 0, start: at + 2 };
+  while (at + 2 <= bytes.length && VLAN_TAGS.has(typeAt(bytes, at))) at += TAG_SIZE;
+  return { type: at + 2 <= bytes.length ? typeAt(bytes, at) : 0, start: at + 2 };
+}
+
+function typeAt(bytes, at) {
+  return (bytes[at] << 8) | bytes[at + 1];
 }
 
 function addressesOf(bytes) {
   const { type, start } = packetOf(bytes);
   const network = NETWORK.get(type);
   if (!network || bytes.length - start < network.size) return undefined;
-  const address = (at) => (network.bytes === 4 ? MAPPED : "") + bytes.toString("hex", at, at + network.bytes);
+  const address = (at) => (network.bytes === 4 ? MAPPED : "") + hex(bytes.subarray(at, at + network.bytes));
   return { source: address(start + network.source), destination: address(start + network.source + network.bytes) };
 }
 
@@ -89,13 +98,18 @@ function run(gateway, policy, frames, writer) {
     .sort(([a], [b]) => a - b)
     .map(([reason, count]) => [REASONS.get(reason) ?? String(reason), count]);
   const skipped = counts.frames - counts.given;
-  return { ...counts, skipped, actions, reasons: Object.fromEntries(named), errors, written, sha256: writer.close() };
+  return { ...counts, skipped, actions, reasons: Object.fromEntries(named), errors, written };
 }
 
 /** An ICMP error as the sender of `frame` gets it: behind a copy of its link header with the addresses changed round. */
 function answerFrame(frame, error) {
   const { start } = packetOf(frame);
-  return Buffer.concat([frame.subarray(6, 12), frame.subarray(0, 6), frame.subarray(12, start), error]);
+  const answer = new Uint8Array(start + error.length);
+  answer.set(frame.subarray(6, 12));
+  answer.set(frame.subarray(0, 6), 6);
+  answer.set(frame.subarray(12, start), 12);
+  answer.set(error, start);
+  return answer;
 }
 
 function median(values) {
