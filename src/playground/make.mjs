@@ -14,8 +14,11 @@ const OUT = join(ROOT, "dist/playground");
 const HERE = join(ROOT, "src/playground");
 /** Largest page: a bundle that suddenly holds a library more shows here. Bytes. */
 const MOST_BYTES = 1_300_000;
-const EXAMPLE = ["cilium-config", "endpoints", "nodes", "policies", "workloads"].map((name) => `${name}.yaml`);
-const CAPTURE = "web/in.pcap";
+/** Named so that the command line that the page shows works in a checkout. */
+const EXAMPLE = ["cilium-config", "endpoints", "nodes", "policies", "workloads"].map(
+  (name) => `pcaps/manifests/${name}.yaml`,
+);
+const CAPTURE = "pcaps/web/in.pcap";
 const PLATFORM = /^#platform\/(.+)\.js$/;
 const WORKER = "virtual:worker";
 
@@ -66,12 +69,13 @@ function base64(...path) {
 const worker = await script("worker/worker.ts");
 const main = elementText(await script("page/main.ts", { [WORKER]: `export default ${JSON.stringify(worker)};` }));
 const style = `${STYLE}\n${readFileSync(join(HERE, "style.css"), "utf8")}`;
-const capture = gzipSync(readFileSync(join(ROOT, "pcaps", CAPTURE)), { level: 9 });
+if (style.includes("</style")) throw new Error("the style ends its own element");
+const capture = gzipSync(readFileSync(join(ROOT, CAPTURE)), { level: 9 });
 const shipped = {
   modules: { engine: base64("build/engine.wasm"), outside: base64("build/outside.wasm") },
   example: [
-    { name: `${CAPTURE.replace("/", "-")}.gz`, content: capture.toString("base64") },
-    ...EXAMPLE.map((name) => ({ name, content: base64("pcaps/manifests", name) })),
+    { name: CAPTURE, content: capture.toString("base64") },
+    ...EXAMPLE.map((name) => ({ name, content: base64(name) })),
   ],
 };
 // The report's frame inherits this policy: its own script and style are named here, too.

@@ -19,8 +19,8 @@ export interface Jobs {
   starter: { readonly takes: undefined; readonly gives: Opened };
   /** Sends the captures through the gateways. */
   replay: { readonly takes: RunSettings; readonly gives: Replayed };
-  /** What became of a frame of the last replay. */
-  walk: { readonly takes: number; readonly gives: Walk };
+  /** What becomes of a frame, 1-based, in a replay under these settings. */
+  walk: { readonly takes: { readonly frame: number; readonly settings: RunSettings }; readonly gives: Walk };
 }
 
 /** A file that the user gave. */
@@ -32,10 +32,11 @@ export interface PickedFile {
 
 export type JobName = keyof Jobs;
 
-/** From the page: a job, or that the one with this number is wanted no more. */
+/** From the page: a job, that the one with this number is wanted no more, or files that were open in a worker before. */
 export type ToWorker =
   | { readonly id: number; readonly name: JobName; readonly input: unknown }
-  | { readonly cancel: number };
+  | { readonly cancel: number }
+  | { readonly again: readonly PickedFile[] };
 
 /** From the worker: how far a job is, or how it ended. */
 export type ToPage =
@@ -59,8 +60,10 @@ export interface Fault {
 
 /** What the files hold. */
 export interface Opened {
-  readonly captures: readonly { readonly name: string; readonly size: number }[];
+  readonly captures: readonly string[];
   readonly manifests: readonly string[];
+  /** Files of a folder that are nothing of all this. */
+  readonly passedOver: readonly string[];
   /** Name of a scenario among the files, which is part of every run. */
   readonly scenario: string | undefined;
   /** Undefined as long as there are no manifests. */

@@ -16,10 +16,10 @@ export class FramesView {
   constructor(asked: (frame: number) => void) {
     this.#asked = asked;
     const ask = (step: number) => {
-      this.#number.value = String(
-        Math.min(Number(this.#number.max), Math.max(1, this.#number.valueAsNumber + step || 1)),
-      );
-      asked(this.#number.valueAsNumber);
+      const wanted = Math.trunc(this.#number.valueAsNumber || 1) + step;
+      const frame = Math.min(Number(this.#number.max), Math.max(1, wanted));
+      this.#number.value = String(frame);
+      asked(frame);
     };
     button("walk").addEventListener("click", () => ask(0));
     button("before").addEventListener("click", () => ask(-1));
@@ -31,19 +31,39 @@ export class FramesView {
     });
   }
 
+  /** Lists the frames of a replay; what is searched and filtered for stays. */
   show(frames: GridData): void {
+    const before = [...this.#fields()].map(({ value }) => value);
     this.#place.innerHTML = gridMarkup("frames", "Frames", frames).text;
-    this.#number.max = String(frames.rows + frames.left);
+    this.#number.max = String(Math.max(1, frames.rows + frames.left));
     this.#story.replaceChildren();
     new Grid(this.#place.querySelector<HTMLElement>("[data-grid]")!, "frames", frames, (row) => {
       this.#number.value = String(row + 1);
       this.#asked(row + 1);
     });
+    this.#restore(before);
   }
 
+  /** Shows a walk; who chose it from the list goes on reading there. */
   tell(walk: Walk): void {
-    this.#number.value = String(walk.explanation.frame);
+    const isFromList = this.#place.contains(document.activeElement);
     this.#story.replaceChildren(...walkView(walk));
+    if (isFromList) this.#story.focus({ preventScroll: true });
     this.#story.querySelector("h2")!.scrollIntoView({ block: "nearest" });
+  }
+
+  #fields(): NodeListOf<HTMLInputElement | HTMLSelectElement> {
+    return this.#place.querySelectorAll(".tools input, .tools select");
+  }
+
+  /** @param values of search and filters; one that nothing has any more is dropped */
+  #restore(values: readonly string[]): void {
+    const fields = [...this.#fields()];
+    for (const [i, field] of fields.entries()) {
+      const value = values[i] ?? "";
+      if (field instanceof HTMLInputElement || [...field.options].some((option) => option.value === value))
+        field.value = value;
+    }
+    if (fields.some(({ value }) => value !== "")) fields[0]!.dispatchEvent(new Event("input"));
   }
 }

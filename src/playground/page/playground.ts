@@ -22,37 +22,60 @@ export class Playground {
   readonly #status = byId("status", HTMLElement);
   readonly #fault = byId("fault", HTMLElement);
   readonly #progress = byId("progress", HTMLProgressElement);
+  readonly #percent = byId("percent", HTMLElement);
+  readonly #shown = byId("shown", HTMLElement);
   /** Number of the newest job: older ones say nothing more. */
   #newest = 0;
-  #isReplaying = false;
+  /** False from the moment at which files change until they are read. */
+  #isOpen = false;
+  /** Of the replay at hand. */
+  #running: RunSettings | undefined;
+  /** Of the replay that is shown. */
+  #settled: RunSettings | undefined;
+  /** A frame whose walk was asked for while a replay ran. */
+  #wanted: number | undefined;
 
   constructor(workerCode: string, modules: Modules, example: readonly PickedFile[]) {
     this.#remote = new Remote(workerCode, modules);
-    this.#files = new FilesView(example, (files) => this.#open(files));
+    this.#files = new FilesView(
+      example,
+      (files) => this.#open(files),
+      (message) => this.#tellFault(message),
+    );
     new Tabs(document.querySelector<HTMLElement>("[role=tablist]")!);
     byId("controls", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       this.#run();
     });
-    button("cancel").addEventListener("click", () => this.#remote.cancel());
+    button("cancel").addEventListener("click", () => {
+      this.#remote.cancel();
+      button("run").focus();
+    });
     button("starter").addEventListener("click", () => this.#starter());
     for (const id of SETTINGS) byId(id, HTMLElement).addEventListener("change", () => this.#run());
   }
 
   async #open(files: readonly PickedFile[]): Promise<void> {
-    button("run").disabled = true;
-    byId("shown", HTMLElement).hidden = true;
+    this.#isOpen = false;
+    this.#settled = undefined;
+    this.#shown.hidden = true;
+    for (const id of ["gateways", "starter-offer", "warnings"]) byId(id, HTMLElement).hidden = true;
+    byId("cluster", HTMLElement).textContent = "";
+    button("run").disabled = files.length === 0;
     const opened = await this.#do("Reading files", "open", files);
     if (opened) this.#opened(opened);
   }
 
   async #starter(): Promise<void> {
     const opened = await this.#do("Looking who sends", "starter", undefined);
-    if (opened) this.#opened(opened);
+    if (!opened) return;
+    this.#opened(opened);
+    byId("results", HTMLElement).focus();
   }
 
   #opened(opened: Opened): void {
     const { captures, cluster } = opened;
+    this.#isOpen = true;
     this.#files.tell(opened);
     this.#results.tellStarter(opened);
     byId("starter-offer", HTMLElement).hidden = captures.length === 0 || cluster !== undefined;
@@ -60,8 +83,8 @@ export class Playground {
     this.#tellCluster(opened);
     if (cluster) {
       this.#switches.open(cluster);
-      input("probe").value = String(cluster.probeIntervalMs);
-      input("timeout").value = String(cluster.timeoutMs);
+      propose("probe", cluster.probeIntervalMs);
+      propose("timeout", cluster.timeoutMs);
     }
     const isReady = captures.length > 0 && cluster !== undefined;
     button("run").disabled = !isReady;
@@ -89,37 +112,43 @@ export class Playground {
 
   async #run(): Promise<void> {
     if (button("run").disabled) return;
+    if (!this.#isOpen) return this.#open(this.#files.files);
     const problem = this.#switches.problem ?? settingsProblem();
     if (problem !== undefined) {
-      this.#remote.cancel();
+      this.#giveUp();
       this.#tellFault(problem);
       return;
     }
-    this.#isReplaying = true;
-    const replayed = await this.#do("Replaying", "replay", this.#settings());
+    const settings = this.#settings();
+    if (isSame(settings, this.#running)) return;
+    this.#running = settings;
+    const replayed = await this.#do("Replaying", "replay", settings);
     if (!replayed) return;
-    this.#isReplaying = false;
+    this.#running = undefined;
+    this.#settled = settings;
     this.#show(replayed);
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    if (wanted !== undefined) this.#walk(wanted);
   }
 
   #show(replayed: Replayed): void {
     const { report, wallMs, spanMs, connections } = replayed;
-    byId("shown", HTMLElement).hidden = false;
+    this.#shown.hidden = false;
     this.#results.show(replayed);
     this.#frames.show(replayed.frames);
     this.#switches.spanMs = spanMs;
     this.#switches.tell(connections);
-    const { ok, mismatchCount, framesChecked } = report.verification;
-    const count = (value: number) => value.toLocaleString("en-US");
-    const verdict = ok ? "every frame is right" : `${count(mismatchCount)} mismatches`;
-    this.#say(
-      `${count(report.frames.read)} frames in ${(wallMs / 1000).toFixed(2)} s; ${count(framesChecked)} verified: ${verdict}.`,
-    );
+    this.#say(`${count(report.frames.read)} frames in ${(wallMs / 1000).toFixed(2)} s; ${verdictText(report)}.`);
   }
 
   async #walk(frame: number): Promise<void> {
-    if (this.#isReplaying) return;
-    const walk = await this.#do(`Replaying up to frame ${frame}`, "walk", frame);
+    if (this.#running) {
+      this.#wanted = frame;
+      return;
+    }
+    if (!this.#settled) return;
+    const walk = await this.#do(`Replaying up to frame ${frame}`, "walk", { frame, settings: this.#settled });
     if (!walk) return;
     this.#frames.tell(walk);
     this.#say(`The walk of frame ${frame} is below the list.`);
@@ -140,17 +169,18 @@ export class Playground {
   async #do<N extends JobName>(what: string, name: N, given: Jobs[N]["takes"]): Promise<Jobs[N]["gives"] | undefined> {
     const own = ++this.#newest;
     const isNewest = () => own === this.#newest;
+    if (name !== "replay") this.#running = undefined;
     this.#say(`${what} …`);
     this.#busy(true);
     try {
       const result = await this.#remote.ask(name, given, (progress) => {
-        if (isNewest()) this.#tellProgress(what, progress);
+        if (isNewest()) this.#tellProgress(progress);
       });
       return isNewest() ? result : undefined;
     } catch (error) {
       if (!isNewest()) return undefined;
-      this.#isReplaying = false;
-      if (error instanceof JobError && error.code === "cancelled") this.#say(`${what}: cancelled.`);
+      this.#running = undefined;
+      if (error instanceof JobError && error.code === "cancelled") this.#say(`${what}: cancelled.${this.#leftover}`);
       else this.#tellFault(error instanceof Error ? error.message : String(error));
       return undefined;
     } finally {
@@ -158,17 +188,35 @@ export class Playground {
     }
   }
 
-  #tellProgress(what: string, { frames, part }: Progress): void {
+  /** Ends the job at hand, and says nothing of it. */
+  #giveUp(): void {
+    this.#newest++;
+    this.#running = undefined;
+    this.#remote.cancel();
+    this.#busy(false);
+  }
+
+  /** What is said of results that are older than the controls beside them. */
+  get #leftover(): string {
+    return this.#shown.hidden ? "" : " What is below is of the run before.";
+  }
+
+  #tellProgress({ frames, part }: Progress): void {
     if (part === undefined) this.#progress.removeAttribute("value");
     else this.#progress.value = part;
-    const percent = part === undefined ? "" : ` ${Math.floor(part * 100)} %`;
-    this.#status.textContent = `${what} …${percent}${frames > 0 ? `, ${frames.toLocaleString("en-US")} frames` : ""}`;
+    const percent = part === undefined ? "" : `${Math.floor(part * 100)} %`;
+    this.#percent.textContent = frames > 0 ? `${percent}, ${count(frames)} frames` : percent;
   }
 
   #busy(isBusy: boolean): void {
     this.#progress.hidden = !isBusy;
     this.#progress.removeAttribute("value");
-    button("cancel").disabled = !isBusy;
+    this.#percent.textContent = "";
+    for (const [id, isOff] of [
+      ["cancel", !isBusy],
+      ["starter", isBusy],
+    ] as const)
+      button(id).disabled = isOff;
     byId("results", HTMLElement).ariaBusy = String(isBusy);
   }
 
@@ -178,10 +226,31 @@ export class Playground {
   }
 
   #tellFault(message: string): void {
-    this.#say("That did not work:");
+    this.#say(`That did not work.${this.#leftover}`);
     this.#fault.textContent = message;
     this.#fault.hidden = false;
   }
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+function isSame(a: RunSettings, b: RunSettings | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Puts a value into a field, unless the user has put another one there. */
+function propose(id: string, value: number): void {
+  const field = input(id);
+  if (field.value === field.defaultValue) field.value = String(value);
+  field.defaultValue = String(value);
+}
+
+function verdictText({ verification: { enabled, ok, framesChecked, mismatchCount } }: Replayed["report"]): string {
+  if (!enabled) return "not verified, as records hold no frames";
+  if (framesChecked === 0) return "no frame to verify";
+  return `${count(framesChecked)} verified: ${ok ? "every frame is right" : `${count(mismatchCount)} mismatches`}`;
 }
 
 /** What is wrong with a setting, undefined where nothing is. */

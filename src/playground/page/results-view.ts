@@ -4,13 +4,14 @@ import { byId } from "./elements.js";
 
 /** What a replay gave: the report, what the failures did, and what to take away. */
 export class ResultsView {
-  readonly #report = byId("report", HTMLIFrameElement);
   readonly #failover = byId("failover", HTMLElement);
   readonly #downloads = byId("downloads", HTMLElement);
   #addresses: string[] = [];
 
   show({ page, report, files, command, scenario }: Replayed): void {
-    this.#report.srcdoc = page;
+    // A new frame each time: one that is filled again would leave an entry in the history.
+    const frame = element("iframe", { id: "report", title: "Report", sandbox: "allow-scripts", srcdoc: page });
+    byId("panel-report", HTMLElement).replaceChildren(frame);
     this.#tellFailover(report);
     for (const address of this.#addresses) URL.revokeObjectURL(address);
     this.#addresses = files.map(({ content }) => URL.createObjectURL(content));

@@ -1,8 +1,9 @@
 import { element } from "../../report/html/client/dom.js";
 import { type Cluster, FAILURES, type Failure, type FailureKind, type Replayed } from "../messages.js";
 
-/** Longest time that a field takes: seconds. */
-const MOST_SECONDS = 4_000_000;
+/** Longest time that a field takes: seconds, more than thirty years. */
+const MOST_SECONDS = 1_000_000_000;
+const EXPECTED = `expected seconds from 0 to ${MOST_SECONDS}, in whole milliseconds`;
 
 interface Row {
   readonly node: string;
@@ -29,16 +30,22 @@ export class Switches {
     this.#changed = changed;
   }
 
-  /** Shows the gateways of a cluster, all on. They can be switched once it is known how long the capture is. */
+  /** Shows the gateways of a cluster; those that were there before stay as they are. */
   open({ gateways }: Cluster): void {
-    this.#rows = gateways.map((gateway) => this.#row(gateway));
+    const before = this.#rows;
+    this.#rows = gateways.map((gateway, i) => this.#row(gateway, `gateway-${i}`));
+    for (const row of this.#rows) {
+      const same = before.find(({ node }) => node === row.node);
+      if (!same) continue;
+      for (const field of ["kind", "from", "until"] as const) row[field].value = same[field].value;
+      if (isOff(same)) this.#turn(row, false);
+    }
     this.#list.replaceChildren(...this.#rows.map(({ item }) => item));
   }
 
   /** The capture's length, milliseconds. */
   set spanMs(ms: number) {
     this.#half = Math.floor(ms / 2) / 1000;
-    for (const row of this.#rows) row.toggle.disabled = false;
   }
 
   get failures(): Failure[] {
@@ -53,10 +60,11 @@ export class Switches {
   /** What is wrong with a time, undefined where nothing is. */
   get problem(): string | undefined {
     for (const { node, from, until } of this.#rows.filter(isOff)) {
-      if (!from.validity.valid || from.value === "")
-        return `${node}: fails at ${from.value || "no time"}, expected seconds from 0 to ${MOST_SECONDS}`;
-      if (!until.validity.valid || (until.value !== "" && until.valueAsNumber <= from.valueAsNumber))
-        return `${node}: is back at ${until.value}, expected seconds after ${from.value}, or nothing`;
+      if (!isTime(from)) return `${node}: fails at ${shown(from)}, ${EXPECTED}`;
+      if (isEmpty(until)) continue;
+      if (!isTime(until)) return `${node}: is back at ${shown(until)}, ${EXPECTED}, or nothing`;
+      if (until.valueAsNumber <= from.valueAsNumber)
+        return `${node}: is back at ${until.value}, expected a time after ${from.value}`;
     }
     return undefined;
   }
@@ -73,16 +81,16 @@ export class Switches {
     }
   }
 
-  #row({ node, zone, egressIPs }: Cluster["gateways"][number]): Row {
-    const name = element("span", { id: `gateway-${node}` }, node);
+  /** @param id of the element with its name */
+  #row({ node, zone, egressIPs }: Cluster["gateways"][number], id: string): Row {
+    const name = element("span", { id }, node);
     const toggle = element("button", {
       type: "button",
       role: "switch",
       class: "switch",
       "aria-checked": "true",
-      "aria-labelledby": name.id,
+      "aria-labelledby": id,
     });
-    toggle.disabled = true;
     const load = element("span", { class: "load" });
     const about = element(
       "span",
@@ -92,7 +100,6 @@ export class Switches {
     const kind = element("select", { "aria-label": `What happens to ${node}` });
     kind.append(...Object.keys(FAILURES).map((text) => element("option", { value: text }, text)));
     const [from, until] = [timeField(`${node}: when, in seconds`), timeField(`${node}: back when, in seconds`)];
-    from.required = true;
     until.placeholder = "never";
     const details = element(
       "div",
@@ -107,12 +114,15 @@ export class Switches {
     return row;
   }
 
-  #flip({ toggle, details, from }: Row): void {
-    const isOn = toggle.getAttribute("aria-checked") === "true";
-    toggle.setAttribute("aria-checked", String(!isOn));
-    details.hidden = !isOn;
-    if (from.value === "") from.value = String(this.#half);
+  #flip(row: Row): void {
+    this.#turn(row, isOff(row));
+    if (isEmpty(row.from)) row.from.value = String(this.#half);
     this.#changed();
+  }
+
+  #turn({ toggle, details }: Row, isOn: boolean): void {
+    toggle.setAttribute("aria-checked", String(isOn));
+    details.hidden = isOn;
   }
 }
 
@@ -120,6 +130,20 @@ function isOff({ toggle }: Row): boolean {
   return toggle.getAttribute("aria-checked") === "false";
 }
 
+/** A field that holds nothing: what is no number counts as something. */
+function isEmpty({ value, validity }: HTMLInputElement): boolean {
+  return value === "" && !validity.badInput;
+}
+
+function isTime({ valueAsNumber: seconds }: HTMLInputElement): boolean {
+  const ms = seconds * 1000;
+  return seconds >= 0 && seconds <= MOST_SECONDS && Math.abs(ms - Math.round(ms)) < 1e-6;
+}
+
+function shown({ value }: HTMLInputElement): string {
+  return value || "no number";
+}
+
 function timeField(name: string): HTMLInputElement {
-  return element("input", { type: "number", "aria-label": name, min: 0, max: MOST_SECONDS, step: 0.001 });
+  return element("input", { type: "number", "aria-label": name, min: 0, max: MOST_SECONDS, step: "any" });
 }

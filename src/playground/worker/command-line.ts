@@ -18,6 +18,7 @@ export function commandLine({ captures, manifests, scenario, settings }: Command
     ...(natProfile ? ["--nat-profile", natProfile] : []),
     ...(topology === "cluster" ? ["--topology", topology] : []),
     ...(seed === 1 ? [] : ["--seed", String(seed)]),
+    ...["-o", "out/"],
   ];
   return words.join(" ");
 }

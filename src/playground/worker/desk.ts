@@ -1,5 +1,4 @@
 import type { NamedBytes, WebStream } from "../../capture/input.js";
-import { decode } from "../../config/files.js";
 import type { PolicyModel } from "../../config/types.js";
 import { UsageError } from "../../errors.js";
 import { defaultHealth } from "../../gateway/scenario-health.js";
@@ -11,7 +10,6 @@ import {
   formatAddress,
   loadManifestTexts,
   type OutputName,
-  type ReplayOptions,
   type ReplayReport,
   readScenarioText,
   replay,
@@ -21,7 +19,7 @@ import {
   scenarioOptionsOf,
   starterManifests,
 } from "../../index.js";
-import { utf8Bytes, utf8Text } from "../../net/text.js";
+import { utf8Bytes } from "../../net/text.js";
 import { walkSteps } from "../../report/explain-view.js";
 import { microseconds } from "../../report/html/time.js";
 import type { Cluster, Modules, Opened, PickedFile, Progress, Replayed, RunSettings, Walk } from "../messages.js";
@@ -29,26 +27,19 @@ import { commandLine } from "./command-line.js";
 import { fieldsOf } from "./fields.js";
 import { FrameList } from "./frame-list.js";
 import { scenarioText } from "./scenario-text.js";
+import { type SortedFiles, sortFiles } from "./sorted-files.js";
 
-/** Names by which files count as manifests or scenarios; all others are captures. */
-const MANIFEST_NAME = /\.(ya?ml|json)(\.gz)?$/i;
-const SCENARIO_LINE = /^\s*["']?kind["']?\s*:\s*["']?Scenario\b/m;
-/** Longer files are no scenarios: nobody looks. Bytes. */
-const LONGEST_SCENARIO = 1 << 20;
 /** Parts of a result are put together when they are this large: many small ones cost more than they hold. Bytes. */
 const PART_SIZE = 1 << 24;
 export const STARTER_NAME = "starter.yaml";
 const SCENARIO_NAME = "scenario.yaml";
 
+const NO_FILES: SortedFiles = { captures: [], texts: new Map(), scenario: undefined, passedOver: [] };
+
 /** Who does a job: told how far it is, and ends where the signal says so. */
 export interface Supervision {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
-}
-
-interface Capture {
-  readonly name: string;
-  readonly content: Blob;
 }
 
 /** The last run without any failure, by which others are measured. */
@@ -60,104 +51,91 @@ interface Baseline {
 /** The files that are open, and what can be asked about them. Knows neither page nor worker. */
 export class Desk {
   readonly #modules: Modules;
-  #captures: readonly Capture[] = [];
-  #texts: ReadonlyMap<string, Uint8Array> = new Map();
-  #scenarioFile: { readonly name: string; readonly text: string } | undefined;
+  #files = NO_FILES;
   #model: PolicyModel | undefined;
+  /** Manifests that were made. */
   #starter: string | undefined;
   #baseline: Baseline | undefined;
-  /** Of the last replay: frames are explained under it. */
-  #options: Omit<ReplayOptions, "captures" | "signal"> | undefined;
 
   constructor(modules: Modules) {
     this.#modules = modules;
   }
 
   /**
-   * Reads files in place of those of before: manifests and scenarios by their names, all others are captures.
-   * @throws {PolicyError} with everything that is wrong with manifests   @throws {UsageError}
+   * Reads files in place of those of before, which are forgotten whatever comes of it.
+   * @throws {PolicyError} with everything that is wrong with manifests   @throws as `sortFiles` does
    */
-  async open(files: readonly PickedFile[]): Promise<Opened> {
-    const texts = new Map<string, Uint8Array>();
-    const captures: Capture[] = [];
-    let scenario: { name: string; text: string } | undefined;
-    for (const { name, file } of files) {
-      if (!MANIFEST_NAME.test(name)) {
-        captures.push({ name, content: file });
-        continue;
-      }
-      const bytes = decode(name, new Uint8Array(await file.arrayBuffer()));
-      const text = bytes.length <= LONGEST_SCENARIO ? utf8Text(bytes) : "";
-      if (!SCENARIO_LINE.test(text)) texts.set(name, bytes);
-      else if (scenario) throw new UsageError(`${name}: is a second scenario, expected one: ${scenario.name} is there`);
-      else scenario = { name, text };
-    }
-    const model = texts.size > 0 ? loadManifestTexts(texts) : undefined;
-    this.#captures = captures;
-    this.#texts = texts;
-    this.#scenarioFile = scenario;
-    this.#model = model;
+  async open(files: readonly PickedFile[], { signal }: Pick<Supervision, "signal">): Promise<Opened> {
+    this.#files = NO_FILES;
+    this.#model = undefined;
     this.#starter = undefined;
-    this.#forget();
-    return this.#opened();
+    this.#baseline = undefined;
+    const sorted = await sortFiles(files, signal);
+    const model = sorted.texts.size > 0 ? loadManifestTexts(sorted.texts) : undefined;
+    const opened = this.#opened(sorted, model);
+    signal.throwIfAborted();
+    this.#files = sorted;
+    this.#model = model;
+    return opened;
   }
 
-  /** Makes manifests of what the captures hold. @throws {CaptureError} at damage */
+  /** Makes manifests of what the first capture holds. @throws {CaptureError} at damage */
   async starter({ signal, onProgress }: Supervision): Promise<Opened> {
-    const [capture] = this.#captures;
+    const [capture] = this.#files.captures;
     if (!capture) throw new UsageError("there is no capture, expected one to make manifests from");
     const talkers = await countTalkers(captureFrames(watched([capture], signal, onProgress)[0]!, undefined, signal));
     const { text, endpoints } = starterManifests(talkers.sources, { captureName: capture.name });
     if (endpoints === 0)
       throw new UsageError(`${capture.name}: no source looks like a pod: there is nothing to make manifests from`);
-    this.#texts = new Map([[STARTER_NAME, utf8Bytes(text)]]);
-    this.#model = loadManifestTexts(this.#texts);
+    const files = { ...this.#files, texts: new Map([[STARTER_NAME, utf8Bytes(text)]]) };
+    const model = loadManifestTexts(files.texts);
+    const opened = { ...this.#opened(files, model), starter: text };
+    this.#files = files;
+    this.#model = model;
     this.#starter = text;
-    this.#forget();
-    return this.#opened();
+    this.#baseline = undefined;
+    return opened;
   }
 
   /** @throws as `replay` does */
   async replay(settings: RunSettings, { signal, onProgress }: Supervision): Promise<Replayed> {
-    const model = this.#requireModel();
-    const text = scenarioText(settings, this.#scenario(model));
-    const scenario = text === undefined ? undefined : readScenarioText(text, SCENARIO_NAME, scenarioOptionsOf(model));
-    const { natProfile, topology, seed } = settings;
-    const options = {
-      ...{ model, topology, seed, engineWasm: this.#modules.engine, outsideWasm: this.#modules.outside },
-      ...(scenario && { scenario }),
-      ...(natProfile && { natProfile }),
-    };
+    const { options, scenario } = this.#optionsOf(settings);
     const list = new FrameList();
     const outputs = new Outputs();
     const started = performance.now();
-    const frames = { count: 0 };
+    let frames = 0;
     const report = await replay({
       ...options,
-      captures: watched(this.#captures, signal, ({ part }) => onProgress({ frames: frames.count, part })),
+      captures: watched(this.#files.captures, signal, ({ part }) => onProgress({ frames, part })),
       observers: [list],
       onOutput: (name, bytes) => outputs.take(name, bytes),
-      onProgress: (done) => (frames.count = done.frames),
+      onProgress: (done) => {
+        frames = done.frames;
+      },
       signal,
     });
     const wallMs = performance.now() - started;
-    this.#options = options;
-    const policyTable = checkModel(model).rows;
+    const policyTable = checkModel(options.model).rows;
+    const text = (content: string, type: string) => new Blob([content], { type });
     return {
       report,
       page: reportPage(report, { policyTable, isEmbedded: true }),
       frames: list.grid(report),
       files: [
         ...outputs.files(),
-        { name: "report.json", content: new Blob([reportJson(report)], { type: "application/json" }) },
-        { name: "index.html", content: new Blob([reportPage(report, { policyTable })], { type: "text/html" }) },
+        { name: "report.json", content: text(reportJson(report), "application/json") },
+        { name: "index.html", content: text(reportPage(report, { policyTable }), "text/html") },
+        ...(scenario ? [{ name: scenario.name, content: text(scenario.text, "application/yaml") }] : []),
+        ...(this.#starter === undefined
+          ? []
+          : [{ name: STARTER_NAME, content: text(this.#starter, "application/yaml") }]),
       ],
       connections: this.#compared(report, settings),
-      scenario: text,
+      scenario: scenario?.text,
       command: commandLine({
-        captures: this.#captures.map(({ name }) => name),
-        manifests: [...this.#texts.keys()],
-        scenario: text === undefined ? undefined : SCENARIO_NAME,
+        captures: this.#files.captures.map(({ name }) => name),
+        manifests: [...this.#files.texts.keys()],
+        scenario: scenario?.name,
         settings,
       }),
       spanMs: spanOf(report),
@@ -165,38 +143,42 @@ export class Desk {
     };
   }
 
-  /** @param frame 1-based, in the order of the replay */
-  async walk(frame: number, { signal, onProgress }: Supervision): Promise<Walk> {
-    if (!this.#options) throw new UsageError("nothing was replayed yet, expected a replay whose frames are explained");
-    const captures = watched(this.#captures, signal, onProgress);
-    const explanation = await explainFrame({ ...this.#options, captures, signal }, frame);
+  /** @param frame 1-based, in the order of the replay under these settings */
+  async walk(frame: number, settings: RunSettings, { signal, onProgress }: Supervision): Promise<Walk> {
+    const { options } = this.#optionsOf(settings);
+    const captures = watched(this.#files.captures, signal, onProgress);
+    const explanation = await explainFrame({ ...options, captures, signal }, frame);
     return { explanation, steps: walkSteps(explanation), fields: fieldsOf(explanation) };
   }
 
-  #forget(): void {
-    this.#options = undefined;
-    this.#baseline = undefined;
-  }
-
-  #requireModel(): PolicyModel {
-    if (this.#captures.length === 0) throw new UsageError("there is no capture, expected a pcap or pcapng file");
-    if (!this.#model) throw new UsageError("there are no manifests, expected .yaml, .yml or .json files");
-    return this.#model;
-  }
-
-  #scenario(model: PolicyModel): Scenario | undefined {
-    if (!this.#scenarioFile) return undefined;
-    const { name, text } = this.#scenarioFile;
-    return readScenarioText(text, name, scenarioOptionsOf(model));
-  }
-
-  #opened(): Opened {
+  /** How a replay under these settings is called, and its scenario as a file. */
+  #optionsOf(settings: RunSettings) {
+    const model = this.#model;
+    if (this.#files.captures.length === 0) throw new UsageError("there is no capture, expected a pcap or pcapng file");
+    if (!model) throw new UsageError("there are no manifests, expected .yaml, .yml or .json files");
+    const { natProfile, topology, seed } = settings;
+    const given = givenScenario(this.#files, model);
+    checkHealth(settings, given);
+    const text = scenarioText(settings, given);
+    const name = freeName(SCENARIO_NAME, this.#files.scenario?.name);
     return {
-      captures: this.#captures.map(({ name, content: { size } }) => ({ name, size })),
-      manifests: [...this.#texts.keys()],
-      scenario: this.#scenarioFile?.name,
-      cluster: this.#model && clusterOf(this.#model, this.#scenario(this.#model)),
-      starter: this.#starter,
+      options: {
+        ...{ model, topology, seed, engineWasm: this.#modules.engine, outsideWasm: this.#modules.outside },
+        ...(natProfile && { natProfile }),
+        ...(text !== undefined && { scenario: readScenarioText(text, name, scenarioOptionsOf(model)) }),
+      },
+      scenario: text === undefined ? undefined : { name, text },
+    };
+  }
+
+  #opened(files: SortedFiles, model: PolicyModel | undefined): Opened {
+    return {
+      captures: files.captures.map(({ name }) => name),
+      manifests: [...files.texts.keys()],
+      passedOver: files.passedOver,
+      scenario: files.scenario?.name,
+      cluster: model && clusterOf(model, givenScenario(files, model)),
+      starter: undefined,
     };
   }
 
@@ -209,6 +191,25 @@ export class Desk {
     const before = this.#baseline?.key === key ? this.#baseline.connections : undefined;
     return [...now].map(([node, n]) => ({ node, now: n, before: before?.get(node) }));
   }
+}
+
+/** The user's own scenario, checked against the manifests. */
+function givenScenario({ scenario }: SortedFiles, model: PolicyModel): Scenario | undefined {
+  return scenario && readScenarioText(scenario.text, scenario.name, scenarioOptionsOf(model));
+}
+
+/** @throws {UsageError} in the page's words, where the health check cannot be */
+function checkHealth({ probeIntervalMs, timeoutMs }: RunSettings, given: Scenario | undefined): void {
+  const probe = `Probe every: is ${probeIntervalMs} ms`;
+  if (probeIntervalMs > timeoutMs) throw new UsageError(`${probe}, expected at most the ${timeoutMs} ms of Down after`);
+  const phase = given?.phaseMs;
+  if (phase !== undefined && phase >= probeIntervalMs)
+    throw new UsageError(`${probe}, expected more than the phase of ${phase} ms in ${given!.file}`);
+}
+
+/** A name that no file of the user's has. */
+function freeName(name: string, taken: string | undefined): string {
+  return name === taken ? `run-${name}` : name;
 }
 
 function clusterOf(model: PolicyModel, scenario: Scenario | undefined): Cluster {
@@ -237,11 +238,11 @@ function spanOf({ input: { firstFrame, lastFrame } }: ReplayReport): number {
 
 /** Captures that tell how much of them has been read. */
 function watched(
-  captures: readonly Capture[],
+  captures: readonly PickedFile[],
   signal: AbortSignal,
   onProgress: (progress: Progress) => void,
 ): NamedBytes[] {
-  const size = captures.reduce((sum, { content }) => sum + content.size, 0);
+  const size = captures.reduce((sum, { file }) => sum + file.size, 0);
   let done = 0;
   const stream = (content: Blob): WebStream => {
     const reader = content.stream().getReader();
@@ -254,7 +255,7 @@ function watched(
     };
     return { getReader: () => ({ read, cancel: (reason) => reader.cancel(reason) }) };
   };
-  return captures.map(({ name, content }) => ({ name, bytes: { stream: () => stream(content) } }));
+  return captures.map(({ name, file }) => ({ name, bytes: { stream: () => stream(file) } }));
 }
 
 /** The captures of the results: what comes in pieces is kept in large parts, which a browser may put on a disk. */

@@ -132,13 +132,13 @@ export class FrameList implements PieceObserver {
       columns: [
         { key: "frame", title: "Frame", values: Uint32Array.from({ length: rows }, (_, i) => i + 1), numeric: true },
         { key: "at", title: "At (UTC)", values: this.#times.cut(rows) },
+        texts("verdict", "Verdict", this.#actions, this.#actionTexts.all),
+        texts("node", "Gateway", this.#gateways, nodes),
         texts("source", "From", this.#sources, this.#sockets.all),
         texts("destination", "To", this.#destinations, this.#sockets.all),
         texts("protocol", "Protocol", this.#protocols, this.#protocolTexts.all),
-        { key: "length", title: "Bytes", values: this.#lengths.cut(rows), numeric: true },
-        texts("verdict", "Verdict", this.#actions, this.#actionTexts.all),
         texts("reason", "Reason", this.#reasons, this.#reasonTexts.all),
-        texts("node", "Gateway", this.#gateways, nodes),
+        { key: "length", title: "Bytes", values: this.#lengths.cut(rows), numeric: true },
       ],
       filters: [
         { label: "Verdict", kind: "choice", keys: ["verdict"] },

@@ -1,5 +1,5 @@
 import { EgressError } from "../../errors.js";
-import type { Fault, JobName, Jobs, Modules, ToPage, ToWorker } from "../messages.js";
+import type { Fault, JobName, Jobs, Modules, PickedFile, ToPage, ToWorker } from "../messages.js";
 import { Desk, type Supervision } from "./desk.js";
 
 /** Time between two messages of progress: milliseconds. */
@@ -17,10 +17,10 @@ type Hand<N extends JobName> = (
 ) => Promise<Jobs[N]["gives"]>;
 
 const HANDS: { readonly [N in JobName]: Hand<N> } = {
-  open: (desk, files) => desk.open(files),
+  open: (desk, files, supervision) => desk.open(files, supervision),
   starter: (desk, _, supervision) => desk.starter(supervision),
   replay: (desk, settings, supervision) => desk.replay(settings, supervision),
-  walk: (desk, frame, supervision) => desk.walk(frame, supervision),
+  walk: (desk, { frame, settings }, supervision) => desk.walk(frame, settings, supervision),
 };
 
 const scope = self as unknown as {
@@ -37,6 +37,8 @@ scope.onmessage = ({ data }) => {
     desk = new Desk(data);
   } else if ("cancel" in data) {
     if (data.cancel === current.id) current.controller.abort(new Cancelled());
+  } else if ("again" in data) {
+    last = last.then(() => reopen(data.again));
   } else {
     current.controller.abort(new Cancelled());
     current = { id: data.id, controller: new AbortController() };
@@ -61,6 +63,12 @@ async function work<N extends JobName>(id: number, name: N, input: unknown, sign
   } catch (error) {
     scope.postMessage({ id, fault: faultOf(error) });
   }
+}
+
+/** Opens files of which the page knows already what they are. */
+async function reopen(files: readonly PickedFile[]): Promise<void> {
+  // Whoever needs them hears that they are missing.
+  await desk.open(files, { signal: new AbortController().signal }).catch(() => {});
 }
 
 /** Memory of the frame list changes hands: a copy of it would stop the page for a while. */

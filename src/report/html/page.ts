@@ -30,7 +30,7 @@ export interface PageExtra {
   readonly title?: string;
   /** Sections of others, which stand in front of all. */
   readonly sections?: readonly PageSection[];
-  /** Within another page, which has a title and the choice of a theme. */
+  /** Within another page, which has a title: without one, and without the choice of a theme. */
   readonly isEmbedded?: boolean;
 }
 

@@ -22,7 +22,7 @@ function supervision(): Supervision & { readonly told: Progress[] } {
 
 async function opened(...more: PickedFile[]): Promise<Desk> {
   const desk = new Desk(MODULES);
-  await desk.open([...picked(WEB, ...MANIFESTS), ...more]);
+  await desk.open([...picked(WEB, ...MANIFESTS), ...more], supervision());
   return desk;
 }
 
@@ -46,8 +46,8 @@ describe("open", () => {
       ...MANIFESTS,
       "pcaps/scenarios/gw-a-dies.yaml",
     );
-    const { captures, manifests, scenario, cluster, starter } = await desk.open(files);
-    expect(captures.map(({ name }) => name)).toEqual(["in.pcap", "in.pcap.gz", "ct-list.txt"]);
+    const { captures, manifests, scenario, cluster, starter } = await desk.open(files, supervision());
+    expect(captures).toEqual(["in.pcap", "in.pcap.gz", "ct-list.txt"]);
     expect(manifests).toEqual([
       "cilium-config.yaml",
       "endpoints.yaml",
@@ -61,7 +61,7 @@ describe("open", () => {
   });
 
   test("lists each gateway once, with all its addresses, and the cluster's own health check", async () => {
-    const { cluster } = await new Desk(MODULES).open(picked(...MANIFESTS));
+    const { cluster } = await new Desk(MODULES).open(picked(...MANIFESTS), supervision());
     expect(cluster!.gateways).toEqual([
       { node: "gw-a", zone: "zone-1", egressIPs: ["203.0.113.10"] },
       { node: "gw-b", zone: "zone-2", egressIPs: ["203.0.113.21", "203.0.113.20"] },
@@ -72,7 +72,10 @@ describe("open", () => {
   });
 
   test("without manifests knows the captures only", async () => {
-    expect(await new Desk(MODULES).open(picked(WEB))).toMatchObject({ manifests: [], cluster: undefined });
+    expect(await new Desk(MODULES).open(picked(WEB), supervision())).toMatchObject({
+      manifests: [],
+      cluster: undefined,
+    });
   });
 
   test.each([
@@ -103,15 +106,28 @@ describe("open", () => {
       /^s\.yaml:6:13: .*gw-x/,
     ],
   ])("says where %s are wrong", async (_, files, says) => {
-    await expect(new Desk(MODULES).open([...picked(WEB, ...MANIFESTS), ...files])).rejects.toThrow(says);
+    await expect(new Desk(MODULES).open([...picked(WEB, ...MANIFESTS), ...files], supervision())).rejects.toThrow(says);
   });
 
   test("forgets what was open before, also where it fails", async () => {
     const desk = await opened();
     await desk.replay(SETTINGS, supervision());
-    await desk.open(picked(WEB));
+    await desk.open(picked(WEB), supervision());
     await expect(desk.replay(SETTINGS, supervision())).rejects.toThrow("there are no manifests");
-    await expect(desk.walk(1, supervision())).rejects.toThrow("nothing was replayed yet");
+    await expect(desk.walk(1, SETTINGS, supervision())).rejects.toThrow("there are no manifests");
+  });
+});
+
+describe("open, where it fails or is cancelled", () => {
+  test("leaves nothing of before", async () => {
+    const desk = await opened();
+    const bad = [...picked("pcaps/icmp/in.pcap"), made("bad.yaml", "a: [")];
+    await expect(desk.open(bad, supervision())).rejects.toThrow(/^bad\.yaml/);
+    await expect(desk.starter(supervision())).rejects.toThrow("there is no capture");
+    const controller = new AbortController();
+    controller.abort(new Error("enough"));
+    await expect(desk.open(picked(WEB), { signal: controller.signal })).rejects.toThrow("enough");
+    await expect(desk.replay(SETTINGS, supervision())).rejects.toThrow("there is no capture");
   });
 });
 
@@ -191,11 +207,29 @@ describe("replay", () => {
     expect(comparable(report)).toEqual(comparable(direct));
   });
 
+  test.each([
+    [{ probeIntervalMs: 3000 }, "Probe every: is 3000 ms, expected at most the 2000 ms of Down after"],
+    [{ probeIntervalMs: 20 }, "Probe every: is 20 ms, expected more than the phase of 200 ms in phased.yaml"],
+  ])("says in the page's words where the health check cannot be: %o", async (settings, says) => {
+    const health = "health: { phase: 200ms, probeInterval: 500ms }";
+    const text = `apiVersion: sluicegate.io/v1\nkind: Scenario\nspec: { ${health}, events: [] }\n`;
+    const desk = await opened(made("phased.yaml", text));
+    await expect(desk.replay({ ...SETTINGS, ...settings }, supervision())).rejects.toThrow(says);
+  });
+
+  test("names its scenario unlike one of the user's", async () => {
+    const [scenario] = picked("pcaps/scenarios/gw-a-dies.yaml");
+    const desk = await opened({ ...scenario!, name: "scenario.yaml" });
+    const { command, files } = await desk.replay({ ...SETTINGS, probeIntervalMs: 250 }, supervision());
+    expect(command).toContain("-s run-scenario.yaml");
+    expect(files.map(({ name }) => name)).toContain("run-scenario.yaml");
+  });
+
   test("says what is missing, and what is wrong with a capture", async () => {
     const desk = new Desk(MODULES);
-    await desk.open(picked(...MANIFESTS));
+    await desk.open(picked(...MANIFESTS), supervision());
     await expect(desk.replay(SETTINGS, supervision())).rejects.toThrow("there is no capture");
-    await desk.open([...picked(...MANIFESTS), made("notes.txt", "nothing of this kind")]);
+    await desk.open([...picked(...MANIFESTS), made("notes.txt", "nothing of this kind")], supervision());
     await expect(desk.replay(SETTINGS, supervision())).rejects.toThrow(/^notes\.txt: /);
   });
 
@@ -211,7 +245,7 @@ describe("replay", () => {
 describe("starter", () => {
   test("makes manifests that the capture replays under", async () => {
     const desk = new Desk(MODULES);
-    await desk.open(picked(WEB));
+    await desk.open(picked(WEB), supervision());
     const { cluster, starter, manifests } = await desk.starter(supervision());
     expect(manifests).toEqual([STARTER_NAME]);
     expect(starter).toContain("IsovalentEgressGatewayPolicy");
@@ -224,7 +258,7 @@ describe("starter", () => {
   test("says that there is nothing to make them from", async () => {
     const desk = new Desk(MODULES);
     await expect(desk.starter(supervision())).rejects.toThrow("there is no capture");
-    await desk.open([made("empty.pcap", "")]);
+    await desk.open([made("empty.pcap", "")], supervision());
     await expect(desk.starter(supervision())).rejects.toThrow(/^empty\.pcap/);
   });
 });
@@ -233,28 +267,36 @@ describe("walk", () => {
   test.each([1, 3, 120, 1739])("of frame %i is that of the command line", async (frame) => {
     const desk = await opened();
     await desk.replay(SETTINGS, supervision());
-    const { explanation, steps } = await desk.walk(frame, supervision());
+    const { explanation, steps } = await desk.walk(frame, SETTINGS, supervision());
     const expected = await explainFrame({ captures: [WEB], model: loadManifests(["pcaps/manifests"]) }, frame);
     const named = { ...expected, file: "in.pcap", viewpoint: { ...expected.viewpoint, file: "in.pcap" } };
     expect(explanation).toEqual(named);
     expect(steps).toEqual(walkSteps(named));
   });
 
-  test("is under the failures of the last replay", async () => {
+  test("is under the settings that are named, whatever was replayed last", async () => {
     const desk = await opened();
     const failures = [{ node: "gw-a", kind: "fails", fromMs: 0, untilMs: undefined }] as const;
-    const { frames } = await desk.replay({ ...SETTINGS, failures }, supervision());
+    const settings = { ...SETTINGS, failures };
+    const { frames } = await desk.replay(settings, supervision());
     const verdict = frames.columns.find(({ key }) => key === "verdict")!;
     const lost = Array.from(verdict.values).findIndex((place) => verdict.texts![place as number] === "lost");
-    expect((await desk.walk(lost + 1, supervision())).explanation).toMatchObject({
+    expect((await desk.walk(lost + 1, settings, supervision())).explanation).toMatchObject({
       action: "lost",
       reason: "gateway-down",
     });
   });
 
+  test.each([1.5, Number.NaN, 2 ** 60])("of frame %f is refused", async (frame) => {
+    const desk = await opened();
+    await expect(desk.walk(frame, SETTINGS, supervision())).rejects.toThrow(
+      `frame is ${frame}, expected a whole number`,
+    );
+  });
+
   test("of a frame that is none says how many there are", async () => {
     const desk = await opened();
     await desk.replay(SETTINGS, supervision());
-    await expect(desk.walk(1740, supervision())).rejects.toThrow("frame is 1740, expected 1 to 1739");
+    await expect(desk.walk(1740, SETTINGS, supervision())).rejects.toThrow("frame is 1740, expected 1 to 1739");
   });
 });

@@ -9,7 +9,7 @@ export const MANIFEST_FILES = ["cilium-config", "endpoints", "nodes", "policies"
   join(MANIFESTS, `${name}.yaml`),
 );
 /** What a run says when it is over. */
-const DONE = /^[\d,]+ frames in [\d.]+ s; [\d,]+ verified: /;
+const DONE = /^[\d,]+ frames in [\d.]+ s; /;
 
 /** Builds the playground as `npm run playground` does behind `npm run build`. */
 export function builtPage(): string {
@@ -63,4 +63,13 @@ export async function download(page: Page, name: string): Promise<Buffer> {
   ]);
   expect(file.suggestedFilename()).toBe(name);
   return readFileSync(await file.path());
+}
+
+/** Drops files or folders at a place, as a user does: a script's own events know no folders. */
+export async function dropAt(page: Page, x: number, y: number, ...files: readonly string[]): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [...files], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await session.send("Input.dispatchDragEvent", { type, x, y, data });
+  await session.detach();
 }
