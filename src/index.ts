@@ -48,6 +48,7 @@ export type { SourceStatistics, StarterOptions } from "./config/init.js";
 export { type StarterManifests, starterManifests } from "./config/init.js";
 export { type LoadOptions, loadManifests, loadManifestTexts, type ManifestTexts } from "./config/load.js";
 export type { SettingOverrides } from "./config/settings.js";
+export { countTalkers, type SeenFrame, type Talkers } from "./config/source-statistics.js";
 export type {
   AzAffinity,
   ClusterNode,

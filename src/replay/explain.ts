@@ -44,6 +44,7 @@ export async function explainFrame(options: ReplayOptions, frame: number): Promi
   const { outDir: _, saveState: __, onOutput: ___, ...rest } = options;
   if ((rest.workers ?? 1) > 1)
     throw new UsageError("--workers: one machine is looked at while it takes the frame, expected --workers 1");
+  if (!Number.isSafeInteger(frame)) throw new UsageError(`frame is ${frame}, expected a whole number`);
   const resolved = resolveOptions({ ...rest, toFrame: Math.max(frame, rest.toFrame ?? Number.MAX_SAFE_INTEGER) });
   if (frame < resolved.fromFrame) {
     throw new UsageError(`frame is ${frame}, expected a number from ${resolved.fromFrame}`);

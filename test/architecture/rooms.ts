@@ -73,6 +73,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["benchmark", "@assemblyscript/loader"],
   },
   "src/index": { values: BELOW_INDEX },
+  "src/playground": { values: [...BELOW_INDEX, "src/index", "assembly/outside"], packages: ["virtual:worker"] },
   "src/cli": { values: [...BELOW_INDEX, "src/index"], packages: ["commander"] },
 };
 

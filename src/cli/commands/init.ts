@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { type CaptureNotes, captureFrames } from "../../capture/frames.js";
 import { starterManifests } from "../../config/init.js";
+import { countTalkers } from "../../config/source-statistics.js";
 import { counted } from "../../report/units.js";
 import { type CommandRun, EXIT_OK } from "../commands.js";
-import { countTalkers } from "../source-statistics.js";
 
 const LEFT_OUT: Readonly<Record<string, string>> = {
   public: "with public addresses",

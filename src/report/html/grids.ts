@@ -23,7 +23,8 @@ ${gridMarkup("policy", "Policy table", grid)}`;
   return { id: "policy", short: "Policy", title: "Policy table", body };
 }
 
-function gridMarkup(name: string, label: string, grid: GridData): Markup {
+/** The place that the script's `Grid` fills. @param name also its class, `grid-NAME` */
+export function gridMarkup(name: string, label: string, grid: GridData): Markup {
   const heads = grid.columns
     .filter(({ hidden }) => !hidden)
     .map(

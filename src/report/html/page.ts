@@ -30,16 +30,22 @@ export interface PageExtra {
   readonly title?: string;
   /** Sections of others, which stand in front of all. */
   readonly sections?: readonly PageSection[];
+  /** Within another page, which has a title: without one, and without the choice of a theme. */
+  readonly isEmbedded?: boolean;
 }
+
+/** Texts of the page's own elements of style and script, by which a content policy knows them. */
+export const PAGE_STYLE = `${LIBRARY_STYLE}\n${STYLE}`;
+export const PAGE_SCRIPTS: readonly string[] = [LIBRARY, SCRIPT];
 
 /**
  * The report as one self-contained page: nothing is fetched, and its own content policy forbids it to try. Everything that comes from
  * captures or manifests is escaped.
  */
 export function reportPage(report: ReplayReport, extra: PageExtra = {}): string {
-  const { policyTable = [], walks = [], title = "Sluicegate replay", sections: others = [] } = extra;
-  const style = `${LIBRARY_STYLE}\n${STYLE}`;
-  const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(LIBRARY)}' '${hashOf(SCRIPT)}'; base-uri 'none'; form-action 'none'`;
+  const { policyTable = [], walks = [], title = "Sluicegate replay", sections: others = [], isEmbedded } = extra;
+  const scripts = PAGE_SCRIPTS.map(sourceExpression).join(" ");
+  const policy = `default-src 'none'; style-src ${sourceExpression(PAGE_STYLE)}; script-src ${scripts}; base-uri 'none'; form-action 'none'`;
   const data = pageData(report, policyTable);
   const sections = [...others, ...sectionsOf(report, data, walks)];
   return html`<!doctype html>
@@ -49,19 +55,17 @@ export function reportPage(report: ReplayReport, extra: PageExtra = {}): string 
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${title}</title>
-<style>${raw(style)}</style>
+<style>${raw(PAGE_STYLE)}</style>
 </head>
 <body>
 <a class="skip" href="#content">Skip to the results</a>
-${header(title, sections)}
+${isEmbedded ? html`<header>${navigation(sections)}</header>` : header(title, sections)}
 <main id="content" tabindex="-1">
 ${overview(report)}
 ${sections.map(sectionMarkup)}
 </main>
 <script type="application/json" id="data">${raw(scriptJson(data))}</script>
-<script>${raw(LIBRARY)}</script>
-<script>${raw(SCRIPT)}</script>
-</body>
+${PAGE_SCRIPTS.map((script) => html`<script>${raw(script)}</script>\n`)}</body>
 </html>
 `.text;
 }
@@ -84,17 +88,21 @@ function sectionsOf(report: ReplayReport, { grids }: PageData, walks: readonly F
   ].filter((section) => section !== undefined);
 }
 
-function header(title: string, sections: readonly PageSection[]): Markup {
+function navigation(sections: readonly PageSection[]): Markup {
   const links = sections.map(({ id, short }) => html`<a href="#${id}">${short}</a>`);
+  return html`<nav aria-label="Sections" tabindex="-1">${links}</nav>`;
+}
+
+function header(title: string, sections: readonly PageSection[]): Markup {
   const themes = ["auto", "light", "dark"].map(
     (theme) =>
       html`<label><input type="radio" name="theme" value="${theme}"${theme === "auto" ? html` checked` : undefined}><span>${theme}</span></label>`,
   );
-  return html`<header><h1>${title}</h1><nav aria-label="Sections" tabindex="-1">${links}</nav>
+  return html`<header><h1>${title}</h1>${navigation(sections)}
 <fieldset class="themes"><legend>Theme</legend>${themes}</fieldset></header>`;
 }
 
-/** Source expression of an inline element (CSP level 2). */
-function hashOf(text: string): string {
-  return `sha256-${base64Of(sha256(text))}`;
+/** How a content policy names an inline element (CSP level 2). @param text its content */
+export function sourceExpression(text: string): string {
+  return `'sha256-${base64Of(sha256(text))}'`;
 }

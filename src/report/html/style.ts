@@ -27,7 +27,7 @@ nav a { padding: .2rem .55rem; border-radius: .3rem; color: var(--dim); text-dec
 .themes { display: flex; margin: 0; padding: 0; border: 1px solid var(--line); border-radius: .35rem; overflow: hidden; }
 .themes legend { position: absolute; left: -99rem; } .themes input { position: absolute; opacity: 0; }
 .themes span { display: block; padding: .15rem .55rem; color: var(--dim); cursor: pointer; } .themes input:checked + span { background: var(--mark); color: var(--ink); }
-section { margin-top: 2rem; } h2 { font-size: 1.15rem; margin: 0 0 .5rem; padding-bottom: .25rem; border-bottom: 2px solid var(--line); } h3 { font-size: .95rem; margin: 1.25rem 0 .35rem; }
+section { margin-top: 2rem; outline: 0; } h2 { font-size: 1.15rem; margin: 0 0 .5rem; padding-bottom: .25rem; border-bottom: 2px solid var(--line); } h3 { font-size: .95rem; margin: 1.25rem 0 .35rem; }
 p { margin: .4rem 0; } ul { margin: .4rem 0; padding-left: 1.2rem; } a { color: var(--focus); }
 .dim { color: var(--dim); } .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 .subject { overflow-wrap: anywhere; } .verdict { border: 1px solid var(--line); border-left: .35rem solid var(--good); background: var(--panel); padding: .5rem .9rem; margin: .6rem 0; }

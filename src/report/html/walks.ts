@@ -48,14 +48,20 @@ function byteBlock(explanation: FrameExplanation): Markup {
 }
 
 /** Bytes of a frame up to what its transport header carries: a report holds no payload. 0 where no header can be read. */
-export function headerLength({ bytes, parse, wireLength }: FrameExplanation): number {
+export function headerLength(explanation: FrameExplanation): number {
+  const packet = packetOf(explanation);
+  return packet?.inner?.payloadAt ?? packet?.payloadAt ?? 0;
+}
+
+/** Where things lie in the captured bytes; undefined where no header can be read. */
+export function packetOf({ bytes, parse, wireLength }: FrameExplanation): IpPacket | undefined {
   const frame = bytesOfHex(bytes.captured);
-  if (!parse) return 0;
+  if (!parse) return undefined;
   for (const linkType of SUPPORTED_LINK_TYPES) {
     const packet = decodeFrame(frame, linkType, wireLength);
-    if (packet && isSame(packet, frame, parse)) return packet.inner?.payloadAt ?? packet.payloadAt;
+    if (packet && isSame(packet, frame, parse)) return packet;
   }
-  return 0;
+  return undefined;
 }
 
 /** A frame that was taken out of an overlay has another link type than its capture: the right one is the one that reads the same. */

@@ -66,7 +66,8 @@ async function openFile(page: Page, html: string): Promise<OpenPage> {
   page.on("console", (message) => faults.push(`console ${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
   page.on("request", (request) => {
-    if (request.url() !== address) faults.push(`request: ${request.url()}`);
+    // A blob is the page's own: what it holds came from nowhere else.
+    if (request.url() !== address && !request.url().startsWith("blob:")) faults.push(`request: ${request.url()}`);
   });
   await page.goto(address);
   return { page, faults };

@@ -9,7 +9,7 @@ const SPARE = 6;
 
 /**
  * A table of any length: only the rows that can be seen are in the document. Rows have one height, which the style sets, so the place of
- * each is known without looking. Arrow keys, page keys, Home and End move a mark over the rows; Enter shows one in full.
+ * each is known without looking. Arrow keys, page keys, Home and End move a mark over the rows; Enter or a click chooses one.
  */
 export class Grid {
   readonly #columns: readonly GridColumn[];
@@ -19,12 +19,15 @@ export class Grid {
   readonly #body: HTMLElement;
   readonly #detail: HTMLElement;
   readonly #name: string;
+  readonly #onChoose: (row: number) => void;
   #found: Uint32Array;
   #sort: { column: GridColumn; descending: boolean } | undefined;
   #active = -1;
 
-  constructor(place: HTMLElement, name: string, data: GridData) {
+  /** @param onChoose takes the number of the row that is chosen; default: it is shown in full below the table */
+  constructor(place: HTMLElement, name: string, data: GridData, onChoose?: (row: number) => void) {
     this.#name = name;
+    this.#onChoose = onChoose ?? ((row) => this.#tellAll(row));
     this.#columns = data.columns.filter(({ hidden }) => !hidden);
     this.#searcher = new Searcher(data);
     this.#found = this.#searcher.find("", []);
@@ -98,14 +101,14 @@ export class Grid {
     if (target === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     this.#activate(target);
-    if (event.key === "Enter" || event.key === " ") this.#tellAll();
+    if (event.key === "Enter" || event.key === " ") this.#choose();
   }
 
   #click(event: MouseEvent): void {
     const row = (event.target as HTMLElement).closest<HTMLElement>(".row");
     if (!row) return;
     this.#activate(Number(row.dataset.at));
-    this.#tellAll();
+    this.#choose();
   }
 
   /** Marks a row and scrolls as little as it takes to see it. */
@@ -121,10 +124,13 @@ export class Grid {
     this.#frame.setAttribute("aria-activedescendant", `${this.#name}-${this.#active}`);
   }
 
-  /** The marked row below the table, with everything that it holds. */
-  #tellAll(): void {
+  #choose(): void {
     const row = this.#found[this.#active];
-    if (row === undefined) return;
+    if (row !== undefined) this.#onChoose(row);
+  }
+
+  /** A row below the table, with everything that it holds. */
+  #tellAll(row: number): void {
     const parts = this.#columns.flatMap((column) => [
       element("dt", {}, column.title),
       element("dd", {}, isTime(column) ? fullTime(column.values[row] as number) : cellText(column, row)),
@@ -146,12 +152,13 @@ export class Grid {
   }
 }
 
-function isTime({ texts, values }: GridColumn): boolean {
-  return !texts && typeof values[0] === "number";
+function isTime({ texts, values, numeric }: GridColumn): boolean {
+  return !texts && !numeric && typeof values[0] === "number";
 }
 
 function cellText(column: GridColumn, row: number): string {
   const value = column.values[row]!;
   if (typeof value === "string") return value;
+  if (column.numeric) return value.toLocaleString("en-US");
   return column.texts ? column.texts[value]! : timeOfDay(value);
 }

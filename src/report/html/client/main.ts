@@ -1,5 +1,6 @@
 import { startCharts } from "./charts.js";
 import { Grid } from "./grid.js";
+import { startLinks } from "./links.js";
 import type { PageData } from "./page-data.js";
 import { startSorting } from "./sort.js";
 import { paintSwatches } from "./swatch.js";
@@ -7,6 +8,7 @@ import { startTheme } from "./theme.js";
 
 const data = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
 startSorting();
+startLinks();
 let repaintCharts = () => {};
 startTheme(() => {
   repaintCharts();

@@ -64,9 +64,10 @@ export interface GridColumn {
   /** Word for the style and for filters. */
   readonly key: string;
   readonly title: string;
-  /** Texts themselves, or numbers: places in `texts`, else microseconds since the epoch. */
-  readonly values: readonly (string | number)[];
+  /** Texts themselves, or numbers: places in `texts`, counts where it is `numeric`, else microseconds since the epoch. */
+  readonly values: ArrayLike<string | number>;
   readonly texts?: readonly string[];
+  readonly numeric?: true;
   /** Only for filters. */
   readonly hidden?: true;
 }

@@ -60,7 +60,7 @@ export class Searcher {
   #lowerOf(column: GridColumn): readonly string[] {
     const known = this.#lower.get(column);
     if (known) return known;
-    const made = column.values.map((value) => String(value).toLowerCase());
+    const made = Array.from(column.values, (value) => String(value).toLowerCase());
     this.#lower.set(column, made);
     return made;
   }
@@ -80,7 +80,7 @@ function hitTest({ texts = [], values }: GridColumn, isHit: (text: string) => bo
 export function sortedRows(rows: Uint32Array, column: GridColumn, descending: boolean): Uint32Array {
   const { texts, values } = column;
   const rank = texts && ranks(texts);
-  const keys = rank ? values.map((value) => rank[value as number]!) : values;
+  const keys = rank ? Array.from(values, (value) => rank[value as number]!) : values;
   const sign = descending ? -1 : 1;
   const order = (a: number, b: number) => (keys[a]! < keys[b]! ? -sign : keys[a]! > keys[b]! ? sign : a - b);
   return Uint32Array.from(rows).sort(order);

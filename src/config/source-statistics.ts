@@ -1,7 +1,14 @@
-import type { CaptureFrame } from "../capture/frames.js";
-import type { SourceStatistics } from "../config/init.js";
+import { compareBytes } from "../net/bytes.js";
 import { decodeFrame, destinationAddress, sourceAddress } from "../net/decode.js";
 import { addressKey } from "../net/tuple.js";
+import type { SourceStatistics } from "./init.js";
+
+/** What is looked at of a frame: `captureFrames` gives it. */
+export interface SeenFrame {
+  readonly linkType: number;
+  readonly bytes: Uint8Array;
+  readonly wireLength: number;
+}
 
 interface Talk {
   readonly address: Uint8Array;
@@ -28,8 +35,8 @@ export interface Talkers {
   readonly beyondBound: number;
 }
 
-/** Counts the sources of a capture. @param frames consumed to their end */
-export async function countTalkers(frames: AsyncIterable<CaptureFrame>): Promise<Talkers> {
+/** Counts the sources of a capture, for `starterManifests`. @param frames consumed to their end */
+export async function countTalkers(frames: AsyncIterable<SeenFrame>): Promise<Talkers> {
   const sources = new Map<string, Source>();
   const counts = { frames: 0, unreadable: 0, beyondBound: 0 };
   for await (const frame of frames) {
@@ -79,5 +86,5 @@ function add(talk: Talk, wireLength: number): void {
 }
 
 function busiest<T extends Talk>(talks: Iterable<T>): T[] {
-  return [...talks].sort((a, b) => b.frames - a.frames || Buffer.compare(a.address, b.address));
+  return [...talks].sort((a, b) => b.frames - a.frames || compareBytes(a.address, b.address));
 }
