@@ -76,6 +76,8 @@ export let changeTotal: u32 = 0;
 export let snatLow: u32 = 0;
 export let snatHigh: u32 = 0;
 export let isPolicyLoaded: bool = false;
+/** Copies in which a policy has lain, of the two. The first time a copy's indexes are zero, as all memory that has just grown. */
+let copiesUsed: u32 = 0;
 
 const MASK_SIZE: usize = 32;
 const CLUSTER_BYTES_SIZE: usize = 32;
@@ -146,10 +148,8 @@ function turn(address: usize): void {
 }
 
 function buildIndexes(): void {
-  memory.fill(endpointIndexAt, 0, <usize>(endpointMask + 1) * 4);
-  memory.fill(prefixIndexAt, 0, <usize>(prefixMask + 1) * 4);
-  memory.fill(setMasksAt, 0, <usize>(maxPrefixes + 2) * MASK_SIZE);
-  memory.fill(clusterBytesAt, 0, CLUSTER_BYTES_SIZE);
+  if (copiesUsed == 2) memory.fill(endpointIndexAt, 0, clusterBytesAt + CLUSTER_BYTES_SIZE - endpointIndexAt);
+  else copiesUsed++;
   for (let i: u32 = 0; i < endpointTotal; i++) {
     const row = endpointAt(i);
     const addressHigh = load<u64>(row);
@@ -160,7 +160,6 @@ function buildIndexes(): void {
     while (load<u32>(endpointIndexAt + <usize>slot * 4)) slot = (slot + 1) & endpointMask;
     store<u32>(endpointIndexAt + <usize>slot * 4, i + 1);
   }
-  memory.fill(egressIndexAt, 0, <usize>(egressMask + 1) * 4);
   for (let i: u32 = 0; i < egressTotal; i++) {
     indexEgressAddress(i, egressAt(i) + EGRESS_IPV4_AT);
     indexEgressAddress(i, egressAt(i) + EGRESS_IPV6_AT);

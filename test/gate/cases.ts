@@ -121,6 +121,11 @@ function numbers(count: number, first = 0): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }
 
+/** The first frame of a connection. */
+export function firstFrame(): GateFrame {
+  return { hook: OUT, bytes: request(tupleOf(0, 4), "tcp", "SYN") };
+}
+
 /** As many of the established connections as frames are counted, spread over all of them. */
 const COUNTED = numbers(FRAMES).map((i) => (i * 3) % ESTABLISHED);
 

@@ -3,6 +3,9 @@
  *
  *   harness count ROUNDS FILE...   under `valgrind --tool=callgrind --toggle-collect=measured`: one dump per case, named after it
  *   harness lines FILE...          one line per case: its name, then how many table lines of each kind its frames touch, frame by frame
+ *   harness start FILE...          as `count`: one dump per step of a start, named after case and step; what happens once only drops out
+ *   harness pages FILE...          one line per start: its name, then how many pages of 4 KiB configure, loadPolicy and the first frame
+ *                                  touch together, and bytes of the memory after configure
  *
  * Exit code 1: the engine does something else than the case says.
  */
@@ -15,7 +18,11 @@
 #include "engine.h"
 
 enum { REGION_ARENA = 0, REGION_FRAMES = 1, REGION_VERDICTS = 2, REGION_STATE = 6, REGION_RELEASED = 10, REGION_GENERATED = 11 };
-enum { FRAME_SIZE = 32, LINE_SHIFT = 6, NAME_SIZE = 32, KINDS = 6 };
+enum { FRAME_SIZE = 32, LINE_SHIFT = 6, PAGE_SHIFT = 12, NAME_SIZE = 32, KINDS = 6 };
+
+/* Steps of a start, as test/gate/start-cases.ts names them. */
+enum { INSTANTIATE, CONFIGURE, LOAD_POLICY, FIRST_FRAME, STEPS };
+static const char *const step_names[STEPS] = {"instantiate", "configure", "loadPolicy", "first frame"};
 
 /* As test/gate/case-file.ts writes it. Sizes are bytes; `ends` are offsets from the start of the state. */
 struct head {
@@ -32,6 +39,9 @@ static Z_engine_instance_t engine;
 
 /* Of each line of the memory: number of the frame that has touched it last. */
 static uint32_t *stamps, stamp, touches[KINDS], starts[KINDS], ends[KINDS];
+
+/* One byte for each page of 4 KiB that 32 bits can name: whether it was touched. NULL while nobody counts. */
+static uint8_t *pages;
 
 static void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", head.name, what);
@@ -57,6 +67,8 @@ static void find_kinds(void) {
 
 /* What loads and stores call in the build that counts lines. */
 void touched(uint64_t address, uint32_t size) {
+  if (pages)
+    for (uint64_t page = address >> PAGE_SHIFT; page <= (address + size - 1) >> PAGE_SHIFT; page++) pages[page] = 1;
   if (!stamp) return;
   for (uint64_t line = address >> LINE_SHIFT; line <= (address + size - 1) >> LINE_SHIFT; line++) {
     if (stamps[line] == stamp) continue;
@@ -71,7 +83,7 @@ static uint8_t *take(FILE *file, size_t size) {
   return bytes;
 }
 
-static void start(const char *path) {
+static void read_case(const char *path) {
   FILE *file = fopen(path, "rb");
   strncpy(head.name, path, NAME_SIZE - 1);
   if (!file || fread(&head, sizeof head, 1, file) != 1) fail("the file cannot be read");
@@ -83,6 +95,10 @@ static void start(const char *path) {
   after = take(file, head.arena);
   actions = take(file, head.frames);
   fclose(file);
+}
+
+static void start(const char *path) {
+  read_case(path);
   Z_engine_instantiate(&engine);
   memcpy(Z_engineZ_memory(&engine)->data + Z_engineZ_configAt(&engine), config, head.config);
   if (Z_engineZ_configure(&engine) != 0) fail("configure refuses the configuration");
@@ -92,9 +108,13 @@ static void start(const char *path) {
   if (head.own_node >= 0 && Z_engineZ_setOwnNode(&engine, (uint32_t)head.own_node) != 0) fail("setOwnNode refuses the node");
 }
 
-static void end(void) {
+static void end_case(void) {
   uint8_t *all[] = {config, policy, state, records, arena, after, actions};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+static void end(void) {
+  end_case();
   Z_engine_free(&engine);
 }
 
@@ -148,14 +168,78 @@ static void lines(void) {
   printf("\n");
 }
 
+static uint32_t take_step(uint32_t step) {
+  if (step == CONFIGURE) return Z_engineZ_configure(&engine);
+  if (step == LOAD_POLICY) return Z_engineZ_loadPolicy(&engine, 0, head.policy);
+  if (step == FIRST_FRAME) return Z_engineZ_process(&engine, 1) - 1;
+  Z_engine_instantiate(&engine);
+  return 0;
+}
+
+__attribute__((noinline)) uint32_t measured_step(uint32_t step) {
+  return take_step(step);
+}
+
+/* What the host does before a step. */
+static void prepare_step(uint32_t step) {
+  if (step == CONFIGURE) memcpy(Z_engineZ_memory(&engine)->data + Z_engineZ_configAt(&engine), config, head.config);
+  if (step == LOAD_POLICY) memcpy(at(REGION_ARENA), policy, head.policy);
+  if (step == FIRST_FRAME) {
+    memcpy(at(REGION_ARENA), arena, head.arena);
+    memcpy(at(REGION_FRAMES), records, FRAME_SIZE);
+  }
+}
+
+/* From nothing to the first verdict. */
+static void start_up(uint32_t (*take)(uint32_t), int dumps) {
+  char name[2 * NAME_SIZE];
+  for (uint32_t step = 0; step < STEPS; step++) {
+    prepare_step(step);
+    if (take(step) != 0) fail(step_names[step]);
+    snprintf(name, sizeof name, "%s %s", head.name, step_names[step]);
+    if (dumps) CALLGRIND_DUMP_STATS_AT(name);
+  }
+  check(0, 0);
+  check_frames();
+}
+
+static void count_start(void) {
+  start_up(take_step, 0);
+  Z_engine_free(&engine);
+  start_up(measured_step, 1);
+  Z_engine_free(&engine);
+}
+
+static void count_pages(void) {
+  uint32_t total = 0;
+  pages = calloc((size_t)1 << (32 - PAGE_SHIFT), 1);
+  start_up(take_step, 0);
+  for (size_t page = 0; page < (size_t)1 << (32 - PAGE_SHIFT); page++) total += pages[page];
+  printf("%s %u %llu\n", head.name, total, (unsigned long long)Z_engineZ_memory(&engine)->size);
+  free(pages);
+  pages = NULL;
+  Z_engine_free(&engine);
+}
+
+static int start_ups(int argc, char **argv, void (*of_case)(void)) {
+  for (int i = 2; i < argc; i++) {
+    read_case(argv[i]);
+    of_case();
+    end_case();
+  }
+  return 0;
+}
+
 int main(int argc, char **argv) {
   int counts = argc > 3 && strcmp(argv[1], "count") == 0;
-  if (!counts && (argc < 3 || strcmp(argv[1], "lines") != 0)) {
-    fprintf(stderr, "usage: harness count ROUNDS FILE... | lines FILE...\n");
+  int starts_up = argc > 2 && (strcmp(argv[1], "start") == 0 || strcmp(argv[1], "pages") == 0);
+  if (!counts && !starts_up && (argc < 3 || strcmp(argv[1], "lines") != 0)) {
+    fprintf(stderr, "usage: harness count ROUNDS FILE... | lines FILE... | start FILE... | pages FILE...\n");
     return 2;
   }
   wasm_rt_init();
   Z_engine_init_module();
+  if (starts_up) return start_ups(argc, argv, argv[1][0] == 's' ? count_start : count_pages);
   for (int i = counts ? 3 : 2; i < argc; i++) {
     start(argv[i]);
     if (counts) count((uint32_t)atoi(argv[2]));

@@ -19,6 +19,48 @@ export const ONE_MORE_LINE: Mutation = {
   replace: "touchFree(home); touchFree(home + 100);",
 };
 
+const MEMORY = "assembly/tables/memory.ts";
+
+/** The lines of the table are cleared in memory that is zero already: a start that touches all of it. */
+export const CLEARS_TABLE: Mutation = {
+  file: MEMORY,
+  search: "  isConfigured = true;\n",
+  replace: "memory.fill(linesAt, 0, <usize>(lineCount + PROBE_LIMIT) * LINE_SIZE); isConfigured = true;\n",
+};
+
+/** The first policy's indexes are cleared, too, as they once were. */
+export const CLEARS_INDEXES: Mutation = {
+  file: "assembly/tables/policy.ts",
+  search: "if (copiesUsed == 2) memory.fill",
+  replace: "if (copiesUsed <= 2) memory.fill",
+};
+
+/** A page of memory that nobody needs. */
+export const ONE_MORE_PAGE: Mutation = {
+  file: MEMORY,
+  search: "const GUARD: u64 = 64;",
+  replace: "const GUARD: u64 = 64 + 65536;",
+};
+
+/** A kilobyte of data that every instance gets a copy of. */
+export const MORE_DATA: Mutation = {
+  file: MEMORY,
+  search: "export let isConfigured: bool = false;",
+  replace: `const ballast: usize = memory.data<u8>([${"1, ".repeat(1024)}]); export let isConfigured: bool = load<u8>(ballast) == 0;`,
+};
+
+/**
+ * Loads and stores before there is an instance; they leave the record zero.
+ * @param count of them, a power of two
+ */
+export function slowInstance(count: number): Mutation {
+  return {
+    file: MEMORY,
+    search: "let top: u64 = 0;",
+    replace: `let top: u64 = 0; for (let i: usize = 0; i < ${count}; i++) store<u64>(configBlock, load<u64>(configBlock) ^ <u64>i);`,
+  };
+}
+
 /**
  * More time for every IPv4 frame on the straight line: a chain of multiplications that starts from its ports and ends in a store into the
  * same bytes. They stand one after the other, as a loop would make the smallest step too large.

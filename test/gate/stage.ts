@@ -15,7 +15,7 @@ export interface Mapping {
 }
 
 /** Distance of the frames' starts in the arena: each on cache lines of its own. */
-const SPACING = 192;
+export const SPACING = 192;
 const BATCH = 256;
 
 /** The engine that cases are set up in: the package's own build, which every test is about. */
@@ -28,10 +28,10 @@ export class Stage {
     this.policy = policy;
   }
 
-  static async start(ownNode: number | undefined): Promise<Stage> {
-    const model = gateModel();
-    const policy = compilePolicy(model);
-    const engine = await createEngine(gateConfig(policy.length));
+  /** @param ownNode node that the engine plays; none = every node */
+  static async start(ownNode?: number, config = smallConfig()): Promise<Stage> {
+    const policy = compilePolicy(gateModel());
+    const engine = await createEngine(config);
     engine.loadPolicy(policy);
     if (ownNode !== undefined) engine.setOwnNode(ownNode);
     return new Stage(engine, policy);
@@ -74,9 +74,10 @@ export class Stage {
 }
 
 /** Small tables; nothing of a case depends on how much memory there is behind them. */
-function gateConfig(blobSize: number): EngineConfig {
-  return configFor(gateModel(), {
-    arenaSize: Math.max(FRAMES * SPACING, blobSize),
+export function smallConfig(): EngineConfig {
+  const model = gateModel();
+  return configFor(model, {
+    arenaSize: Math.max(FRAMES * SPACING, compilePolicy(model).length),
     maxBatch: FRAMES,
     connections: CAPACITY,
     connections6: CAPACITY,

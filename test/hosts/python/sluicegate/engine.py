@@ -26,10 +26,11 @@ def read_json(file):
 
 
 class Module:
-    """A compiled engine; it serves any number of instances."""
+    """A compiled engine; it serves any number of instances. `memory_limit`: bytes that each may grow to, None = as far as it wants."""
 
-    def __init__(self, file):
+    def __init__(self, file, memory_limit=None):
         self.file = file
+        self.memory_limit = memory_limit
         self.compiler = wasmtime.Engine()
         wasm = read_bytes(file)
         try:
@@ -46,6 +47,8 @@ class Engine:
 
     def __init__(self, module):
         self._store = wasmtime.Store(module.compiler)
+        if module.memory_limit is not None:
+            self._store.set_limits(memory_size=module.memory_limit)
         try:
             self._exports = wasmtime.Instance(self._store, module.compiled, []).exports(self._store)
         except wasmtime.WasmtimeError as error:
