@@ -68,7 +68,10 @@ class Engine:
 
     def memory(self):
         """A window onto the whole memory. `configure` makes memory grow: take it afterwards, and it stays valid."""
-        return memoryview(self._exports["memory"].get_buffer_ptr(self._store)).cast("B")
+        bytes_of_memory = self._exports["memory"].get_buffer_ptr(self._store)
+        # Windows hold what they are made of, and so the instance: its memory is there as long as one of them.
+        bytes_of_memory.store = self._store
+        return memoryview(bytes_of_memory).cast("B")
 
     def place(self, region):
         """Address and size of a region, REGION_*."""
