@@ -76,7 +76,10 @@ export let changeTotal: u32 = 0;
 export let snatLow: u32 = 0;
 export let snatHigh: u32 = 0;
 export let isPolicyLoaded: bool = false;
-/** Copies in which a policy has lain, of the two. The first time a copy's indexes are zero, as all memory that has just grown. */
+/**
+ * Copies in which a policy has lain, of the two. Until then a copy's indexes are zero: all memory is at first, and nobody but the engine
+ * writes here (docs/abi.md, Ownership).
+ */
 let copiesUsed: u32 = 0;
 
 const MASK_SIZE: usize = 32;

@@ -149,7 +149,7 @@ export function printGate(rows: readonly GateRow[], accept: string): string {
   const worse = changed.filter(({ verdict }) => verdict === "worse").length;
   const end =
     changed.length === 0
-      ? `all ${rows.length} figures within ${TOLERANCE * 100} % (instructions, bytes) and 0 (lines, pages, data) of the baseline`
+      ? `all ${rows.length} figures within ${TOLERANCE * 100} % (instructions, of starts ${SLACK} at least; bytes) and 0 (lines, pages, data) of the baseline`
       : `${worse} worse, ${changed.length - worse} otherwise off the baseline, which has to be the present state: make it good, or accept it with\n  ${accept}`;
   return `${[...table, "", end].join("\n")}\n`;
 }

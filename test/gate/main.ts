@@ -1,5 +1,5 @@
 /**
- * The regression gate: instructions and table lines per frame beside test/gate/baseline.json. See docs/performance.md.
+ * The regression gate: instructions and table lines per frame, and what a start costs, beside test/gate/baseline.json. See docs/performance.md.
  * Usage: npm run bench:gate [-- --accept]
  * Exit code 0: as the baseline says; 1: worse, or better without the baseline saying so; 2: cannot be compared.
  */

@@ -16,9 +16,6 @@ interface Statics {
 
 const { Module, Instance } = (globalThis as unknown as { WebAssembly: Statics }).WebAssembly;
 
-/** Steps that a host takes, each in milliseconds. */
-export const TIMED_STEPS = ["compile", "instantiate", "configure", "loadPolicy", "first frame"] as const;
-
 /** Starts of the reference kernel that together take about as long as one of the engine. */
 const YARDSTICKS = 8;
 /** Turns that nothing comes of: the host's own code is warmed up in them. */
@@ -35,28 +32,19 @@ function neverSeen(wasm: Uint8Array): Uint8Array {
   return Uint8Array.of(...wasm, 0, 5, 1, 0x78, made & 0xff, (made >> 8) & 0xff, made >> 16);
 }
 
-/** @returns milliseconds of each of TIMED_STEPS, and bytes of the memory */
-export function timeStart(
-  wasm: Uint8Array,
-  config: EngineConfig,
-): { readonly steps: number[]; readonly memory: number } {
+/** @returns milliseconds from the module's bytes to the first frame that left */
+function timeStart(wasm: Uint8Array, config: EngineConfig): number {
   const bytes = neverSeen(wasm);
-  const times = [performance.now()];
-  const module = new Module(bytes);
-  times.push(performance.now());
-  const exports = new Instance(module, {}).exports as EngineExports;
-  times.push(performance.now());
-  const engine = startEngine(config, exports);
-  times.push(performance.now());
+  const began = performance.now();
+  const engine = startEngine(config, new Instance(new Module(bytes), {}).exports as EngineExports);
   engine.loadPolicy(POLICY);
-  times.push(performance.now());
   engine.arena.set(FRAME.bytes);
   engine.setFrame(0, 0, FRAME.bytes.length, FRAME.bytes.length, FRAME.hook, abi.LINK_ETHERNET, 0, ...TIME);
   engine.process(1);
-  times.push(performance.now());
+  const took = performance.now() - began;
   if (engine.action(0) !== abi.ACTION_SNAT)
     throw new Error(`the first frame has action ${engine.action(0)}, expected SNAT`);
-  return { steps: times.slice(1).map((time, i) => time - times[i]!), memory: exports.memory.buffer.byteLength };
+  return took;
 }
 
 function timeYardstick(reference: Uint8Array): number {
@@ -74,7 +62,7 @@ export function startRatio(wasm: Uint8Array, reference: Uint8Array, config: Engi
   let engine = Number.POSITIVE_INFINITY;
   let yardstick = Number.POSITIVE_INFINITY;
   for (let turn = 0; turn < WARM_UP + turns; turn++) {
-    const ours = timeStart(wasm, config).steps.reduce((sum, time) => sum + time, 0);
+    const ours = timeStart(wasm, config);
     const theirs = timeYardstick(reference);
     if (turn < WARM_UP) continue;
     engine = Math.min(engine, ours);

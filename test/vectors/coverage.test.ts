@@ -77,6 +77,36 @@ describe("together the vectors show", () => {
     for (const name of ["setActive", "setGateway", "setOwnNode", "setReachable"]) expect(called).toContain(name);
   });
 
+  test("every argument of every function at both ends of what is negative where it is read so", () => {
+    const { vectors: hostile } = readVectorFiles().get("hostile")!;
+    const given = new Map<string, Set<number>>();
+    const note = (name: string, args: readonly number[]) => {
+      for (const [i, value] of args.entries()) {
+        const key = `${name} ${i}`;
+        given.set(key, (given.get(key) ?? new Set()).add(value));
+      }
+    };
+    for (const step of hostile.flatMap((vector) => vector.steps)) {
+      if (step.do === "call") note(step.function, step.arguments);
+      else if (step.do === "load") note("loadPolicy", step.arguments ?? []);
+      else if (step.do === "process" || step.do === "locate")
+        note(step.do, [("count" in step ? step.count : undefined) ?? step.frames.length]);
+    }
+    const { functions } = JSON.parse(readFileSync("abi/abi.json", "utf8")) as {
+      functions: { name: string; parameters: { name: string }[] }[];
+    };
+    // No half of a time is out of range: of those the ends are enough.
+    const wanted = functions.flatMap(({ name, parameters }) =>
+      parameters.flatMap((parameter, i) =>
+        (parameter.name.startsWith("time") ? [0, 2 ** 32 - 1] : [2 ** 31, 2 ** 32 - 1]).map(
+          (value) => [`${name} ${i}`, value] as const,
+        ),
+      ),
+    );
+    expect(wanted.length).toBeGreaterThan(30);
+    expect(wanted.filter(([key, value]) => !given.get(key)?.has(value))).toEqual([]);
+  });
+
   test("every hook, link type, flag of a frame and flag of a verdict", () => {
     for (const [family, seen] of [
       ["hook", frames.map(({ hook }) => hook)],
