@@ -75,9 +75,9 @@ export function chromiumTests(): void {
     });
 
     test.each([
-      ["a server that would answer", (port: number) => `http://127.0.0.1:${port}/`, /Content Security Policy/],
-      ["a name", (port: number) => `http://localhost:${port}/`, /Content Security Policy/],
-    ])("its page asks %s, which hears nothing", async (_, address, says) => {
+      ["a server that would answer", (port: number) => `http://127.0.0.1:${port}/`],
+      ["a name", (port: number) => `http://localhost:${port}/`],
+    ])("its page asks %s, which hears nothing, as the page's policy forbids it", async (_, address) => {
       const asked: string[] = [];
       const server = createServer(({ url = "" }, response) => {
         asked.push(url);
@@ -85,11 +85,15 @@ export function chromiumTests(): void {
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const to = address((server.address() as AddressInfo).port);
-      const program = host(`await fetch(${JSON.stringify(to)})`);
+      const program = host(`
+        const refused = new Promise((resolve) => addEventListener("securitypolicyviolation", resolve));
+        await fetch(${JSON.stringify(to)}).then(() => { throw new Error("it answers"); }, () => {});
+        throw new Error((await refused).effectiveDirective);
+      `);
       const { status, stderr } = await start(process.execPath, [program, "vectors", VECTORS]);
       server.close();
       expect({ status, asked }).toEqual({ status: 1, asked: [] });
-      expect(stderr).toMatch(says);
+      expect(stderr).toContain("connect-src");
     });
 
     test.each([
