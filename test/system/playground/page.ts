@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
-import { expect } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { beforeAll, expect } from "vitest";
+import { type Browsing, browsing } from "../page/browser.js";
 import { MANIFESTS, output, PCAPS, ROOT } from "../tools.js";
 
 export const WEB = join(PCAPS, "web/in.pcap");
@@ -11,8 +12,25 @@ export const MANIFEST_FILES = ["cilium-config", "endpoints", "nodes", "policies"
 /** What a run says when it is over. */
 const DONE = /^[\d,]+ frames in [\d.]+ s; /;
 
+/** Playgrounds for the tests of a suite: the page is built before them. */
+export interface Playgrounds extends Pick<Browsing, "open"> {
+  /** The page. */
+  html(): string;
+  /** Opens it, does something with it, and holds it to having asked for nothing and complained about nothing. */
+  using(use: (page: Page) => Promise<void>, options?: BrowserContextOptions): Promise<void>;
+}
+
+export function playgrounds(): Playgrounds {
+  let html: string;
+  const { open, withPage } = browsing();
+  beforeAll(() => {
+    html = builtPage();
+  });
+  return { html: () => html, open, using: (use, options) => withPage(html, use, options) };
+}
+
 /** Builds the playground as `npm run playground` does behind `npm run build`. */
-export function builtPage(): string {
+function builtPage(): string {
   output(process.execPath, [join(ROOT, "src/playground/make.mjs")]);
   return readFileSync(join(ROOT, "dist/playground/index.html"), "utf8");
 }
