@@ -45,7 +45,10 @@ export function chromiumTests(): void {
       ["the worker throws", () => host('throw new TypeError("planted")'), /worker\.mjs:1: .*planted/],
       [
         "it throws later",
-        () => host('setTimeout(() => { throw new TypeError("planted"); })'),
+        () =>
+          host(
+            'const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { throw new TypeError("planted"); }; port2.postMessage(0);',
+          ),
         /worker\.mjs:1: .*planted/,
       ],
       ["it rejects, and nobody handles it", () => host('Promise.reject(new TypeError("planted"))'), /planted/],
